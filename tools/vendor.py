@@ -1,0 +1,139 @@
+"""Puts what requirements.txt names into python_modules, as wheels for Cloudflare's Python.
+
+wrangler.toml names this file as its `[build] command`, so it also runs under a plain
+`npx wrangler dev` and `npx wrangler deploy`, with whatever python3 their user has: it must need
+nothing but the standard library and a pip. wrangler runs it again on every save, therefore an
+up-to-date folder costs one comparison.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = ROOT / "requirements.txt"
+TARGET = ROOT / "python_modules"
+CACHE = ROOT / ".cache"
+STAMP = TARGET / ".stamp"
+
+# CPython 3.14 on Emscripten, as compatibility date 2026-09-08 and later give it. The platform is
+# that of PEP 783; pip needs it spelled out because it knows the machine's own tags only.
+WHEELS = (
+    *("--implementation", "cp", "--python-version", "3.14"),
+    *("--abi", "cp314", "--abi", "none"),
+    *("--platform", "pyemscripten_2026_0_wasm32", "--platform", "any"),
+    "--only-binary=:all:",
+)
+
+# Settings of the user's own pip that would contradict `--target`.
+PIP_SETTINGS = {
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_INPUT": "1",
+    "PIP_REQUIRE_VIRTUALENV": "0",
+    "PIP_USER": "0",
+}
+
+
+class VendorError(Exception):
+    """Says what the user has to do."""
+
+
+def is_current() -> bool:
+    """Tells whether python_modules holds what requirements.txt and this file ask for."""
+    try:
+        return STAMP.read_text() == _inputs()
+    except FileNotFoundError:
+        return False
+
+
+def vendor() -> None:
+    """Makes python_modules anew if it is out of date, whole or not at all.
+
+    Raises:
+        VendorError: There is no pip, or pip failed.
+    """
+    if is_current():
+        return
+    with _one_at_a_time():
+        if not is_current():
+            _replace()
+
+
+def _inputs() -> str:
+    return hashlib.sha256(REQUIREMENTS.read_bytes() + Path(__file__).read_bytes()).hexdigest()
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "vendor.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _replace() -> None:
+    fresh, old = CACHE / "python_modules.new", CACHE / "python_modules.old"
+    for left_over in (fresh, old):
+        shutil.rmtree(left_over, ignore_errors=True)
+    _install(fresh)
+    (fresh / STAMP.name).write_text(_inputs())
+    if TARGET.exists():
+        TARGET.rename(old)
+    fresh.rename(TARGET)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _install(folder: Path) -> None:
+    command = [_python_with_pip(), "-m", "pip", "install", "--no-compile", "--target", str(folder)]
+    log = CACHE / "vendor.log"
+    with log.open("w") as output:
+        status = subprocess.call(
+            [*command, *WHEELS, "-r", str(REQUIREMENTS)],
+            env={**os.environ, **PIP_SETTINGS},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    if status != 0:
+        errors = [line for line in log.read_text().splitlines() if line.startswith("ERROR")]
+        raise VendorError(
+            "pip could not fetch what requirements.txt names"
+            f" ({errors[-1] if errors else f'it ended with {status}'}).\n"
+            "Check the network and run the same command again; the whole story is in"
+            f" {log.relative_to(ROOT)}"
+        )
+
+
+def _python_with_pip() -> str:
+    if importlib.util.find_spec("pip"):
+        return sys.executable
+    own = ROOT / ".venv" / "bin" / "python"
+    if own.exists():
+        return str(own)
+    raise VendorError(
+        f"{sys.executable} has no pip. Install it (Debian, Ubuntu: apt install python3-pip),"
+        " or run `make setup` once"
+    )
+
+
+def main() -> int:
+    """Returns the exit status; a failure makes wrangler stop."""
+    try:
+        vendor()
+    except VendorError as error:
+        print(f"python_modules: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
