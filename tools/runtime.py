@@ -1,0 +1,271 @@
+"""The local workerd: serves a Worker on its own, and saves and loads start-up snapshots.
+
+It knows workerd's command line and its configuration, and reads from a wrangler.toml what a Worker
+consists of, so that what is tested is what wrangler would deploy. It knows nothing of this
+project's Worker: the benchmarks serve other people's with it.
+
+    from tools import runtime
+
+    with runtime.serve({"API_KEYS": "sk-test", "PROVIDERS": [{"name": "a"}]}) as worker:
+        httpx.get(worker.url + "/health")
+        print(worker.log())
+
+A Python Worker needs 3 s to start, or 0.4 s from a snapshot. Saving one is also the check that a
+deployment makes and `wrangler dev` does not: code that makes a JavaScript object, asks for
+randomness or calls `fetch` while it is imported is refused.
+
+    snapshot = runtime.save_snapshot(folder)
+    with runtime.serve(bindings, snapshot=snapshot) as worker: ...
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import json
+import os
+import select
+import shlex
+import subprocess
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from tools import bundle, paths
+
+START_SECONDS = 60.0
+"""How long a Worker may take to start. It takes 3 s on an idle machine; test machines are busy."""
+
+STOP_SECONDS = 1.0
+"""How long workerd may finish its open streams before it is killed."""
+
+DEVELOPMENT_FLAGS = ("python_workers_development", "experimental")
+"""With these workerd takes the bundle of tools.bundle, and never asks Cloudflare for one."""
+
+
+class StartError(Exception):
+    """The Worker did not start, or its snapshot was refused; the text is what workerd printed."""
+
+
+class Worker(NamedTuple):
+    """What a wrangler.toml says of a Worker. `main` decides the language and where modules are."""
+
+    main: Path
+    compatibility_date: str
+    compatibility_flags: tuple[str, ...] = ()
+    es_modules: tuple[str, ...] = ("**/*.js", "**/*.mjs")
+    python_modules: Path | None = None
+    unneeded: tuple[str, ...] = ()
+
+
+class Served:
+    """One running workerd."""
+
+    def __init__(self, pid: int, port: int, output: Path) -> None:
+        self.pid = pid
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self._output = output
+
+    def log(self) -> str:
+        """Returns everything that the Worker and workerd have printed so far."""
+        return self._output.read_text(errors="replace")
+
+
+def read_worker(config: Path = paths.ROOT / "wrangler.toml") -> Worker:
+    """Reads what wrangler would attach: modules beside `main`, python_modules beside `config`."""
+    settings = tomllib.loads(config.read_text())
+    rules = [rule for rule in settings.get("rules", ()) if rule["type"] == "ESModule"]
+    return Worker(
+        main=config.parent / settings["main"],
+        compatibility_date=settings["compatibility_date"],
+        compatibility_flags=tuple(settings.get("compatibility_flags", ())),
+        es_modules=tuple(glob for rule in rules for glob in rule["globs"]),
+        python_modules=config.parent / "python_modules",
+        unneeded=tuple(settings.get("python_modules", {}).get("exclude", ["**/*.pyc"])),
+    )
+
+
+@contextlib.contextmanager
+def serve(
+    bindings: Mapping[str, object],
+    *,
+    worker: Worker | None = None,
+    snapshot: Path | None = None,
+) -> Iterator[Served]:
+    """Runs a Worker on a free port of 127.0.0.1 until the block ends.
+
+    `bindings` are all that the Worker gets: a string is a text binding as `--var` and secrets make
+    it, anything else a JSON binding as a table in [vars] makes it. `worker` is this project's when
+    None. `snapshot` comes from `save_snapshot` of the same Worker.
+
+    Raises:
+        StartError: The Worker cannot be imported, or does not fit the snapshot.
+    """
+    options: tuple[str, ...] = ()
+    if snapshot is not None:
+        options = (
+            f"--python-snapshot-dir={snapshot.parent}",
+            f"--python-load-snapshot={snapshot.name}",
+        )
+    with _workerd(worker or read_worker(), bindings, options) as served:
+        yield served
+
+
+def save_snapshot(folder: Path, *, worker: Worker | None = None) -> Path:
+    """Imports the Worker, writes its memory into `folder` and returns the file, about 40 MB.
+
+    Raises:
+        StartError: The Worker does something while it is imported that a deployment refuses.
+    """
+    options = ("--python-save-snapshot", f"--python-snapshot-dir={folder}")
+    with _workerd(worker or read_worker(), {}, options):
+        return folder / "snapshot.bin"
+
+
+def wrapper() -> Path:
+    """Returns a program for MINIFLARE_WORKERD_PATH: workerd, told where the bundle is."""
+    folder = bundle.build().parent
+    program = folder / "workerd"
+    text = (
+        "#!/bin/sh\n"
+        f"command=$1; shift; exec {shlex.quote(str(paths.workerd()))} $command"
+        f' --pyodide-bundle-disk-cache-dir={shlex.quote(str(folder))} "$@"\n'
+    )
+    if not program.exists() or program.read_text() != text:
+        unfinished = folder / f"workerd.{os.getpid()}"
+        unfinished.write_text(text)
+        unfinished.chmod(0o755)
+        unfinished.replace(program)
+    return program
+
+
+@contextlib.contextmanager
+def _workerd(
+    worker: Worker, bindings: Mapping[str, object], options: tuple[str, ...]
+) -> Iterator[Served]:
+    with tempfile.TemporaryDirectory(prefix="workerd-") as name:
+        folder = Path(name).resolve()
+        config, output = folder / "config.capnp", folder / "log"
+        config.write_text(_configuration(worker, bindings, folder))
+        receive, report = os.pipe()
+        with open(receive) as reports, output.open("wb") as log:
+            process = subprocess.Popen(
+                [
+                    *(str(paths.workerd()), "serve", "--experimental", f"--control-fd={report}"),
+                    f"--pyodide-bundle-disk-cache-dir={bundle.build().parent}",
+                    *(*options, str(config)),
+                ],
+                pass_fds=[report],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C is for the test run, which ends its Workers
+            )
+            os.close(report)
+            try:
+                yield Served(process.pid, _port(reports, output), output)
+            finally:
+                _stop(process)
+
+
+def _port(reports: IO[str], output: Path) -> int:
+    """Waits until workerd reports its port, which it does when the Worker has been imported."""
+    ready, _, _ = select.select([reports], [], [], START_SECONDS)
+    line = reports.readline() if ready else ""
+    if not line:
+        why = "" if ready else f"workerd was not ready after {START_SECONDS:.0f} s\n"
+        raise StartError(why + output.read_text(errors="replace"))
+    return int(json.loads(line)["port"])
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _configuration(worker: Worker, bindings: Mapping[str, object], folder: Path) -> str:
+    flags = worker.compatibility_flags
+    if worker.main.suffix == ".py":
+        flags = (*flags, *DEVELOPMENT_FLAGS)
+    modules = (
+        f"(name = {_text(name)}, {kind} = embed {_text(os.path.relpath(path.resolve(), folder))})"
+        for name, kind, path in _modules(worker)
+    )
+    values = (
+        f"(name = {_text(name)}, text = {_text(value)})"
+        if isinstance(value, str)
+        else f"(name = {_text(name)}, json = {_text(json.dumps(value))})"
+        for name, value in bindings.items()
+    )
+    # "private" lets `fetch` reach this machine too: that is where the tests' upstreams are.
+    return f"""\
+using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .worker),
+    (name = "internet", network = (
+      allow = ["public", "private"], tlsOptions = (trustBrowserCas = true)
+    )),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+const worker :Workerd.Worker = (
+  compatibilityDate = {_text(worker.compatibility_date)},
+  compatibilityFlags = [{", ".join(map(_text, flags))}],
+  bindings = [{", ".join(values)}],
+  modules = [
+    {", ".join(modules)}
+  ],
+);
+"""
+
+
+def _modules(worker: Worker) -> Iterator[tuple[str, str, Path]]:
+    """Yields name, kind and file of each module as wrangler would attach them, `main` first."""
+    source, is_python = worker.main.parent, worker.main.suffix == ".py"
+    yield worker.main.name, "pythonModule" if is_python else "esModule", worker.main
+    for name, path in _files(source):
+        if path == worker.main:
+            continue
+        if is_python and path.suffix == ".py":
+            yield name, "pythonModule", path
+        elif _matches(name, worker.es_modules):
+            yield name, "esModule", path
+    if is_python and worker.python_modules is not None:
+        for name, path in _files(worker.python_modules):
+            if not _matches(name, worker.unneeded):
+                # The SDK's own JavaScript is imported by it, everything else is read as a file.
+                from_sdk = name.startswith("workers/") and path.suffix in {".js", ".mjs"}
+                yield f"python_modules/{name}", "esModule" if from_sdk else "data", path
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield path.relative_to(folder).as_posix(), path
+
+
+def _matches(name: str, globs: tuple[str, ...]) -> bool:
+    """Tells whether a glob of wrangler's fits; `**/` is any folder or none."""
+    return any(
+        fnmatch.fnmatchcase(f"/{name}", glob if glob.startswith("**/") else f"/{glob}")
+        for glob in globs
+    )
+
+
+def _text(value: str) -> str:
+    """Quotes for Cap'n Proto's text format, whose escapes are bytes."""
+    return '"' + "".join(map(_character, value.encode())) + '"'
+
+
+def _character(byte: int) -> str:
+    character = chr(byte)
+    plain = character.isascii() and character.isprintable() and character not in '"\\'
+    return character if plain else f"\\x{byte:02x}"
