@@ -1,0 +1,107 @@
+"""Which targets a model's name leads to, and which names there are.
+
+A name is looked for among the configured models, then among the aliases of every provider, then as
+`provider/model`, then in the providers' patterns: the first that fits counts.
+"""
+
+import difflib
+import hashlib
+
+from xtrix.completions import Request
+from xtrix.config import Config
+from xtrix.errors import ClientError, ConfigurationError
+from xtrix.providers import Model, Plan, Provider, Target
+
+_PATTERN = frozenset("*?[")
+
+
+def plan_of(config: Config, request: Request, chance: float) -> Plan:
+    """The targets of `request`, in order. Raises ClientError for a model nobody serves.
+
+    Where a model's targets carry weights, the conversation chooses who comes first: by its
+    `prompt_cache_key` or `user`, so that it meets the same prompt cache again, else by `chance`,
+    a number from 0 up to 1.
+    """
+    name = request["model"]
+    model = next((model for model in config.models if model.id == name), None)
+    if model is None:
+        return Plan((_target(config, name),))
+    usable = [target for target in model.targets if not target.provider.lacks]
+    if not usable:
+        raise _locked(model.targets[0].provider)
+    key = request.get("prompt_cache_key") or request.get("user")
+    share = _share(str(key)) if key else chance
+    return Plan(_weighted(model, share), model.deadline)
+
+
+def names(config: Config) -> dict[str, str]:
+    """Every model that has a name of its own, and whose it is. Patterns name none."""
+    named: dict[str, str] = {}
+    for model in config.models:
+        named.setdefault(model.id, "xtrix")
+    for provider in config.providers:
+        plain = [name for name in provider.models if not _PATTERN & set(name)]
+        for name in () if provider.lacks else [*provider.aliases, *plain]:
+            named.setdefault(name, provider.name)
+    return named
+
+
+def owner_of(config: Config, name: str) -> str:
+    """Whose the model `name` is. Raises ClientError for one that nobody serves."""
+    return names(config).get(name) or _target(config, name).provider.name
+
+
+def _target(config: Config, name: str) -> Target:
+    target = _find(config, name)
+    if target is None:
+        raise _unknown(config, name)
+    if target.provider.lacks:
+        raise _locked(target.provider)
+    return target
+
+
+def _find(config: Config, name: str) -> Target | None:
+    for provider in config.providers:
+        if name in provider.aliases:
+            return Target(provider, provider.aliases[name])
+    first, _, rest = name.partition("/")
+    for provider in config.providers:
+        if provider.name == first and rest:
+            return Target(provider, provider.aliases.get(rest, rest))
+    for provider in config.providers:
+        if provider.serves(name):
+            return Target(provider, name)
+    return None
+
+
+def _weighted(model: Model, share: float) -> tuple[Target, ...]:
+    """The model's usable targets, the one that `share` falls on first."""
+    usable = [
+        (target, weight or 0.0)
+        for target, weight in zip(model.targets, model.weights, strict=True)
+        if not target.provider.lacks
+    ]
+    point = share * sum(weight for _, weight in usable)
+    for target, weight in usable:
+        if point < weight:
+            return (target, *(other for other, _ in usable if other is not target))
+        point -= weight
+    return tuple(target for target, _ in usable)
+
+
+def _share(key: str) -> float:
+    """A number from 0 up to 1 that is always the same for `key`."""
+    return int.from_bytes(hashlib.sha256(key.encode(errors="replace")).digest()[:4]) / 2**32
+
+
+def _unknown(config: Config, name: str) -> ClientError:
+    near = difflib.get_close_matches(name, names(config), n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(repr(each) for each in near)}?" if near else ""
+    message = f"The model '{name[:100]}' does not exist here.{hint}"
+    return ClientError(404, "model_not_found", message, param="model")
+
+
+def _locked(provider: Provider) -> ConfigurationError:
+    return ConfigurationError(
+        [f"provider '{provider.name}' needs the secret {provider.lacks}, which is not set"]
+    )

@@ -1,0 +1,71 @@
+"""Facts about an Anthropic answer that hold whole and streamed alike.
+
+Source: platform.claude.com/docs/en/api/messages and …/handling-stop-reasons (read 2026-11).
+"""
+
+from typing import Any
+
+from xtrix.completions import Usage
+from xtrix.dialect import Asked
+
+Block = dict[str, Any]
+
+_REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    # The loop of a server's own tools was cut short: the answer is not whole.
+    "pause_turn": "length",
+    "refusal": "content_filter",
+}
+_TIERS = {"standard": "default", "priority": "priority", "batch": "flex"}
+
+
+def finish_reason(stop_reason: object, asked: Asked, *, called: bool) -> str:
+    """OpenAI's word. What was called decides about tool calls, not what the upstream says of it."""
+    reason = _REASONS.get(str(stop_reason), "stop")
+    if called and reason == "stop":
+        return "function_call" if asked.functions else "tool_calls"
+    return reason
+
+
+def usage_of(said: dict[str, Any]) -> Usage:
+    """The usage in `said`. Anthropic's input tokens leave the cache out, OpenAI's include it."""
+    cached = _count(said, "cache_read_input_tokens")
+    written = _count(said, "cache_creation_input_tokens")
+    details = said.get("output_tokens_details")
+    return Usage(
+        prompt=_count(said, "input_tokens") + cached + written,
+        completion=_count(said, "output_tokens"),
+        cached=cached,
+        cache_written=written,
+        reasoning=_count(details, "thinking_tokens") if isinstance(details, dict) else 0,
+    )
+
+
+def service_tier(usage: dict[str, Any]) -> str | None:
+    """OpenAI's name for the tier that served the request, None where nothing is said."""
+    return _TIERS.get(str(usage.get("service_tier")))
+
+
+def refusal_of(said: dict[str, Any]) -> str | None:
+    """Why the model refused, in its own words, where it gives them."""
+    details = said.get("stop_details")
+    why = details.get("explanation") if isinstance(details, dict) else None
+    return why if isinstance(why, str) else None
+
+
+def annotation(citation: dict[str, Any], start: int, end: int) -> dict[str, Any] | None:
+    """OpenAI's annotation of the text from `start` to `end`; None for a source without a URL."""
+    url = citation.get("url")
+    if not isinstance(url, str):
+        return None
+    title = citation.get("title") or ""
+    span = {"start_index": start, "end_index": end}
+    return {"type": "url_citation", "url_citation": {"url": url, "title": title, **span}}
+
+
+def _count(counts: dict[str, Any], name: str) -> int:
+    count = counts.get(name)
+    return count if isinstance(count, int) else 0

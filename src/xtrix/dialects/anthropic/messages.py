@@ -1,0 +1,209 @@
+"""The client's messages as Anthropic's system blocks and turns.
+
+The rules they have to keep, each a 400 upstream: every `tool_use` is answered in the next user
+turn, its results come first there and answer nothing else; ids are unique; no text is empty; a
+turn is not. Turns of one role in a row are made one: results in turns of their own would teach the
+model to stop calling in parallel.
+
+Source: platform.claude.com/docs/en/api/messages and …/tool-use/implement-tool-use, read 2026-11.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from xtrix import json
+from xtrix.dialects.anthropic.calls import CUSTOM_INPUT
+from xtrix.dialects.anthropic.families import Family
+from xtrix.dialects.anthropic.parts import cache_mark, encode_content, text_blocks
+from xtrix.dialects.anthropic.tools import ToolNames
+from xtrix.errors import invalid, unsupported
+
+Message = dict[str, Any]
+Block = dict[str, Any]
+Turn = dict[str, Any]
+
+_ODD_ID = re.compile(r"[^a-zA-Z0-9_-]")
+_EMPTY = "(empty message)"
+_SYSTEM_MARK = "[system] "
+
+
+class Conversation:
+    """The messages taken in so far, in Anthropic's form."""
+
+    def __init__(self, family: Family, names: ToolNames) -> None:
+        self.system: list[Block] = []
+        self.turns: list[Turn] = []
+        self._family = family
+        self._names = names
+        self._ids: set[str] = set()
+        self._open: dict[str, str] = {}
+        """The client's id of each call without a result yet, and the upstream's."""
+        self._results = 0
+        """Results that the last turn begins with."""
+        self._held: list[Block] = []
+        """System text that came between calls and their results."""
+
+    def add(self, message: Message, path: str) -> None:
+        """Take in one message, which stands at `path`. Raises ClientError."""
+        role = message["role"]
+        if self._open and role in {"user", "assistant"}:
+            self._refuse_open(path)
+        _ROLES[role](self, message, path)
+
+    def close(self, path: str) -> None:
+        """Finish the conversation; its last message stands at `path`. Raises ClientError."""
+        if self._open:
+            self._refuse_open(path)
+        if not self.turns and self.system:
+            self._turn("user", [self.system.pop()])
+        last = self.turns[-1]
+        if last["role"] == "assistant":
+            self._end_in_prefill(last, path)
+
+    def _system(self, message: Message, path: str) -> None:
+        blocks = _marked(text_blocks(message["content"], f"{path}.content"), message)
+        if not self.turns:
+            self.system += blocks
+        elif self._open:
+            self._held += blocks
+        else:
+            self._system_later(blocks)
+
+    def _system_later(self, blocks: list[Block]) -> None:
+        """In place, for hoisting it would change the prefix that prompt caching rests on."""
+        if not blocks:
+            return
+        if self._family.system_inside and self.turns[-1]["role"] == "user":
+            self._turn("system", blocks)
+            return
+        self._turn("user", [{**block, "text": _SYSTEM_MARK + block["text"]} for block in blocks])
+
+    def _user(self, message: Message, path: str) -> None:
+        blocks = encode_content(message["content"], f"{path}.content")
+        self._turn("user", _marked(blocks or [{"type": "text", "text": _EMPTY}], message))
+
+    def _assistant(self, message: Message, path: str) -> None:
+        if message.get("audio"):
+            raise unsupported(f"{path}.audio", "the upstream model does not speak.")
+        blocks = [*_thinking(message), *encode_content(message.get("content"), f"{path}.content")]
+        if message.get("refusal"):
+            blocks.append({"type": "text", "text": message["refusal"]})
+        for index, call in enumerate(_calls(message)):
+            blocks.append(self._tool_use(call, f"{path}.tool_calls[{index}]"))
+        if blocks:
+            self._turn("assistant", _marked(blocks, message))
+
+    def _tool_use(self, call: Message, path: str) -> Block:
+        kind = call["type"]
+        if kind not in {"function", "custom"}:
+            raise unsupported(f"{path}.type", f"no upstream call is like '{kind}'.", value=True)
+        said = call[kind]
+        given = {CUSTOM_INPUT: said["input"]} if kind == "custom" else _arguments(said, path)
+        if call["id"] in self._open:
+            raise invalid(f"{path}.id", "another call of this message has the same id.")
+        theirs = self._open[call["id"]] = self._unique(call["id"])
+        return {"type": "tool_use", "id": theirs, "name": self._names(said["name"]), "input": given}
+
+    def _tool(self, message: Message, path: str) -> None:
+        theirs = self._open.pop(message["tool_call_id"], None)
+        if theirs is None:
+            why = "no call of the assistant's message before it has this id."
+            raise invalid(f"{path}.tool_call_id", why)
+        self._result(theirs, message, path)
+
+    def _function(self, message: Message, path: str) -> None:
+        """The result of the older `function_call`, which has no id but the function's name."""
+        self._tool({**message, "tool_call_id": message["name"]}, path)
+
+    def _result(self, theirs: str, message: Message, path: str) -> None:
+        block = {"type": "tool_result", "tool_use_id": theirs}
+        content = encode_content(message["content"], f"{path}.content")
+        if content:
+            block |= {"content": content}
+        self._turn("user", [], results=_marked([block], message))
+        if not self._open and self._held:
+            held, self._held = self._held, []
+            self._system_later(held)
+
+    def _turn(self, role: str, blocks: list[Block], results: list[Block] | None = None) -> None:
+        """Add to the last turn where it has the same role, else begin one."""
+        if not self.turns or self.turns[-1]["role"] != role:
+            self.turns.append({"role": role, "content": []})
+            self._results = 0
+        content = self.turns[-1]["content"]
+        for result in results or ():
+            content.insert(self._results, result)
+            self._results += 1
+        content += blocks
+
+    def _unique(self, said: str) -> str:
+        """`said` as an id that Anthropic takes and that no other call has."""
+        plain = _ODD_ID.sub("_", said) or "call"
+        theirs = plain
+        number = 2
+        while theirs in self._ids:
+            theirs = f"{plain}_{number}"
+            number += 1
+        self._ids.add(theirs)
+        return theirs
+
+    def _refuse_open(self, path: str) -> None:
+        calls = ", ".join(f"'{call}'" for call in self._open)
+        why = f"the calls {calls} before it have no result; send a 'tool' message for each."
+        raise invalid(path, why)
+
+    def _end_in_prefill(self, last: Turn, path: str) -> None:
+        if not self._family.prefill:
+            why = "this model cannot go on with an assistant message; end with a 'user' message."
+            raise unsupported(f"{path}.role", why, value=True)
+        text = last["content"][-1]
+        if text["type"] == "text":
+            text["text"] = text["text"].rstrip()
+
+
+_ROLES: dict[str, Callable[[Conversation, Message, str], None]] = {
+    "system": Conversation._system,
+    "developer": Conversation._system,
+    "user": Conversation._user,
+    "assistant": Conversation._assistant,
+    "tool": Conversation._tool,
+    "function": Conversation._function,
+}
+
+
+def _calls(message: Message) -> list[Message]:
+    """The message's calls, the older `function_call` among them under its function's name."""
+    legacy = message.get("function_call")
+    calls: list[Message] = message.get("tool_calls") or []
+    if legacy:
+        calls = [*calls, {"id": legacy["name"], "type": "function", "function": legacy}]
+    return calls
+
+
+def _arguments(function: Message, path: str) -> Block:
+    """The object that a call's arguments spell; "" is none. Raises ClientError."""
+    text = function["arguments"]
+    try:
+        return json.decode_object(text) if text.strip() else {}
+    except ValueError:
+        why = "it must be the JSON of an object."
+        raise invalid(f"{path}.function.arguments", why) from None
+
+
+def _thinking(message: Message) -> list[Block]:
+    """The signed blocks that the client sends back, as they were; unsigned ones are of no use."""
+    said = message.get("thinking_blocks")
+    blocks = [block for block in said if isinstance(block, dict)] if isinstance(said, list) else []
+    return [
+        {key: value for key, value in block.items() if key != "index"}
+        for block in blocks
+        if (block.get("type") == "thinking" and block.get("signature"))
+        or (block.get("type") == "redacted_thinking" and block.get("data"))
+    ]
+
+
+def _marked(blocks: list[Block], message: Message) -> list[Block]:
+    """`blocks` with the message's own cache mark on the last."""
+    mark = cache_mark(message)
+    return [*blocks[:-1], blocks[-1] | mark] if mark and blocks else blocks

@@ -1,0 +1,48 @@
+"""`response_format` in the ways Anthropic has for it.
+
+Models with structured output take the schema itself. Others are made to call a tool whose input is
+the answer. For `json_object` there is nothing but to ask.
+"""
+
+from typing import Any, NamedTuple
+
+from xtrix.dialects.anthropic.families import Family
+from xtrix.dialects.anthropic.schemas import encode_schema
+from xtrix.errors import unsupported
+
+Body = dict[str, Any]
+
+ANSWER_TOOL = "json_answer"
+_ASK_FOR_JSON = "Reply with one JSON object and nothing else."
+
+
+class Output(NamedTuple):
+    """What has to be said about the answer's form, and where."""
+
+    config: Body
+    """`output_config`; empty for none."""
+    tool: Body | None = None
+    """The tool whose input is the answer."""
+    system: tuple[Body, ...] = ()
+    """System text to add."""
+
+
+def encode_format(said: Body | None, family: Family) -> Output:
+    """The form that `response_format` asks for. Raises ClientError."""
+    kind = said["type"] if said else "text"
+    if kind == "json_object":
+        return Output({}, system=({"type": "text", "text": _ASK_FOR_JSON},))
+    if said is None or kind == "text":
+        return Output({})
+    wanted = said["json_schema"]
+    schema = encode_schema(wanted.get("schema") or {"type": "object"})
+    if family.structured:
+        return Output({"format": {"type": "json_schema", "schema": schema}})
+    if not family.forced_tools:
+        raise unsupported("response_format", "this model has no structured output.", value=True)
+    tool = {
+        "name": ANSWER_TOOL,
+        "description": wanted.get("description") or "Gives the answer.",
+        "input_schema": schema,
+    }
+    return Output({}, tool)

@@ -1,0 +1,39 @@
+"""`reasoning_effort` as Anthropic's thinking.
+
+Sources: platform.claude.com/docs/en/build-with-claude/extended-thinking, …/adaptive-thinking and
+…/effort (read 2026-11). The budgets are LiteLLM's defaults (constants.py, read 2026-11).
+"""
+
+from typing import Any
+
+from xtrix.dialects.anthropic.families import Family
+
+Body = dict[str, Any]
+
+_BUDGETS = {"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384}
+SMALLEST_BUDGET = 1024
+"""Tokens; Anthropic refuses less."""
+
+
+def budget_of(effort: str | None, family: Family) -> int:
+    """Tokens of thinking that `effort` asks of a model that takes a budget; else 0."""
+    return _BUDGETS.get(effort or "", 0) if family.thinking == "budget" else 0
+
+
+def encode_effort(effort: str | None, family: Family, max_tokens: int) -> Body:
+    """The fields of the request that ask for `effort`; none where it cannot be asked for."""
+    if effort in {None, "none"}:
+        off = effort == "none" and family.thinks_unasked
+        return {"thinking": {"type": "disabled"}} if off else {}
+    if family.thinking == "adaptive":
+        word = "low" if effort == "minimal" else effort
+        word = word if word in family.efforts else "high"
+        # Newer models answer with blank thinking unless they are asked for a summary.
+        return {
+            "thinking": {"type": "adaptive", "display": "summarized"},
+            "output_config": {"effort": word},
+        }
+    budget = min(budget_of(effort, family), max_tokens - 1)
+    if budget < SMALLEST_BUDGET:
+        return {}
+    return {"thinking": {"type": "enabled", "budget_tokens": budget}}

@@ -1,0 +1,133 @@
+"""The client's tools, and what it says of their use, in Anthropic's terms.
+
+Source: platform.claude.com/docs/en/agents-and-tools/tool-use, read 2026-11.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from xtrix.dialects.anthropic.calls import CUSTOM_INPUT
+from xtrix.dialects.anthropic.parts import cache_mark
+from xtrix.errors import invalid, unsupported
+
+Tool = dict[str, Any]
+
+_ODD = re.compile(r"[^a-zA-Z0-9_-]")
+_PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+_LONGEST_NAME = 128
+_CHOICES = {"auto": "auto", "none": "none", "required": "any"}
+_UNIONS = ("oneOf", "anyOf", "allOf")
+_CUSTOM_SCHEMA = {
+    "type": "object",
+    "properties": {CUSTOM_INPUT: {"type": "string"}},
+    "required": [CUSTOM_INPUT],
+}
+
+
+class ToolNames:
+    """The upstream's name for each of the client's tools, and back.
+
+    Anthropic takes letters, digits, `_` and `-`. A name with others is rewritten, and gets a
+    hash where that makes it another tool's.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._theirs: dict[str, str] = {}
+        for name in sorted(names, key=lambda name: _ODD.search(name) is not None):
+            self(name)
+
+    def __call__(self, name: str) -> str:
+        """The upstream's name for `name`."""
+        known = self._theirs.get(name)
+        if known is not None:
+            return known
+        theirs = _ODD.sub("_", name)[:_LONGEST_NAME]
+        if theirs in self._theirs.values():
+            digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+            theirs = f"{theirs[: _LONGEST_NAME - 9]}_{digest}"
+        self._theirs[name] = theirs
+        return theirs
+
+    def rewritten(self) -> dict[str, str]:
+        """The upstream's name to the client's, where they differ."""
+        return {theirs: ours for ours, theirs in self._theirs.items() if theirs != ours}
+
+
+def client_tools(request: dict[str, Any]) -> list[Tool]:
+    """The request's tools, `functions` among them as tools."""
+    functions = request.get("functions") or []
+    return [*(request.get("tools") or []), *({"type": "function", "function": f} for f in functions)]
+
+
+def tool_name(tool: Tool) -> str:
+    """The client's name of `tool`, which is of a type known here."""
+    name: str = tool[tool["type"]]["name"]
+    return name
+
+
+def encode_tools(tools: list[Tool], names: ToolNames, *, strict: bool) -> list[Tool]:
+    """Anthropic's tools. `strict` says whether the model has strict ones. Raises ClientError."""
+    return [_tool(tool, index, names, strict) for index, tool in enumerate(tools)]
+
+
+def encode_choice(request: dict[str, Any], names: ToolNames) -> Tool | None:
+    """Anthropic's `tool_choice`, None where the client leaves it open. Raises ClientError."""
+    said = request.get("tool_choice") or request.get("function_call")
+    if said is None:
+        choice = None
+    elif isinstance(said, str):
+        choice = {"type": _CHOICES[said]}
+    elif said.get("type") == "allowed_tools":
+        choice = {"type": _CHOICES[said["allowed_tools"]["mode"]]}
+    else:
+        named = said.get(said.get("type", "")) or said
+        choice = {"type": "tool", "name": names(named["name"])}
+    parallel = request.get("parallel_tool_calls")
+    if parallel is False and (choice is None or choice["type"] != "none"):
+        choice = {**(choice or {"type": "auto"}), "disable_parallel_tool_use": True}
+    return choice
+
+
+def allowed(tools: list[Tool], request: dict[str, Any]) -> list[Tool]:
+    """The tools that `tool_choice` leaves, where it names the allowed ones."""
+    said = request.get("tool_choice")
+    if not isinstance(said, dict) or said.get("type") != "allowed_tools":
+        return tools
+    wanted = {
+        (entry.get(str(entry.get("type"))) or entry).get("name")
+        for entry in said["allowed_tools"]["tools"]
+    }
+    return [tool for tool in tools if tool_name(tool) in wanted]
+
+
+def _tool(tool: Tool, index: int, names: ToolNames, strict: bool) -> Tool:  # noqa: FBT001
+    path = f"tools[{index}]"
+    kind = tool["type"]
+    if kind not in {"function", "custom"}:
+        raise unsupported(f"{path}.type", f"no upstream tool is like '{kind}'.", value=True)
+    said = tool[kind]
+    encoded: Tool = {"name": names(said["name"])}
+    if said.get("description"):
+        encoded["description"] = said["description"]
+    if kind == "custom":
+        encoded["input_schema"] = _CUSTOM_SCHEMA
+        return encoded | cache_mark(tool)
+    encoded["input_schema"] = _input_schema(said.get("parameters"), f"{path}.function.parameters")
+    if said.get("strict") and strict:
+        encoded["strict"] = True
+    return encoded | cache_mark(tool)
+
+
+def _input_schema(parameters: Tool | None, path: str) -> Tool:
+    """`parameters` with every keyword kept; the root is an object. Raises ClientError."""
+    schema = {**(parameters or {}), "type": "object"}
+    schema.setdefault("properties", {})
+    for union in _UNIONS:
+        if union in schema:
+            raise unsupported(path, f"the upstream refuses '{union}' at a schema's root.", value=True)
+    for name in schema["properties"] if isinstance(schema["properties"], dict) else ():
+        if not _PROPERTY.fullmatch(name):
+            raise invalid(path, "property names are 1 to 64 letters, digits, '_', '.' or '-'.")
+    return schema

@@ -1,0 +1,46 @@
+"""A request for an OpenAI-compatible upstream: the client's own, but for what the row says.
+
+Nothing is clamped, invented or swallowed. The model is the target's, usage is always asked for in
+a stream (its place in the answer is ours to choose), and the row's quirks rename and drop.
+"""
+
+from typing import Any
+
+from xtrix import json
+from xtrix.completions import Request
+from xtrix.dialect import Encoded
+from xtrix.http import UpstreamRequest
+from xtrix.providers import Provider, Target
+
+
+def encode_request(request: Request, target: Target) -> Encoded:
+    """`request` for `target`."""
+    quirks = target.provider.quirks
+    body: dict[str, Any] = {**request, "model": target.model}
+    for name, theirs in quirks.rename.items():
+        value = body.pop(name, None)
+        if value is not None:
+            body[theirs] = body.get(theirs) or value
+    ignored = tuple(sorted(name for name in quirks.drop if body.pop(name, None)))
+    body.pop("stream_options", None)
+    if request.get("stream") and quirks.stream_usage:
+        body["stream_options"] = {"include_usage": True}
+        if quirks.obfuscation:
+            body["stream_options"]["include_obfuscation"] = False
+    return Encoded(_upstream_request(body, target.provider), ignored)
+
+
+def _upstream_request(body: dict[str, Any], provider: Provider) -> UpstreamRequest:
+    query = f"?{provider.query}" if provider.query else ""
+    headers = {"content-type": "application/json"}
+    if provider.key and provider.key_header:
+        headers[provider.key_header.lower()] = provider.key
+    elif provider.key:
+        headers["authorization"] = f"Bearer {provider.key}"
+    headers |= provider.headers
+    return UpstreamRequest(
+        url=f"{provider.base_url}/chat/completions{query}",
+        headers=tuple(headers.items()),
+        body=json.encode(body),
+        binding=provider.binding,
+    )

@@ -1,0 +1,157 @@
+"""An OpenAI-compatible stream, brought to the contract.
+
+Upstreams leave out what OpenAI sends (indexes, ids, a finish reason, [DONE]) and repeat what it
+sends once (role, tool names). Here every choice gets its role once, every tool call its own index
+from 0 with id and name once, and the finish waits for the end so that usage can go with it.
+"""
+
+from typing import Any
+
+from xtrix import json
+from xtrix.chunks import ChunkWriter
+from xtrix.completions import Usage
+from xtrix.dialect import Asked
+from xtrix.dialects.openai.answer import finish_reason, usage_of
+from xtrix.dialects.openai.errors import error_of
+from xtrix.dialects.openai.tools import ToolCalls
+from xtrix.errors import bad_response, truncated
+from xtrix.sse import Event
+
+Delta = dict[str, Any]
+
+
+class _Choice:
+    """What one choice has said so far."""
+
+    def __init__(self, index: int, call_prefix: str) -> None:
+        self.calls = ToolCalls(f"{call_prefix}_{index}")
+        self.reason: object = None
+        self.lists: Delta = {}
+        """Lists whose items have no index. The SDKs bear such a list once, so they go last."""
+
+
+class StreamDecoder:
+    """Turns one upstream stream's events into the client's frames."""
+
+    def __init__(self, writer: ChunkWriter, asked: Asked) -> None:  # noqa: ARG002 - client's form
+        self.finished = False
+        self.usage = Usage()
+        self.carried: str | None = None
+        self._writer = writer
+        self._choices: dict[int, _Choice] = {}
+        self._tier: str | None = None
+
+    def feed(self, event: Event) -> str:
+        """The frames that `event` gives rise to. Raises UpstreamError."""
+        self.carried = None
+        if event.data == "[DONE]":
+            return self._end()
+        if not event.data.strip():
+            return ""
+        try:
+            chunk = json.decode_object(event.data)
+        except ValueError:
+            raise bad_response("an event that is not JSON") from None
+        if chunk.get("error") or event.name == "error":
+            error = chunk.get("error", chunk)
+            raise error_of(error if isinstance(error, dict) else {"message": error})
+        return self._chunk(chunk)
+
+    def close(self) -> str:
+        """The last frames. Raises UpstreamError when no choice, or not every one, has finished."""
+        if not all(choice.reason for choice in self._choices.values()):
+            raise truncated()
+        return self._end()
+
+    def _chunk(self, chunk: Delta) -> str:
+        usage = usage_of(chunk.get("usage")) or usage_of(_groq(chunk).get("usage"))
+        if usage:
+            self.usage = usage
+        tier = chunk.get("service_tier")
+        self._tier = tier if isinstance(tier, str) else self._tier
+        choices = chunk.get("choices") or []
+        if not isinstance(choices, list):
+            raise bad_response("choices that are no list")
+        known = len(self._choices)
+        frames = [self._choice(said) for said in choices if isinstance(said, dict)]
+        if usage or len(choices) != 1 or known != len(self._choices):
+            self.carried = None
+        return "".join(frames)
+
+    def _choice(self, said: Delta) -> str:
+        index = said.get("index") if isinstance(said.get("index"), int) else 0
+        assert isinstance(index, int)
+        frames = []
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = self._choices[index] = _Choice(index, f"call_{len(self._choices)}")
+            frames.append(self._writer.role(index))
+        raw = said.get("delta")
+        delta = _trim(raw) if isinstance(raw, dict) else {}
+        calls = delta.pop("tool_calls", None)
+        choice.lists |= {key: delta.pop(key) for key in list(delta) if _unindexed(delta[key])}
+        logprobs = said.get("logprobs")
+        if delta or logprobs:
+            frames.append(self._writer.delta(delta, index, logprobs))
+        if isinstance(calls, list):
+            deltas = choice.calls.feed(calls)
+            frames += [self._writer.delta({"tool_calls": [call]}, index) for call in deltas]
+            delta |= {"tool_calls": deltas}
+        choice.reason = said.get("finish_reason") or choice.reason
+        if not logprobs and not choice.reason:
+            self.carried = _carried(delta)
+        return "".join(frames)
+
+    def _end(self) -> str:
+        if not self._choices:
+            raise truncated()
+        frames = []
+        reasons = {}
+        for index, choice in sorted(self._choices.items()):
+            empty = choice.calls.close()
+            frames += [self._writer.delta({"tool_calls": [call]}, index) for call in empty]
+            if choice.lists:
+                frames.append(self._writer.delta(choice.lists, index))
+            reasons[index] = finish_reason(choice.reason, called=bool(choice.calls))
+        frames.append(self._writer.end(reasons, self.usage, self._tier))
+        self.finished = True
+        return "".join(frames)
+
+
+def _trim(delta: Delta) -> Delta:
+    """`delta` without what says nothing, its reasoning under the one name."""
+    said = {key: value for key, value in delta.items() if value not in (None, "", [])}
+    said.pop("role", None)
+    reasoning = said.pop("reasoning", None)
+    if isinstance(reasoning, str):
+        said.setdefault("reasoning_content", reasoning)
+    return said
+
+
+def _unindexed(value: object) -> bool:
+    return isinstance(value, list) and not all(
+        isinstance(item, dict) and "index" in item for item in value
+    )
+
+
+def _carried(delta: Delta) -> str | None:
+    """The JSON of the one text in `delta`, where it has one and nothing that changes state."""
+    if len(delta) != 1:
+        return None
+    name, value = next(iter(delta.items()))
+    if name == "tool_calls":
+        return _carried_arguments(value)
+    return json.encode(value) if isinstance(value, str) else None
+
+
+def _carried_arguments(calls: list[Delta]) -> str | None:
+    if len(calls) != 1 or "id" in calls[0]:
+        return None
+    arguments = calls[0].get("function", {}).get("arguments")
+    return json.encode(arguments) if arguments else None
+
+
+def _groq(chunk: Delta) -> Delta:
+    """Where Groq puts usage (console.groq.com/docs/api-reference, read 2026-11)."""
+    extension = chunk.get("x_groq")
+    return extension if isinstance(extension, dict) else {}

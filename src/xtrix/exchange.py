@@ -1,0 +1,265 @@
+"""One client request's life: what to do next, from its first byte to its last.
+
+An exchange never does anything. It says what is to be done (a step), is told how that went, and
+says what is next, until it says what to answer: a `Reply`, or a `Relay` that goes on turning
+upstream data into frames. What h11's Connection is to HTTP, this is to a gateway.
+
+Refuses to know routes, keys and configuration (`app` does), and how any step is carried out.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from xtrix import errors, json
+from xtrix.chunks import ChunkWriter, UsageForm
+from xtrix.completions import Request, Stamp, Usage
+from xtrix.dialect import Dialect, Encoded, StreamDecoder
+from xtrix.dialects import DIALECTS
+from xtrix.errors import ApiError, Headers, UpstreamError
+from xtrix.health import Health
+from xtrix.http import STREAM_HEADERS, UpstreamHead, answer_headers, error_reply, reply
+from xtrix.providers import Plan, Retries, Target
+from xtrix.redact import Redactor
+from xtrix.reframe import Reframer
+from xtrix.relay import Patience, Relay
+from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, Wait
+
+MAX_ANSWER_BYTES = 16_000_000
+"""The largest whole answer taken from an upstream: rewriting it takes several times its size."""
+
+Life: TypeAlias = Generator[Step, Any, Answer]
+
+
+@dataclass(slots=True)
+class Record:
+    """What the log line of one request says. It has no place for a prompt or a key."""
+
+    id: str
+    method: str
+    path: str
+    status: int = 0
+    model: str | None = None
+    stream: bool = False
+    provider: str | None = None
+    upstream_model: str | None = None
+    attempts: int = 0
+    failures: list[str] = field(default_factory=list)
+    error: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    first_byte_ms: int | None = None
+    """Milliseconds until the answer began."""
+    total_ms: int | None = None
+
+
+class Order(NamedTuple):
+    """A valid request and what goes with it, the same for every target."""
+
+    request: Request
+    stamp: Stamp
+    plan: Plan
+    redact: Redactor
+    keep_alive: float
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the client asked for a stream."""
+        return bool(self.request.get("stream"))
+
+
+class Exchange:
+    """One client request with its upstream calls."""
+
+    def __init__(self, record: Record, health: Health, now: float) -> None:
+        """`now` is the shell's clock in Unix seconds."""
+        self.record = record
+        self.headers: Headers = answer_headers(record.id)
+        """What every answer to this request carries beside its own."""
+        self._health = health
+        self._began = self.now = now
+        self._decoder: StreamDecoder | None = None
+        self._life: Life | None = None
+
+    def live(self, life: Life) -> None:
+        """Take `life` as what is to be done, before the first step."""
+        self._life = life
+
+    def advance(self, outcome: Outcome, now: float) -> Step | Answer:
+        """What to do next, or the answer. `outcome` is the last step's; None before the first.
+
+        `now` is the shell's clock in seconds.
+        """
+        assert self._life is not None
+        self.now = now
+        try:
+            return self._life.send(outcome)
+        except StopIteration as done:
+            answer: Answer = done.value
+        except ApiError as error:
+            self.record.error = error.code
+            answer = error_reply(error)
+        return self._answered(answer)
+
+    def crash(self) -> Answer:
+        """The answer after our own fault."""
+        self.record.error = "internal_error"
+        return self._answered(error_reply(errors.internal_error()))
+
+    def log_line(self, now: float, *, left: bool = False) -> str:
+        """The record as JSON once all is done; `left` when the client did not wait for that."""
+        record = self.record
+        record.total_ms = round((now - self._began) * 1000)
+        if self._decoder:
+            self._count(self._decoder.usage)
+        if left:
+            record.error = "client_left"
+        said = {name: getattr(record, name) for name in Record.__slots__}
+        return json.encode({name: value for name, value in said.items() if value is not None})
+
+    def complete(self, order: Order) -> Life:
+        """The life of a completion: each target of the plan until one answers."""
+        self.record.model = order.stamp.model
+        self.record.stream = order.streamed
+        plan = order.plan
+        failure: UpstreamError | None = None
+        for target in self._health.order(plan.targets, self.now):
+            try:
+                answer = yield from self._try(order, target)
+            except UpstreamError as error:
+                failure = error
+                if not error.elsewhere:
+                    break
+                self._health.failed(target, self.now)
+                if self._is_late(plan):
+                    break
+            else:
+                self._health.answered(target)
+                return answer
+        assert failure is not None
+        failure.headers += self._served()
+        raise failure
+
+    def _try(self, order: Order, target: Target) -> Life:
+        """The life of up to `attempts` calls to one target. Raises UpstreamError."""
+        retries = target.provider.retries
+        attempt = 1
+        while True:
+            try:
+                return (yield from self._attempt(order, target))
+            except UpstreamError as error:
+                error.message = order.redact(error.message)
+                name = f"{target.provider.name}/{target.model}"
+                self.record.failures.append(f"{name}: {error.code or error.status}")
+                pause = self._pause(retries, attempt, error)
+                if pause is None or self._is_late(order.plan, pause):
+                    raise
+            yield Wait(pause)
+            attempt += 1
+
+    def _attempt(self, order: Order, target: Target) -> Life:
+        """The life of one call. Raises UpstreamError, or ClientError for what cannot be asked."""
+        dialect = DIALECTS[target.provider.dialect]
+        encoded = dialect.encode_request(order.request, target)
+        limits = target.provider.timeouts
+        self.record.attempts += 1
+        self.record.provider = target.provider.name
+        self.record.upstream_model = target.model
+        seconds = self._left(order.plan, limits.connect if order.streamed else limits.first_byte)
+        head = _sound((yield Call(encoded.request, seconds)))
+        if not (order.streamed and head.status == 200 and head.is_a("text/event-stream")):
+            body = _sound((yield Collect(MAX_ANSWER_BYTES, limits.idle)))
+            _check(order, dialect, head, body)
+            return self._reply(order, encoded, dialect, body)
+        relay = self._relay(order, encoded, target)
+        yield Begin(relay, limits.first_byte)
+        if relay.error and not relay.begun:
+            raise relay.error
+        return relay
+
+    def _reply(self, order: Order, encoded: Encoded, dialect: Dialect, body: bytes) -> Answer:
+        """The answer that a whole response is. Raises UpstreamError."""
+        completion = dialect.decode_response(body, encoded.asked)
+        self._count(completion.usage)
+        headers = (*self._served(), *_ignored(encoded))
+        return reply(completion.wire(order.stamp), headers=headers)
+
+    def _relay(self, order: Order, encoded: Encoded, target: Target) -> Relay:
+        options = order.request.get("stream_options") or {}
+        writer = ChunkWriter(order.stamp, UsageForm(options.get("include_usage")))
+        dialect = DIALECTS[target.provider.dialect]
+        self._decoder = dialect.stream_decoder(writer, encoded.asked)
+        reframer = Reframer(self._decoder, order.redact)
+        headers = (*STREAM_HEADERS, *self._served(), *_ignored(encoded))
+        limits = target.provider.timeouts
+        patience = Patience(limits.first_byte, limits.idle, order.keep_alive)
+        return Relay(reframer, headers, patience, self.now)
+
+    def _pause(self, retries: Retries, attempt: int, error: UpstreamError) -> float | None:
+        """Seconds until the same target is tried again; None when it is not."""
+        if attempt >= retries.attempts or not error.again:
+            return None
+        # A quarter of the wait is drawn from the request's id, so that clients spread out.
+        chance = int(self.record.id[-8:], 16) / 0xFFFFFFFF
+        pause = retries.backoff * 2 ** (attempt - 1) * (1 - chance / 4)
+        pause = max(pause, error.retry_after or 0)
+        return pause if pause <= retries.longest else None
+
+    def _left(self, plan: Plan, limit: float) -> float:
+        """Seconds that the next call may take."""
+        if plan.deadline is None:
+            return limit
+        return max(0.001, min(limit, self._began + plan.deadline - self.now))
+
+    def _is_late(self, plan: Plan, pause: float = 0) -> bool:
+        return plan.deadline is not None and self.now + pause - self._began >= plan.deadline
+
+    def _served(self) -> Headers:
+        served_by = f"{self.record.provider}/{self.record.upstream_model}"
+        return (("x-served-by", served_by), ("x-attempts", str(self.record.attempts)))
+
+    def _answered(self, answer: Answer) -> Answer:
+        self.record.status = answer.status
+        self.record.first_byte_ms = round((self.now - self._began) * 1000)
+        return answer
+
+    def _count(self, usage: Usage) -> None:
+        self.record.prompt_tokens = usage.prompt
+        self.record.completion_tokens = usage.completion
+
+
+def _sound(outcome: Any) -> Any:  # noqa: ANN401 - whatever the step yields when it goes well
+    """`outcome`, unless it is a failure. Raises UpstreamError."""
+    match outcome:
+        case Failure.CONNECTION:
+            raise errors.no_connection()
+        case Failure.TIME:
+            raise errors.out_of_time("no answer came")
+        case Failure.SIZE:
+            raise errors.bad_response("it is too large")
+    return outcome
+
+
+def _check(order: Order, dialect: Dialect, head: UpstreamHead, body: bytes) -> None:
+    """Raise UpstreamError unless `body` may be a whole completion, and is what was asked for."""
+    if head.status >= 400:
+        raise dialect.decode_error(head, body)
+    if head.status != 200:
+        raise errors.bad_response(f"status {head.status} instead of a completion")
+    if order.streamed:
+        raise _error_in(dialect, head, body) or errors.bad_response("it is not a stream")
+    if not head.is_a("application/json"):
+        raise errors.bad_response("its content type is not JSON")
+
+
+def _error_in(dialect: Dialect, head: UpstreamHead, body: bytes) -> UpstreamError | None:
+    """The error that a response of status 200 holds, if it holds one."""
+    try:
+        said = json.decode_object(body).get("error")
+    except ValueError:
+        said = None
+    return dialect.decode_error(head, body) if said else None
+
+
+def _ignored(encoded: Encoded) -> Headers:
+    return (("x-ignored-parameters", ", ".join(encoded.ignored)),) if encoded.ignored else ()

@@ -1,0 +1,113 @@
+"""HTTP as values: what came in, what to send on, what to answer.
+
+Knows header names and CORS. Refuses to know who is calling and what a body means.
+Header names are lower case throughout.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from xtrix import json
+from xtrix.errors import ApiError, Headers
+
+CLIENT_HEADERS = (
+    "authorization",
+    "content-length",
+    "content-encoding",
+    "access-control-request-headers",
+)
+"""The only headers of a client's request that are read."""
+
+RETRY_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry")
+"""Passed from the upstream to the client as they came."""
+
+UPSTREAM_HEADERS = ("content-type", *RETRY_HEADERS)
+"""The only headers of an upstream's response that are read."""
+
+JSON_TYPE = ("content-type", "application/json")
+STREAM_HEADERS: Headers = (
+    ("content-type", "text/event-stream; charset=utf-8"),
+    # no-transform and x-accel-buffering keep proxies on the way from holding frames back.
+    ("cache-control", "no-cache, no-transform"),
+    ("x-accel-buffering", "no"),
+)
+
+ALLOW_ORIGIN = ("access-control-allow-origin", "*")
+_EXPOSED = (
+    "access-control-expose-headers",
+    "x-request-id, retry-after, retry-after-ms, x-should-retry, x-ignored-parameters, "
+    "x-served-by, x-attempts",
+)
+_ALLOWED_HEADERS = "authorization, content-type"
+
+
+class RequestHead(NamedTuple):
+    """A client's request before its body. `headers` holds only `CLIENT_HEADERS`."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+
+
+class UpstreamRequest(NamedTuple):
+    """One POST to an upstream. `binding` names a service binding to call instead of the network."""
+
+    url: str
+    headers: Headers
+    body: str
+    binding: str | None = None
+
+
+class UpstreamHead(NamedTuple):
+    """An upstream's response before its body. `headers` holds only `UPSTREAM_HEADERS`."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    def retry_headers(self) -> Headers:
+        """What it said about trying again, as it said it."""
+        return tuple((name, self.headers[name]) for name in RETRY_HEADERS if name in self.headers)
+
+    def is_a(self, content_type: str) -> bool:
+        """Whether the body claims to be `content_type`, whatever its parameters."""
+        claimed = self.headers.get("content-type", "")
+        return claimed.partition(";")[0].strip().lower() == content_type
+
+
+class Reply(NamedTuple):
+    """A whole answer to the client."""
+
+    status: int
+    headers: Headers
+    body: str
+
+
+def reply(value: object, status: int = 200, headers: Headers = ()) -> Reply:
+    """`value` as a JSON answer that a browser may read too."""
+    return Reply(status, (JSON_TYPE, *headers), json.encode(value))
+
+
+def error_reply(error: ApiError) -> Reply:
+    """`error` as an answer."""
+    return reply(error.envelope(), error.status, error.headers)
+
+
+def answer_headers(request_id: str) -> Headers:
+    """What every answer carries."""
+    return (("x-request-id", request_id), ALLOW_ORIGIN, _EXPOSED)
+
+
+def preflight(head: RequestHead) -> Reply:
+    """The answer to a browser that asks whether it may call: any origin may, no cookies.
+
+    The wanted headers are echoed because SDKs in a browser send `x-stainless-*` names of their own
+    and `*` does not cover `authorization` (fetch.spec.whatwg.org, CORS protocol).
+    """
+    wanted = head.headers.get("access-control-request-headers") or _ALLOWED_HEADERS
+    headers = (
+        ("access-control-allow-methods", "GET, POST, OPTIONS"),
+        ("access-control-allow-headers", wanted),
+        ("access-control-max-age", "86400"),
+        ("vary", "access-control-request-headers"),
+    )
+    return Reply(204, headers, "")

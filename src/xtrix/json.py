@@ -1,0 +1,81 @@
+"""JSON text in and out, for everything that crosses the network.
+
+Refuses what would not survive the way: nesting deeper than about 200 (the parser's own limit:
+deeper nesting in Python's own parser ends the whole isolate instead of raising), NaN, Infinity and
+numbers too large for a float. Of two equal keys the last one counts. Lone surrogates, which JSON
+may spell and UTF-8 cannot, become U+FFFD, as JavaScript's `toWellFormed` does.
+"""
+
+import codecs
+import math
+import re
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+Json = dict[str, Any]
+"""A JSON object as it came from outside."""
+
+_SURROGATE = re.compile(
+    r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+_LONE_SURROGATE_LENGTH = 6
+_HUGE_EXPONENT = re.compile(rb"[0-9][eE]\+?[0-9]{3}")
+_LONG_NUMBER = re.compile(rb"[0-9]{309}")
+
+
+def decode(data: bytes | str) -> Any:  # noqa: ANN401 - anything that JSON can say
+    """The value that `data` spells. Raises ValueError, which says where it stops making sense."""
+    raw = data.encode() if isinstance(data, str) else data.removeprefix(codecs.BOM_UTF8)
+    try:
+        value = from_json(raw, allow_inf_nan=False)
+    except ValueError:
+        mended = mend(raw)
+        if mended == raw:
+            raise
+        value = from_json(mended, allow_inf_nan=False)
+    if may_overflow(raw):
+        refuse_infinity(value)
+    return value
+
+
+def decode_object(data: bytes | str) -> Json:
+    """As `decode`, for an object. Raises ValueError for every other value too."""
+    value = decode(data)
+    if not isinstance(value, dict):
+        raise ValueError("expected an object")
+    return value
+
+
+def encode(value: object) -> str:
+    """`value` as compact JSON, other scripts spelled as they are."""
+    return to_json(value).decode()
+
+
+def mend(raw: bytes) -> bytes:
+    """`raw` with every lone surrogate escape replaced by that of U+FFFD, cut escapes left alone."""
+    text = raw.decode(errors="surrogateescape")
+    return _SURROGATE.sub(_mend_one, text).encode(errors="surrogateescape")
+
+
+def may_overflow(raw: bytes) -> bool:
+    """Whether some number in `raw` might be too large for a float; false at little cost."""
+    return bool(_HUGE_EXPONENT.search(raw) or _LONG_NUMBER.search(raw))
+
+
+def refuse_infinity(value: object) -> None:
+    """Raise ValueError when a number anywhere in `value` overflowed."""
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            todo += item.values()
+        elif isinstance(item, list):
+            todo += item
+        elif isinstance(item, float) and math.isinf(item):
+            raise ValueError("number out of range")
+
+
+def _mend_one(match: re.Match[str]) -> str:
+    escape = match[0]
+    return r"\ufffd" if len(escape) == _LONE_SURROGATE_LENGTH else escape

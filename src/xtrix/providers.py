@@ -1,0 +1,102 @@
+"""Providers as rows of data, and the targets a model's name leads to.
+
+Knows names, patterns, aliases and limits. Refuses to know any provider by name: what sets one
+apart is a field of its row. What a dialect does with the row is the dialect's.
+"""
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class Timeouts(NamedTuple):
+    """Seconds an upstream may take. None of them limits an answer that keeps coming."""
+
+    connect: float = 120
+    """Until the head of a streamed response: upstreams send it when they accept the call."""
+    first_byte: float = 300
+    """Until the first event of a stream, or the head of a whole answer."""
+    idle: float = 120
+    """Between two pieces of a body."""
+
+
+class Retries(NamedTuple):
+    """How often a target is tried before the next one is."""
+
+    attempts: int = 1
+    """Calls to one target for one request; 1 never repeats a call."""
+    backoff: float = 0.5
+    """Seconds before the second attempt; doubled for each further one, a quarter of it random."""
+    longest: float = 10
+    """Seconds a single wait may take. A longer `retry-after` means the next target instead."""
+
+
+class Quirks(NamedTuple):
+    """How an OpenAI-compatible upstream deviates from OpenAI's own API."""
+
+    rename: Mapping[str, str] = {}
+    """Request parameters it knows by another name."""
+    drop: tuple[str, ...] = ()
+    """Request parameters it refuses and does not need; they are listed as ignored."""
+    stream_usage: bool = True
+    """Whether it accepts `stream_options`; without it usage comes unasked or not at all."""
+    obfuscation: bool = False
+    """Whether it pads stream events unless `include_obfuscation` says false."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One row: an operator's endpoint."""
+
+    name: str
+    dialect: str
+    base_url: str
+    key: str | None = None
+    """The upstream's API key itself; None where it wants none."""
+    lacks: str | None = None
+    """The secret it wants and does not have: it is left alone until the operator sets it."""
+    key_header: str = ""
+    """The header that carries the key; empty for the dialect's own."""
+    models: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
+    """Appended to the URL after `?`, as Azure's `api-version` wants."""
+    timeouts: Timeouts = Timeouts()
+    retries: Retries = Retries()
+    quirks: Quirks = Quirks()
+    binding: str | None = None
+    """A service binding to call instead of the network."""
+    families: tuple[Mapping[str, Any], ...] = ()
+    """Rows for the dialect's table of model families, tried before its own."""
+
+    def serves(self, model: str) -> bool:
+        """Whether `model` matches one of its patterns."""
+        return any(fnmatch.fnmatchcase(model, pattern) for pattern in self.models)
+
+
+class Target(NamedTuple):
+    """Where one call goes: a provider, and the model's name there."""
+
+    provider: Provider
+    model: str
+
+
+class Plan(NamedTuple):
+    """The targets of one request, in the order in which they are tried."""
+
+    targets: tuple[Target, ...]
+    deadline: float | None = None
+    """Seconds for all attempts together, until an answer has begun; None sets no limit."""
+
+
+class Model(NamedTuple):
+    """A public model with targets of its own, in the order in which they are tried."""
+
+    id: str
+    targets: tuple[Target, ...]
+    weights: tuple[float | None, ...] = ()
+    """One for each target: the share of conversations that starts with it. None is a spare."""
+    deadline: float | None = None
+    """Seconds for all attempts together, until an answer has begun; None sets no limit."""

@@ -1,0 +1,25 @@
+"""What must not be read in a message that came from outside: keys, and text without end."""
+
+import re
+from collections.abc import Callable
+
+Redactor = Callable[[str], str]
+
+_LONGEST = 2000
+_GONE = "[redacted]"
+# What providers' keys look like, masked or whole, and bearer tokens.
+_KEY = re.compile(r"\b(?:sk|pk|key|gsk|xai|AIza)[-_][\w*.-]{6,}|\b[Bb]earer\s+[\w.*~+/=-]{6,}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def redactor(*secrets: str | None) -> Redactor:
+    """Takes `secrets` out of a text, and what looks like one."""
+    known = [secret for secret in secrets if secret]
+
+    def redact(text: str) -> str:
+        for secret in known:
+            text = text.replace(secret, _GONE)
+        text = _CONTROL.sub(" ", _KEY.sub(_GONE, text))
+        return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+
+    return redact

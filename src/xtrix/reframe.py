@@ -1,0 +1,104 @@
+"""Upstream data in, client frames out: one upstream stream from its first event to its last.
+
+Knows when a stream has begun and when it is over, and that it ends in a finish or in an error,
+never in silence. Refuses to know a dialect's events and the chunk's JSON.
+"""
+
+from collections.abc import Callable
+
+from xtrix import splice
+from xtrix.chunks import error_frames
+from xtrix.dialect import StreamDecoder
+from xtrix.errors import ApiError, bad_response
+from xtrix.sse import Decoder, Event, EventTooLong
+
+
+class Reframer:
+    """Turns the text of one upstream stream, cut anywhere, into the client's frames.
+
+    An error before the first frame is kept in `error`, for a real HTTP status; a later one is told
+    in the stream, which is then over.
+    """
+
+    def __init__(self, decoder: StreamDecoder, redact: Callable[[str], str]) -> None:
+        """`redact` takes out of an error's message what the client must not see."""
+        self.begun = False
+        self.over = False
+        self.fed = 0
+        """Pieces taken in so far."""
+        self.error: ApiError | None = None
+        self._decoder = decoder
+        self._redact = redact
+        self._sse = Decoder()
+        self._splice: splice.Splice | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer is whole, though the upstream may still hold the line."""
+        return self._decoder.finished
+
+    def feed(self, text: str) -> str:
+        """The frames that `text` completes."""
+        self.fed += 1
+        if self.over or self._decoder.finished:
+            return ""
+        frames = ""
+        if self._splice and self._sse.between_events:
+            frames, text = self._splice.feed(text)
+            if not text:
+                return frames
+        return frames + self._feed(text)
+
+    def close(self, broken: ApiError | None = None) -> str:
+        """The last frames, at the upstream's end; `broken` says why where it was no clean end.
+
+        An answer whose finish reason has come is whole, however its connection ended.
+        """
+        if self.over:
+            return ""
+        frames = ""
+        try:
+            if not self._decoder.finished:
+                frames = self._take(self._sse.close(), last=True)
+                frames += self._decoder.close()
+        except ApiError as truncated:
+            return frames + self.fail(broken or truncated)
+        self.begun = self.over = True
+        return frames
+
+    def fail(self, error: ApiError) -> str:
+        """The last frames when the answer cannot go on."""
+        if self.over:
+            return ""
+        self.over = True
+        self.error = error
+        error.message = self._redact(error.message)
+        return error_frames(error) if self.begun else ""
+
+    def _feed(self, text: str) -> str:
+        one_event = self._sse.between_events
+        try:
+            events = self._sse.feed(text)
+        except EventTooLong as failure:
+            return self.fail(bad_response(str(failure)))
+        frames = self._take(events)
+        carried = self._decoder.carried
+        if one_event and carried and len(events) == 1 and self._sse.between_events:
+            self._splice = splice.learn(text, frames, carried)
+        return frames
+
+    def _take(self, events: list[Event], *, last: bool = False) -> str:
+        frames = []
+        for event in events:
+            if self._decoder.finished:
+                break
+            try:
+                frame = self._decoder.feed(event)
+            except ApiError as error:
+                if not last:
+                    frames.append(self.fail(error))
+                break
+            if frame:
+                self.begun = True
+                frames.append(frame)
+        return "".join(frames)

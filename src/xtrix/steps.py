@@ -1,0 +1,58 @@
+"""What an exchange asks of the shell, and what it is told of the outcome. Values only."""
+
+from enum import Enum
+from typing import NamedTuple, TypeAlias
+
+from xtrix.http import Reply, UpstreamHead, UpstreamRequest
+from xtrix.relay import Relay
+
+
+class Failure(Enum):
+    """Why a step came to nothing."""
+
+    CONNECTION = "connection"
+    TIME = "time"
+    SIZE = "size"
+
+
+class ReadBody(NamedTuple):
+    """Read the client's body. Outcome: bytes, or a Failure.
+
+    `limit` is in bytes, `seconds` may pass between two pieces.
+    """
+
+    limit: int
+    seconds: float
+
+
+class Call(NamedTuple):
+    """Call the upstream. Outcome: its UpstreamHead, or a Failure after `seconds` without one."""
+
+    request: UpstreamRequest
+    seconds: float
+
+
+class Collect(NamedTuple):
+    """Read the upstream's body to its end. Outcome and limits as in `ReadBody`."""
+
+    limit: int
+    seconds: float
+
+
+class Begin(NamedTuple):
+    """Put the upstream's body through `relay` until that has begun or is over. Outcome: None."""
+
+    relay: Relay
+    seconds: float
+    """The longest that this takes: the relay's own limit."""
+
+
+class Wait(NamedTuple):
+    """Let `seconds` pass. Outcome: None."""
+
+    seconds: float
+
+
+Step: TypeAlias = ReadBody | Call | Collect | Begin | Wait
+Outcome: TypeAlias = bytes | UpstreamHead | Failure | None
+Answer: TypeAlias = Reply | Relay

@@ -1,0 +1,119 @@
+"""Plays a whole client request against the pure core: the part of the shell, without a network.
+
+Knows how the real shell feeds an exchange and nothing more, so that a test can script an upstream
+as data and look at what the client would get.
+"""
+
+import codecs
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from xtrix import json
+from xtrix.app import Gateway, configure
+from xtrix.http import Reply, RequestHead, UpstreamHead, UpstreamRequest
+from xtrix.relay import Relay
+from xtrix.steps import Begin, Call, Collect, Failure, Outcome, ReadBody, Wait
+
+KEY = "client-key"
+UPSTREAM_KEY = "upstream-key"
+TOKEN = "0123456789abcdef0123456789abcdef"
+NOW = 1_700_000_000.0
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """What one upstream call meets with. `pieces` are the body as the network cuts it."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    pieces: tuple[bytes, ...] = ()
+    failure: Failure | None = None
+    cut: bool = False
+    """Whether the connection broke at the end of `pieces`."""
+
+
+@dataclass
+class Played:
+    """What came of it."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+    calls: list[UpstreamRequest]
+    log: dict[str, Any]
+    waits: list[float]
+
+    def json(self) -> Any:
+        """The body as a value."""
+        return json.decode(self.body)
+
+
+def gateway(*providers: Mapping[str, Any], **variables: object) -> Gateway:
+    """A gateway with these rows, the keys above, and `variables`."""
+    environment: dict[str, object] = {
+        "API_KEYS": KEY,
+        "UPSTREAM_KEY": UPSTREAM_KEY,
+        "PROVIDERS": [dict(row) for row in providers],
+        **variables,
+    }
+    return configure(environment.get)
+
+
+def head(path: str = "/v1/chat/completions", method: str = "POST", **headers: str) -> RequestHead:
+    """A client's request head with the right key, unless `headers` say otherwise."""
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    return RequestHead(method, path, {"authorization": f"Bearer {KEY}", **given})
+
+
+def play(
+    gate: Gateway,
+    request: object,
+    upstreams: Iterable[Upstream] = (),
+    request_head: RequestHead | None = None,
+) -> Played:
+    """What the client gets for `request`, whose calls meet with `upstreams` one after the other."""
+    script = iter(upstreams)
+    now = NOW
+    exchange = gate.open(request_head or head(), TOKEN, now)
+    calls: list[UpstreamRequest] = []
+    waits: list[float] = []
+    upstream = Upstream()
+    begun = ""
+    outcome: Outcome = None
+    while True:
+        step = exchange.advance(outcome, now)
+        outcome = None
+        match step:
+            case ReadBody():
+                outcome = request if isinstance(request, bytes) else json.encode(request).encode()
+                if len(outcome) > step.limit:
+                    outcome = Failure.SIZE
+            case Call():
+                calls.append(step.request)
+                upstream = next(script)
+                outcome = upstream.failure or UpstreamHead(upstream.status, upstream.headers)
+            case Collect():
+                outcome = Failure.CONNECTION if upstream.cut else b"".join(upstream.pieces)
+            case Begin():
+                begun = _stream(step.relay, upstream.pieces)
+            case Wait():
+                waits.append(step.seconds)
+                now += step.seconds
+            case Reply() | Relay():
+                break
+    body = begun if isinstance(step, Relay) else step.body
+    answer_headers = dict((*exchange.headers, *step.headers))
+    log = json.decode(exchange.log_line(now))
+    return Played(step.status, answer_headers, body, calls, log, waits)
+
+
+def texts(pieces: Iterable[bytes]) -> list[str]:
+    """`pieces` as the shell's streaming TextDecoder hands them on."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    return [*(decoder.decode(piece) for piece in pieces), decoder.decode(b"", final=True)]
+
+
+def _stream(relay: Relay, pieces: Iterable[bytes]) -> str:
+    frames = [relay.feed(text) for text in texts(pieces)]
+    return "".join(frames) + relay.close()
