@@ -28,7 +28,7 @@ format: setup  ## put every file into its form
 	@$(RUN) ruff format .
 
 deploy: setup  ## wrangler deploy
-	@$(RUN) tools.dev --deploy
+	@$(RUN) tools.wrangler deploy
 
 bench: setup  ## measure, and compare with the rivals
 	@$(RUN) bench

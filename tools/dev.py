@@ -1,0 +1,260 @@
+"""`make dev`: the Worker under `wrangler dev` and, unless there is a .dev.vars, a local model.
+
+It starts programs, shows what matters of what they say, and ends them: on Ctrl-C, on SIGTERM and
+when the terminal is closed, all of them and nothing else. What the Worker does is none of its
+business; it waits for the first health check.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import sys
+import tomllib
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import httpx
+
+from tools import model, paths, wrangler
+
+HOST = "127.0.0.1"
+DEV_VARS = paths.ROOT / ".dev.vars"
+KEY_FILE = paths.CACHE / "local-key"
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+READY = "Ready on"
+HEALTH_SECONDS = 60.0
+STOP_SECONDS = 5.0
+LINE_BYTES = 1 << 22
+
+# What wrangler prints that says nothing about the Worker: its tables and progress, a line for each
+# request (the Worker logs its own), Pyodide's frames in a traceback, and our health check.
+NOISE = re.compile(
+    r"^\s*$|^\[wrangler:info\]|^\[custom build\]|^Running custom build|^[┌│├└⎔🪵─]"
+    r"|^Your Worker has access|^Binding  |^env\.|^Attaching additional|^Using secrets defined in"
+    r"|^If you think this is a bug|^\s+Runtime stderr:|^\s+{\"timestamp\":"
+    r"|^\s+at .*(wasm://|pyodideRuntime-internal:)"
+    r'|"path":"/health","status":200'
+)
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+ANNOUNCEMENT = """
+xtrix answers at http://{host}:{port}/v1 {with_what}
+
+  base URL  http://{host}:{port}/v1
+  API key   {key}
+{models}
+  curl -N http://{host}:{port}/v1/chat/completions \\
+    -H "Authorization: Bearer {bearer}" -H "Content-Type: application/json" \\
+    -d '{{"stream": true, "messages": [{{"role": "user", "content": "Say hello."}}]}}'
+
+Ctrl-C ends it."""
+
+
+class DevError(Exception):
+    """Says in one line what is wrong and what to do."""
+
+
+class Upstream(NamedTuple):
+    """What the Worker calls, and what the user is told of it."""
+
+    variables: dict[str, str]
+    told: dict[str, str]
+
+
+def main() -> int:
+    """Returns the exit status, which is 0 when the user ended it."""
+    try:
+        asyncio.run(_until_ended(_port(), _is_local()))
+    except tomllib.TOMLDecodeError as error:
+        print(f"dev: wrangler.toml is not TOML: {error}", file=sys.stderr)
+        return 1
+    except (DevError, model.StartError) as error:
+        print(f"dev: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _until_ended(port: int, local: bool) -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(_dev(port, local))
+
+    def end() -> None:
+        for number in ENDING:  # a second Ctrl-C must not interrupt the cleaning up
+            loop.add_signal_handler(number, lambda: None)
+        task.cancel()
+
+    for number in ENDING:
+        loop.add_signal_handler(number, end)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _dev(port: int, local: bool) -> None:
+    _check_port(port)
+    async with contextlib.AsyncExitStack() as running:
+        if DEV_VARS.exists():
+            upstream = _own_upstream()
+        else:
+            _say("Starting the local model ...")
+            upstream = _local_upstream(running.enter_context(model.serve()))
+        _say("Starting the Worker ...")
+        process = await running.enter_async_context(_wrangler(port, local, upstream))
+        ready = asyncio.Event()
+        await asyncio.gather(
+            _show(process, ready, port),
+            _announce(ready, port, upstream),
+        )
+
+
+async def _announce(ready: asyncio.Event, port: int, upstream: Upstream) -> None:
+    await ready.wait()
+    await _check_health(port)
+    _say(ANNOUNCEMENT.format(host=HOST, port=port, **upstream.told))
+
+
+def _port() -> int:
+    text = os.environ.get("PORT") or "8787"
+    if not text.isdecimal() or not 0 < int(text) < 1 << 16:
+        raise DevError(f"PORT is {text!r}, and must be a number from 1 to 65535")
+    return int(text)
+
+
+def _is_local() -> bool:
+    runtime = os.environ.get("RUNTIME") or "local"
+    if runtime not in {"local", "cloudflare"}:
+        raise DevError(f"RUNTIME is {runtime!r}, and must be local (the default) or cloudflare")
+    return runtime == "local"
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except PermissionError:
+            raise DevError(f"port {port} needs root; choose another: make dev PORT=8787") from None
+        except OSError:
+            raise DevError(
+                f"port {port} is in use; end what uses it, or choose another:"
+                f" make dev PORT={port + 1}"
+            ) from None
+
+
+def _own_upstream() -> Upstream:
+    return Upstream(
+        variables={},
+        told={
+            "with_what": "with the providers and keys of .dev.vars",
+            "key": "one of API_KEYS in .dev.vars",
+            "bearer": "$API_KEY",
+            "models": "",
+        },
+    )
+
+
+def _local_upstream(served: model.Model) -> Upstream:
+    default = tomllib.loads((paths.ROOT / "wrangler.toml").read_text())["vars"]["DEFAULT_MODEL"]
+    row = {"base_url": f"{served.url}/v1"}
+    anthropic = {"aliases": {default: model.NAME}, "models": ["claude-*"]}
+    providers = [
+        {"name": "local-anthropic", "dialect": "anthropic", **row, **anthropic},
+        {"name": "local-openai", "dialect": "openai", **row, "models": [model.NAME, "*"]},
+    ]
+    key = _local_key()
+    return Upstream(
+        variables={"API_KEYS": key, "PROVIDERS": json.dumps(providers)},
+        told={
+            "with_what": "with a local model, small and often wrong",
+            "key": f"{key}  (made for local use: there is no .dev.vars)",
+            "bearer": key,
+            "models": f"  models    claude-*, also the default, through the Anthropic dialect;\n"
+            f"            {model.NAME} and any other name through OpenAI's\n",
+        },
+    )
+
+
+def _local_key() -> str:
+    """Returns a key that stays the same, so that a pasted command works tomorrow."""
+    if not KEY_FILE.exists():
+        KEY_FILE.write_text(f"sk-local-{secrets.token_hex(8)}")
+    return KEY_FILE.read_text()
+
+
+@contextlib.asynccontextmanager
+async def _wrangler(port: int, local: bool, upstream: Upstream) -> AsyncIterator[Process]:
+    arguments, settings = wrangler.local_runtime() if local else ([], {})
+    variables = [f"{name}:{value}" for name, value in upstream.variables.items()]
+    process = await asyncio.create_subprocess_exec(
+        *wrangler.command("dev", "--ip", HOST, "--port", str(port), *arguments),
+        *(word for variable in variables for word in ("--var", variable)),
+        cwd=paths.ROOT,
+        env=wrangler.environment(
+            **settings,
+            CI="1",  # no keys to press
+            CLOUDFLARE_CF_FETCH_ENABLED="false",  # no call to Cloudflare for `Request.cf`
+            WRANGLER_HIDE_BANNER="true",
+        ),
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=STDOUT,
+        limit=LINE_BYTES,
+        start_new_session=True,  # its group is what it starts: its workerd, the build
+    )
+    try:
+        yield process
+    finally:
+        await _end_group(process)
+
+
+async def _end_group(process: Process) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+
+
+async def _show(process: Process, ready: asyncio.Event, port: int) -> None:
+    """Prints what wrangler says, without the noise, until it ends; all of it goes to a log."""
+    assert process.stdout is not None
+    log = paths.CACHE / f"dev-{port}.log"
+    with log.open("w") as copy:
+        async for data in process.stdout:
+            line = data.decode(errors="replace")
+            copy.write(line)
+            copy.flush()
+            plain = COLOUR.sub("", line)
+            if READY in plain:
+                ready.set()
+            if not NOISE.search(plain):
+                _say((line if sys.stdout.isatty() else plain).rstrip("\n"))
+    raise DevError(
+        "wrangler ended; correct what it says above and run make dev again"
+        f" (all it said: {log.relative_to(paths.ROOT)})"
+    )
+
+
+async def _check_health(port: int) -> None:
+    url = f"http://{HOST}:{port}/health"
+    async with httpx.AsyncClient(trust_env=False, timeout=HEALTH_SECONDS) as client:
+        try:
+            answer = await client.get(url)
+        except httpx.HTTPError as error:
+            raise DevError(f"the Worker does not answer {url} ({error!r})") from None
+    if answer.status_code != httpx.codes.OK:
+        _say(f"The Worker answers {url} with {answer.status_code}: {answer.text[:1000]}")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
