@@ -95,7 +95,7 @@ class _Shell:
                     return step
                 _overdue[task] = time.time() + step.seconds + _SLACK
                 outcome = await _STEPS[type(step)](self, step)
-        except Exception as error:  # noqa: BLE001 - the client gets an answer whatever happens
+        except Exception as error:
             _report(error)
             return self._exchange.crash()
 
@@ -178,7 +178,7 @@ class _Pump:
     def _on_data(self, text: str) -> str:
         try:
             frames = self._relay.feed(text)
-        except Exception as error:  # noqa: BLE001 - the client hears of it, whatever it is
+        except Exception as error:
             frames = self._crash(error)
         if self._relay.over:
             self._finish()
@@ -190,7 +190,7 @@ class _Pump:
             return ""
         try:
             frames = self._events[event]()
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             frames = self._crash(error)
         if self._relay.over:
             self._finish()

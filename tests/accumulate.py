@@ -57,8 +57,10 @@ def _take(choices: dict[int, dict[str, Any]], said: dict[str, Any]) -> None:
     assert said["delta"] or said["logprobs"], "an empty delta"
     choice["message"] = dict(accumulate_delta(dict(choice["message"]), dict(said["delta"])))
     if said["logprobs"]:
-        before = choice["logprobs"] or {}
-        choice["logprobs"] = dict(accumulate_delta(dict(before), dict(said["logprobs"])))
+        tokens = choice["logprobs"] or {}
+        for name, more in said["logprobs"].items():
+            tokens[name] = [*(tokens.get(name) or []), *more] if more else tokens.get(name)
+        choice["logprobs"] = tokens
 
 
 def _whole(choices: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -82,6 +84,6 @@ def _message(message: dict[str, Any]) -> dict[str, Any]:
                 {key: value for key, value in item.items() if key != "index"}
                 for item in whole[name]
             ]
-    if not whole["content"] and (whole.get("tool_calls") or whole.get("function_call")):
+    if not whole["content"] and any(map(whole.get, ("tool_calls", "function_call", "refusal"))):
         whole["content"] = None
     return whole

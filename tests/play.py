@@ -5,7 +5,7 @@ as data and look at what the client would get.
 """
 
 import codecs
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from xtrix import json
 from xtrix.app import Gateway, configure
 from xtrix.http import Reply, RequestHead, UpstreamHead, UpstreamRequest
 from xtrix.relay import Relay
-from xtrix.steps import Begin, Call, Collect, Failure, Outcome, ReadBody, Wait
+from xtrix.steps import Begin, Call, Collect, Failure, Outcome, ReadBody, Step, Wait
 
 KEY = "client-key"
 UPSTREAM_KEY = "upstream-key"
@@ -72,40 +72,57 @@ def play(
     upstreams: Iterable[Upstream] = (),
     request_head: RequestHead | None = None,
 ) -> Played:
-    """What the client gets for `request`, whose calls meet with `upstreams` one after the other."""
-    script = iter(upstreams)
-    now = NOW
-    exchange = gate.open(request_head or head(), TOKEN, now)
-    calls: list[UpstreamRequest] = []
-    waits: list[float] = []
-    upstream = Upstream()
-    begun = ""
-    outcome: Outcome = None
-    while True:
-        step = exchange.advance(outcome, now)
-        outcome = None
+    """What the client gets for `request`, whose calls meet with `upstreams` one after the other.
+
+    `request` is a body as bytes, or a value whose JSON is the body.
+    """
+    body = request if isinstance(request, bytes) else json.encode(request).encode()
+    player = _Player(body, iter(upstreams))
+    exchange = gate.open(request_head or head(), TOKEN, player.now)
+    step = exchange.advance(None, player.now)
+    while not isinstance(step, Reply | Relay):
+        step = exchange.advance(player.outcome(step), player.now)
+    return Played(
+        status=step.status,
+        headers=dict((*exchange.headers, *step.headers)),
+        body=player.frames if isinstance(step, Relay) else step.body,
+        calls=player.calls,
+        log=json.decode(exchange.log_line(player.now)),
+        waits=player.waits,
+    )
+
+
+class _Player:
+    """Stands in for the shell."""
+
+    def __init__(self, body: bytes, script: Iterator[Upstream]) -> None:
+        self.now = NOW
+        self.calls: list[UpstreamRequest] = []
+        self.waits: list[float] = []
+        self.frames = ""
+        self._body = body
+        self._script = script
+        self._upstream = Upstream()
+
+    def outcome(self, step: Step) -> Outcome:
+        """How `step` went."""
         match step:
             case ReadBody():
-                outcome = request if isinstance(request, bytes) else json.encode(request).encode()
-                if len(outcome) > step.limit:
-                    outcome = Failure.SIZE
+                return self._body if len(self._body) <= step.limit else Failure.SIZE
             case Call():
-                calls.append(step.request)
-                upstream = next(script)
-                outcome = upstream.failure or UpstreamHead(upstream.status, upstream.headers)
+                self.calls.append(step.request)
+                self._upstream = next(self._script)
+                met = self._upstream
+                return met.failure or UpstreamHead(met.status, met.headers)
             case Collect():
-                outcome = Failure.CONNECTION if upstream.cut else b"".join(upstream.pieces)
+                whole = b"".join(self._upstream.pieces)
+                return Failure.CONNECTION if self._upstream.cut else whole
             case Begin():
-                begun = _stream(step.relay, upstream.pieces)
+                self.frames = _stream(step.relay, self._upstream.pieces)
             case Wait():
-                waits.append(step.seconds)
-                now += step.seconds
-            case Reply() | Relay():
-                break
-    body = begun if isinstance(step, Relay) else step.body
-    answer_headers = dict((*exchange.headers, *step.headers))
-    log = json.decode(exchange.log_line(now))
-    return Played(step.status, answer_headers, body, calls, log, waits)
+                self.waits.append(step.seconds)
+                self.now += step.seconds
+        return None
 
 
 def texts(pieces: Iterable[bytes]) -> list[str]:

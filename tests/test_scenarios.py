@@ -7,6 +7,7 @@ import pytest
 from tests import accumulate
 from tests.play import Upstream, gateway, play
 from tests.scenarios import Scenario, refused, scenarios
+from xtrix import json
 
 JSON_TYPE = {"content-type": "application/json"}
 SSE_TYPE = {"content-type": "text/event-stream; charset=utf-8"}
@@ -27,6 +28,22 @@ def streamed(scenario: Scenario, *pieces: bytes) -> Upstream:
     return Upstream(headers=SSE_TYPE, pieces=pieces or (scenario.bytes("upstream.sse"),))
 
 
+def parsed(completion: dict[str, Any]) -> dict[str, Any]:
+    """`completion` with the JSON of its calls' arguments read: its white space is the model's."""
+    for choice in completion["choices"]:
+        calls = choice["message"].get("tool_calls", [])
+        for function in [call["function"] for call in calls if "function" in call]:
+            function["arguments"] = json.decode(function["arguments"])
+    return completion
+
+
+def assert_error(error: dict[str, Any], expected: dict[str, Any]) -> None:
+    """`error` is `expected`, whose message stands in that of `error`."""
+    assert expected["message"] in error["message"]
+    assert error["message"]
+    assert {**error, "message": ""} == {**expected, "message": ""}
+
+
 def request_of(scenario: Scenario, *, stream: bool) -> dict[str, Any]:
     request: dict[str, Any] = scenario.json("request.json")
     return {**request, "stream": True} if stream else request
@@ -43,7 +60,7 @@ def test_what_goes_upstream(scenario: Scenario, stream: bool) -> None:
     failing = Upstream(500, JSON_TYPE, (b"{}",))
     played = play(gateway(scenario.row()), request_of(scenario, stream=stream), [failing])
     assert len(played.calls) == 1, played.body
-    assert accumulate.json.decode(played.calls[0].body) == expected
+    assert json.decode(played.calls[0].body) == expected
 
 
 @pytest.mark.parametrize("scenario", scenarios("upstream.json", "reply.json"), ids=str)
@@ -60,7 +77,8 @@ def test_streamed_answer_adds_up_to_the_whole_one(scenario: Scenario) -> None:
     request = request_of(scenario, stream=True)
     played = play(gateway(scenario.row()), request, [streamed(scenario)])
     assert played.status == 200
-    assert stamped(accumulate.completion(played.body)) == scenario.json("reply.json")
+    added_up = stamped(accumulate.completion(played.body))
+    assert parsed(added_up) == parsed(scenario.json("reply.json"))
 
 
 @pytest.mark.parametrize("scenario", scenarios("upstream.sse", "reply.error.json"), ids=str)
@@ -69,7 +87,7 @@ def test_stream_that_fails_says_so_and_never_finishes(scenario: Scenario) -> Non
     played = play(gateway(scenario.row()), request, [streamed(scenario)])
     *chunks, error, done = accumulate.frames(played.body)
     assert done == "[DONE]"
-    assert error == scenario.json("reply.error.json")
+    assert_error(error["error"], scenario.json("reply.error.json"))
     assert all(choice["finish_reason"] is None for chunk in chunks for choice in chunk["choices"])
 
 
@@ -90,7 +108,8 @@ def test_upstream_error(scenario: Scenario) -> None:
     for stream in (True,) if scenario.has("upstream.sse") else (False, True):
         request = request_of(scenario, stream=stream)
         played = play(gateway(scenario.row()), request, [upstream])
-        assert (played.status, played.json()) == (status, scenario.json(f"reply.{status}.json"))
+        assert played.status == status
+        assert_error(played.json()["error"], scenario.json(f"reply.{status}.json")["error"])
         assert played.headers.items() >= headers.get("reply", {}).items()
 
 
@@ -107,9 +126,6 @@ def _refusals() -> list[Any]:
 def test_refused_request(scenario: Scenario, dialect: str) -> None:
     row = scenario.row() | {"dialect": dialect}
     played = play(gateway(row), request_of(scenario, stream=False))
-    error = played.json()["error"]
-    expected = scenario.json("reply.400.json")["error"]
     assert played.status == 400
-    assert expected.pop("message") in error.pop("message")
-    assert error == expected
+    assert_error(played.json()["error"], scenario.json("reply.400.json")["error"])
     assert played.calls == []

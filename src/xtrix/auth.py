@@ -10,7 +10,7 @@ import hmac
 from xtrix.errors import ClientError
 
 _CHALLENGE = (("www-authenticate", 'Bearer realm="xtrix"'),)
-_NO_TOKEN = "No API key was given. Send it as 'Authorization: Bearer YOUR_KEY'."  # noqa: S105
+_NO_TOKEN = "No API key was given. Send it as 'Authorization: Bearer YOUR_KEY'."
 _MALFORMED = "The Authorization header is malformed. It must be 'Bearer YOUR_KEY'."
 _WRONG = "Incorrect API key. This gateway's operator gives out the right one."
 

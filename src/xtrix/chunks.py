@@ -45,9 +45,7 @@ class ChunkWriter:
         )
         self._head = f'data: {head[:-1]},"choices":'
         self._usage_form = usage_form
-        self._unfinished = (
-            ',"usage":null}\n\n' if usage_form is UsageForm.SEPARATE else "}\n\n"
-        )
+        self._unfinished = ',"usage":null}\n\n' if usage_form is UsageForm.SEPARATE else "}\n\n"
 
     def delta(self, delta: dict[str, Any], index: int = 0, logprobs: object = None) -> str:
         """The frame of one delta of choice `index`."""

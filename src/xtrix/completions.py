@@ -103,6 +103,7 @@ def choice(message: dict[str, Any], finish_reason: str, index: int = 0) -> dict[
 
 _REQUEST = SchemaValidator(REQUEST_SCHEMA)
 
+
 def decode_request(body: bytes, default_model: str) -> Request:
     """The request that `body` spells, its model filled in. Raises ClientError."""
     try:
@@ -111,9 +112,10 @@ def decode_request(body: bytes, default_model: str) -> Request:
         message = f"The request body is not a JSON object: {failure}."
         raise ClientError(400, "invalid_json", message) from None
     try:
-        request = cast("Request", _REQUEST.validate_python(said))
+        _REQUEST.validate_python(said)
     except ValidationError as failure:
         raise _refusal(failure, said) from None
+    request = cast("Request", said)
     if not request.get("model"):
         request["model"] = default_model
     if request.get("stream_options") and not request.get("stream"):
@@ -142,13 +144,13 @@ def _refusal(failure: ValidationError, body: object) -> ClientError:
         return ClientError(400, "invalid_type", message, param=param)
     if kind == "union_tag_invalid":
         param = f"{param}.{fault['ctx']['discriminator'].strip(chr(39))}"
-        message = f"Invalid value for '{param}': it must be one of {fault['ctx']['expected_tags']}."
+        message = f"Invalid value for '{param}': '{fault['ctx']['tag']}' is none of {fault['ctx']['expected_tags']}."
         return ClientError(400, "invalid_value", message, param=param)
     message = f"Invalid value for '{param}': {_worded(fault['msg'])}."
     return ClientError(400, "invalid_value", message, param=param)
 
 
-def _path(location: tuple[int | str, ...], body: Any) -> str:  # noqa: ANN401 - any JSON
+def _path(location: tuple[int | str, ...], body: Any) -> str:
     """`location` as in JavaScript, without the tags that unions leave in it.
 
     What is no key of the value reached so far is such a tag, unless it is the last: a missing key.

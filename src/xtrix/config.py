@@ -51,8 +51,7 @@ def load(lookup: Lookup) -> Config:
             faults.append(f"PROVIDERS names '{name}' twice")
     named = {provider.name: provider for provider in providers}
     models = [
-        _model(where, row, named, faults)
-        for where, row in _rows(lookup, "MODELS", _MODEL, faults)
+        _model(where, row, named, faults) for where, row in _rows(lookup, "MODELS", _MODEL, faults)
     ]
     config = Config(
         accepted_keys=auth.digests(_text(lookup, "API_KEYS", "", faults)),
@@ -208,10 +207,10 @@ def _provider(where: str, row: dict[str, Any], lookup: Lookup, faults: list[str]
 def _model(
     where: str, row: dict[str, Any], providers: Mapping[str, Provider], faults: list[str]
 ) -> Model:
-    targets = []
-    weights = []
+    targets: list[Target] = []
+    weights: list[float | None] = []
     for index, entry in enumerate(row["targets"]):
-        weighted = {"target": entry} if isinstance(entry, str) else entry
+        weighted: dict[str, Any] = {"target": entry} if isinstance(entry, str) else entry
         name, _, model = weighted["target"].partition("/")
         if name not in providers or not model:
             faults.append(f"{where}.targets[{index}]: must be 'provider/model' of a provider above")

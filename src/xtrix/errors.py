@@ -7,6 +7,7 @@ Source: platform.openai.com/docs/guides/error-codes, read 2026-11. Both SDKs ret
 and every 5xx, and obey `x-should-retry` (openai-python 3.3.1 and openai-node 7.5.0, observed).
 """
 
+import re
 from typing import NamedTuple
 
 Headers = tuple[tuple[str, str], ...]
@@ -134,6 +135,16 @@ FAULTS = {
 }
 UNKNOWN_4XX = Fault(400, _REQUEST, None)
 UNKNOWN_5XX = Fault(502, "api_error", "upstream_error")
+
+
+_TOO_LONG = re.compile(
+    r"prompt is too long|maximum context length|exceeds? the (available )?context", re.IGNORECASE
+)
+
+
+def is_too_long(message: str) -> bool:
+    """Whether an upstream's `message` says that the prompt does not fit its context."""
+    return _TOO_LONG.search(message) is not None
 
 
 def no_connection() -> UpstreamError:

@@ -228,7 +228,7 @@ class Exchange:
         self.record.completion_tokens = usage.completion
 
 
-def _sound(outcome: Any) -> Any:  # noqa: ANN401 - whatever the step yields when it goes well
+def _sound(outcome: Any) -> Any:
     """`outcome`, unless it is a failure. Raises UpstreamError."""
     match outcome:
         case Failure.CONNECTION:

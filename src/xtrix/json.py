@@ -24,7 +24,7 @@ _HUGE_EXPONENT = re.compile(rb"[0-9][eE]\+?[0-9]{3}")
 _LONG_NUMBER = re.compile(rb"[0-9]{309}")
 
 
-def decode(data: bytes | str) -> Any:  # noqa: ANN401 - anything that JSON can say
+def decode(data: bytes | str) -> Any:
     """The value that `data` spells. Raises ValueError, which says where it stops making sense."""
     raw = data.encode() if isinstance(data, str) else data.removeprefix(codecs.BOM_UTF8)
     try:

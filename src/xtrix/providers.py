@@ -63,9 +63,9 @@ class Provider:
     headers: Mapping[str, str] = field(default_factory=dict)
     query: str = ""
     """Appended to the URL after `?`, as Azure's `api-version` wants."""
-    timeouts: Timeouts = Timeouts()
-    retries: Retries = Retries()
-    quirks: Quirks = Quirks()
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    retries: Retries = field(default_factory=Retries)
+    quirks: Quirks = field(default_factory=Quirks)
     binding: str | None = None
     """A service binding to call instead of the network."""
     families: tuple[Mapping[str, Any], ...] = ()

@@ -58,8 +58,8 @@ class Reframer:
             return ""
         frames = ""
         try:
+            frames = self._take(self._sse.close(), last=True)
             if not self._decoder.finished:
-                frames = self._take(self._sse.close(), last=True)
                 frames += self._decoder.close()
         except ApiError as truncated:
             return frames + self.fail(broken or truncated)

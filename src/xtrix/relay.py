@@ -46,7 +46,11 @@ class Relay:
     @property
     def tick_seconds(self) -> float:
         """How often `tick` wants to be called."""
-        limits = [self._patience.first_byte, self._patience.idle, self._patience.keep_alive or _LONGEST_TICK]
+        limits = [
+            self._patience.first_byte,
+            self._patience.idle,
+            self._patience.keep_alive or _LONGEST_TICK,
+        ]
         return max(_SHORTEST_TICK, min(_LONGEST_TICK, min(limits) / 4))
 
     @property
@@ -80,7 +84,11 @@ class Relay:
         limit = self._patience.idle if self.begun else self._patience.first_byte
         if now - self._last_heard >= limit:
             return self.close(errors.out_of_time("nothing came for too long"))
-        if self.begun and self._patience.keep_alive and now - self._last_sent >= self._patience.keep_alive:
+        if (
+            self.begun
+            and self._patience.keep_alive
+            and now - self._last_sent >= self._patience.keep_alive
+        ):
             self._last_sent = now
             return KEEP_ALIVE
         return ""

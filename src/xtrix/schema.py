@@ -38,7 +38,7 @@ def _known_or_any(field: str, choices: dict[str, cs.CoreSchema]) -> cs.CoreSchem
     """As `_tagged`, but an unknown tag is a dialect's to judge."""
     tags: dict[Any, cs.CoreSchema] = {**choices, _OTHER: _object(**{field: _must(_STRING)})}
 
-    def tag(value: Any) -> str:  # noqa: ANN401 - whatever the client sent
+    def tag(value: Any) -> str:
         said = value.get(field) if isinstance(value, dict) else None
         return said if isinstance(said, str) and said in choices else _OTHER
 
@@ -64,9 +64,7 @@ _PARTS = {
     "refusal": _object(type=_must(_one_of("refusal")), refusal=_must(_STRING)),
     "image_url": _object(
         type=_must(_one_of("image_url")),
-        image_url=_must(
-            _either(_STRING, str, _object(url=_must(_STRING), detail=_maybe(_STRING)))
-        ),
+        image_url=_must(_either(_STRING, str, _object(url=_must(_STRING), detail=_maybe(_STRING)))),
     ),
     "input_audio": _object(
         type=_must(_one_of("input_audio")),
@@ -75,9 +73,7 @@ _PARTS = {
     "file": _object(
         type=_must(_one_of("file")),
         file=_must(
-            _object(
-                file_data=_maybe(_STRING), file_id=_maybe(_STRING), filename=_maybe(_STRING)
-            )
+            _object(file_data=_maybe(_STRING), file_id=_maybe(_STRING), filename=_maybe(_STRING))
         ),
     ),
 }
@@ -188,17 +184,13 @@ REQUEST_SCHEMA = _object(
     model=_maybe(cs.str_schema(strict=True, min_length=1, max_length=256, pattern=r"^[!-~]+$")),
     messages=_must(cs.list_schema(_MESSAGE, min_length=1)),
     stream=_maybe(_BOOL),
-    stream_options=_maybe(
-        _object(include_usage=_maybe(_BOOL), include_obfuscation=_maybe(_BOOL))
-    ),
+    stream_options=_maybe(_object(include_usage=_maybe(_BOOL), include_obfuscation=_maybe(_BOOL))),
     temperature=_maybe(_number(0, 2)),
     top_p=_maybe(_number(0, 1)),
     max_tokens=_maybe(_COUNT),
     max_completion_tokens=_maybe(_COUNT),
     n=_maybe(cs.int_schema(strict=True, ge=1, le=128)),
-    stop=_maybe(
-        _either(cs.list_schema(_STRING, max_length=4), list, _STRING)
-    ),
+    stop=_maybe(_either(cs.list_schema(_STRING, max_length=4), list, _STRING)),
     presence_penalty=_maybe(_number(-2, 2)),
     frequency_penalty=_maybe(_number(-2, 2)),
     logit_bias=_maybe(cs.dict_schema(_STRING, _number(-100, 100))),
@@ -212,13 +204,9 @@ REQUEST_SCHEMA = _object(
     tool_choice=_maybe(_TOOL_CHOICE),
     parallel_tool_calls=_maybe(_BOOL),
     functions=_maybe(cs.list_schema(_FUNCTION, min_length=1, max_length=128)),
-    function_call=_maybe(
-        _either(_NAMED, dict, _one_of("none", "auto"))
-    ),
+    function_call=_maybe(_either(_NAMED, dict, _one_of("none", "auto"))),
     response_format=_maybe(_RESPONSE_FORMAT),
-    reasoning_effort=_maybe(
-        _one_of("none", "minimal", "low", "medium", "high", "xhigh", "max")
-    ),
+    reasoning_effort=_maybe(_one_of("none", "minimal", "low", "medium", "high", "xhigh", "max")),
     service_tier=_maybe(_STRING),
     modalities=_maybe(cs.list_schema(_one_of("text", "audio"))),
 )

@@ -3,11 +3,10 @@
 Source: platform.claude.com/docs/en/api/errors (read 2026-11): a status and an error type each.
 """
 
-import re
 from typing import Any
 
 from xtrix import json
-from xtrix.errors import UpstreamError
+from xtrix.errors import UpstreamError, is_too_long
 from xtrix.http import UpstreamHead
 
 _STATUS = {
@@ -22,7 +21,6 @@ _STATUS = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-_TOO_LONG = re.compile(r"prompt is too long|exceed(s|ed)? (the )?context (limit|window)")
 _NO_CREDIT = "credit balance is too low"
 
 
@@ -48,6 +46,6 @@ def error_of(error: dict[str, Any], head: UpstreamHead | None = None) -> Upstrea
         message or f"The upstream answered {status}.",
         headers=head.retry_headers() if head else (),
     )
-    if failure.status == 400 and _TOO_LONG.search(message):
+    if failure.status == 400 and is_too_long(message):
         failure.code = "context_length_exceeded"
     return failure

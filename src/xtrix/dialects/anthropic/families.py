@@ -51,11 +51,16 @@ FAMILIES = (
     Family("*claude-*-4-6*", "one", efforts=_EFFORTS),
     Family("*claude-opus-4-7*"),
     _INSIDE._replace(pattern="*claude-opus-4-8*"),
-    _BUDGET._replace(pattern="*claude-opus-4*", sampling="both", structured=False, max_output=32_000),
+    _BUDGET._replace(
+        pattern="*claude-opus-4*", sampling="both", structured=False, max_output=32_000
+    ),
     _BUDGET._replace(pattern="*claude-sonnet-4*", sampling="both", structured=False),
     _UNFORCED._replace(pattern="*claude-*-5-5*"),
-    _UNFORCED._replace(pattern="*claude-fable-5-1*"),
-    _UNFORCED._replace(pattern="*claude-mythos-5-1*"),
+    *(
+        _UNFORCED._replace(pattern=f"*claude-{name}-5-[12]{end}")
+        for name in ("fable", "mythos")
+        for end in ("", "-*")
+    ),
     _INSIDE._replace(pattern="*claude-opus-5*", thinks_unasked=True),
     _INSIDE._replace(pattern="*claude-*-5*"),
     Family("*", forced_tools=False),

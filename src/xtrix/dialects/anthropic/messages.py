@@ -10,7 +10,7 @@ Source: platform.claude.com/docs/en/api/messages and …/tool-use/implement-tool
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from xtrix import json
 from xtrix.dialects.anthropic.calls import CUSTOM_INPUT
@@ -24,8 +24,15 @@ Block = dict[str, Any]
 Turn = dict[str, Any]
 
 _ODD_ID = re.compile(r"[^a-zA-Z0-9_-]")
-_EMPTY = "(empty message)"
+_EMPTY = "(empty)"
 _SYSTEM_MARK = "[system] "
+
+
+class _Call(NamedTuple):
+    """A call that waits for its result."""
+
+    upstream_id: str
+    path: str
 
 
 class Conversation:
@@ -37,29 +44,31 @@ class Conversation:
         self._family = family
         self._names = names
         self._ids: set[str] = set()
-        self._open: dict[str, str] = {}
-        """The client's id of each call without a result yet, and the upstream's."""
+        self._open: dict[str, _Call] = {}
+        """The calls without a result yet, by the client's id."""
         self._results = 0
         """Results that the last turn begins with."""
         self._held: list[Block] = []
         """System text that came between calls and their results."""
 
-    def add(self, message: Message, path: str) -> None:
-        """Take in one message, which stands at `path`. Raises ClientError."""
+    def add(self, message: Message, index: int) -> None:
+        """Take in `messages[index]`. Raises ClientError."""
         role = message["role"]
-        if self._open and role in {"user", "assistant"}:
-            self._refuse_open(path)
+        path = f"messages[{index}]"
+        if message.get("function_call"):
+            message = _with_tool_call(message, f"call_{index}")
+        if role == "assistant":
+            self._refuse_open()
         _ROLES[role](self, message, path)
 
-    def close(self, path: str) -> None:
-        """Finish the conversation; its last message stands at `path`. Raises ClientError."""
-        if self._open:
-            self._refuse_open(path)
+    def close(self, last_index: int) -> None:
+        """Finish the conversation after `messages[last_index]`. Raises ClientError."""
+        self._refuse_open()
         if not self.turns and self.system:
             self._turn("user", [self.system.pop()])
         last = self.turns[-1]
         if last["role"] == "assistant":
-            self._end_in_prefill(last, path)
+            self._end_in_prefill(last, f"messages[{last_index}]")
 
     def _system(self, message: Message, path: str) -> None:
         blocks = _marked(text_blocks(message["content"], f"{path}.content"), message)
@@ -89,7 +98,7 @@ class Conversation:
         blocks = [*_thinking(message), *encode_content(message.get("content"), f"{path}.content")]
         if message.get("refusal"):
             blocks.append({"type": "text", "text": message["refusal"]})
-        for index, call in enumerate(_calls(message)):
+        for index, call in enumerate(message.get("tool_calls") or ()):
             blocks.append(self._tool_use(call, f"{path}.tool_calls[{index}]"))
         if blocks:
             self._turn("assistant", _marked(blocks, message))
@@ -102,25 +111,29 @@ class Conversation:
         given = {CUSTOM_INPUT: said["input"]} if kind == "custom" else _arguments(said, path)
         if call["id"] in self._open:
             raise invalid(f"{path}.id", "another call of this message has the same id.")
-        theirs = self._open[call["id"]] = self._unique(call["id"])
+        theirs = self._unique(call.get("upstream_id") or call["id"])
+        self._open[call["id"]] = _Call(theirs, path)
         return {"type": "tool_use", "id": theirs, "name": self._names(said["name"]), "input": given}
 
     def _tool(self, message: Message, path: str) -> None:
-        theirs = self._open.pop(message["tool_call_id"], None)
-        if theirs is None:
-            why = "no call of the assistant's message before it has this id."
+        said = message["tool_call_id"]
+        call = self._open.pop(said, None)
+        if call is None:
+            why = f"no call of the assistant's message before it has the id '{said}'."
             raise invalid(f"{path}.tool_call_id", why)
-        self._result(theirs, message, path)
+        self._result(call.upstream_id, message, path)
 
     def _function(self, message: Message, path: str) -> None:
         """The result of the older `function_call`, which has no id but the function's name."""
         self._tool({**message, "tool_call_id": message["name"]}, path)
 
     def _result(self, theirs: str, message: Message, path: str) -> None:
-        block = {"type": "tool_result", "tool_use_id": theirs}
-        content = encode_content(message["content"], f"{path}.content")
+        block: Block = {"type": "tool_result", "tool_use_id": theirs}
+        content = message["content"]
+        if not isinstance(content, str):
+            content = encode_content(content, f"{path}.content")
         if content:
-            block |= {"content": content}
+            block["content"] = content
         self._turn("user", [], results=_marked([block], message))
         if not self._open and self._held:
             held, self._held = self._held, []
@@ -148,15 +161,16 @@ class Conversation:
         self._ids.add(theirs)
         return theirs
 
-    def _refuse_open(self, path: str) -> None:
-        calls = ", ".join(f"'{call}'" for call in self._open)
-        why = f"the calls {calls} before it have no result; send a 'tool' message for each."
-        raise invalid(path, why)
+    def _refuse_open(self) -> None:
+        """Raise ClientError for the first call that has no result by now."""
+        for name, call in self._open.items():
+            why = f"the call '{name}' has no result; send a 'tool' message with its id."
+            raise invalid(call.path, why)
 
     def _end_in_prefill(self, last: Turn, path: str) -> None:
         if not self._family.prefill:
             why = "this model cannot go on with an assistant message; end with a 'user' message."
-            raise unsupported(f"{path}.role", why, value=True)
+            raise unsupported(path, why, value=True)
         text = last["content"][-1]
         if text["type"] == "text":
             text["text"] = text["text"].rstrip()
@@ -172,13 +186,12 @@ _ROLES: dict[str, Callable[[Conversation, Message, str], None]] = {
 }
 
 
-def _calls(message: Message) -> list[Message]:
-    """The message's calls, the older `function_call` among them under its function's name."""
-    legacy = message.get("function_call")
-    calls: list[Message] = message.get("tool_calls") or []
-    if legacy:
-        calls = [*calls, {"id": legacy["name"], "type": "function", "function": legacy}]
-    return calls
+def _with_tool_call(message: Message, upstream_id: str) -> Message:
+    """`message` with its older `function_call` as a tool call, found by its function's name."""
+    function = message["function_call"]
+    call = {"id": function["name"], "type": "function", "function": function}
+    calls = message.get("tool_calls") or []
+    return {**message, "tool_calls": [*calls, {**call, "upstream_id": upstream_id}]}
 
 
 def _arguments(function: Message, path: str) -> Block:
@@ -187,8 +200,8 @@ def _arguments(function: Message, path: str) -> Block:
     try:
         return json.decode_object(text) if text.strip() else {}
     except ValueError:
-        why = "it must be the JSON of an object."
-        raise invalid(f"{path}.function.arguments", why) from None
+        why = "its arguments must be the JSON of an object."
+        raise invalid(path, why) from None
 
 
 def _thinking(message: Message) -> list[Block]:

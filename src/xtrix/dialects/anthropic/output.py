@@ -12,7 +12,7 @@ from xtrix.errors import unsupported
 
 Body = dict[str, Any]
 
-ANSWER_TOOL = "json_answer"
+ANSWER_TOOL = "json_tool_call"
 _ASK_FOR_JSON = "Reply with one JSON object and nothing else."
 
 

@@ -16,6 +16,7 @@ Part = dict[str, Any]
 Block = dict[str, Any]
 
 _DATA_URI = re.compile(r"data:(?P<type>[^;,]*)(?P<parameters>(;[^;,]*)*),", re.IGNORECASE)
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _SPACE = re.compile(r"\s+")
 _IMAGES = {"image/jpeg", "image/png", "image/gif", "image/webp"}
 _MAGIC = {
@@ -52,7 +53,7 @@ def encode_part(part: Part, path: str) -> Block:
     """The block of one part, with its cache mark. Raises ClientError."""
     encode = _PARTS.get(part["type"])
     if encode is None:
-        raise unsupported(f"{path}.type", f"no upstream part is like '{part['type']}'.", value=True)
+        raise invalid(f"{path}.type", f"there is no content part '{part['type']}'.")
     return encode(part, path) | cache_mark(part)
 
 
@@ -64,19 +65,23 @@ def cache_mark(said: Part) -> Block:
     return {"cache_control": EPHEMERAL} if said.get("prompt_cache_breakpoint") else {}
 
 
-def _text(part: Part, path: str) -> Block:  # noqa: ARG001 - text has no fault to name
+def _text(part: Part, path: str) -> Block:
     return {"type": "text", "text": part["text"]}
 
 
-def _refusal(part: Part, path: str) -> Block:  # noqa: ARG001 - as above
+def _refusal(part: Part, path: str) -> Block:
     return {"type": "text", "text": part["refusal"]}
 
 
 def _image(part: Part, path: str) -> Block:
     said = part["image_url"]
-    url, path = (said, f"{path}.image_url") if isinstance(said, str) else (
-        said["url"],
-        f"{path}.image_url.url",
+    url, path = (
+        (said, f"{path}.image_url")
+        if isinstance(said, str)
+        else (
+            said["url"],
+            f"{path}.image_url.url",
+        )
     )
     url = url.strip()
     if url[:8].lower().startswith(("http://", "https://")):
@@ -85,7 +90,8 @@ def _image(part: Part, path: str) -> Block:
     if media_type == _PDF:
         return _document(media_type, data, path)
     if media_type not in _IMAGES:
-        raise unsupported(path, "an image must be JPEG, PNG, GIF or WebP.", value=True)
+        why = f"an image must be JPEG, PNG, GIF or WebP, not '{media_type}'."
+        raise unsupported(path, why, value=True)
     return {"type": "image", "source": _base64(media_type, data)}
 
 
@@ -93,8 +99,8 @@ def _file(part: Part, path: str) -> Block:
     said = part["file"]
     data = said.get("file_data")
     if not data:
-        why = "files are read from 'file_data' only; this gateway keeps none."
-        raise unsupported(f"{path}.file.file_id", why)
+        why = "files are read from 'file_data'; the upstream knows no 'file_id' of OpenAI's."
+        raise unsupported(f"{path}.file.file_id", why, value=True)
     path = f"{path}.file.file_data"
     media_type, data = _data_uri(data, path) if ":" in data[:5] else (_sniff(data), data)
     block = _document(media_type, data, path)
@@ -105,8 +111,9 @@ def _file(part: Part, path: str) -> Block:
     return block
 
 
-def _audio(part: Part, path: str) -> Block:  # noqa: ARG001 - refused whatever it says
-    raise unsupported(f"{path}.type", "the upstream model does not hear.", value=True)
+def _audio(part: Part, path: str) -> Block:
+    why = "the upstream model does not hear 'input_audio'."
+    raise unsupported(f"{path}.type", why, value=True)
 
 
 def _document(media_type: str | None, data: str, path: str) -> Block:
@@ -116,7 +123,8 @@ def _document(media_type: str | None, data: str, path: str) -> Block:
         text = _decoded(data, path).decode(errors="replace")
         source = {"type": "text", "media_type": "text/plain", "data": text}
         return {"type": "document", "source": source}
-    raise unsupported(path, "a file must be a PDF or plain text.", value=True)
+    why = f"a file must be a PDF or plain text, not '{media_type}'."
+    raise unsupported(path, why, value=True)
 
 
 def _data_uri(uri: str, path: str) -> tuple[str | None, str]:
@@ -125,6 +133,8 @@ def _data_uri(uri: str, path: str) -> tuple[str | None, str]:
     if match is None or ";base64" not in match["parameters"].lower():
         raise invalid(path, "it must be an http(s) URL or a base64 data URI.")
     data = _SPACE.sub("", uri[match.end() :])
+    if len(data) % 4 or _BASE64.fullmatch(data) is None:
+        raise invalid(path, "its base64 is broken.")
     claimed = match["type"].strip().lower()
     return _sniff(data) or {"image/jpg": "image/jpeg"}.get(claimed, claimed), data
 
@@ -156,4 +166,3 @@ _PARTS: dict[str, Callable[[Part, str], Block]] = {
     "file": _file,
     "input_audio": _audio,
 }
-

@@ -8,7 +8,8 @@ Source: platform.claude.com/docs/en/api/messages, read 2026-11.
 """
 
 import hashlib
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 
 from xtrix import json
 from xtrix.completions import Request
@@ -16,8 +17,8 @@ from xtrix.dialect import Asked, Encoded
 from xtrix.dialects.anthropic import tools as tool
 from xtrix.dialects.anthropic.families import Family, family_of
 from xtrix.dialects.anthropic.messages import Conversation
-from xtrix.dialects.anthropic.output import Output, encode_format
-from xtrix.dialects.anthropic.thinking import budget_of, encode_effort
+from xtrix.dialects.anthropic.output import encode_format
+from xtrix.dialects.anthropic.thinking import budget_of, encode_effort, is_exact
 from xtrix.errors import unsupported
 from xtrix.http import UpstreamRequest
 from xtrix.providers import Provider, Target
@@ -36,6 +37,8 @@ _MAPPED = {
     *("reasoning_effort", "service_tier", "n", "logprobs", "top_logprobs", "modalities", "audio"),
     *("top_k", "thinking", "cache_control", "web_search_options"),
 }
+_SAMPLING = ("temperature", "top_p", "top_k")
+_FORCED = {"any", "tool"}
 _TIERS = {"auto": "auto", "default": "standard_only"}
 _SEARCHES = {"low": 1, "medium": 5, "high": 10}
 
@@ -45,17 +48,16 @@ def encode_request(request: Request, target: Target) -> Encoded:
     said = {key: value for key, value in request.items() if value is not None}
     _refuse(said)
     family = family_of(target.model, target.provider.families)
-    ignored = {key for key, value in said.items() if key not in _MAPPED and value}
-    body, asked = _body(said, family, ignored)
-    body = {"model": target.model, **body}
+    encoding = _Encoding(said, family)
+    body = {"model": target.model, **encoding.body()}
     _limit_cache_marks(body)
-    request_out = UpstreamRequest(
+    call = UpstreamRequest(
         url=f"{target.provider.base_url}/messages",
         headers=_headers(target.provider),
         body=json.encode(body),
         binding=target.provider.binding,
     )
-    return Encoded(request_out, tuple(sorted(ignored)), asked)
+    return Encoded(call, tuple(sorted(encoding.ignored)), encoding.asked())
 
 
 def _refuse(said: Body) -> None:
@@ -65,98 +67,150 @@ def _refuse(said: Body) -> None:
     for name in ("logprobs", "top_logprobs"):
         if said.get(name):
             raise unsupported(name, "the upstream gives no log probabilities.")
-    if "audio" in said or "audio" in said.get("modalities", ()):
-        name = "audio" if "audio" in said else "modalities"
-        raise unsupported(name, "the upstream model does not speak.", value=name == "modalities")
+    if "audio" in said.get("modalities", ()):
+        raise unsupported("modalities", "the upstream model gives no audio.", value=True)
+    for name in ("audio", "moderation"):
+        if said.get(name):
+            raise unsupported(name, "the upstream has nothing like it.")
 
 
-def _body(said: Body, family: Family, ignored: set[str]) -> tuple[Body, Asked]:
-    client_tools = tool.allowed(tool.client_tools(said), said)
-    names = tool.ToolNames(
-        tool.tool_name(each) for each in client_tools if each["type"] in {"function", "custom"}
-    )
-    conversation = _conversation(said["messages"], family, names)
-    max_tokens = _max_tokens(said, family, ignored)
-    body: Body = {"max_tokens": max_tokens, "messages": conversation.turns}
-    output = encode_format(said.get("response_format"), family)
-    system = [*conversation.system, *output.system]
-    if system:
-        body["system"] = system
-    if said.get("stream"):
-        body["stream"] = True
-    body |= _tools(said, client_tools, names, family, output)
-    if output.config:
-        body["output_config"] = output.config
-    _think(body, said, family, ignored)
-    body |= _sampling(said, family, "thinking" in body, ignored)
-    body |= _extras(said, ignored)
-    return body, Asked(
-        tool_names=names.rewritten(),
-        custom_tools=frozenset(
-            tool.tool_name(each) for each in client_tools if each["type"] == "custom"
-        ),
-        answer_tool=output.tool["name"] if output.tool else None,
-        cited="web_search_options" in said or _cites(conversation),
-        functions="functions" in said,
-    )
+class _Encoding:
+    """One request on its way into Anthropic's form."""
+
+    def __init__(self, said: Body, family: Family) -> None:
+        self.ignored = {key for key, value in said.items() if key not in _MAPPED and value}
+        """The client's parameters that are left out or changed."""
+        self._said = said
+        self._family = family
+        tools = tool.client_tools(said)
+        tool.check_choice(said, tools)
+        self._client_tools = tool.allowed(tools, said)
+        self._names = tool.ToolNames(map(tool.tool_name, self._client_tools))
+        self._output = encode_format(said.get("response_format"), family)
+        self._conversation = _conversation(said["messages"], family, self._names)
+
+    def body(self) -> Body:
+        """The Messages request, all but its model."""
+        turns = self._conversation.turns
+        body: Body = {"max_tokens": self._max_tokens(), "messages": turns}
+        system = [*self._conversation.system, *self._output.system]
+        if system:
+            body["system"] = system
+        if self._said.get("stream"):
+            body["stream"] = True
+        body |= self._tools()
+        body |= self._thinking(body)
+        if self._output.config:
+            body["output_config"] = body.get("output_config", {}) | self._output.config
+        body |= self._sampling(thinks="thinking" in body)
+        return body | self._extras()
+
+    def asked(self) -> Asked:
+        """How the answer is to be read."""
+        cites = any("citations" in block for block in _blocks(self._conversation.turns))
+        return Asked(
+            tool_names=self._names.rewritten(),
+            custom_tools=frozenset(
+                tool.tool_name(each) for each in self._client_tools if each["type"] == "custom"
+            ),
+            answer_tool=self._output.tool["name"] if self._output.tool else None,
+            cited="web_search_options" in self._said or cites,
+            functions="functions" in self._said,
+        )
+
+    def _max_tokens(self) -> int:
+        said = self._said
+        name = "max_completion_tokens" if "max_completion_tokens" in said else "max_tokens"
+        # What a model may think comes on top of what it may answer by default.
+        default = DEFAULT_MAX_TOKENS + budget_of(said.get("reasoning_effort"), self._family)
+        wanted: int = said.get(name, default)
+        if name in said and wanted > self._family.max_output:
+            self.ignored.add(name)
+        return min(wanted, self._family.max_output)
+
+    def _tools(self) -> Body:
+        """`tools` and `tool_choice`, as far as there are any."""
+        tools = tool.encode_tools(self._client_tools, self._names, strict=self._family.structured)
+        choice = tool.encode_choice(self._said, self._names)
+        if "web_search_options" in self._said:
+            tools.append(_web_search(self._said["web_search_options"]))
+        if self._output.tool:
+            # Beside other tools the model may call any, but has to call one.
+            name = self._output.tool["name"]
+            choice = {"type": "any"} if tools else {"type": "tool", "name": name}
+            tools.append(self._output.tool)
+        if not tools and (past := _past_tools(self._conversation.turns)):
+            # Anthropic wants the tools of a history that has calls; none is to be called now.
+            return {"tools": past, "tool_choice": {"type": "none"}}
+        if choice and choice["type"] in _FORCED and not self._family.forced_tools:
+            self.ignored.add("tool_choice")
+            choice = {"type": "auto"}
+        return _present(tools=tools, tool_choice=choice if tools else None)
+
+    def _thinking(self, body: Body) -> Body:
+        """What asks for thinking, where the client does and the rest of the request lets it."""
+        if isinstance(self._said.get("thinking"), dict):
+            return {"thinking": self._said["thinking"]}
+        effort = self._said.get("reasoning_effort")
+        asked = encode_effort(effort, self._family, body["max_tokens"])
+        forced = body.get("tool_choice", {}).get("type") in _FORCED
+        if asked and (forced or _lacks_thinking(body["messages"], self._family)):
+            asked.pop("thinking", None)
+            self.ignored.add("reasoning_effort")
+        elif effort not in {None, "none"} and not is_exact(effort, asked):
+            self.ignored.add("reasoning_effort")
+        return asked
+
+    def _sampling(self, *, thinks: bool) -> Body:
+        """`temperature`, `top_p` and `top_k` as far as the model takes them."""
+        wanted: Body = {key: self._said[key] for key in _SAMPLING if key in self._said}
+        if self._family.sampling == "none" or thinks:
+            self.ignored |= {name for name, value in wanted.items() if value != 1}
+            return {}
+        if self._family.sampling == "one" and {"temperature", "top_p"} <= wanted.keys():
+            dropped = "temperature" if wanted["temperature"] == 1 != wanted["top_p"] else "top_p"
+            if wanted.pop(dropped) != 1:
+                self.ignored.add(dropped)
+        if wanted.get("temperature", 0) > 1:
+            wanted["temperature"] = 1
+            self.ignored.add("temperature")
+        return wanted
+
+    def _extras(self) -> Body:
+        said = self._said
+        stop = said.get("stop", [])
+        stops = [stop] if isinstance(stop, str) else stop
+        kept = [sequence for sequence in stops if sequence.strip()]
+        if len(kept) < len(stops):
+            self.ignored.add("stop")
+        tier = said.get("service_tier")
+        if tier and tier not in _TIERS:
+            self.ignored.add("service_tier")
+        user = said.get("safety_identifier") or said.get("user")
+        mark = said.get("cache_control")
+        return _present(
+            stop_sequences=kept,
+            # Anthropic refuses what looks like an address; the hash still tells users apart.
+            metadata={"user_id": hashlib.sha256(user.encode()).hexdigest()} if user else None,
+            service_tier=_TIERS.get(str(tier)),
+            cache_control=mark if isinstance(mark, dict) else None,
+        )
 
 
-def _conversation(
-    messages: list[Body], family: Family, names: tool.ToolNames
-) -> Conversation:
+def _present(**fields: object) -> Body:
+    return {name: value for name, value in fields.items() if value}
+
+
+def _conversation(messages: list[Body], family: Family, names: tool.ToolNames) -> Conversation:
     conversation = Conversation(family, names)
     for index, message in enumerate(messages):
-        conversation.add(message, f"messages[{index}]")
-    conversation.close(f"messages[{len(messages) - 1}]")
+        conversation.add(message, index)
+    conversation.close(len(messages) - 1)
     return conversation
 
 
-def _max_tokens(said: Body, family: Family, ignored: set[str]) -> int:
-    name = "max_completion_tokens" if "max_completion_tokens" in said else "max_tokens"
-    budget = budget_of(said.get("reasoning_effort"), family)
-    wanted = cast("int", said.get(name, DEFAULT_MAX_TOKENS + budget))
-    if wanted > family.max_output and name in said:
-        ignored.add(name)
-    return min(wanted, family.max_output)
-
-
-def _tools(
-    said: Body, client_tools: list[Body], names: tool.ToolNames, family: Family, output: Output
-) -> Body:
-    tools = tool.encode_tools(client_tools, names, strict=family.structured)
-    choice = tool.encode_choice(said, names)
-    if "web_search_options" in said:
-        tools.append(_web_search(said["web_search_options"]))
-    if output.tool:
-        # Beside the client's own tools the model may call either, but has to call one.
-        choice = {"type": "any"} if tools else {"type": "tool", "name": output.tool["name"]}
-        tools.append(output.tool)
-    if not tools and _has_calls(said["messages"]):
-        # Anthropic wants the tools of a history that has calls; none are to be called now.
-        tools, choice = [_PAST_TOOL], None
-    if not tools:
-        return {}
-    if choice and choice["type"] in {"any", "tool"} and not family.forced_tools:
-        raise unsupported("tool_choice", "this model cannot be made to call a tool.", value=True)
-    return {"tools": tools, "tool_choice": choice} if choice else {"tools": tools}
-
-
-def _think(body: Body, said: Body, family: Family, ignored: set[str]) -> None:
-    """Ask for thinking, where the client does and the rest of the request lets it."""
-    if isinstance(said.get("thinking"), dict):
-        body["thinking"] = said["thinking"]
-        return
-    effort = said.get("reasoning_effort")
-    asked = encode_effort(effort, family, body["max_tokens"])
-    forced = body.get("tool_choice", {}).get("type") in {"any", "tool"}
-    if asked and (forced or _lacks_thinking(body["messages"], family)):
-        asked.pop("thinking", None)
-        ignored.add("reasoning_effort")
-    elif effort not in {None, "none"} and not asked:
-        ignored.add("reasoning_effort")
-    if "output_config" in asked:
-        asked["output_config"] |= body.get("output_config", {})
-    body |= asked
+def _blocks(turns: list[Body]) -> Iterator[Body]:
+    return (block for turn in turns for block in turn["content"])
 
 
 def _lacks_thinking(turns: list[Body], family: Family) -> bool:
@@ -171,53 +225,12 @@ def _lacks_thinking(turns: list[Body], family: Family) -> bool:
     return answers and before[0]["type"] not in {"thinking", "redacted_thinking"}
 
 
-def _sampling(said: Body, family: Family, thinking: bool, ignored: set[str]) -> Body:  # noqa: FBT001
-    """`temperature` and `top_p` as far as the model takes them; what is changed is named."""
-    wanted = {name: said[name] for name in ("temperature", "top_p", "top_k") if name in said}
-    if family.sampling == "none" or thinking:
-        ignored |= {name for name, value in wanted.items() if value != 1}
-        return {}
-    if family.sampling == "one" and "temperature" in wanted and "top_p" in wanted:
-        dropped = "temperature" if wanted["temperature"] == 1 != wanted["top_p"] else "top_p"
-        if wanted.pop(dropped) != 1:
-            ignored.add(dropped)
-    if wanted.get("temperature", 0) > 1:
-        wanted["temperature"] = 1
-        ignored.add("temperature")
-    return wanted
-
-
-def _extras(said: Body, ignored: set[str]) -> Body:
-    extras: Body = {}
-    stops = [said["stop"]] if isinstance(said.get("stop"), str) else said.get("stop", [])
-    kept = [stop for stop in stops if stop.strip()]
-    if kept:
-        extras["stop_sequences"] = kept
-    if len(kept) < len(stops):
-        ignored.add("stop")
-    user = said.get("safety_identifier") or said.get("user")
-    if user:
-        # Anthropic refuses what looks like a person's address; the hash still tells users apart.
-        extras["metadata"] = {"user_id": hashlib.sha256(user.encode()).hexdigest()}
-    tier = said.get("service_tier")
-    if tier in _TIERS:
-        extras["service_tier"] = _TIERS[tier]
-    elif tier:
-        ignored.add("service_tier")
-    if isinstance(said.get("cache_control"), dict):
-        extras["cache_control"] = said["cache_control"]
-    return extras
-
-
-_PAST_TOOL = {
-    "name": "past_tool",
-    "description": "Stands for tools of earlier turns. Do not call it.",
-    "input_schema": {"type": "object", "properties": {}},
-}
-
-
-def _has_calls(messages: list[Body]) -> bool:
-    return any(message.get("tool_calls") or message.get("function_call") for message in messages)
+def _past_tools(turns: list[Body]) -> list[Body]:
+    """A tool for each name that the turns call."""
+    uses = (block for block in _blocks(turns) if block["type"] == "tool_use")
+    called = dict.fromkeys(use["name"] for use in uses)
+    schema = {"type": "object", "properties": {}}
+    return [{"name": name, "input_schema": schema} for name in called]
 
 
 def _web_search(options: object) -> Body:
@@ -231,16 +244,9 @@ def _web_search(options: object) -> Body:
     return search
 
 
-def _cites(conversation: Conversation) -> bool:
-    blocks = (block for turn in conversation.turns for block in turn["content"])
-    return any("citations" in block for block in blocks)
-
-
 def _limit_cache_marks(body: Body) -> None:
     """Keep the last four marks; Anthropic refuses more, and a later one covers more."""
-    blocks = [*body.get("tools", ()), *body.get("system", ())]
-    for turn in body["messages"]:
-        blocks += turn["content"]
+    blocks = [*body.get("tools", ()), *body.get("system", ()), *_blocks(body["messages"])]
     marked = [block for block in blocks if "cache_control" in block]
     for block in marked[: max(0, len(marked) - MOST_CACHE_MARKS)]:
         del block["cache_control"]

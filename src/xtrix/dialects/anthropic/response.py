@@ -27,15 +27,12 @@ def decode_response(body: bytes, asked: Asked) -> Completion:
         raise bad_response("no content")
     usage = said.get("usage") if isinstance(said.get("usage"), dict) else {}
     assert isinstance(usage, dict)
-    message, called = _message(blocks, asked)
-    message["refusal"] = answer.refusal_of(said)
+    message, called = _message(blocks, asked, answer.refusal_of(said))
     reason = answer.finish_reason(said.get("stop_reason"), asked, called=called)
-    return Completion(
-        [choice(message, reason)], answer.usage_of(usage), answer.service_tier(usage)
-    )
+    return Completion([choice(message, reason)], answer.usage_of(usage), answer.service_tier(usage))
 
 
-def _message(blocks: list[Block], asked: Asked) -> tuple[Block, bool]:
+def _message(blocks: list[Block], asked: Asked, refusal: str | None) -> tuple[Block, bool]:
     """OpenAI's message, and whether one of the client's tools is called in it."""
     uses = [block for block in blocks if block.get("type") == "tool_use"]
     answers = [use for use in uses if use.get("name") == asked.answer_tool]
@@ -46,8 +43,8 @@ def _message(blocks: list[Block], asked: Asked) -> tuple[Block, bool]:
     reasoning = "".join(str(block.get("thinking", "")) for block in thinking)
     message: Block = {
         "role": "assistant",
-        "content": text if text or not calls else None,
-        "refusal": None,
+        "content": text or (None if calls or refusal else ""),
+        "refusal": refusal,
     }
     if calls and asked.functions:
         message["function_call"] = calls[0]["function"]

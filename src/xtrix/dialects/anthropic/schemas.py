@@ -39,7 +39,7 @@ def encode_schema(schema: Schema) -> Schema:
         encoded["additionalProperties"] = False
     if moved:
         said = encoded.get("description")
-        encoded["description"] = (f"{said} " if said else "") + f"({', '.join(moved)})"
+        encoded["description"] = (f"{said}\n\n" if said else "") + f"{{{', '.join(moved)}}}"
     return encoded
 
 

@@ -133,7 +133,7 @@ class StreamDecoder:
         self._message |= {key: value for key, value in _object(said, "delta").items() if value}
         return ""
 
-    def _message_stop(self, said: Said) -> str:  # noqa: ARG002 - it says nothing
+    def _message_stop(self, said: Said) -> str:
         if self._message is None:
             raise truncated()
         frames = []

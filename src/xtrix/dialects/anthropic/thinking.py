@@ -20,6 +20,12 @@ def budget_of(effort: str | None, family: Family) -> int:
     return _BUDGETS.get(effort or "", 0) if family.thinking == "budget" else 0
 
 
+def is_exact(effort: str | None, asked: Body) -> bool:
+    """Whether `asked` asks for `effort` and not for the nearest that the model has."""
+    word = asked.get("output_config", {}).get("effort", effort)
+    return bool(asked) and effort in {word, "minimal"}
+
+
 def encode_effort(effort: str | None, family: Family, max_tokens: int) -> Body:
     """The fields of the request that ask for `effort`; none where it cannot be asked for."""
     if effort in {None, "none"}:

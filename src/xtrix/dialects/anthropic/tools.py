@@ -58,13 +58,16 @@ class ToolNames:
 def client_tools(request: dict[str, Any]) -> list[Tool]:
     """The request's tools, `functions` among them as tools."""
     functions = request.get("functions") or []
-    return [*(request.get("tools") or []), *({"type": "function", "function": f} for f in functions)]
+    return [
+        *(request.get("tools") or []),
+        *({"type": "function", "function": f} for f in functions),
+    ]
 
 
 def tool_name(tool: Tool) -> str:
-    """The client's name of `tool`, which is of a type known here."""
-    name: str = tool[tool["type"]]["name"]
-    return name
+    """The client's name of `tool`; empty for a type not known here."""
+    said = tool.get(tool["type"])
+    return str(said.get("name", "")) if isinstance(said, dict) else ""
 
 
 def encode_tools(tools: list[Tool], names: ToolNames, *, strict: bool) -> list[Tool]:
@@ -75,6 +78,7 @@ def encode_tools(tools: list[Tool], names: ToolNames, *, strict: bool) -> list[T
 def encode_choice(request: dict[str, Any], names: ToolNames) -> Tool | None:
     """Anthropic's `tool_choice`, None where the client leaves it open. Raises ClientError."""
     said = request.get("tool_choice") or request.get("function_call")
+    choice: Tool | None
     if said is None:
         choice = None
     elif isinstance(said, str):
@@ -84,10 +88,26 @@ def encode_choice(request: dict[str, Any], names: ToolNames) -> Tool | None:
     else:
         named = said.get(said.get("type", "")) or said
         choice = {"type": "tool", "name": names(named["name"])}
-    parallel = request.get("parallel_tool_calls")
-    if parallel is False and (choice is None or choice["type"] != "none"):
+    # The older form has room for one call.
+    single = request.get("parallel_tool_calls") is False or "functions" in request
+    if single and (choice is None or choice["type"] != "none"):
         choice = {**(choice or {"type": "auto"}), "disable_parallel_tool_use": True}
     return choice
+
+
+def check_choice(request: dict[str, Any], tools: list[Tool]) -> None:
+    """Raise ClientError for a `tool_choice` that names a tool which is not among `tools`."""
+    param = "tool_choice" if request.get("tool_choice") else "function_call"
+    said = request.get(param)
+    if not said or said == "none":
+        return
+    if not tools:
+        raise invalid(param, "it needs 'tools' to choose from.")
+    if not isinstance(said, dict) or said.get("type") == "allowed_tools":
+        return
+    name = (said.get(said.get("type", "")) or said)["name"]
+    if name not in {tool_name(tool) for tool in tools}:
+        raise invalid(param, f"there is no tool '{name}' in 'tools'.")
 
 
 def allowed(tools: list[Tool], request: dict[str, Any]) -> list[Tool]:
@@ -102,12 +122,14 @@ def allowed(tools: list[Tool], request: dict[str, Any]) -> list[Tool]:
     return [tool for tool in tools if tool_name(tool) in wanted]
 
 
-def _tool(tool: Tool, index: int, names: ToolNames, strict: bool) -> Tool:  # noqa: FBT001
+def _tool(tool: Tool, index: int, names: ToolNames, strict: bool) -> Tool:
     path = f"tools[{index}]"
     kind = tool["type"]
     if kind not in {"function", "custom"}:
         raise unsupported(f"{path}.type", f"no upstream tool is like '{kind}'.", value=True)
     said = tool[kind]
+    if (said.get("format") or {}).get("type", "text") != "text":
+        raise unsupported(f"{path}.custom.format", "the upstream keeps to no grammar.", value=True)
     encoded: Tool = {"name": names(said["name"])}
     if said.get("description"):
         encoded["description"] = said["description"]
@@ -126,8 +148,11 @@ def _input_schema(parameters: Tool | None, path: str) -> Tool:
     schema.setdefault("properties", {})
     for union in _UNIONS:
         if union in schema:
-            raise unsupported(path, f"the upstream refuses '{union}' at a schema's root.", value=True)
+            raise unsupported(
+                path, f"the upstream refuses '{union}' at a schema's root.", value=True
+            )
     for name in schema["properties"] if isinstance(schema["properties"], dict) else ():
         if not _PROPERTY.fullmatch(name):
-            raise invalid(path, "property names are 1 to 64 letters, digits, '_', '.' or '-'.")
+            why = f"the property '{name}' is not 1 to 64 letters, digits, '_', '.' or '-'."
+            raise invalid(path, why)
     return schema

@@ -4,17 +4,52 @@ from typing import Any
 
 from xtrix.completions import Usage
 
-_REASONS = {"stop", "length", "tool_calls", "content_filter", "function_call"}
+_REASONS = {
+    "stop": "stop",
+    "length": "length",
+    "content_filter": "content_filter",
+    "function_call": "function_call",
+    # What others say: some of Anthropic's words, Mistral's, DeepSeek's (their API references,
+    # read 2026-11).
+    "max_tokens": "length",
+    "model_length": "length",
+    "insufficient_system_resource": "length",
+}
 
 
 def finish_reason(said: object, *, called: bool) -> str:
     """OpenAI's word for why an answer ended. Tool calls decide where the upstream says "stop"."""
-    reason = said.lower() if isinstance(said, str) else ""
-    if called and reason not in {"length", "content_filter", "function_call"}:
-        return "tool_calls"
-    if reason == "tool_calls" or reason not in _REASONS:
-        return "length" if reason == "max_tokens" else "stop"
-    return reason
+    reason = _REASONS.get(said.lower() if isinstance(said, str) else "", "stop")
+    return "tool_calls" if called and reason == "stop" else reason
+
+
+def trim(said: dict[str, Any]) -> dict[str, Any]:
+    """A message or delta without what says nothing, its reasoning under the one name.
+
+    Mistral's reasoning models give content as a list of thinking and text parts
+    (docs.mistral.ai/capabilities/reasoning, read 2026-11). OpenRouter tells reasoning twice; its
+    list is left out, for it holds nothing that OpenAI's clients can add up.
+    """
+    kept = {key: value for key, value in said.items() if value not in (None, "", [])}
+    kept.pop("role", None)
+    kept.pop("reasoning_details", None)
+    reasoning = kept.pop("reasoning", None)
+    if isinstance(reasoning, str):
+        kept.setdefault("reasoning_content", reasoning)
+    if isinstance(kept.get("content"), list):
+        parts = [part for part in kept.pop("content") if isinstance(part, dict)]
+        texts = {"content": _joined(parts, "text")}
+        texts["reasoning_content"] = "".join(
+            _joined(part["thinking"], "text")
+            for part in parts
+            if isinstance(part.get("thinking"), list)
+        )
+        kept |= {key: text for key, text in texts.items() if text}
+    return kept
+
+
+def _joined(parts: list[Any], name: str) -> str:
+    return "".join(str(part.get(name, "")) for part in parts if isinstance(part, dict))
 
 
 def usage_of(said: object) -> Usage | None:

@@ -7,7 +7,7 @@ Sources: platform.openai.com/docs/guides/error-codes and openrouter.ai/docs/api/
 from typing import Any
 
 from xtrix import json
-from xtrix.errors import UpstreamError
+from xtrix.errors import UpstreamError, is_too_long
 from xtrix.http import UpstreamHead
 
 _STATUS = {
@@ -34,9 +34,12 @@ _TOO_LONG = "context_length_exceeded"
 def decode_error(head: UpstreamHead, body: bytes) -> UpstreamError:
     """The error that a response with a status other than 200 stands for."""
     try:
-        error = json.decode_object(body).get("error")
+        said = json.decode(body)
     except ValueError:
-        error = None
+        said = None
+    if isinstance(said, list) and said:
+        said = said[0]  # Gemini's compatible endpoint puts its errors into a list
+    error = said.get("error", said) if isinstance(said, dict) else None
     if isinstance(error, str):
         error = {"message": error}
     return error_of(error if isinstance(error, dict) else {}, head)
@@ -54,7 +57,7 @@ def error_of(error: dict[str, Any], head: UpstreamHead | None = None) -> Upstrea
         message if isinstance(message, str) and message else f"The upstream answered {status}.",
         headers=head.retry_headers() if head else (),
     )
-    if failure.status == 400 and _TOO_LONG in words:
+    if failure.status == 400 and (_TOO_LONG in words or is_too_long(failure.message)):
         failure.code = _TOO_LONG
     elif failure.error_type == "invalid_request_error" and isinstance(words[0], str):
         failure.code = failure.code or words[0]

@@ -8,12 +8,12 @@ from typing import Any
 from xtrix import json
 from xtrix.completions import Completion, Usage, choice
 from xtrix.dialect import Asked
-from xtrix.dialects.openai.answer import finish_reason, usage_of
+from xtrix.dialects.openai.answer import finish_reason, trim, usage_of
 from xtrix.dialects.openai.errors import error_of
 from xtrix.errors import bad_response
 
 
-def decode_response(body: bytes, asked: Asked) -> Completion:  # noqa: ARG001 - the client's own form
+def decode_response(body: bytes, asked: Asked) -> Completion:
     """The completion that `body` spells. Raises UpstreamError."""
     try:
         answer = json.decode_object(body)
@@ -36,16 +36,18 @@ def _choice(said: object, index: int) -> dict[str, Any]:
     message = said.get("message") if isinstance(said, dict) else None
     if not isinstance(said, dict) or not isinstance(message, dict):
         raise bad_response("a choice without a message")
-    known = {key: value for key, value in message.items() if value is not None}
-    reasoning = known.pop("reasoning", None)
-    if isinstance(reasoning, str):
-        known.setdefault("reasoning_content", reasoning)
-    calls = known.pop("tool_calls", None)
-    if isinstance(calls, list) and calls:
-        known["tool_calls"] = calls
-    content = known.pop("content", None if calls or known.get("refusal") else "")
-    whole = {"role": "assistant", "content": content, "refusal": known.pop("refusal", None)}
+    known = trim(message)
+    calls = known.get("tool_calls")
+    if isinstance(calls, list):
+        known["tool_calls"] = [_call(call) for call in calls if isinstance(call, dict)]
+    silent = calls or known.get("refusal") or known.get("function_call")
+    whole = {"role": "assistant", "content": None if silent else "", "refusal": None}
     reason = finish_reason(said.get("finish_reason"), called=bool(calls))
     answer = choice(whole | known, reason, said.get("index", index))
     answer["logprobs"] = said.get("logprobs")
     return answer
+
+
+def _call(call: dict[str, Any]) -> dict[str, Any]:
+    """A tool call as OpenAI spells it in a whole answer, where no index belongs."""
+    return {"type": "function", **{key: it for key, it in call.items() if key != "index"}}

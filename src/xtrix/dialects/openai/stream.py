@@ -11,7 +11,7 @@ from xtrix import json
 from xtrix.chunks import ChunkWriter
 from xtrix.completions import Usage
 from xtrix.dialect import Asked
-from xtrix.dialects.openai.answer import finish_reason, usage_of
+from xtrix.dialects.openai.answer import finish_reason, trim, usage_of
 from xtrix.dialects.openai.errors import error_of
 from xtrix.dialects.openai.tools import ToolCalls
 from xtrix.errors import bad_response, truncated
@@ -33,7 +33,7 @@ class _Choice:
 class StreamDecoder:
     """Turns one upstream stream's events into the client's frames."""
 
-    def __init__(self, writer: ChunkWriter, asked: Asked) -> None:  # noqa: ARG002 - client's form
+    def __init__(self, writer: ChunkWriter, asked: Asked) -> None:
         self.finished = False
         self.usage = Usage()
         self.carried: str | None = None
@@ -87,7 +87,7 @@ class StreamDecoder:
             choice = self._choices[index] = _Choice(index, f"call_{len(self._choices)}")
             frames.append(self._writer.role(index))
         raw = said.get("delta")
-        delta = _trim(raw) if isinstance(raw, dict) else {}
+        delta = trim(raw) if isinstance(raw, dict) else {}
         calls = delta.pop("tool_calls", None)
         choice.lists |= {key: delta.pop(key) for key in list(delta) if _unindexed(delta[key])}
         logprobs = said.get("logprobs")
@@ -116,16 +116,6 @@ class StreamDecoder:
         frames.append(self._writer.end(reasons, self.usage, self._tier))
         self.finished = True
         return "".join(frames)
-
-
-def _trim(delta: Delta) -> Delta:
-    """`delta` without what says nothing, its reasoning under the one name."""
-    said = {key: value for key, value in delta.items() if value not in (None, "", [])}
-    said.pop("role", None)
-    reasoning = said.pop("reasoning", None)
-    if isinstance(reasoning, str):
-        said.setdefault("reasoning_content", reasoning)
-    return said
 
 
 def _unindexed(value: object) -> bool:

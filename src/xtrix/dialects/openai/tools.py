@@ -57,7 +57,9 @@ class ToolCalls:
         self._by_index[call.get("index", index)] = index
         name = body.get("name") or ""
         identity = {"index": index, "id": self._ids[index], "type": kind}
-        return {**identity, kind: {"name": name, field: text}}
+        # What else a call carries, such as Gemini's thought signature, has to come back with it.
+        extra = {key: value for key, value in call.items() if key not in {*identity, kind}}
+        return {**identity, kind: {"name": name, field: text}, **extra}
 
     def _known(self, call: Call, body: Call) -> int | None:
         """The call that this fragment goes on with; None where it begins a new one."""
