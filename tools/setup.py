@@ -39,6 +39,7 @@ NETWORK_MARKS = (
     *("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH"),
     *("NewConnectionError", "NameResolutionError", "name resolution", "Network is unreachable"),
     *("ConnectTimeoutError", "ReadTimeoutError", "Read timed out", "ProxyError", "SSLError"),
+    "(from versions: none)",  # pip's last word when it reached no index
 )
 
 Command = tuple[str | Path, ...]

@@ -105,11 +105,10 @@ def _install(folder: Path) -> None:
         )
     if status != 0:
         errors = [line for line in log.read_text().splitlines() if line.startswith("ERROR")]
+        reason = errors[-1] if errors else f"it ended with {status}"
         raise VendorError(
-            "pip could not fetch what requirements.txt names"
-            f" ({errors[-1] if errors else f'it ended with {status}'}).\n"
-            "Check the network and run the same command again; the whole story is in"
-            f" {log.relative_to(ROOT)}"
+            f"pip could not fetch what requirements.txt names ({reason});"
+            f" check the network and run it again (details: {log.relative_to(ROOT)})"
         )
 
 

@@ -1,0 +1,66 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+RUN = "import runpy, sys; {}; runpy.run_module('tools.setup', run_name='__main__')"
+
+
+def set_up(tree: Path, before: str = "pass", **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", RUN.format(before)],
+        cwd=tree,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_does_and_says_nothing_when_all_is_there(tree: Path) -> None:
+    done = set_up(tree)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not (tree / ".cache" / "setup.log").exists()
+
+
+def test_makes_only_what_is_missing(tree: Path) -> None:
+    (tree / "python_modules").unlink()
+
+    done = set_up(tree)
+
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["python_modules"]
+    assert (tree / "python_modules" / "workers").is_dir()
+
+
+def test_an_old_python_is_told_which_one_is_needed(bare_tree: Path) -> None:
+    refused = set_up(bare_tree, "sys.version_info = (3, 9, 2, 'final', 0)")
+
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "setup: xtrix needs Python 3.11 or later and this is 3.9;"
+        " with a newer one: make setup PYTHON=python3.13\n"
+    )
+
+
+def test_a_python_without_venv_is_told_the_package(bare_tree: Path) -> None:
+    refused = set_up(bare_tree, "sys.modules['ensurepip'] = None")
+
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert "sudo apt install python3-venv" in refused.stderr
+
+
+def test_a_failed_download_is_one_line_and_the_rest_in_a_log(bare_tree: Path) -> None:
+    nobody = "http://127.0.0.1:9/simple"
+    settings = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1", "PIP_RETRIES": "0"}
+
+    failed = set_up(bare_tree, PIP_INDEX_URL=nobody, PIP_FIND_LINKS="", **settings)
+
+    assert failed.returncode == 1
+    assert failed.stderr == (
+        "setup: .venv: a download failed; check the network or the proxy,"
+        " and run it again (details: .cache/setup.log)\n"
+    )
+    assert nobody in (bare_tree / ".cache" / "setup.log").read_text()

@@ -1,0 +1,74 @@
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+WHEEL = "parcel-1.0-py3-none-any.whl"
+
+
+@pytest.fixture
+def requirements(bare_tree: Path) -> Path:
+    """Names one package, which lies beside it: nothing has to be downloaded."""
+    with zipfile.ZipFile(bare_tree / WHEEL, "w") as wheel:
+        wheel.writestr("parcel.py", "CONTENT = 1\n")
+        wheel.writestr("parcel-1.0.dist-info/METADATA", "Name: parcel\nVersion: 1.0\n")
+        wheel.writestr("parcel-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
+        wheel.writestr("parcel-1.0.dist-info/RECORD", "")
+    requirements = bare_tree / "requirements.txt"
+    requirements.write_text(f"{bare_tree / WHEEL}\n")
+    return requirements
+
+
+def vendor(tree: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "tools/vendor.py"],
+        cwd=tree,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_fetches_what_is_named_and_then_only_compares(requirements: Path) -> None:
+    tree = requirements.parent
+
+    assert vendor(tree).returncode == 0
+    made = (tree / "python_modules").stat().st_ino
+    assert (tree / "python_modules" / "parcel.py").exists()
+    # Without its wheel it could not be made again.
+    (tree / WHEEL).unlink()
+    again = vendor(tree)
+
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert (tree / "python_modules").stat().st_ino == made
+
+
+def test_a_failure_says_what_to_do_and_leaves_what_was_there(requirements: Path) -> None:
+    tree = requirements.parent
+    assert vendor(tree).returncode == 0
+    requirements.write_text(f"{tree / 'absent-1.0-py3-none-any.whl'}\n")
+
+    failed = vendor(tree)
+
+    assert failed.returncode == 1
+    assert "check the network and run it again" in failed.stderr
+    assert failed.stderr.count("\n") == 1
+    assert (tree / "python_modules" / "parcel.py").exists()
+
+
+def test_two_at_once_make_one_whole_folder(requirements: Path) -> None:
+    tree = requirements.parent
+    both = [subprocess.Popen([sys.executable, "tools/vendor.py"], cwd=tree) for _ in range(2)]
+
+    assert [process.wait() for process in both] == [0, 0]
+    assert (tree / "python_modules" / "parcel.py").read_text() == "CONTENT = 1\n"
+
+
+def test_a_setting_of_the_users_pip_does_not_matter(requirements: Path) -> None:
+    tree = requirements.parent
+
+    assert vendor(tree, PIP_USER="1", PIP_REQUIRE_VIRTUALENV="1").returncode == 0
