@@ -22,7 +22,7 @@ export async function read(stream, limit, milliseconds) {
   const stop = (why) => ((failure = why), reader.cancel());
   try {
     for (let size = 0; size <= limit; ) {
-      timer = setTimeout(stop, milliseconds, "time");
+      timer = setTimeout(() => stop("time"), milliseconds);
       const { done, value } = await reader.read();
       clearTimeout(timer);
       if (done) return failure === "time" ? failure : await new Blob(pieces).bytes();

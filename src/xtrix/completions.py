@@ -132,22 +132,21 @@ def _refusal(failure: ValidationError, body: object) -> ClientError:
     """The first fault of `body` as an answer a person can act on."""
     fault = failure.errors(include_url=False)[0]
     kind = fault["type"]
+    context = fault.get("ctx", {})
     param = _path(fault["loc"], body)
+    if kind.startswith("union_tag"):
+        param += "." + context["discriminator"].strip("'")
     if kind in {"missing", "union_tag_not_found"}:
-        if kind == "union_tag_not_found":
-            param = f"{param}.{fault['ctx']['discriminator'].strip(chr(39))}"
         message = f"Missing required parameter: '{param}'."
         return ClientError(400, "missing_required_parameter", message, param=param)
     if kind.endswith("_type"):
         got = _JSON_TYPES.get(type(fault["input"]), "something else")
         message = f"Invalid type for '{param}': {_worded(fault['msg'])}, not {got}."
         return ClientError(400, "invalid_type", message, param=param)
+    why = _worded(fault["msg"])
     if kind == "union_tag_invalid":
-        param = f"{param}.{fault['ctx']['discriminator'].strip(chr(39))}"
-        message = f"Invalid value for '{param}': '{fault['ctx']['tag']}' is none of {fault['ctx']['expected_tags']}."
-        return ClientError(400, "invalid_value", message, param=param)
-    message = f"Invalid value for '{param}': {_worded(fault['msg'])}."
-    return ClientError(400, "invalid_value", message, param=param)
+        why = f"'{context['tag'][:64]}' is none of {context['expected_tags']}"
+    return ClientError(400, "invalid_value", f"Invalid value for '{param}': {why}.", param=param)
 
 
 def _path(location: tuple[int | str, ...], body: Any) -> str:

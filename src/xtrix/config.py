@@ -14,7 +14,7 @@ from pydantic_core import core_schema as cs
 
 from xtrix import __version__, auth, json
 from xtrix.errors import ConfigurationError
-from xtrix.providers import Model, Provider, Quirks, Retries, Target, Timeouts
+from xtrix.providers import Family, Model, Provider, Quirks, Retries, Target, Timeouts
 
 MAX_BODY_BYTES = 5_000_000
 """Rewriting 5 MB of JSON takes an isolate's memory to 78 MB of its 128, 10 MB to 113 (measured)."""
@@ -136,7 +136,21 @@ _PROVIDER = SchemaValidator(
             obfuscation=cs.bool_schema(),
         ),
         binding=_WORD,
-        families=cs.list_schema(_map(cs.any_schema())),
+        families=cs.list_schema(
+            _fields(
+                ("pattern",),
+                pattern=_TEXT,
+                sampling=cs.literal_schema(["both", "one", "none"]),
+                thinking=cs.literal_schema(["none", "budget", "adaptive"]),
+                efforts=_TEXTS,
+                thinks_unasked=cs.bool_schema(),
+                prefill=cs.bool_schema(),
+                structured=cs.bool_schema(),
+                forced_tools=cs.bool_schema(),
+                system_inside=cs.bool_schema(),
+                max_output=cs.int_schema(ge=1),
+            )
+        ),
     )
 )
 _WEIGHTED = _fields(("target",), target=_TEXT, weight=cs.float_schema(gt=0, le=1000))
@@ -182,6 +196,9 @@ def _provider(where: str, row: dict[str, Any], lookup: Lookup, faults: list[str]
     url = urlsplit(row["base_url"])
     if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.username:
         faults.append(f"{where}.base_url: must be an http(s) URL without query or user")
+    binding = row.get("binding")
+    if binding and lookup(binding) is None:
+        faults.append(f"{where}.binding: there is no binding named {binding}")
     secret = row.get("api_key")
     key = lookup(secret) if secret else None
     key = key if isinstance(key, str) and key.strip() else None
@@ -199,8 +216,8 @@ def _provider(where: str, row: dict[str, Any], lookup: Lookup, faults: list[str]
         timeouts=Timeouts(**row.get("timeouts", {})),
         retries=Retries(**row.get("retries", {})),
         quirks=Quirks(**row.get("quirks", {})),
-        binding=row.get("binding"),
-        families=tuple(row.get("families", ())),
+        binding=binding,
+        families=tuple(Family(**family) for family in row.get("families", ())),
     )
 
 

@@ -137,14 +137,23 @@ UNKNOWN_4XX = Fault(400, _REQUEST, None)
 UNKNOWN_5XX = Fault(502, "api_error", "upstream_error")
 
 
+_NO_CREDIT = "credit balance is too low"
 _TOO_LONG = re.compile(
     r"prompt is too long|maximum context length|exceeds? the (available )?context", re.IGNORECASE
 )
 
 
-def is_too_long(message: str) -> bool:
-    """Whether an upstream's `message` says that the prompt does not fit its context."""
-    return _TOO_LONG.search(message) is not None
+def worded(status: int, message: str, headers: Headers = ()) -> UpstreamError:
+    """The error of an upstream's `status`, and of what its `message` says beyond that.
+
+    Two faults have no status of their own: no money left, and a prompt too long for the model.
+    """
+    if status == 400 and _NO_CREDIT in message:
+        status = 402
+    error = UpstreamError(status, message or f"The upstream answered {status}.", headers=headers)
+    if error.status == 400 and _TOO_LONG.search(message):
+        error.code = "context_length_exceeded"
+    return error
 
 
 def no_connection() -> UpstreamError:

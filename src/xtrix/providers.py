@@ -7,7 +7,7 @@ apart is a field of its row. What a dialect does with the row is the dialect's.
 import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Timeouts(NamedTuple):
@@ -45,6 +45,30 @@ class Quirks(NamedTuple):
     """Whether it pads stream events unless `include_obfuscation` says false."""
 
 
+class Family(NamedTuple):
+    """What a family of models can do. The defaults are the strictest: what is new is like that."""
+
+    pattern: str
+    """Matches the upstream's model ids, as `claude-opus-5*` does."""
+    sampling: Literal["both", "one", "none"] = "none"
+    """How many of `temperature` and `top_p` it takes in one request."""
+    thinking: Literal["none", "budget", "adaptive"] = "adaptive"
+    efforts: tuple[str, ...] = ("low", "medium", "high", "xhigh", "max")
+    """The words of `output_config.effort` that it knows."""
+    thinks_unasked: bool = False
+    """Whether it thinks by default and takes `disabled` to stop it."""
+    prefill: bool = False
+    """Whether the last turn may be the assistant's, to be gone on with."""
+    structured: bool = True
+    """Whether it has `output_config.format` and strict tools."""
+    forced_tools: bool = False
+    """Whether `tool_choice` may force a call."""
+    system_inside: bool = False
+    """Whether a system turn may stand inside the chat."""
+    max_output: int = 128_000
+    """Tokens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """One row: an operator's endpoint."""
@@ -68,7 +92,7 @@ class Provider:
     quirks: Quirks = field(default_factory=Quirks)
     binding: str | None = None
     """A service binding to call instead of the network."""
-    families: tuple[Mapping[str, Any], ...] = ()
+    families: tuple[Family, ...] = ()
     """Rows for the dialect's table of model families, tried before its own."""
 
     def serves(self, model: str) -> bool:

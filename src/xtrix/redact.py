@@ -6,6 +6,8 @@ from collections.abc import Callable
 Redactor = Callable[[str], str]
 
 _LONGEST = 2000
+_SHORTEST = 8
+"""Characters. A shorter key would take common words with it; nobody's real key is so short."""
 _GONE = "[redacted]"
 # What providers' keys look like, masked or whole, and bearer tokens.
 _KEY = re.compile(r"\b(?:sk|pk|key|gsk|xai|AIza)[-_][\w*.-]{6,}|\b[Bb]earer\s+[\w.*~+/=-]{6,}")
@@ -14,7 +16,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 def redactor(*secrets: str | None) -> Redactor:
     """Takes `secrets` out of a text, and what looks like one."""
-    known = [secret for secret in secrets if secret]
+    known = [secret for secret in secrets if secret and len(secret) >= _SHORTEST]
 
     def redact(text: str) -> str:
         for secret in known:

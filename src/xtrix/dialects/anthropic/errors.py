@@ -6,7 +6,7 @@ Source: platform.claude.com/docs/en/api/errors (read 2026-11): a status and an e
 from typing import Any
 
 from xtrix import json
-from xtrix.errors import UpstreamError, is_too_long
+from xtrix.errors import UpstreamError, worded
 from xtrix.http import UpstreamHead
 
 _STATUS = {
@@ -21,7 +21,6 @@ _STATUS = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-_NO_CREDIT = "credit balance is too low"
 
 
 def decode_error(head: UpstreamHead, body: bytes) -> UpstreamError:
@@ -39,13 +38,4 @@ def error_of(error: dict[str, Any], head: UpstreamHead | None = None) -> Upstrea
     message = message if isinstance(message, str) else ""
     known = _STATUS.get(str(error.get("type")), 502)
     status = head.status if head and head.status != 200 else known
-    if status == 400 and _NO_CREDIT in message:
-        status = 402
-    failure = UpstreamError(
-        status,
-        message or f"The upstream answered {status}.",
-        headers=head.retry_headers() if head else (),
-    )
-    if failure.status == 400 and is_too_long(message):
-        failure.code = "context_length_exceeded"
-    return failure
+    return worded(status, message, head.retry_headers() if head else ())

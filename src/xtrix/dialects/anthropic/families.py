@@ -9,38 +9,17 @@ model_prices_and_context_window_backup.json for the two newest rows.
 """
 
 import fnmatch
-from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
 
-
-class Family(NamedTuple):
-    """One row."""
-
-    pattern: str
-    sampling: Literal["both", "one", "none"] = "none"
-    """How many of `temperature` and `top_p` it takes in one request."""
-    thinking: Literal["none", "budget", "adaptive"] = "adaptive"
-    efforts: tuple[str, ...] = ("low", "medium", "high", "xhigh", "max")
-    """The words of `output_config.effort` that it knows."""
-    thinks_unasked: bool = False
-    """Whether it thinks by default and takes `disabled` to stop it."""
-    prefill: bool = False
-    """Whether the last turn may be the assistant's, to be gone on with."""
-    structured: bool = True
-    """Whether it has `output_config.format` and strict tools."""
-    forced_tools: bool = True
-    """Whether `tool_choice` may force a call."""
-    system_inside: bool = False
-    """Whether a system turn may stand inside the chat."""
-    max_output: int = 128_000
-    """Tokens."""
+from xtrix.providers import Family
 
 
 _EFFORTS = ("low", "medium", "high")
-_OLD = Family("*claude-3*", "both", "none", (), prefill=True, structured=False, max_output=8_192)
-_BUDGET = Family("", "one", "budget", (), prefill=True, max_output=64_000)
-_INSIDE = Family("", system_inside=True)
-_UNFORCED = _INSIDE._replace(forced_tools=False)
+_OLD = Family(
+    "", "both", "none", (), prefill=True, structured=False, forced_tools=True, max_output=8_192
+)
+_BUDGET = Family("", "one", "budget", (), prefill=True, forced_tools=True, max_output=64_000)
+_INSIDE = Family("", system_inside=True, forced_tools=True)
+_UNFORCED = Family("", system_inside=True)
 
 FAMILIES = (
     _OLD._replace(pattern="*claude-3-7*", thinking="budget", max_output=64_000),
@@ -48,8 +27,8 @@ FAMILIES = (
     _OLD._replace(pattern="*claude-3*", max_output=4_096),
     _BUDGET._replace(pattern="*claude-*-4-5*"),
     _BUDGET._replace(pattern="*claude-opus-4-1*", max_output=32_000),
-    Family("*claude-*-4-6*", "one", efforts=_EFFORTS),
-    Family("*claude-opus-4-7*"),
+    Family("*claude-*-4-6*", "one", efforts=_EFFORTS, forced_tools=True),
+    Family("*claude-opus-4-7*", forced_tools=True),
     _INSIDE._replace(pattern="*claude-opus-4-8*"),
     _BUDGET._replace(
         pattern="*claude-opus-4*", sampling="both", structured=False, max_output=32_000
@@ -63,14 +42,10 @@ FAMILIES = (
     ),
     _INSIDE._replace(pattern="*claude-opus-5*", thinks_unasked=True),
     _INSIDE._replace(pattern="*claude-*-5*"),
-    Family("*", forced_tools=False),
+    Family("*"),
 )
 
 
-def family_of(model: str, rows: tuple[Mapping[str, Any], ...] = ()) -> Family:
-    """The family of the upstream's `model`. `rows` go first; what one leaves out is the strictest's.
-
-    Raises TypeError for a row with a field that no family has.
-    """
-    own = [Family(**{"forced_tools": False, **row}) for row in rows]
-    return next(row for row in [*own, *FAMILIES] if fnmatch.fnmatchcase(model, row.pattern))
+def family_of(model: str, rows: tuple[Family, ...] = ()) -> Family:
+    """The family of the upstream's `model`. `rows`, a provider's own, go first."""
+    return next(row for row in (*rows, *FAMILIES) if fnmatch.fnmatchcase(model, row.pattern))

@@ -7,7 +7,7 @@ Sources: platform.openai.com/docs/guides/error-codes and openrouter.ai/docs/api/
 from typing import Any
 
 from xtrix import json
-from xtrix.errors import UpstreamError, is_too_long
+from xtrix.errors import UpstreamError, worded
 from xtrix.http import UpstreamHead
 
 _STATUS = {
@@ -28,7 +28,6 @@ _STATUS = {
     "service_unavailable_error": 503,
 }
 _QUOTA = "insufficient_quota"
-_TOO_LONG = "context_length_exceeded"
 
 
 def decode_error(head: UpstreamHead, body: bytes) -> UpstreamError:
@@ -51,18 +50,12 @@ def error_of(error: dict[str, Any], head: UpstreamHead | None = None) -> Upstrea
     status = head.status if head and head.status != 200 else _status(words)
     if _QUOTA in words:
         status = 402
-    message = error.get("message")
-    failure = UpstreamError(
-        status,
-        message if isinstance(message, str) and message else f"The upstream answered {status}.",
-        headers=head.retry_headers() if head else (),
-    )
-    if failure.status == 400 and (_TOO_LONG in words or is_too_long(failure.message)):
-        failure.code = _TOO_LONG
-    elif failure.error_type == "invalid_request_error" and isinstance(words[0], str):
-        failure.code = failure.code or words[0]
-    if failure.error_type == "invalid_request_error" and isinstance(error.get("param"), str):
-        failure.param = error["param"]
+    said = error.get("message")
+    message = said if isinstance(said, str) else ""
+    failure = worded(status, message, head.retry_headers() if head else ())
+    if failure.error_type == "invalid_request_error":
+        failure.code = failure.code or (words[0] if isinstance(words[0], str) else None)
+        failure.param = error["param"] if isinstance(error.get("param"), str) else failure.param
     return failure
 
 
