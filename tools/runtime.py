@@ -194,9 +194,9 @@ def _configuration(worker: Worker, bindings: Mapping[str, object], folder: Path)
     flags = worker.compatibility_flags
     if worker.main.suffix == ".py":
         flags = (*flags, *DEVELOPMENT_FLAGS)
-    modules = (
+    attached = (
         f"(name = {_text(name)}, {kind} = embed {_text(os.path.relpath(path.resolve(), folder))})"
-        for name, kind, path in _modules(worker)
+        for name, kind, path in modules(worker)
     )
     values = (
         f"(name = {_text(name)}, text = {_text(value)})"
@@ -221,13 +221,13 @@ const worker :Workerd.Worker = (
   compatibilityFlags = [{", ".join(map(_text, flags))}],
   bindings = [{", ".join(values)}],
   modules = [
-    {", ".join(modules)}
+    {", ".join(attached)}
   ],
 );
 """
 
 
-def _modules(worker: Worker) -> Iterator[tuple[str, str, Path]]:
+def modules(worker: Worker) -> Iterator[tuple[str, str, Path]]:
     """Yields name, kind and file of each module as wrangler would attach them, `main` first."""
     source, is_python = worker.main.parent, worker.main.suffix == ".py"
     yield worker.main.name, "pythonModule" if is_python else "esModule", worker.main
