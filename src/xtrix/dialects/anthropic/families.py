@@ -12,7 +12,6 @@ import fnmatch
 
 from xtrix.providers import Family
 
-
 _EFFORTS = ("low", "medium", "high")
 _OLD = Family(
     "", "both", "none", (), prefill=True, structured=False, forced_tools=True, max_output=8_192

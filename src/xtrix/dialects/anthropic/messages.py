@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 from xtrix import json
 from xtrix.dialects.anthropic.calls import CUSTOM_INPUT
-from xtrix.dialects.anthropic.families import Family
 from xtrix.dialects.anthropic.parts import cache_mark, encode_content, text_blocks
 from xtrix.dialects.anthropic.tools import ToolNames
 from xtrix.errors import invalid, unsupported
+from xtrix.providers import Family
 
 Message = dict[str, Any]
 Block = dict[str, Any]

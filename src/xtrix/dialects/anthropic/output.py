@@ -6,9 +6,9 @@ the answer. For `json_object` there is nothing but to ask.
 
 from typing import Any, NamedTuple
 
-from xtrix.dialects.anthropic.families import Family
 from xtrix.dialects.anthropic.schemas import encode_schema
 from xtrix.errors import unsupported
+from xtrix.providers import Family
 
 Body = dict[str, Any]
 

@@ -15,13 +15,13 @@ from xtrix import json
 from xtrix.completions import Request
 from xtrix.dialect import Asked, Encoded
 from xtrix.dialects.anthropic import tools as tool
-from xtrix.dialects.anthropic.families import Family, family_of
+from xtrix.dialects.anthropic.families import family_of
 from xtrix.dialects.anthropic.messages import Conversation
 from xtrix.dialects.anthropic.output import encode_format
 from xtrix.dialects.anthropic.thinking import budget_of, encode_effort, is_exact
 from xtrix.errors import unsupported
 from xtrix.http import UpstreamRequest
-from xtrix.providers import Provider, Target
+from xtrix.providers import Family, Provider, Target
 
 Body = dict[str, Any]
 

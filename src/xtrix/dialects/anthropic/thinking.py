@@ -6,7 +6,7 @@ Sources: platform.claude.com/docs/en/build-with-claude/extended-thinking, …/ad
 
 from typing import Any
 
-from xtrix.dialects.anthropic.families import Family
+from xtrix.providers import Family
 
 Body = dict[str, Any]
 
