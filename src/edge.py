@@ -207,7 +207,8 @@ class _Pump:
         self._end = None
         self._feed.destroy()
         self._on.destroy()
-        js.console.log(self._exchange.log_line(time.time(), left=left))
+        if self._relay.begun:  # else the exchange goes on, and is logged at its end
+            js.console.log(self._exchange.log_line(time.time(), left=left))
 
 
 def _headers(message: Any, names: tuple[str, ...]) -> dict[str, str]:

@@ -62,8 +62,8 @@ class Gateway:
             return _list(config, path)
         _check_head(head, config.max_body_bytes)
         body = yield ReadBody(config.max_body_bytes, BODY_SECONDS)
-        if body is Failure.SIZE:
-            raise _too_large(config.max_body_bytes)
+        if isinstance(body, Failure):
+            raise _unread(body, config.max_body_bytes)
         request = decode_request(body, config.default_model)
         exchange.record.model = request["model"]
         order = _order(config, request, head, exchange)
@@ -125,6 +125,12 @@ def _check_head(head: RequestHead, limit: int) -> None:
     declared = head.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
+
+
+def _unread(failure: Failure, limit: int) -> ClientError:
+    if failure is Failure.SIZE:
+        return _too_large(limit)
+    return ClientError(408, "request_timeout", "The request's body did not come whole.")
 
 
 def _too_large(limit: int) -> ClientError:

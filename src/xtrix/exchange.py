@@ -7,6 +7,7 @@ upstream data into frames. What h11's Connection is to HTTP, this is to a gatewa
 Refuses to know routes, keys and configuration (`app` does), and how any step is carried out.
 """
 
+import re
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
@@ -14,11 +15,18 @@ from typing import Any, NamedTuple, TypeAlias
 from xtrix import errors, json
 from xtrix.chunks import ChunkWriter, UsageForm
 from xtrix.completions import Request, Stamp, Usage
-from xtrix.dialect import Dialect, Encoded, StreamDecoder
+from xtrix.dialect import Dialect, Encoded
 from xtrix.dialects import DIALECTS
-from xtrix.errors import ApiError, Headers, UpstreamError
+from xtrix.errors import ApiError, ClientError, Headers, UpstreamError
 from xtrix.health import Health
-from xtrix.http import STREAM_HEADERS, UpstreamHead, answer_headers, error_reply, reply
+from xtrix.http import (
+    EVENT_STREAM,
+    STREAM_HEADERS,
+    UpstreamHead,
+    answer_headers,
+    error_reply,
+    reply,
+)
 from xtrix.providers import Plan, Retries, Target
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
@@ -27,6 +35,9 @@ from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, Wa
 
 MAX_ANSWER_BYTES = 16_000_000
 """The largest whole answer taken from an upstream: rewriting it takes several times its size."""
+
+_HEADER_SAFE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_MOST_NAMES = 32
 
 Life: TypeAlias = Generator[Step, Any, Answer]
 
@@ -78,7 +89,7 @@ class Exchange:
         """What every answer to this request carries beside its own."""
         self._health = health
         self._began = self.now = now
-        self._decoder: StreamDecoder | None = None
+        self._relay: Relay | None = None
         self._life: Life | None = None
 
     def live(self, life: Life) -> None:
@@ -110,8 +121,9 @@ class Exchange:
         """The record as JSON once all is done; `left` when the client did not wait for that."""
         record = self.record
         record.total_ms = round((now - self._began) * 1000)
-        if self._decoder:
-            self._count(self._decoder.usage)
+        if self._relay:
+            self._count(self._relay.usage)
+            record.error = self._relay.error.code if self._relay.error else None
         if left:
             record.error = "client_left"
         said = {name: getattr(record, name) for name in Record.__slots__}
@@ -121,24 +133,26 @@ class Exchange:
         """The life of a completion: each target of the plan until one answers."""
         self.record.model = order.stamp.model
         self.record.stream = order.streamed
-        plan = order.plan
         failure: UpstreamError | None = None
-        for target in self._health.order(plan.targets, self.now):
+        refusal: ClientError | None = None
+        for target in self._health.order(order.plan.targets, self.now):
             try:
                 answer = yield from self._try(order, target)
+            except ClientError as error:
+                refusal = error  # this dialect cannot say it; another may
+                continue
             except UpstreamError as error:
                 failure = error
-                if not error.elsewhere:
-                    break
-                self._health.failed(target, self.now)
-                if self._is_late(plan):
+                if error.elsewhere:
+                    self._health.failed(target, self.now)
+                if not error.elsewhere or self._is_late(order.plan):
                     break
             else:
                 self._health.answered(target)
                 return answer
-        assert failure is not None
-        failure.headers += self._served()
-        raise failure
+        if failure:
+            failure.headers += self._served()
+        raise failure or refusal or errors.internal_error()
 
     def _try(self, order: Order, target: Target) -> Life:
         """The life of up to `attempts` calls to one target. Raises UpstreamError."""
@@ -167,14 +181,18 @@ class Exchange:
         self.record.upstream_model = target.model
         seconds = self._left(order.plan, limits.connect if order.streamed else limits.first_byte)
         head = _sound((yield Call(encoded.request, seconds)))
-        if not (order.streamed and head.status == 200 and head.is_a("text/event-stream")):
+        if not (order.streamed and head.status == 200 and head.may_be(EVENT_STREAM)):
             body = _sound((yield Collect(MAX_ANSWER_BYTES, limits.idle)))
             _check(order, dialect, head, body)
             return self._reply(order, encoded, dialect, body)
-        relay = self._relay(order, encoded, target)
-        yield Begin(relay, limits.first_byte)
+        patience = Patience(
+            self._left(order.plan, limits.first_byte), limits.idle, order.keep_alive
+        )
+        relay = self._open_relay(order, encoded, dialect, patience)
+        yield Begin(relay, patience.first_byte)
         if relay.error and not relay.begun:
             raise relay.error
+        self._relay = relay
         return relay
 
     def _reply(self, order: Order, encoded: Encoded, dialect: Dialect, body: bytes) -> Answer:
@@ -184,16 +202,14 @@ class Exchange:
         headers = (*self._served(), *_ignored(encoded))
         return reply(completion.wire(order.stamp), headers=headers)
 
-    def _relay(self, order: Order, encoded: Encoded, target: Target) -> Relay:
+    def _open_relay(
+        self, order: Order, encoded: Encoded, dialect: Dialect, patience: Patience
+    ) -> Relay:
         options = order.request.get("stream_options") or {}
         writer = ChunkWriter(order.stamp, UsageForm(options.get("include_usage")))
-        dialect = DIALECTS[target.provider.dialect]
-        self._decoder = dialect.stream_decoder(writer, encoded.asked)
-        reframer = Reframer(self._decoder, order.redact)
+        decoder = dialect.stream_decoder(writer, encoded.asked)
         headers = (*STREAM_HEADERS, *self._served(), *_ignored(encoded))
-        limits = target.provider.timeouts
-        patience = Patience(limits.first_byte, limits.idle, order.keep_alive)
-        return Relay(reframer, headers, patience, self.now)
+        return Relay(Reframer(decoder, order.redact), headers, patience, self.now)
 
     def _pause(self, retries: Retries, attempt: int, error: UpstreamError) -> float | None:
         """Seconds until the same target is tried again; None when it is not."""
@@ -248,7 +264,7 @@ def _check(order: Order, dialect: Dialect, head: UpstreamHead, body: bytes) -> N
         raise errors.bad_response(f"status {head.status} instead of a completion")
     if order.streamed:
         raise _error_in(dialect, head, body) or errors.bad_response("it is not a stream")
-    if not head.is_a("application/json"):
+    if not head.may_be("application/json"):
         raise errors.bad_response("its content type is not JSON")
 
 
@@ -262,4 +278,6 @@ def _error_in(dialect: Dialect, head: UpstreamHead, body: bytes) -> UpstreamErro
 
 
 def _ignored(encoded: Encoded) -> Headers:
-    return (("x-ignored-parameters", ", ".join(encoded.ignored)),) if encoded.ignored else ()
+    """The header that names what was left out. A name that could break a header is not named."""
+    names = [name for name in encoded.ignored if _HEADER_SAFE.fullmatch(name)]
+    return (("x-ignored-parameters", ", ".join(names[:_MOST_NAMES])),) if names else ()

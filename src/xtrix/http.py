@@ -25,8 +25,9 @@ UPSTREAM_HEADERS = ("content-type", *RETRY_HEADERS)
 """The only headers of an upstream's response that are read."""
 
 JSON_TYPE = ("content-type", "application/json")
+EVENT_STREAM = "text/event-stream"
 STREAM_HEADERS: Headers = (
-    ("content-type", "text/event-stream; charset=utf-8"),
+    ("content-type", f"{EVENT_STREAM}; charset=utf-8"),
     # no-transform and x-accel-buffering keep proxies on the way from holding frames back.
     ("cache-control", "no-cache, no-transform"),
     ("x-accel-buffering", "no"),
@@ -68,9 +69,9 @@ class UpstreamHead(NamedTuple):
         """What it said about trying again, as it said it."""
         return tuple((name, self.headers[name]) for name in RETRY_HEADERS if name in self.headers)
 
-    def is_a(self, content_type: str) -> bool:
-        """Whether the body claims to be `content_type`, whatever its parameters."""
-        claimed = self.headers.get("content-type", "")
+    def may_be(self, content_type: str) -> bool:
+        """Whether the body does not claim to be anything else than `content_type`."""
+        claimed = self.headers.get("content-type", content_type)
         return claimed.partition(";")[0].strip().lower() == content_type
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from xtrix import splice
 from xtrix.chunks import error_frames
+from xtrix.completions import Usage
 from xtrix.dialect import StreamDecoder
 from xtrix.errors import ApiError, bad_response
 from xtrix.sse import Decoder, Event, EventTooLong
@@ -36,6 +37,11 @@ class Reframer:
     def finished(self) -> bool:
         """Whether the answer is whole, though the upstream may still hold the line."""
         return self._decoder.finished
+
+    @property
+    def usage(self) -> Usage:
+        """What the upstream has said of it so far."""
+        return self._decoder.usage
 
     def feed(self, text: str) -> str:
         """The frames that `text` completes."""

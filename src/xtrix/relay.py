@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from xtrix import errors
 from xtrix.chunks import KEEP_ALIVE
+from xtrix.completions import Usage
 from xtrix.errors import ApiError, Headers
 from xtrix.reframe import Reframer
 
@@ -67,6 +68,11 @@ class Relay:
     def error(self) -> ApiError | None:
         """What ended the stream, where it did not end well."""
         return self._reframer.error
+
+    @property
+    def usage(self) -> Usage:
+        """What is known of it so far."""
+        return self._reframer.usage
 
     def crash(self) -> str:
         """The last frames after our own fault."""
