@@ -1,6 +1,8 @@
 # What one types. `make` alone lists it; tools/ does the work.
 PYTHON ?= python3
 RUN := .venv/bin/python -m
+# The tests that start a Worker, a model or a browser.
+SLOW := tests/worker tests/clients tests/page tests/tools
 .DEFAULT_GOAL := help
 .PHONY: help setup dev test check format deploy bench clean
 
@@ -17,7 +19,7 @@ test: static  ## check everything: format, lint, types, the Worker, the SDKs, th
 	@$(RUN) pytest
 
 check: static  ## the quick part of test: nothing that starts a Worker
-	@$(RUN) pytest --ignore tests/worker --ignore tests/clients --ignore tests/tools
+	@$(RUN) pytest --quiet $(SLOW:%=--ignore %)
 
 static: setup
 	@$(RUN) ruff format --check --quiet .

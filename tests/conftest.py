@@ -1,11 +1,18 @@
 """What more than one folder of tests needs of tools/."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tools import model, runtime
+from tools import bundle, model, paths, runtime
+
+COPIED = (
+    *("Makefile", "package.json", "package-lock.json", "requirements.txt", "requirements-dev.txt"),
+    *("src", "tools", "wrangler.toml"),
+)
+MADE = (".venv", "node_modules", "python_modules")
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +26,25 @@ def local_model() -> Iterator[model.Model]:
     """The small real model, on both of its APIs."""
     with model.serve() as served:
         yield served
+
+
+@pytest.fixture
+def bare_tree(tmp_path: Path) -> Path:
+    """A fresh clone in which tools can be run, and broken: nothing has been set up."""
+    for name in COPIED:
+        source = paths.ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture
+def tree(bare_tree: Path) -> Path:
+    """A clone that has been set up, with what was made here. It has no .dev.vars."""
+    for name in MADE:
+        (bare_tree / name).symlink_to(paths.ROOT / name)
+    made = bundle.build().parent
+    shutil.copytree(made, bare_tree / made.relative_to(paths.ROOT))
+    return bare_tree

@@ -13,12 +13,13 @@ import json
 import os
 import re
 import secrets
+import select
 import signal
 import socket
 import sys
 import tomllib
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 import httpx
@@ -92,8 +93,21 @@ async def _until_ended(port: int, local: bool) -> None:
 
     for number in ENDING:
         loop.add_signal_handler(number, end)
+    _watch_terminal(loop, end)
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+def _watch_terminal(loop: asyncio.AbstractEventLoop, end: Callable[[], None]) -> None:
+    """Calls `end` when the terminal is closed.
+
+    The kernel tells only the session's leader. A shell passes SIGHUP on; make, when it leads (as
+    in `xterm -e make dev`), waits for us instead.
+    """
+    if sys.platform == "linux" and sys.stdin.isatty():
+        hang_up = select.epoll()
+        hang_up.register(sys.stdin, 0)  # no input, only EPOLLHUP, which is always reported
+        loop.add_reader(hang_up, end)
 
 
 async def _dev(port: int, local: bool) -> None:

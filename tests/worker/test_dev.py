@@ -1,0 +1,144 @@
+"""`make dev` in a real terminal: what it prints, what it answers, what it leaves behind."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.worker.terminal import Terminal
+
+LAST_WORDS = "Ctrl-C ends it."
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
+other_port = port
+
+
+@contextmanager
+def dev(tree: Path, port: int) -> Iterator[tuple[Terminal, str]]:
+    """`make dev` that has said it is ready, and what it said."""
+    with Terminal("make", "dev", cwd=tree, PORT=str(port), RUNTIME="") as terminal:
+        said = terminal.read_until(LAST_WORDS)
+        assert LAST_WORDS in said, said
+        yield terminal, said
+
+
+def health(port: int) -> int:
+    return httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).status_code
+
+
+def test_the_printed_command_streams_an_answer_and_ctrl_c_ends_everything(
+    tree: Path, port: int
+) -> None:
+    with dev(tree, port) as (terminal, said):
+        assert f"base URL  http://127.0.0.1:{port}/v1" in said
+        assert "made for local use" in said
+        pasted = re.search(r"^ *(curl .*?)\n\n", said, re.DOTALL | re.MULTILINE)
+        assert pasted is not None
+        answer = subprocess.run(
+            ["sh", "-c", pasted[1].replace("curl ", "curl -s --noproxy '*' ", 1)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        family = " ".join(terminal.family().values())
+        terminal.press_ctrl_c()
+        last = terminal.read()
+
+        assert "tools.model" in family
+        assert "workerd" in family
+        assert last.rpartition("^C")[2].strip() == ""
+        assert not terminal.survivors()
+    *chunks, done = re.findall(r"^data: (.*)$", answer, re.MULTILINE)
+    assert done == "[DONE]"
+    assert len(chunks) > 2
+    assert {json.loads(chunk)["object"] for chunk in chunks} == {"chat.completion.chunk"}
+    text = [json.loads(chunk)["choices"][0]["delta"].get("content") or "" for chunk in chunks]
+    assert "".join(text)
+
+
+def test_both_dialects_lead_to_the_local_model(tree: Path, port: int) -> None:
+    with dev(tree, port) as (_, said):
+        key = re.search(r"API key +(\S+)", said)
+        assert key is not None
+        for name in ("claude-3-5-sonnet-20241022", "claude-sonnet-4-5", "gpt-4o", None):
+            request = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 8}
+            reply = httpx.post(
+                f"http://127.0.0.1:{port}/v1/chat/completions",
+                json={**request, "model": name} if name else request,
+                headers={"authorization": f"Bearer {key[1]}"},
+                timeout=60,
+                trust_env=False,
+            )
+            assert reply.status_code == 200, reply.text
+            assert reply.json()["choices"][0]["message"]["content"]
+
+
+def test_two_run_side_by_side_and_each_ends_only_its_own(
+    tree: Path, port: int, other_port: int
+) -> None:
+    with (
+        dev(tree, port) as (terminal, _),
+        dev(tree, other_port) as (other, _),
+    ):
+        terminal.family()
+        terminal.close()
+        assert not terminal.survivors()
+
+        assert health(other_port) == 200
+
+        other.family()
+        other.process.send_signal(signal.SIGTERM)
+        assert "Traceback" not in other.read()
+        assert not other.survivors()
+
+
+def test_keys_of_ones_own_start_no_model(tree: Path, port: int) -> None:
+    (tree / ".dev.vars").write_text('API_KEYS="sk-of-my-own"\n')
+
+    with dev(tree, port) as (terminal, said):
+        family = " ".join(terminal.family().values())
+        bearer = {"authorization": "Bearer sk-of-my-own"}
+        reply = httpx.get(f"http://127.0.0.1:{port}/v1/models", headers=bearer, trust_env=False)
+
+    assert reply.status_code == 200
+    assert "workerd" in family
+    assert "tools.model" not in family
+    assert "with the providers and keys of .dev.vars" in said
+    assert "sk-of-my-own" not in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        ({"PORT": "taken"}, r"dev: port \d+ is in use; .*choose another: make dev PORT=\d+"),
+        ({"PORT": "eighty"}, r"dev: PORT is 'eighty', and must be a number from 1 to 65535"),
+        ({"RUNTIME": "node"}, r"dev: RUNTIME is 'node', and must be local .* or cloudflare"),
+    ],
+)
+def test_a_wrong_start_is_one_line_that_says_what_to_do(
+    tree: Path, settings: dict[str, str], advice: str
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        if settings.get("PORT") == "taken":
+            settings = {"PORT": str(taken.getsockname()[1])}
+        with Terminal("make", "dev", cwd=tree, **settings) as terminal:
+            said = terminal.read()
+
+    assert re.fullmatch(rf"{advice}\nmake: .* Error 1\n", said)
