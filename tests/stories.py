@@ -1,0 +1,93 @@
+"""Long streams made of one event that comes again and again with another word, one for each way.
+
+A story is the dialect, how its stream begins, the event that carries a word, and how it ends.
+"""
+
+from collections.abc import Callable
+
+from xtrix import json
+
+
+def anthropic_text(word: str) -> str:
+    return (
+        'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+        f'"delta":{{"type":"text_delta","text":"{word}"}}}}\n\n'
+    )
+
+
+def anthropic_arguments(word: str) -> str:
+    return (
+        'event: content_block_delta\ndata: {"type":"content_block_delta","index":1,'
+        f'"delta":{{"type":"input_json_delta","partial_json":"{word}"}}}}\n\n'
+    )
+
+
+def openai_text(word: str) -> str:
+    return (
+        'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":'
+        f'[{{"index":0,"delta":{{"content":"{word}"}},"finish_reason":null}}]}}\n\n'
+    )
+
+
+def openai_arguments(word: str) -> str:
+    return (
+        'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":'
+        '[{"index":0,"delta":{"tool_calls":[{"index":0,"function":'
+        f'{{"arguments":"{word}"}}}}]}},"finish_reason":null}}]}}\n\n'
+    )
+
+
+def data(value: object) -> str:
+    return f"data: {json.encode(value)}\n\n"
+
+
+ANTHROPIC_BEGINS = data({"type": "message_start", "message": {"usage": {"input_tokens": 3}}})
+ANTHROPIC_CALLS = data(
+    {
+        "type": "content_block_start",
+        "index": 1,
+        "content_block": {"type": "tool_use", "id": "t", "name": "f", "input": {}},
+    }
+)
+ANTHROPIC_ENDS = data(
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}}
+) + data({"type": "message_stop"})
+
+
+def openai_call(call_id: str, **index: int) -> str:
+    """The event that begins a call."""
+    call = {**index, "id": call_id, "type": "function"}
+    call["function"] = {"name": f"name_of_{call_id}", "arguments": ""}
+    return data({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})
+
+
+OPENAI_BEGINS = data({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
+OPENAI_ENDS = data({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+
+STORIES: dict[str, tuple[str, list[str], Callable[[str], str], list[str]]] = {
+    "anthropic-text": ("anthropic", [ANTHROPIC_BEGINS], anthropic_text, [ANTHROPIC_ENDS]),
+    "anthropic-arguments": (
+        "anthropic",
+        [ANTHROPIC_BEGINS, ANTHROPIC_CALLS, anthropic_arguments("{")],
+        anthropic_arguments,
+        [ANTHROPIC_ENDS],
+    ),
+    "openai-text": ("openai", [OPENAI_BEGINS], openai_text, [OPENAI_ENDS]),
+    "openai-arguments": (
+        "openai",
+        [OPENAI_BEGINS, openai_call("one", index=0)],
+        openai_arguments,
+        [OPENAI_ENDS],
+    ),
+}
+
+
+def story(name: str, words: list[str]) -> list[str]:
+    """The events of one story, whose words are spelled as in JSON."""
+    _, begins, event, ends = STORIES[name]
+    return [*begins, *map(event, words), *ends]
+
+
+def one_by_one(text: str) -> list[str]:
+    """Character by character, where no piece is an event: the fast path is never taken."""
+    return list(text)

@@ -1,0 +1,130 @@
+"""Recorded upstream streams, replayed through the core's own Reframer without an exchange.
+
+Quick enough to be done tens of thousands of times, which is what cutting at every offset takes.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+from tests.scenarios import Scenario
+from xtrix import json
+from xtrix.catalogue import plan_of
+from xtrix.chunks import ChunkWriter, UsageForm
+from xtrix.completions import Stamp, Usage, decode_request
+from xtrix.config import load
+from xtrix.dialect import Asked, StreamDecoder
+from xtrix.dialects import DIALECTS
+from xtrix.reframe import Reframer
+from xtrix.sse import Event
+
+STAMP = Stamp("chatcmpl-0", 0, "model", "fp_0000000000")
+
+
+class Outcome(NamedTuple):
+    """What a client gets of a stream, or what it is answered where the stream never began."""
+
+    frames: str
+    refused: dict[str, Any] | None
+    """The error in place of a stream."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether some choice has a finish reason."""
+        return re.search(r'"finish_reason":"', self.frames) is not None
+
+    @property
+    def error(self) -> str | None:
+        """The code of the error that ended it."""
+        if self.refused:
+            return str(self.refused["error"]["code"])
+        found = re.search(r'^data: (\{"error":.*)$', self.frames, re.MULTILINE)
+        return str(json.decode(found[1])["error"]["code"]) if found else None
+
+
+class CountingDecoder:
+    """A dialect's decoder that counts the events it is given: those of the general path."""
+
+    def __init__(self, decoder: StreamDecoder) -> None:
+        self.events = 0
+        self._decoder = decoder
+        self._copy()
+
+    def feed(self, event: Event) -> str:
+        """As the decoder does."""
+        self.events += 1
+        frames = self._decoder.feed(event)
+        self._copy()
+        return frames
+
+    def close(self) -> str:
+        """As the decoder does."""
+        frames = self._decoder.close()
+        self._copy()
+        return frames
+
+    def _copy(self) -> None:
+        self.finished: bool = self._decoder.finished
+        self.usage: Usage = self._decoder.usage
+        self.carried: str | None = self._decoder.carried
+
+
+def decoder(dialect: str, asked: Asked | None = None) -> StreamDecoder:
+    """A new stream decoder of `dialect`."""
+    return DIALECTS[dialect].stream_decoder(
+        ChunkWriter(STAMP, UsageForm.ON_FINISH), asked or Asked()
+    )
+
+
+def replay(dialect: str, pieces: Iterable[str], asked: Asked | None = None) -> Outcome:
+    """What a client gets of a stream that comes in `pieces` and then ends."""
+    reframer = Reframer(decoder(dialect, asked), str)
+    frames = [reframer.feed(piece) for piece in pieces]
+    frames.append(reframer.close())
+    refused = reframer.error and not reframer.begun
+    return Outcome(
+        "".join(frames), reframer.error.envelope() if refused and reframer.error else None
+    )
+
+
+@cache
+def asked_by(scenario: Scenario) -> Asked:
+    """What the scenario's request says that its answer is read by."""
+    body = json.encode({**scenario.json("request.json"), "stream": True})
+    request = decode_request(body.encode(), "model")
+    environment = {"PROVIDERS": [scenario.row()], "UPSTREAM_KEY": "key"}
+    plan = plan_of(load(environment.get), request, 0.0)
+    return DIALECTS[scenario.dialect].encode_request(request, plan.targets[0]).asked
+
+
+def with_line_ends(text: str, ending: str) -> str:
+    """`text` with every line ended by `ending`."""
+    return re.sub(r"\r\n|\n|\r", ending, text)
+
+
+def split_events(text: str) -> list[str]:
+    """The events of `text`, each with its blank line; what follows the last one comes last."""
+    return re.findall(r".*?(?:\r\n\r\n|\n\n|\r\r)|.+\Z", text, re.DOTALL)
+
+
+def has_finished(dialect: str, text: str) -> bool:
+    """Whether the upstream has said by then why its answer ended; read from its text alone."""
+    if dialect == "anthropic":
+        return re.search(r'"stop_reason": ?"', text) is not None
+    if "[DONE]" in text:
+        return True
+    reasons: dict[int, bool] = {}
+    for choice in _choices(text):
+        index = choice.get("index", 0)
+        reasons[index] = reasons.get(index, False) or bool(choice.get("finish_reason"))
+    return bool(reasons) and all(reasons.values())
+
+
+def _choices(text: str) -> Iterator[dict[str, Any]]:
+    for event in split_events(text):
+        lines = [line.removeprefix("data:") for line in event.splitlines() if line[:5] == "data:"]
+        try:
+            yield from json.decode_object("\n".join(lines)).get("choices") or []
+        except ValueError:
+            continue

@@ -1,0 +1,167 @@
+"""The network cuts bytes anywhere: no cut, line end or end of the stream changes what is true.
+
+Every recorded stream is replayed whole, byte by byte and cut in two. The scenarios that every
+dialect has are cut at each offset, in LF and CRLF; the others, 150 streams of 200 KB together, at
+every line end and at one offset in `STRIDE`, for all of them at each offset takes two minutes.
+"""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.play import texts
+from tests.scenarios import Scenario, scenarios
+from tests.stories import STORIES, story
+from tests.streams import (
+    Outcome,
+    asked_by,
+    has_finished,
+    replay,
+    split_events,
+    with_line_ends,
+)
+
+NAMED = {"text", "length", "stop-sequence", "ping", "error-mid-stream", "truncated"}
+"""The scenarios that the first milestone names; `bad-key` and `overloaded` have no stream."""
+STRIDE = 23
+ENDINGS = {"LF": "\n", "CRLF": "\r\n", "CR": "\r"}
+
+STREAMS = scenarios("upstream.sse")
+CUT_EVERYWHERE = [
+    each for each in STREAMS if each.name in NAMED and each.provider in {"anthropic", "openai"}
+]
+
+
+def text_of(scenario: Scenario) -> str:
+    return scenario.bytes("upstream.sse").decode()
+
+
+def outcome(scenario: Scenario, *pieces: str) -> Outcome:
+    return replay(scenario.dialect, pieces, asked_by(scenario))
+
+
+def whole(scenario: Scenario) -> Outcome:
+    """The replay of a stream as it was recorded, in one piece."""
+    return outcome(scenario, text_of(scenario))
+
+
+def cut(data: bytes, offset: int) -> list[str]:
+    """The text of `data` as the shell's decoder hands it on when it is cut at `offset`."""
+    return texts([data[:offset], data[offset:]])
+
+
+@pytest.mark.parametrize("scenario", STREAMS, ids=str)
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_line_ends_make_no_difference(scenario: Scenario, ending: str) -> None:
+    text = with_line_ends(text_of(scenario), ENDINGS[ending])
+    assert outcome(scenario, text) == whole(scenario)
+
+
+@pytest.mark.parametrize("scenario", STREAMS, ids=str)
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_byte_by_byte(scenario: Scenario, ending: str) -> None:
+    data = with_line_ends(text_of(scenario), ENDINGS[ending]).encode()
+    pieces = texts(data[at : at + 1] for at in range(len(data)))
+    assert outcome(scenario, *pieces) == whole(scenario)
+
+
+@pytest.mark.parametrize("scenario", CUT_EVERYWHERE, ids=str)
+@pytest.mark.parametrize("ending", ["LF", "CRLF"])
+def test_cut_at_every_offset(scenario: Scenario, ending: str) -> None:
+    data = with_line_ends(text_of(scenario), ENDINGS[ending]).encode()
+    uncut = whole(scenario)
+    for offset in range(len(data)):
+        assert outcome(scenario, *cut(data, offset)) == uncut, offset
+
+
+@pytest.mark.parametrize("scenario", STREAMS, ids=str)
+def test_cut_at_every_line_end(scenario: Scenario) -> None:
+    data = with_line_ends(text_of(scenario), "\r\n").encode()
+    ends = {offset for offset, byte in enumerate(data) if byte in b"\r\n"}
+    uncut = whole(scenario)
+    for offset in ends | set(range(len(data) % STRIDE, len(data), STRIDE)):
+        assert outcome(scenario, *cut(data, offset)) == uncut, offset
+
+
+@pytest.mark.parametrize("scenario", STREAMS, ids=str)
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_one_two_or_three_events_to_a_piece(scenario: Scenario, ending: str) -> None:
+    """What comes alone may take the fast path, what comes in company takes the general one."""
+    events = split_events(with_line_ends(text_of(scenario), ENDINGS[ending]))
+    for size in (1, 2, 3):
+        pieces = ["".join(events[at : at + size]) for at in range(0, len(events), size)]
+        assert outcome(scenario, *pieces) == whole(scenario)
+
+
+@pytest.mark.parametrize("scenario", STREAMS, ids=str)
+def test_truncated_after_every_event(scenario: Scenario) -> None:
+    events = split_events(text_of(scenario))
+    for count in range(len(events)):
+        sent = "".join(events[:count])
+        seen = outcome(scenario, sent)
+        done = has_finished(scenario.dialect, sent) and not seen.error
+        assert seen.finished == done
+        assert bool(seen.error) != done
+        assert seen.refused or seen.frames.endswith("data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("scenario", CUT_EVERYWHERE, ids=str)
+def test_truncated_anywhere_never_looks_finished(scenario: Scenario) -> None:
+    text = text_of(scenario)
+    for offset in range(0, len(text), 3):
+        seen = outcome(scenario, text[:offset])
+        assert not seen.finished or has_finished(scenario.dialect, text[:offset])
+        assert seen.finished != bool(seen.error)
+
+
+# Linear time
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Processor time of `work`, the best of three."""
+    times = []
+    for _ in range(3):
+        began = time.process_time()
+        work()
+        times.append(time.process_time() - began)
+    return min(times)
+
+
+GROWTH = 4
+LIMIT = 9
+"""Four times the work may take up to nine times as long; what is quadratic takes sixteen."""
+
+
+def assert_linear(dialect: str, pieces_of: Callable[[int], list[str]], size: int) -> None:
+    small, large = pieces_of(size), pieces_of(size * GROWTH)
+    assert not replay(dialect, large).error
+    factor = seconds(lambda: replay(dialect, large)) / seconds(lambda: replay(dialect, small))
+    assert factor < LIMIT
+
+
+def pieces(text: str, length: int) -> list[str]:
+    return [text[at : at + length] for at in range(0, len(text), length)]
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_one_long_event_in_small_pieces_takes_linear_time(name: str) -> None:
+    assert_linear(
+        STORIES[name][0], lambda size: pieces("".join(story(name, ["x" * size])), 64), 300_000
+    )
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_many_events_in_one_piece_take_linear_time(name: str) -> None:
+    assert_linear(
+        STORIES[name][0], lambda count: ["".join(story(name, ["word", "\\/"] * count))], 1_000
+    )
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_an_event_of_many_lines_takes_linear_time(name: str) -> None:
+    def comments(count: int) -> list[str]:
+        *before, last = story(name, ["word"])
+        return [*before, *[": nothing\n"] * count, last]
+
+    assert_linear(STORIES[name][0], comments, 5_000)

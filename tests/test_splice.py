@@ -1,0 +1,151 @@
+"""The fast path gives the bytes of the general one, and is really taken.
+
+Text that comes character by character takes the general path, for no piece of it is an event.
+"""
+
+import pytest
+
+from tests.stories import OPENAI_BEGINS, OPENAI_ENDS, STORIES, data, openai_call, story
+from tests.streams import CountingDecoder, decoder, replay
+from xtrix.reframe import Reframer
+from xtrix.splice import learn
+
+WORDS = (
+    "Hello",
+    " world",
+    " \\n",
+    ' \\"quoted\\"',
+    " 北京",
+    " 🙂",
+    "\\\\",
+    "{}",
+    " \x7f",
+    "<b>&amp;",
+)
+ODD_WORDS = ("\\u00e9", "\\/", "a\u2028b", "a\x85b", "", "\\ud83d\\ude42", "\\u0000", "\\ud800")
+"""Spelled otherwise by us than here, so that they must go the general way."""
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_the_fast_path_is_taken(name: str) -> None:
+    words = [WORDS[number % len(WORDS)] for number in range(1000)]
+    dialect, begins, _, ends = STORIES[name]
+    counting = CountingDecoder(decoder(dialect))
+    reframer = Reframer(counting, str)
+    frames = [reframer.feed(event) for event in story(name, words)]
+    assert counting.events <= len(begins) + len(ends) + 3
+    assert len([frame for frame in frames if frame]) >= 1000
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_the_fast_path_is_taken_for_many_events_in_one_piece(name: str) -> None:
+    dialect, begins, event, _ends = STORIES[name]
+    counting = CountingDecoder(decoder(dialect))
+    reframer = Reframer(counting, str)
+    for piece in [*begins, event("first")]:
+        reframer.feed(piece)
+    before = counting.events
+    frames = reframer.feed("".join(event(f"word {number}") for number in range(1000)))
+    assert frames.count("\n\n") == 1000
+    assert counting.events == before
+
+
+@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("odd", ODD_WORDS, ids=ascii)
+def test_both_paths_give_equal_bytes(name: str, odd: str) -> None:
+    events = story(name, ["plain", "words", odd, *WORDS, odd, odd, "and plain again"])
+    dialect = STORIES[name][0]
+    slow = replay(dialect, list("".join(events)))
+    assert replay(dialect, events) == slow
+    assert replay(dialect, ["".join(events)]) == slow
+    assert not slow.error
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_both_paths_give_equal_bytes_on_every_cut(name: str) -> None:
+    *before, last = story(name, ["one", "two", 'th\\"r\\\\ee', "four"])
+    dialect = STORIES[name][0]
+    slow = replay(dialect, list("".join([*before, last])))
+    for at in range(len(before)):
+        for offset in range(len(before[at])):
+            left, right = before[at][:offset], before[at][offset:]
+            pieces = [*before[:at], left, right, *before[at + 1 :], last]
+            assert replay(dialect, pieces) == slow, (at, offset)
+
+
+@pytest.mark.parametrize("index", [{}, {"index": 0}], ids=["no index", "index 0"])
+def test_the_fast_path_knows_whose_arguments_they_are(index: dict[str, int]) -> None:
+    """Some upstreams number no call, or all of them 0: what is equal to see means another call."""
+
+    def arguments(text: str) -> str:
+        call = {**index, "function": {"arguments": text}}
+        return data({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})
+
+    events = [
+        OPENAI_BEGINS,
+        *(openai_call("one", **index), arguments('{"a":'), arguments("1}")),
+        *(openai_call("two", **index), arguments('{"b":'), arguments("2}")),
+        OPENAI_ENDS,
+    ]
+    slow = replay("openai", list("".join(events)))
+    assert '{"index":1,"function":{"arguments":"2}"}}' in slow.frames
+    assert replay("openai", events) == slow
+
+
+# What one event teaches
+
+EVENT = 'data: {"type":"text","text":"word"}\n\n'
+FRAME = 'data: {"delta":{"content":"word"}}\n\n'
+
+
+def test_learns_what_surrounds_the_string() -> None:
+    splice = learn(EVENT, FRAME, '"word"')
+    assert splice
+    two = EVENT.replace("word", "one") + EVENT.replace("word", "two")
+    expected = FRAME.replace("word", "one") + FRAME.replace("word", "two")
+    assert splice.feed(two) == (expected, "")
+
+
+@pytest.mark.parametrize(
+    ("event", "frame", "carried"),
+    [
+        pytest.param(EVENT[:-2], FRAME, '"word"', id="an event that goes on"),
+        pytest.param(EVENT, FRAME + FRAME, '"word"', id="two frames"),
+        pytest.param(EVENT, "", '"word"', id="no frame"),
+        pytest.param(EVENT, FRAME, '"other"', id="another string"),
+        pytest.param(EVENT, FRAME.replace("word", "other"), '"word"', id="a changed string"),
+        pytest.param(EVENT.replace("word", "text"), FRAME, '"text"', id="a string there twice"),
+        pytest.param(EVENT.replace("word", ""), FRAME.replace("word", ""), '""', id="no string"),
+        pytest.param(
+            EVENT.replace("word", r"\u0000"),
+            FRAME.replace("word", r"\u0000"),
+            r'"\u0000"',
+            id="an escape with more than one spelling",
+        ),
+    ],
+)
+def test_learns_nothing_from(event: str, frame: str, carried: str) -> None:
+    assert learn(event, frame, carried) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(EVENT.replace('"text",', '"other",'), id="another event"),
+        pytest.param(EVENT[:-1], id="an event cut off"),
+        pytest.param(EVENT.replace("word", ""), id="an empty string"),
+        pytest.param(EVENT.replace("word", r"\/"), id="an odd escape"),
+        pytest.param(EVENT.replace('"word"', "null"), id="no string"),
+        pytest.param(EVENT.replace("word", "wo\x00rd"), id="a raw control character"),
+    ],
+)
+def test_leaves_to_the_general_path(text: str) -> None:
+    splice = learn(EVENT, FRAME, '"word"')
+    assert splice
+    assert splice.feed(text) == ("", text)
+
+
+def test_leaves_what_follows_the_events_it_knows() -> None:
+    splice = learn(EVENT, FRAME, '"word"')
+    assert splice
+    assert splice.feed(EVENT + ": ping\n\n" + EVENT) == (FRAME, ": ping\n\n" + EVENT)
