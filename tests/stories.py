@@ -86,8 +86,3 @@ def story(name: str, words: list[str]) -> list[str]:
     """The events of one story, whose words are spelled as in JSON."""
     _, begins, event, ends = STORIES[name]
     return [*begins, *map(event, words), *ends]
-
-
-def one_by_one(text: str) -> list[str]:
-    """Character by character, where no piece is an event: the fast path is never taken."""
-    return list(text)
