@@ -1,0 +1,170 @@
+"""The real Worker on the real workerd, between a client that looks at bytes and an upstream that
+does as it is told.
+
+One Worker serves nearly every test. Its providers differ in where they point and how long they
+wait; a model's prefix chooses one: `refused-claude-sim` is an Anthropic upstream that nobody
+listens for. All Workers start from one snapshot, as a deployed one does.
+"""
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.worker.client import CLIENT_KEYS, UPSTREAM_KEYS, Client
+from tests.worker.speech import DIALECTS, Dialect
+from tests.worker.upstream import Upstream
+from tools import runtime
+
+MAX_BODY_BYTES = 2_000_000
+HASTE = 0.5
+"""Seconds that the hasty providers wait."""
+
+Start = Callable[..., AbstractContextManager["Gateway"]]
+
+
+class Gateway(Client):
+    """A client of one running Worker that can also look at it from outside."""
+
+    def __init__(self, served: runtime.Served) -> None:
+        super().__init__(served.port)
+        self.pid = served.pid
+        self.log = served.log
+
+
+@pytest.fixture(params=DIALECTS, ids=lambda dialect: dialect.name)
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    """Each of the two in turn."""
+    chosen: Dialect = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Upstream]:
+    """The upstream that every provider points at unless its prefix says otherwise."""
+    server = Upstream()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def upstream(server: Upstream) -> Iterator[Upstream]:
+    """The upstream, with nothing to say yet. Whatever the test, no client's key may reach it."""
+    yield server
+    seen = b"".join(call.body + repr((call.path, call.headers)).encode() for call in server.calls)
+    server.forget()
+    assert not any(key.encode() in seen for key in CLIENT_KEYS)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Upstream]:
+    """A second server, which no provider names."""
+    server = Upstream()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def places(server: Upstream) -> Iterator[dict[str, str]]:
+    """The base URL for each prefix that leads somewhere else."""
+    with ExitStack() as stack:
+        nobody = stack.enter_context(_port_of_nobody())
+        deaf = stack.enter_context(_port_that_never_accepts())
+        slamming, garbling = (
+            Upstream(greeting=b""),
+            Upstream(greeting=b"\x16\x03\x01 hello\r\n\r\n"),
+        )
+        stack.callback(slamming.stop)
+        stack.callback(garbling.stop)
+        yield {
+            "refused-": f"http://127.0.0.1:{nobody}/v1",
+            "unknown-host-": "http://nobody.invalid/v1",
+            "tls-": f"https://127.0.0.1:{garbling.port}/v1",
+            "garbled-": garbling.base_url,
+            "slammed-": slamming.base_url,
+            "deaf-": f"http://127.0.0.1:{deaf}/v1",
+        }
+
+
+@pytest.fixture(scope="session")
+def bindings(server: Upstream, places: dict[str, str]) -> dict[str, object]:
+    """What the Worker is configured with."""
+    slow = {"connect": 30, "first_byte": 30, "idle": 30}
+    haste: dict[str, dict[str, float]] = {
+        "deaf-": {**slow, "connect": HASTE, "first_byte": HASTE},
+        "hasty-": dict.fromkeys(slow, HASTE),
+        "hasty-connect-": {**slow, "connect": HASTE},
+        "hasty-first-byte-": {**slow, "first_byte": HASTE},
+        "hasty-idle-": {**slow, "idle": HASTE},
+    }
+    rows = [
+        {
+            "name": f"{prefix}{dialect.name}" if prefix else f"sim-{dialect.name}",
+            "dialect": dialect.name,
+            "base_url": places.get(prefix, server.base_url),
+            "api_key": f"{dialect.name.upper()}_SECRET",
+            "models": [f"{prefix}{dialect.model.split('-')[0]}-*"],
+            **({"timeouts": haste[prefix]} if prefix in haste else {}),
+        }
+        for dialect in DIALECTS
+        for prefix in ["", *places, *(prefix for prefix in haste if prefix not in places)]
+    ]
+    secrets = {f"{name.upper()}_SECRET": key for name, key in UPSTREAM_KEYS.items()}
+    return {
+        "API_KEYS": ", ".join(CLIENT_KEYS),
+        "MAX_BODY_BYTES": str(MAX_BODY_BYTES),
+        "DEFAULT_MODEL": "claude-sim",
+        "KEEP_ALIVE_SECONDS": "0",
+        "PROVIDERS": rows,
+        **secrets,
+    }
+
+
+@pytest.fixture(scope="session")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Worker's memory after its import."""
+    return runtime.save_snapshot(tmp_path_factory.mktemp("snapshot"))
+
+
+@pytest.fixture(scope="session")
+def start(snapshot: Path) -> Start:
+    """Starts a Worker of its own for whoever needs other bindings."""
+
+    @contextlib.contextmanager
+    def started(bindings: dict[str, object]) -> Iterator[Gateway]:
+        with runtime.serve(bindings, snapshot=snapshot) as served:
+            yield Gateway(served)
+
+    return started
+
+
+@pytest.fixture(scope="session")
+def worker(start: Start, bindings: dict[str, object]) -> Iterator[Gateway]:
+    """The Worker that the tests share."""
+    with start(bindings) as gateway:
+        yield gateway
+
+
+@contextlib.contextmanager
+def _port_of_nobody() -> Iterator[int]:
+    """Yields a port that refuses connections, and keeps others from taking it."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+@contextlib.contextmanager
+def _port_that_never_accepts() -> Iterator[int]:
+    """Yields a port whose queue of connections is full, so that the kernel lets the next wait."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]

@@ -1,0 +1,27 @@
+"""The Worker's log as a test reads it: one JSON object a line, one line a request."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tests.worker.upstream import PATIENCE
+
+Record = dict[str, Any]
+
+
+def records(log: str) -> list[Record]:
+    """Returns the log's records. What workerd itself has to say stands on other lines."""
+    return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+
+
+def record_of(read: Callable[[], str], request_id: str) -> Record:
+    """Returns the one record of a request, when it has come."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        found = [it for it in records(read()) if it.get("id") == request_id]
+        if found:
+            assert len(found) == 1, found
+            return found[0]
+        time.sleep(0.01)  # a file cannot be waited for
+    raise AssertionError(f"no log line of {request_id}")

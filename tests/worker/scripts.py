@@ -1,0 +1,65 @@
+"""Scripts: what one call to the simulated upstream gets, step by step.
+
+A step is bytes to write as they are, seconds to wait, or a `Step`. The functions frame bodies
+as HTTP/1.1 does; what the bodies say is in `speech.py`.
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+
+
+class Step(Enum):
+    """What a script can do besides writing and waiting."""
+
+    GATE = "wait until the test calls Call.release"
+    STALL = "say nothing more until the peer leaves"
+    CLOSE = "end the connection in order (FIN)"
+    RESET = "break the connection off (RST); what the peer has not read yet may be lost"
+
+
+GATE, STALL, CLOSE, RESET = Step.GATE, Step.STALL, Step.CLOSE, Step.RESET
+Script = Iterable[bytes | float | Step]
+Headers = Iterable[tuple[str, str]]
+
+JSON: Headers = (("content-type", "application/json"),)
+TEXT: Headers = (("content-type", "text/plain"),)
+EVENT_STREAM: Headers = (("content-type", "text/event-stream; charset=utf-8"),)
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+def head(status: int, headers: Headers = ()) -> bytes:
+    """Returns a status line and headers as they stand on the wire."""
+    lines = [f"HTTP/1.1 {status} Simulated", *(f"{name}: {value}" for name, value in headers)]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def chunk(data: bytes) -> bytes:
+    """Returns one chunk of a chunked body."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def whole(status: int, body: bytes, headers: Headers = JSON) -> list[bytes]:
+    """Returns the script of an answer of known length."""
+    return [head(status, [*headers, ("content-length", str(len(body)))]) + body]
+
+
+def stream(pieces: Script, headers: Headers = EVENT_STREAM) -> list[bytes | float | Step]:
+    """Returns the script of a 200 whose body comes in these pieces, each one HTTP chunk.
+
+    workerd hands on every HTTP chunk by itself, so the Worker sees the body cut exactly so.
+    """
+    steps = [chunk(step) if isinstance(step, bytes) else step for step in pieces]
+    return [stream_head(headers), *steps, LAST_CHUNK]
+
+
+def endless(data: bytes, pause: float) -> Iterator[bytes | float]:
+    """Returns the script of a stream that gives this piece again and again, seconds apart."""
+    yield stream_head()
+    while True:
+        yield chunk(data)
+        yield pause
+
+
+def stream_head(headers: Headers = EVENT_STREAM) -> bytes:
+    """Returns the head of a 200 with a chunked body."""
+    return head(200, [*headers, ("transfer-encoding", "chunked")])

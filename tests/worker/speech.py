@@ -1,0 +1,220 @@
+"""What an Anthropic and an OpenAI upstream say: events, whole answers and errors, as bytes.
+
+Written from the vendors' documentation (platform.claude.com/docs/en/build-with-claude/streaming
+and platform.openai.com/docs/api-reference/chat-streaming, read November 2026), not from the
+Worker, so that it can judge the Worker. It knows nothing of HTTP.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+Event = bytes
+"""One server-sent event as it stands on the wire, the blank line included."""
+
+INPUT_TOKENS = 12
+OUTPUT_TOKENS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call the model asks for; its arguments' JSON comes in these fragments."""
+
+    id: str
+    name: str
+    fragments: Sequence[str]
+
+
+class Dialect(Protocol):
+    """One upstream's way of speaking."""
+
+    name: str
+    model: str
+    """The model a client asks for to be served by the simulated provider of this dialect."""
+    path: str
+    ends_after_finish: int
+    """How many events of a stream follow the one that carries the finish reason."""
+
+    def text(self, deltas: Sequence[str]) -> list[Event]:
+        """Returns a stream that says these deltas and stops."""
+
+    def tools(self, calls: Sequence[ToolCall], said: str = "") -> list[Event]:
+        """Returns a stream that says something and then asks for these calls."""
+
+    def thinking(self, thoughts: Sequence[str], deltas: Sequence[str]) -> list[Event]:
+        """Returns a stream that thinks before it speaks."""
+
+    def delta(self, text: str) -> Event:
+        """Returns the event of one delta of text."""
+
+    def idle(self) -> Event:
+        """Returns an event that means nothing and must be ignored."""
+
+    def whole(self, text: str) -> bytes:
+        """Returns the body of an answer that is not streamed."""
+
+    def error(self, kind: str, message: str) -> bytes:
+        """Returns the body of an error answer."""
+
+    def error_event(self, kind: str, message: str) -> Event:
+        """Returns an error in mid-stream."""
+
+
+def _compact(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class _Anthropic:
+    name = "anthropic"
+    model = "claude-sim"
+    path = "/v1/messages"
+    ends_after_finish = 1
+
+    def text(self, deltas: Sequence[str]) -> list[Event]:
+        return self._message(self._block(0, _TEXT_BLOCK, self._text_deltas(deltas)), "end_turn")
+
+    def tools(self, calls: Sequence[ToolCall], said: str = "") -> list[Event]:
+        events = self._block(0, _TEXT_BLOCK, self._text_deltas([said])) if said else []
+        for index, call in enumerate(calls, start=1 if said else 0):
+            start = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
+            deltas = [{"type": "input_json_delta", "partial_json": f} for f in call.fragments]
+            events += self._block(index, start, deltas)
+        return self._message(events, "tool_use")
+
+    def thinking(self, thoughts: Sequence[str], deltas: Sequence[str]) -> list[Event]:
+        start = {"type": "thinking", "thinking": "", "signature": ""}
+        thinking = [{"type": "thinking_delta", "thinking": thought} for thought in thoughts]
+        signature = {"type": "signature_delta", "signature": "c2lnbmVk"}
+        blocks = self._block(0, start, [*thinking, signature])
+        return self._message(
+            blocks + self._block(1, _TEXT_BLOCK, self._text_deltas(deltas)), "end_turn"
+        )
+
+    def delta(self, text: str) -> Event:
+        (delta,) = self._text_deltas([text])
+        return _event("content_block_delta", index=0, delta=delta)
+
+    def idle(self) -> Event:
+        return _event("ping")
+
+    def whole(self, text: str) -> bytes:
+        content = [{"type": "text", "text": text}]
+        usage = {"input_tokens": INPUT_TOKENS, "output_tokens": OUTPUT_TOKENS}
+        ending = {"stop_reason": "end_turn", "stop_sequence": None}
+        return _compact({**_MESSAGE, "content": content, **ending, "usage": usage})
+
+    def error(self, kind: str, message: str) -> bytes:
+        return _compact({"type": "error", "error": {"type": kind, "message": message}})
+
+    def error_event(self, kind: str, message: str) -> Event:
+        return b"event: error\ndata: " + self.error(kind, message) + b"\n\n"
+
+    def _text_deltas(self, deltas: Sequence[str]) -> list[Mapping[str, str]]:
+        return [{"type": "text_delta", "text": text} for text in deltas]
+
+    def _block(
+        self, index: int, start: Mapping[str, object], deltas: Sequence[Mapping[str, str]]
+    ) -> list[Event]:
+        return [
+            _event("content_block_start", index=index, content_block=start),
+            *(_event("content_block_delta", index=index, delta=delta) for delta in deltas),
+            _event("content_block_stop", index=index),
+        ]
+
+    def _message(self, events: Sequence[Event], stop_reason: str) -> list[Event]:
+        usage = {"input_tokens": INPUT_TOKENS, "output_tokens": 1}
+        unended: Mapping[str, object] = {"content": [], "stop_reason": None, "stop_sequence": None}
+        ending = {"stop_reason": stop_reason, "stop_sequence": None}
+        return [
+            _event("message_start", message={**_MESSAGE, **unended, "usage": usage}),
+            *events,
+            _event("message_delta", delta=ending, usage={"output_tokens": OUTPUT_TOKENS}),
+            _event("message_stop"),
+        ]
+
+
+_MESSAGE = {"id": "msg_sim01", "type": "message", "role": "assistant", "model": "claude-served"}
+_TEXT_BLOCK: dict[str, object] = {"type": "text", "text": ""}
+
+
+def _event(kind: str, **fields: object) -> Event:
+    return b"event: %b\ndata: %b\n\n" % (kind.encode(), _compact({"type": kind, **fields}))
+
+
+class _OpenAI:
+    name = "openai"
+    model = "gpt-sim"
+    path = "/v1/chat/completions"
+    ends_after_finish = 2
+
+    def text(self, deltas: Sequence[str]) -> list[Event]:
+        return self._completion([{"content": text} for text in deltas], "stop")
+
+    def tools(self, calls: Sequence[ToolCall], said: str = "") -> list[Event]:
+        deltas: list[dict[str, object]] = [{"content": said}] if said else []
+        for index, call in enumerate(calls):
+            function = {"name": call.name, "arguments": ""}
+            start = {"index": index, "id": call.id, "type": "function", "function": function}
+            fragments = [{"index": index, "function": {"arguments": f}} for f in call.fragments]
+            deltas += [{"tool_calls": [part]} for part in [start, *fragments]]
+        return self._completion(deltas, "tool_calls")
+
+    def thinking(self, thoughts: Sequence[str], deltas: Sequence[str]) -> list[Event]:
+        thinking = [{"reasoning_content": text} for text in thoughts]
+        return self._completion([*thinking, *({"content": text} for text in deltas)], "stop")
+
+    def delta(self, text: str) -> Event:
+        return _chunk({"content": text})
+
+    def idle(self) -> Event:
+        return b": still thinking\n\n"
+
+    def whole(self, text: str) -> bytes:
+        message = {"role": "assistant", "content": text, "refusal": None}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+        body = {**_COMPLETION, "object": "chat.completion", "choices": [choice], "usage": _USAGE}
+        return _compact(body)
+
+    def error(self, kind: str, message: str) -> bytes:
+        return _compact({"error": {"message": message, "type": kind, "param": None, "code": None}})
+
+    def error_event(self, kind: str, message: str) -> Event:
+        return b"data: " + self.error(kind, message) + b"\n\n"
+
+    def _completion(self, deltas: Sequence[Mapping[str, object]], finish: str) -> list[Event]:
+        return [
+            _chunk({"role": "assistant", "content": "", "refusal": None}),
+            *(_chunk(delta) for delta in deltas),
+            _chunk({}, finish),
+            _data({**_CHUNK, "choices": [], "usage": _USAGE}),
+            b"data: [DONE]\n\n",
+        ]
+
+
+_COMPLETION: dict[str, object] = {
+    "id": "chatcmpl-upstream",
+    "created": 1_700_000_000,
+    "model": "gpt-served",
+    "system_fingerprint": "fp_upstream",
+}
+_CHUNK = {**_COMPLETION, "object": "chat.completion.chunk"}
+_USAGE: dict[str, object] = {
+    "prompt_tokens": INPUT_TOKENS,
+    "completion_tokens": OUTPUT_TOKENS,
+    "total_tokens": INPUT_TOKENS + OUTPUT_TOKENS,
+}
+
+
+def _chunk(delta: Mapping[str, object], finish: str | None = None) -> Event:
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+    return _data({**_CHUNK, "choices": [choice], "usage": None})
+
+
+def _data(value: object) -> Event:
+    return b"data: " + _compact(value) + b"\n\n"
+
+
+ANTHROPIC: Dialect = _Anthropic()
+OPENAI: Dialect = _OpenAI()
+DIALECTS = (ANTHROPIC, OPENAI)

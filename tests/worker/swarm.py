@@ -1,0 +1,93 @@
+"""Many clients at once, on as few cycles as will do: a test machine has two cores for all."""
+
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from tests.worker.client import CLIENT_KEYS
+
+Body = Mapping[str, object]
+Check = Callable[[int, bytes], None]
+
+_HEAD = (
+    "POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
+    f"Authorization: Bearer {CLIENT_KEYS[0]}\r\nContent-Length: "
+)
+
+
+def request_bytes(body: Body) -> bytes:
+    """Returns a whole HTTP request."""
+    content = json.dumps(body).encode()
+    return f"{_HEAD}{len(content)}\r\n\r\n".encode() + content
+
+
+class Connection:
+    """One client's connection, used for one request after the other."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, port: int) -> "Connection":
+        """Connects."""
+        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=2**24))
+
+    def send(self, data: bytes) -> None:
+        """Sends what may be a request, or half of one."""
+        self._writer.write(data)
+
+    async def ask(self, request: bytes) -> tuple[int, bytes]:
+        """Returns status and body of the answer."""
+        self.send(request)
+        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        status = int(head[9:12])
+        if b"\r\ntransfer-encoding: chunked" in head:
+            return status, await self._chunks()
+        length = head.split(b"\r\ncontent-length: ", 1)[1].split(b"\r\n", 1)[0]
+        return status, await self._reader.readexactly(int(length))
+
+    async def _chunks(self) -> bytes:
+        pieces = []
+        while size := int(await self._reader.readline(), 16):
+            pieces.append(await self._reader.readexactly(size))
+            await self._reader.readexactly(2)
+        await self._reader.readexactly(2)
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Leaves."""
+        self._writer.close()
+
+    def reset(self) -> None:
+        """Breaks the connection off (RST)."""
+        connection = self._writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
+
+
+async def ask_all_at_once(port: int, bodies: Sequence[Body]) -> list[tuple[int, bytes]]:
+    """Sends each body on a connection of its own; returns status and body of the answers."""
+
+    async def one(body: Body) -> tuple[int, bytes]:
+        connection = await Connection.open(port)
+        answer = await connection.ask(request_bytes(body))
+        connection.close()
+        return answer
+
+    return await asyncio.gather(*map(one, bodies))
+
+
+async def ask_in_turns(port: int, requests: Iterable[bytes], check: Check, clients: int) -> None:
+    """Has so many clients send the requests between them, each as soon as its last is answered."""
+    queue = iter(requests)
+
+    async def one() -> None:
+        connection = await Connection.open(port)
+        for request in queue:
+            check(*await connection.ask(request))
+        connection.close()
+
+    await asyncio.gather(*(one() for _ in range(clients)))

@@ -1,0 +1,185 @@
+"""A client that leaves takes the upstream call with it, and leaves nothing in the Worker.
+
+The judge is the upstream's own socket. A client leaves with RST, as a process that dies does, or
+in order (FIN); local workerd notices a FIN only by writing, so there the keep-alive comment or
+the model's next words must do it.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.worker.client import question
+from tests.worker.conftest import Gateway, Start
+from tests.worker.faults import events_to_text
+from tests.worker.logs import record_of, records
+from tests.worker.memory import memory_of
+from tests.worker.scripts import (
+    JSON,
+    STALL,
+    Script,
+    chunk,
+    endless,
+    head,
+    stream,
+    stream_head,
+    whole,
+)
+from tests.worker.speech import ANTHROPIC, INPUT_TOKENS, OPENAI, Dialect
+from tests.worker.swarm import Connection, request_bytes
+from tests.worker.upstream import Upstream
+
+AT_ONCE = 1.0
+"""Seconds in which the upstream must see that its client's client has left."""
+
+
+MOMENTS: dict[str, tuple[bool, Script]] = {
+    "whole, before the head": (False, [STALL]),
+    "whole, within the body": (False, [head(200, [*JSON, ("content-length", "99")]), b"{", STALL]),
+    "streamed, before the head": (True, [STALL]),
+    "streamed, before the first event": (True, [stream_head(), STALL]),
+    "streamed, within the first event": (True, [stream_head(), chunk(b"event: mess"), STALL]),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_leaving_before_the_answer(
+    worker: Gateway, upstream: Upstream, dialect: Dialect, moment: str
+) -> None:
+    streamed, script = MOMENTS[moment]
+    upstream.answer(script)
+    request = worker.open(question(dialect.model, stream=streamed))
+    call = upstream.wait_for_call()
+    assert worker.ask(line="GET /health").status == 200  # time for the head to arrive
+    request.reset()
+    assert call.left.wait(AT_ONCE)
+
+
+def test_leaving_a_silent_stream(worker: Gateway, upstream: Upstream, dialect: Dialect) -> None:
+    upstream.answer(stream([*events_to_text(dialect), STALL]))
+    request = worker.open(question(dialect.model, stream=True))
+    request.frame_of_text()
+    request.reset()
+    assert upstream.wait_for_call().left.wait(AT_ONCE)
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_leaving_a_flowing_stream(
+    worker: Gateway, upstream: Upstream, dialect: Dialect, in_order: bool
+) -> None:
+    upstream.answer_each(lambda _: _flowing(dialect))
+    request = worker.open(question(dialect.model, stream=True))
+    request.frame_of_text()
+    (request.close if in_order else request.reset)()
+    assert upstream.wait_for_call().left.wait(AT_ONCE)
+
+
+def _flowing(dialect: Dialect) -> Iterator[bytes | float]:
+    words = endless(dialect.delta("on and "), 0.02)
+    next(words)
+    yield stream_head()
+    yield from map(chunk, events_to_text(dialect))
+    yield from words
+
+
+def test_leaving_a_silent_stream_in_order_is_seen_by_the_next_keep_alive(
+    start: Start, bindings: dict[str, object], upstream: Upstream, dialect: Dialect
+) -> None:
+    upstream.answer(stream([*events_to_text(dialect), STALL]))
+    with start(bindings | {"KEEP_ALIVE_SECONDS": "1"}) as worker:
+        request = worker.open(question(dialect.model, stream=True))
+        request.frame_of_text()
+        request.close()
+        assert upstream.wait_for_call().left.wait(3 + AT_ONCE)
+
+
+def test_leaving_while_sending_the_request_calls_nobody(
+    worker: Gateway, upstream: Upstream
+) -> None:
+    half = request_bytes(question(OPENAI.model))[:-20]
+
+    async def leave() -> None:
+        for _ in range(20):
+            connection = await Connection.open(worker.port)
+            connection.send(half)
+            connection.reset()
+
+    asyncio.run(leave())
+    upstream.answer(whole(200, OPENAI.whole("Yes.")))
+    assert worker.ask(question(OPENAI.model)).status == 200
+    assert len(upstream.calls) == 1
+
+
+def test_what_was_used_is_logged(worker: Gateway, upstream: Upstream) -> None:
+    """Anthropic says with its first event what the prompt cost."""
+    upstream.answer(stream([*events_to_text(ANTHROPIC), STALL]))
+    request = worker.open(question(ANTHROPIC.model, stream=True))
+    request.frame_of_text()
+    request_id = request.response().headers["x-request-id"]
+    request.reset()
+    record = record_of(worker.log, request_id)
+    assert record["prompt_tokens"] == INPUT_TOKENS
+    assert record["error"] == "client_left"
+    assert (record["provider"], record["model"]) == ("sim-anthropic", ANTHROPIC.model)
+
+
+# Abandoned requests
+
+ABANDONED = 5_000
+
+
+def test_abandoned_requests_are_swept(
+    start: Start, bindings: dict[str, object], upstream: Upstream
+) -> None:
+    """The runtime forgets a request whose client left before the answer, without a word to it.
+
+    A Worker that does not sweep keeps 12 KB of each: 2,500 of them are 30 MB.
+    """
+    provider = {
+        "name": "patient",
+        "dialect": "anthropic",
+        "base_url": upstream.base_url,
+        "models": ["claude-*"],
+        "timeouts": dict.fromkeys(("connect", "first_byte", "idle"), 3),
+    }
+    with start(bindings | {"PROVIDERS": [provider]}) as worker:
+        assert worker.ask(line="GET /health").status == 200
+        upstream.answer([STALL])
+        asyncio.run(_abandon(worker, upstream, ABANDONED // 2))
+        _wait_until_swept(worker, ABANDONED // 2)
+        before = memory_of(worker.pid)
+        asyncio.run(_abandon(worker, upstream, ABANDONED // 2))
+        _wait_until_swept(worker, ABANDONED)
+        after = memory_of(worker.pid)
+    assert after.python - before.python < 4_000_000, (before, after)
+    assert after.rest - before.rest < 8_000_000, (before, after)
+
+
+async def _abandon(worker: Gateway, upstream: Upstream, count: int) -> None:
+    """Leaves each request when the upstream has got the call, twenty-five at a time."""
+    request = request_bytes(question(ANTHROPIC.model))
+    for _ in range(count // 25):
+        known = len(upstream.calls)
+        connections = [await Connection.open(worker.port) for _ in range(25)]
+        try:
+            for connection in connections:
+                connection.send(request)
+            await asyncio.to_thread(upstream.wait_for_call, known + 25)
+        finally:
+            for connection in connections:
+                connection.reset()
+    for call in upstream.calls:
+        assert await asyncio.to_thread(call.left.wait, AT_ONCE)
+
+
+def _wait_until_swept(worker: Gateway, count: int) -> None:
+    """Returns when the log has a line for each of the abandoned: then their `finally` ran."""
+    deadline = time.monotonic() + 40
+    swept = 0
+    while swept < count:
+        assert time.monotonic() < deadline, f"{swept} of {count} were swept"
+        worker.ask(line="GET /health")
+        time.sleep(0.2)  # each request sweeps what is overdue; there is nothing to wait for
+        swept = sum(1 for it in records(worker.log()) if it.get("error") == "client_left")

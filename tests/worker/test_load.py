@@ -1,0 +1,184 @@
+"""Many at once, and many in all: every byte right, no memory kept, nobody hurt by a neighbour."""
+
+import asyncio
+import itertools
+import json
+import threading
+from collections.abc import Callable, Iterator
+
+from tests.worker.client import question, settled
+from tests.worker.conftest import Gateway, Start
+from tests.worker.faults import events_to_text
+from tests.worker.memory import Memory, memory_of
+from tests.worker.scripts import GATE, RESET, Script, endless, stream, whole
+from tests.worker.speech import DIALECTS, Dialect
+from tests.worker.swarm import ask_all_at_once, ask_in_turns, request_bytes
+from tests.worker.upstream import PATIENCE, Call, Upstream
+
+STREAMS = 300
+MEGABYTE = 1_000_000
+
+
+def asked_for(call: Call) -> str:
+    """Returns what the request's last message says."""
+    content = json.loads(call.body)["messages"][-1]["content"]
+    text: str = content if isinstance(content, str) else content[-1]["text"]
+    return text
+
+
+def dialect_of(call: Call) -> Dialect:
+    """Returns the dialect that the call was made in."""
+    return next(dialect for dialect in DIALECTS if call.path == dialect.path)
+
+
+def say(name: str, dialect: Dialect, *, streamed: bool = True) -> dict[str, object]:
+    """Returns a request that names what it wants to hear."""
+    messages = [{"role": "user", "content": name}]
+    return question(dialect.model, stream=streamed) | {"messages": messages}
+
+
+def words(name: str) -> list[str]:
+    """Returns what the upstream says when it is asked for this."""
+    return [f"{name} says {number}: é 北京 🙂. " for number in range(40)]
+
+
+def in_step(call: Call) -> Script:
+    """Says the first words, waits for the test, and says the others."""
+    first, second, *others = dialect_of(call).text(words(asked_for(call)))
+    return stream([first, second, GATE, *others])
+
+
+def undisturbed(worker: Gateway, upstream: Upstream, dialect: Dialect) -> Callable[[str], bytes]:
+    """Returns what a client must see of `words` of a name as long as `s0000`."""
+    upstream.answer(stream(dialect.text(words("s0000"))))
+    plain = settled(worker.ask(say("s0000", dialect)).body)
+    return lambda name: plain.replace(b"s0000", name.encode())
+
+
+def test_three_hundred_streams_at_once(worker: Gateway, upstream: Upstream) -> None:
+    expected = {it.name: undisturbed(worker, upstream, it) for it in DIALECTS}
+    upstream.forget()
+    upstream.answer_each(in_step)
+    names = [f"s{number:04}" for number in range(1, STREAMS + 1)]
+    asked = list(zip(names, itertools.cycle(DIALECTS), strict=False))
+    opener = threading.Thread(target=_release_when_all_are_open, args=(upstream, STREAMS))
+    opener.start()
+    answers = asyncio.run(ask_all_at_once(worker.port, [say(*it) for it in asked]))
+    opener.join()
+    for (name, dialect), (status, body) in zip(asked, answers, strict=True):
+        assert status == 200
+        assert settled(body) == expected[dialect.name](name)
+    assert len({body.split(b'"id":"', 1)[1][:41] for _, body in answers}) == STREAMS
+
+
+def _release_when_all_are_open(upstream: Upstream, number: int) -> None:
+    upstream.wait_for_call(number)
+    for call in upstream.calls:
+        call.release()
+
+
+def test_a_stream_that_fails_leaves_the_others_whole(worker: Gateway, upstream: Upstream) -> None:
+    expected = {it.name: undisturbed(worker, upstream, it) for it in DIALECTS}
+    upstream.forget()
+    endings: list[Script] = [[RESET], [b"6\r\n\xff\xfe\xfd\n\n\n\r\n"], [b"zz\r\n"]]
+    broken = {f"bad{n:02}": endings[n % 3] for n in range(30)}
+
+    def plan(call: Call) -> Script:
+        name = asked_for(call)
+        if name not in broken:
+            return in_step(call)
+        steps: list[Script] = [stream(events_to_text(dialect_of(call)))[:-1], [GATE], broken[name]]
+        return itertools.chain(*steps, [b"data: {oops\n\n", RESET])
+
+    upstream.answer_each(plan)
+    names = [f"s{number:04}" for number in range(1, 91)]
+    mixed = itertools.chain.from_iterable(
+        zip(names[:30], names[30:60], names[60:], broken, strict=True)
+    )
+    asked = list(zip(mixed, itertools.cycle(DIALECTS), strict=False))
+    opener = threading.Thread(target=_release_when_all_are_open, args=(upstream, len(asked)))
+    opener.start()
+    answers = asyncio.run(ask_all_at_once(worker.port, [say(*it) for it in asked]))
+    opener.join()
+    for (name, dialect), (status, body) in zip(asked, answers, strict=True):
+        if name in broken:
+            assert b'{"error":' in body
+            assert b'"finish_reason":"stop"' not in body
+        else:
+            assert status == 200
+            assert settled(body) == expected[dialect.name](name)
+
+
+def test_a_slow_reader_makes_the_upstream_wait(
+    worker: Gateway, upstream: Upstream, dialect: Dialect
+) -> None:
+    word = dialect.delta("x" * 50_000)
+    opening = events_to_text(dialect)
+    upstream.answer_each(lambda _: itertools.chain(stream(opening)[:-1], _bodies(word)))
+    before = memory_of(worker.pid)
+    request = worker.open(question(dialect.model, stream=True))
+    request.frame_of_text()
+    call = upstream.wait_for_call()
+    assert call.blocked.wait(PATIENCE), "the upstream was never made to wait"
+    after = memory_of(worker.pid)
+    assert call.sent < 32 * MEGABYTE
+    assert after.python - before.python < 4 * MEGABYTE
+    assert after.rest - before.rest < 32 * MEGABYTE
+    assert worker.ask(line="GET /health").status == 200
+    request.reset()
+    assert call.left.wait(1)
+
+
+def _bodies(word: bytes) -> Iterator[bytes | float]:
+    _, *rest = itertools.islice(endless(word, 0.0), 100_000)
+    yield from (step for step in rest if isinstance(step, bytes))
+
+
+# Memory
+
+WARM_UP = 1_000
+REQUESTS = 20_000
+
+
+def test_twenty_thousand_requests_leave_nothing_behind(
+    start: Start, bindings: dict[str, object], upstream: Upstream
+) -> None:
+    """Half are streams of a few events, half are whole; one in fifty fails."""
+    upstream.answer_each(_mixed)
+    with start(bindings) as worker:
+        measured: list[Memory] = []
+        for count in (WARM_UP, (REQUESTS - WARM_UP) // 2, (REQUESTS - WARM_UP) // 2):
+            asyncio.run(ask_in_turns(worker.port, _requests(count), _check, clients=12))
+            upstream.calls.clear()
+            measured.append(memory_of(worker.pid))
+    warm, middle, end = measured
+    assert end.python == middle.python == warm.python, measured
+    assert end.rest - middle.rest < 4 * MEGABYTE, measured
+    assert end.rest - warm.rest < 12 * MEGABYTE, measured
+
+
+def _requests(count: int) -> Iterator[bytes]:
+    kinds = [
+        request_bytes(say(f"{kind}", dialect, streamed=streamed))
+        for streamed in (True, False)
+        for dialect in DIALECTS
+        for kind in [*["good"] * 24, "bad"]
+    ]
+    return itertools.islice(itertools.cycle(kinds), count)
+
+
+def _mixed(call: Call) -> Script:
+    dialect = dialect_of(call)
+    if asked_for(call) == "bad":
+        return whole(529, dialect.error("overloaded_error", "Overloaded"))
+    if b'"stream":true' in call.body.replace(b" ", b""):
+        return stream(dialect.text(["Some ", "words", "."]))
+    return whole(200, dialect.whole("Some words."))
+
+
+def _check(status: int, body: bytes) -> None:
+    if status == 503:
+        assert b"server_is_overloaded" in body
+    else:
+        assert status == 200
+        assert b"words" in body
