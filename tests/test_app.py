@@ -1,0 +1,316 @@
+"""Routes, the order of checks, and what every answer carries."""
+
+from typing import Any
+
+import pytest
+
+from tests.play import KEY, NOW, TOKEN, UPSTREAM_KEY, Played, Upstream, gateway, head, play
+from xtrix import json
+from xtrix.app import BODY_SECONDS, configure
+from xtrix.http import Reply, RequestHead
+from xtrix.steps import Failure, ReadBody
+
+ROW = {
+    "name": "local",
+    "dialect": "openai",
+    "base_url": "http://upstream.test/v1",
+    "api_key": "UPSTREAM_KEY",
+    "models": ["plain", "gpt-*"],
+    "aliases": {"alias": "real"},
+}
+REQUEST = {"model": "plain", "messages": [{"role": "user", "content": "Hello"}]}
+ANSWER = Upstream(
+    200,
+    {"content-type": "application/json"},
+    (b'{"choices":[{"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}',),
+)
+
+
+def get(path: str, method: str = "GET", **headers: str) -> Played:
+    return play(gateway(ROW), b"", request_head=head(path, method, **headers))
+
+
+def refused(played: Played) -> dict[str, Any]:
+    """The error of an answer that needed no upstream."""
+    assert played.calls == []
+    error: dict[str, Any] = played.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert played.headers["content-type"] == "application/json"
+    return error
+
+
+# Routes
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/chat/completions"])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_completions(path: str, slash: str) -> None:
+    played = play(gateway(ROW), REQUEST, [ANSWER], head(path + slash))
+    assert played.status == 200
+    assert played.json()["choices"][0]["message"]["content"] == "Hi"
+
+
+def test_health_needs_no_token_and_no_sound_configuration() -> None:
+    for gate in (gateway(ROW), gateway(), gateway(PROVIDERS="nonsense")):
+        played = play(gate, b"", request_head=RequestHead("GET", "/health", {}))
+        assert played.status == 200
+        assert played.json() == {"status": "ok", "service": "xtrix"}
+        assert played.calls == []
+
+
+def test_the_models_that_have_a_name() -> None:
+    models = get("/v1/models").json()
+    assert models["object"] == "list"
+    assert {model["id"] for model in models["data"]} == {"plain", "alias"}
+    for model in models["data"]:
+        assert model == {"id": model["id"], "object": "model", "created": 0, "owned_by": "local"}
+
+
+@pytest.mark.parametrize("name", ["plain", "alias", "gpt-4", "local/any", "local%2Fany"])
+def test_one_model(name: str) -> None:
+    played = get(f"/v1/models/{name}")
+    assert played.status == 200
+    assert played.json()["id"] == name.replace("%2F", "/")
+
+
+def test_a_model_that_is_not_there() -> None:
+    played = get("/v1/models/other")
+    assert played.status == 404
+    assert refused(played)["code"] == "model_not_found"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "", "/v1", "/v1/chat", "/v1/completions", "/v1/modelsx", "/v1/chat/completions/x"]
+)
+def test_there_is_nothing_else(path: str) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        played = get(path, method)
+        assert played.status == 404
+        error = refused(played)
+        assert (error["code"], error["type"]) == ("unknown_url", "invalid_request_error")
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "allowed"),
+    [
+        ("/v1/chat/completions", "GET", "POST"),
+        ("/v1/chat/completions", "PUT", "POST"),
+        ("/v1/models", "POST", "GET"),
+        ("/v1/models/plain", "DELETE", "GET"),
+        ("/health", "POST", "GET"),
+    ],
+)
+def test_wrong_method(path: str, method: str, allowed: str) -> None:
+    played = get(path, method)
+    assert played.status == 405
+    assert refused(played)["code"] == "method_not_allowed"
+    assert played.headers["allow"] == f"{allowed}, OPTIONS"
+
+
+# Browsers
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/anything"])
+def test_preflight_needs_no_token_and_echoes_the_headers_wanted(path: str) -> None:
+    wanted = "authorization,content-type,x-stainless-lang,x-stainless-retry-count"
+    request = RequestHead("OPTIONS", path, {"access-control-request-headers": wanted})
+    played = play(gateway(ROW), b"", request_head=request)
+    assert played.status == 204
+    assert played.body == ""
+    assert played.headers["access-control-allow-headers"] == wanted
+    assert "POST" in played.headers["access-control-allow-methods"]
+    assert played.headers["access-control-allow-origin"] == "*"
+    assert played.headers["vary"] == "access-control-request-headers"
+
+
+def test_preflight_that_names_no_headers() -> None:
+    played = play(gateway(ROW), b"", request_head=RequestHead("OPTIONS", "/", {}))
+    assert played.headers["access-control-allow-headers"] == "authorization, content-type"
+
+
+def answers() -> dict[str, Played]:
+    """An answer of each kind."""
+    gate = gateway(ROW)
+    return {
+        "whole": play(gate, REQUEST, [ANSWER]),
+        "refused": play(gate, b"{"),
+        "failed": play(gate, REQUEST, [Upstream(failure=Failure.CONNECTION)]),
+        "no token": play(gate, b"", request_head=RequestHead("GET", "/v1/models", {})),
+        "no page": play(gate, b"", request_head=head("/")),
+        "configured wrongly": play(gateway(PROVIDERS="x"), REQUEST),
+        "health": play(gate, b"", request_head=head("/health", "GET")),
+    }
+
+
+def test_every_answer_has_an_id_and_may_be_read_by_a_page() -> None:
+    for kind, played in answers().items():
+        assert played.headers["x-request-id"] == f"req_{TOKEN}", kind
+        assert played.headers["access-control-allow-origin"] == "*", kind
+        exposed = played.headers["access-control-expose-headers"].split(", ")
+        assert {"x-request-id", "retry-after", "x-should-retry"} <= {*exposed}, kind
+
+
+def test_no_other_header_of_the_upstream_comes_through() -> None:
+    upstream = Upstream(200, {**ANSWER.headers, "set-cookie": "a=b", "server": "x"}, ANSWER.pieces)
+    played = play(gateway(ROW), REQUEST, [upstream])
+    assert set(played.headers) == {
+        *("x-request-id", "access-control-allow-origin", "access-control-expose-headers"),
+        *("content-type", "x-served-by", "x-attempts"),
+    }
+
+
+# The order of checks
+
+
+def first(gate_head: RequestHead) -> object:
+    """What is done first about a request with this head."""
+    exchange = gateway(ROW, MAX_BODY_BYTES=1000).open(gate_head, TOKEN, NOW)
+    return exchange.advance(None, NOW)
+
+
+def test_the_key_is_checked_before_a_byte_of_the_body_is_read() -> None:
+    answer = first(RequestHead("POST", "/v1/chat/completions", {"authorization": "Bearer no"}))
+    assert isinstance(answer, Reply)
+    assert answer.status == 401
+    assert dict(answer.headers)["www-authenticate"].startswith("Bearer")
+
+
+def test_a_body_that_says_it_is_too_large_is_not_read() -> None:
+    answer = first(head(content_length="1001"))
+    assert isinstance(answer, Reply)
+    assert answer.status == 413
+    assert first(head(content_length="1000")) == ReadBody(1000, BODY_SECONDS)
+    assert first(head(content_length="no number")) == ReadBody(1000, BODY_SECONDS)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "zstd"])
+def test_a_compressed_body_is_not_read(coding: str) -> None:
+    answer = first(head(content_encoding=coding))
+    assert isinstance(answer, Reply)
+    assert answer.status == 415
+    assert json.decode(answer.body)["error"]["code"] == "unsupported_content_encoding"
+    assert isinstance(first(head(content_encoding="identity")), ReadBody)
+
+
+def test_a_body_that_turns_out_too_large() -> None:
+    played = play(gateway(ROW, MAX_BODY_BYTES=1000), {**REQUEST, "user": "x" * 1000})
+    assert played.status == 413
+    assert refused(played)["code"] == "request_too_large"
+    assert "1000 bytes" in played.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("failure", [Failure.TIME, Failure.CONNECTION])
+def test_a_body_that_does_not_come_whole(failure: Failure) -> None:
+    exchange = gateway(ROW).open(head(), TOKEN, NOW)
+    assert isinstance(exchange.advance(None, NOW), ReadBody)
+    answer = exchange.advance(failure, NOW)
+    assert isinstance(answer, Reply)
+    assert answer.status == 408
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'{"messages":'])
+def test_a_body_that_is_no_object(body: bytes) -> None:
+    played = play(gateway(ROW), body)
+    assert played.status == 400
+    assert refused(played)["code"] == "invalid_json"
+
+
+def test_an_unknown_model_and_the_nearest_names() -> None:
+    played = play(gateway(ROW), {**REQUEST, "model": "plane"})
+    assert played.status == 404
+    error = refused(played)
+    assert (error["code"], error["param"]) == ("model_not_found", "model")
+    assert "'plain'" in error["message"]
+
+
+@pytest.mark.parametrize("absent", [{}, {"model": None}])
+def test_an_absent_model_is_the_default_one(absent: dict[str, None]) -> None:
+    row = {**ROW, "aliases": {"fallback": "theirs"}}
+    request = {"messages": REQUEST["messages"], **absent}
+    played = play(gateway(row, DEFAULT_MODEL="fallback"), request, [ANSWER])
+    assert played.json()["model"] == "fallback"
+    assert json.decode(played.calls[0].body)["model"] == "theirs"
+
+
+def test_the_default_model_of_the_documentation() -> None:
+    row = {**ROW, "aliases": {"claude-3-5-sonnet-20241022": "claude-haiku-4-5"}}
+    played = play(gateway(row), {"messages": REQUEST["messages"]}, [ANSWER])
+    assert played.json()["model"] == "claude-3-5-sonnet-20241022"
+    assert json.decode(played.calls[0].body)["model"] == "claude-haiku-4-5"
+
+
+# Configuration
+
+
+def test_a_faulty_configuration_is_every_calls_answer_and_names_every_fault() -> None:
+    gate = gateway({**ROW, "dialect": "klingon"}, MAX_BODY_BYTES="many")
+    for request in (head(), head("/v1/models", "GET"), head("/nothing")):
+        played = play(gate, REQUEST, request_head=request)
+        assert played.status == 500
+        error = refused(played)
+        assert (error["code"], error["type"]) == ("configuration_error", "api_error")
+        assert "PROVIDERS[0].dialect" in error["message"]
+        assert "MAX_BODY_BYTES" in error["message"]
+        assert played.headers["x-should-retry"] == "false"
+
+
+def test_without_keys_every_call_is_refused() -> None:
+    gate = gateway(ROW, API_KEYS="")
+    assert play(gate, REQUEST).status == 401
+    assert play(gate, b"", request_head=head("/v1/models", "GET")).status == 401
+
+
+def test_configure_takes_any_lookup() -> None:
+    environment = {"API_KEYS": KEY, "UPSTREAM_KEY": UPSTREAM_KEY, "PROVIDERS": json.encode([ROW])}
+    assert play(configure(environment.get), REQUEST, [ANSWER]).status == 200
+
+
+# Keys
+
+
+def test_keys_go_where_they_belong_and_nowhere_else() -> None:
+    played = play(gateway(ROW), {**REQUEST, "user": "someone"}, [ANSWER])
+    headers = dict(played.calls[0].headers)
+    assert headers["authorization"] == f"Bearer {UPSTREAM_KEY}"
+    assert KEY not in str(played.calls[0])
+    assert UPSTREAM_KEY not in str((played.body, played.headers, played.log))
+    assert KEY not in str((played.body, played.headers, played.log))
+
+
+def test_an_upstream_that_repeats_keys_is_not_repeated() -> None:
+    said = {"error": {"message": f"You sent {UPSTREAM_KEY} for {KEY}", "type": "server_error"}}
+    upstream = Upstream(500, ANSWER.headers, (json.encode(said).encode(),))
+    played = play(gateway(ROW), REQUEST, [upstream])
+    assert played.json()["error"]["message"] == "You sent [redacted] for [redacted]"
+
+
+# The record
+
+
+def test_the_record_says_who_answered_and_nothing_of_what_was_said() -> None:
+    played = play(gateway(ROW), {**REQUEST, "user": "someone"}, [ANSWER])
+    assert played.log == {
+        "id": f"req_{TOKEN}",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "status": 200,
+        "model": "plain",
+        "stream": False,
+        "provider": "local",
+        "upstream_model": "plain",
+        "attempts": 1,
+        "failures": [],
+        "prompt_tokens": 0,
+        "completion_tokens": 0,
+        "first_byte_ms": 0,
+        "total_ms": 0,
+    }
+
+
+def test_the_record_of_a_refusal_says_why() -> None:
+    played = play(gateway(ROW), b"{")
+    assert (played.log["status"], played.log["error"]) == (400, "invalid_json")
+
+
+def test_a_long_path_is_cut_in_the_record() -> None:
+    assert len(get("/" + "x" * 10_000).log["path"]) == 200
