@@ -1,0 +1,408 @@
+"""The rows that the documentation offers: each loads, serves its models, and makes the right call.
+
+What the right call is stands in `DOCUMENTED`, written from the pages that docs/providers.md links
+and not from its rows, so that the two can disagree.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.play import Played, Upstream, gateway, play
+from xtrix import json
+from xtrix.catalogue import plan_of
+from xtrix.completions import Request
+from xtrix.config import Config, load
+from xtrix.errors import ConfigurationError
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("docs/providers.md", "README.md", "wrangler.toml")
+
+Row = dict[str, Any]
+
+
+class Documented(NamedTuple):
+    """What a provider's own pages say of a call."""
+
+    url: str
+    headers: Mapping[str, str]
+    """All but the content type. `KEY` stands for the secret."""
+    refuses: frozenset[str] = frozenset()
+    """Parameters that must not reach it."""
+    sends: Mapping[str, object] = {}
+    """What must reach it of a request with a `seed` of 7."""
+
+
+def _bearer(
+    url: str, *, refuses: str = "", sends: Mapping[str, object] | None = None, **more: str
+) -> Documented:
+    headers = {"authorization": "Bearer KEY"} | {
+        name.replace("_", "-"): value for name, value in more.items()
+    }
+    return Documented(url, headers, frozenset(refuses.split()), sends or {})
+
+
+_CLOUDFLARE = "https://api.cloudflare.com/client/v4/accounts/ACCOUNT_ID/ai/v1"
+_GATEWAY = "https://gateway.ai.cloudflare.com/v1/ACCOUNT_ID/GATEWAY_ID"
+_AI_BINDING = "https://workers-binding.ai/ai-gateway/gateways/default"
+_VERSION = {"anthropic-version": "2023-06-01"}
+_AZURE = "https://RESOURCE.openai.azure.com/openai"
+_NEWER_LIMIT = frozenset({"max_tokens"})
+_OLDER_LIMIT = frozenset({"max_completion_tokens"})
+
+DOCUMENTED = {
+    "anthropic": Documented(
+        "https://api.anthropic.com/v1/messages", {"x-api-key": "KEY", **_VERSION}
+    ),
+    "openai": _bearer("https://api.openai.com/v1/chat/completions", refuses="max_tokens"),
+    "azure": Documented(f"{_AZURE}/v1/chat/completions", {"api-key": "KEY"}, _NEWER_LIMIT),
+    "azure-dated": Documented(
+        f"{_AZURE}/deployments/MY-DEPLOYMENT/chat/completions?api-version=2024-10-21",
+        {"api-key": "KEY"},
+    ),
+    "gemini": _bearer(
+        "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
+        refuses="frequency_penalty seed store",
+    ),
+    "groq": _bearer("https://api.groq.com/openai/v1/chat/completions"),
+    "mistral": _bearer(
+        "https://api.mistral.ai/v1/chat/completions",
+        refuses="max_completion_tokens seed user store service_tier verbosity stream_options",
+        sends={"random_seed": 7},
+    ),
+    "deepseek": _bearer(
+        "https://api.deepseek.com/chat/completions", refuses="max_completion_tokens"
+    ),
+    "xai": _bearer("https://api.x.ai/v1/chat/completions", refuses="max_tokens"),
+    "openrouter": _bearer(
+        "https://openrouter.ai/api/v1/chat/completions",
+        http_referer="https://example.com",
+        x_openrouter_title="Example",
+    ),
+    "together": _bearer(
+        "https://api.together.ai/v1/chat/completions", refuses="max_completion_tokens"
+    ),
+    "fireworks": _bearer(
+        "https://api.fireworks.ai/inference/v1/chat/completions", refuses="stream_options"
+    ),
+    "workers-ai": _bearer(f"{_CLOUDFLARE}/chat/completions"),
+    "cloudflare": _bearer(f"{_CLOUDFLARE}/chat/completions", cf_aig_gateway_id="default"),
+    "cloudflare-messages": Documented(
+        f"{_CLOUDFLARE}/messages",
+        {"authorization": "Bearer KEY", "cf-aig-gateway-id": "default", **_VERSION},
+    ),
+    "gateway-openai": _bearer(f"{_GATEWAY}/openai/chat/completions", refuses="max_tokens"),
+    "gateway-anthropic": Documented(
+        f"{_GATEWAY}/anthropic/v1/messages", {"cf-aig-authorization": "Bearer KEY", **_VERSION}
+    ),
+    "gateway-groq": Documented(
+        f"{_GATEWAY}/groq/chat/completions", {"cf-aig-authorization": "Bearer KEY"}
+    ),
+    "gateway-compat": Documented(
+        f"{_GATEWAY}/compat/chat/completions", {"cf-aig-authorization": "Bearer KEY"}
+    ),
+    "ollama": Documented("http://127.0.0.1:11434/v1/chat/completions", {}, _OLDER_LIMIT),
+    "vllm": _bearer("http://127.0.0.1:8000/v1/chat/completions"),
+    "llamacpp": Documented("http://127.0.0.1:8080/v1/chat/completions", {}),
+    "MODELS_WORKER/inner": Documented("https://my-models/v1/chat/completions", {}),
+    "AI/workers-ai": Documented(f"{_AI_BINDING}/workers-ai/v1/chat/completions", {}),
+    "AI/anthropic": Documented(f"{_AI_BINDING}/anthropic/v1/messages", _VERSION),
+    "AI/openai": Documented(f"{_AI_BINDING}/openai/chat/completions", {}, _NEWER_LIMIT),
+}
+"""By a row's name, after its binding where it has one."""
+
+
+class Settings(NamedTuple):
+    """What one block of TOML gives one environment."""
+
+    place: str
+    variables: Mapping[str, Any]
+    bindings: tuple[str, ...]
+
+    @property
+    def rows(self) -> list[Row]:
+        """Its providers."""
+        rows: list[Row] = self.variables.get("PROVIDERS", [])
+        return rows
+
+    @property
+    def models(self) -> list[Row]:
+        """Its models with several targets."""
+        models: list[Row] = self.variables.get("MODELS", [])
+        return models
+
+
+def _blocks() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every block of TOML in the documentation, and where it begins."""
+    for page in PAGES:
+        text = (ROOT / page).read_text()
+        if page.endswith(".toml"):
+            yield page, tomllib.loads(text)
+            continue
+        for block in re.finditer(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            line = text.count("\n", 0, block.start()) + 1
+            yield f"{page}:{line}", tomllib.loads(block[1])
+
+
+def _settings() -> Iterator[Settings]:
+    for place, block in _blocks():
+        for environment in (block, *block.get("env", {}).values()):
+            bindings = [service["binding"] for service in environment.get("services", ())]
+            bindings += [environment["ai"]["binding"]] if "ai" in environment else []
+            variables = environment.get("vars", {})
+            if variables.keys() & {"PROVIDERS", "MODELS"}:
+                yield Settings(place, variables, tuple(bindings))
+
+
+SETTINGS = list(_settings())
+ROWS = [
+    pytest.param(settings, row, id=f"{settings.place}-{row['name']}")
+    for settings in SETTINGS
+    for row in settings.rows
+]
+
+
+def environment(settings: Settings, *more: Row) -> dict[str, object]:
+    """What a Worker with `settings` and these rows too has in its environment, secrets included."""
+    rows = [*settings.rows, *more]
+    secrets = {row["api_key"]: _secret(row["api_key"]) for row in rows if "api_key" in row}
+    bindings = {name: object() for name in settings.bindings}
+    return {**settings.variables, "PROVIDERS": rows, **secrets, **bindings}
+
+
+def _secret(name: str) -> str:
+    key = f"the-value-of-{name.lower()}"
+    return f"Bearer {key}" if name == "CF_AIG_AUTHORIZATION" else key
+
+
+def _rows_above(settings: Settings) -> list[Row]:
+    """The page's rows for the providers that a block's models name and it has no rows for."""
+    first: dict[str, Row] = {}
+    for each in SETTINGS:
+        for row in each.rows:
+            first.setdefault(row["name"], row)
+    targets = [target for model in settings.models for target in model["targets"]]
+    named = {
+        (target if isinstance(target, str) else target["target"]).partition("/")[0]
+        for target in targets
+    }
+    return [first[name] for name in sorted(named - {row["name"] for row in settings.rows})]
+
+
+def loaded(settings: Settings) -> Config:
+    return load(environment(settings, *_rows_above(settings)).get)
+
+
+def names_of(row: Row) -> Iterator[tuple[str, str]]:
+    """A model for each pattern and alias of `row`, and its name upstream."""
+    yield from row.get("aliases", {}).items()
+    for pattern in row.get("models", ()):
+        name = pattern.replace("*", "1")
+        yield name, row.get("aliases", {}).get(name, name)
+
+
+def call(settings: Settings, row: Row, **parameters: object) -> Played:
+    """One streamed request to the provider of `row`, which refuses it."""
+    given = environment(settings) | {"MODELS": []}
+    del given["PROVIDERS"]
+    request = {
+        "model": next(names_of(row))[0],
+        "messages": [{"role": "user", "content": "Hello"}],
+        "stream": True,
+        **parameters,
+    }
+    refusal = Upstream(400, {"content-type": "application/json"}, (b"{}",))
+    return play(gateway(row, **given), request, [refusal])
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda each: each.place)
+def test_a_block_is_a_faultless_configuration(settings: Settings) -> None:
+    config = loaded(settings)
+    assert len(config.providers) >= len(settings.rows)
+    assert not [provider.name for provider in config.providers if provider.lacks]
+
+
+def test_the_page_is_a_faultless_configuration() -> None:
+    """All rows at once, each provider as it is first shown."""
+    first: dict[str, Row] = {}
+    secrets: dict[str, object] = {}
+    for settings in SETTINGS:
+        secrets |= environment(settings)
+        for row in settings.rows:
+            first.setdefault(row["name"], row)
+    assert load({**secrets, "PROVIDERS": list(first.values()), "MODELS": []}.get).providers
+
+
+def test_the_page_has_every_provider_that_is_documented() -> None:
+    shown = {_key(row) for each in SETTINGS if "docs/" in each.place for row in each.rows}
+    assert shown == set(DOCUMENTED)
+
+
+@pytest.mark.parametrize(("settings", "row"), ROWS)
+def test_a_row_serves_its_models(settings: Settings, row: Row) -> None:
+    config = loaded(settings)
+    for name, upstream_name in names_of(row):
+        for asked in (name, f"{row['name']}/{name}"):
+            request = Request(model=asked, messages=[])
+            (target,) = plan_of(config, request, 0.5).targets
+            assert (target.provider.name, target.model) == (row["name"], upstream_name), asked
+
+
+def _key(row: Row) -> str:
+    return f"{row['binding']}/{row['name']}" if "binding" in row else str(row["name"])
+
+
+@pytest.mark.parametrize(("settings", "row"), ROWS)
+def test_a_row_calls_what_its_provider_documents(settings: Settings, row: Row) -> None:
+    documented = DOCUMENTED[_key(row)]
+    (made,) = call(settings, row).calls
+    secret = _secret(row["api_key"]).removeprefix("Bearer ") if "api_key" in row else ""
+    expected = {name: said.replace("KEY", secret) for name, said in documented.headers.items()}
+    assert made.url == documented.url
+    assert dict(made.headers) == {"content-type": "application/json", **expected}
+    assert made.binding == row.get("binding")
+
+
+ROWS_IN_FULL = [each for each in ROWS if str(each.id).startswith("docs/")]
+"""The others are examples, and may leave a provider's quirks out."""
+
+
+@pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize(("settings", "row"), ROWS_IN_FULL)
+def test_a_row_sends_what_its_provider_takes(settings: Settings, row: Row, limit: str) -> None:
+    documented = DOCUMENTED[_key(row)]
+    hints = {"seed": 7, "user": "someone", "store": True, "frequency_penalty": 0.5}
+    hints |= {"service_tier": "auto", "verbosity": "low", "safety_identifier": "someone"}
+    body = json.decode(call(settings, row, **{limit: 5}, **hints).calls[0].body)
+    assert not documented.refuses & body.keys()
+    assert documented.sends.items() <= body.items()
+    assert [body[name] for name in ("max_tokens", "max_completion_tokens") if name in body] == [5]
+
+
+MODELS = [
+    pytest.param(settings, model, id=f"{settings.place}-{model['id']}")
+    for settings in SETTINGS
+    for model in settings.models
+]
+
+
+@pytest.mark.parametrize(("settings", "model"), MODELS)
+def test_a_model_leads_to_its_targets(settings: Settings, model: Row) -> None:
+    config = loaded(settings)
+    plan = plan_of(config, Request(model=model["id"], messages=[]), 0.0)
+    named = [target if isinstance(target, str) else target["target"] for target in model["targets"]]
+    assert [f"{target.provider.name}/{target.model}" for target in plan.targets] == named
+    assert plan.deadline == model.get("deadline")
+
+
+def test_the_weights_share_conversations_out_as_the_page_says() -> None:
+    (settings,) = [each for each in SETTINGS if any(it["id"] == "gpt-4.1" for it in each.models)]
+    config = loaded(settings)
+    chosen: list[str] = []
+    for number in range(1000):
+        request = Request(model="gpt-4.1", messages=[])
+        request["prompt_cache_key"] = f"conversation {number}"  # type: ignore[typeddict-unknown-key]  # read, though not named
+        plans = [plan_of(config, request, chance) for chance in (0.0, 0.99)]
+        assert plans[0] == plans[1], "chance moved a conversation away from its cache"
+        chosen.append(plans[0].targets[0].provider.name)
+        assert [it.provider.name for it in plans[0].targets][2] == "openrouter"
+    assert set(chosen) == {"openai", "azure"}
+    assert 700 < chosen.count("openai") < 800
+
+
+# Faulty rows
+
+
+GROQ: Row = {
+    "name": "groq",
+    "dialect": "openai",
+    "base_url": "https://api.groq.com/openai/v1",
+    "api_key": "GROQ_API_KEY",
+    "models": ["llama-*"],
+}
+SOUND = {"GROQ_API_KEY": "the-value-of-the-secret", "API_KEYS": "client-key"}
+
+FAULTS: dict[str, tuple[dict[str, object], str]] = {
+    "a field nobody knows": ({"url": "https://x.test"}, "PROVIDERS[0].url"),
+    "a dialect nobody speaks": ({"dialect": "gemini"}, "PROVIDERS[0].dialect"),
+    "no scheme": ({"base_url": "api.groq.com/openai/v1"}, "PROVIDERS[0].base_url"),
+    "a query in the URL": ({"base_url": "https://x.test/v1?a=b"}, "PROVIDERS[0].base_url"),
+    "a user in the URL": ({"base_url": "https://me:pw@x.test/v1"}, "PROVIDERS[0].base_url"),
+    "a key in place of its name": ({"api_key": "gsk_ab/cd+ef=="}, "PROVIDERS[0].api_key"),
+    "one pattern, not a list": ({"models": "llama-*"}, "PROVIDERS[0].models"),
+    "a header with a line break": ({"headers": {"a": "b\nc: d"}}, "PROVIDERS[0].headers.a"),
+    "a limit in words": ({"timeouts": {"idle": "soon"}}, "PROVIDERS[0].timeouts.idle"),
+    "no attempt": ({"retries": {"attempts": 0}}, "PROVIDERS[0].retries.attempts"),
+    "a quirk nobody has": ({"quirks": {"renames": {}}}, "PROVIDERS[0].quirks.renames"),
+    "a binding that is not there": ({"binding": "INNER"}, "PROVIDERS[0].binding"),
+}
+
+
+def faults_of(environment: Mapping[str, object]) -> list[str]:
+    with pytest.raises(ConfigurationError) as failure:
+        load(environment.get)
+    return failure.value.faults
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_entry_is_named_and_its_value_is_not(fault: str) -> None:
+    change, where = FAULTS[fault]
+    (said,) = faults_of({**SOUND, "PROVIDERS": [GROQ | change]})
+    assert said.startswith(f"{where}: ")
+    assert "binding" in change or not any(str(value) in said for value in change.values())
+
+
+@pytest.mark.parametrize("field", ["name", "dialect", "base_url"])
+def test_a_missing_field_is_named(field: str) -> None:
+    row = {name: value for name, value in GROQ.items() if name != field}
+    (said,) = faults_of({**SOUND, "PROVIDERS": [row]})
+    assert said.startswith(f"PROVIDERS[0].{field}: ")
+
+
+MODEL_FAULTS: dict[str, tuple[Row, str]] = {
+    "no id": ({"targets": ["groq/llama"]}, "MODELS[0].id"),
+    "no targets": ({"id": "best", "targets": []}, "MODELS[0].targets"),
+    "a provider without a row": ({"id": "best", "targets": ["x/llama"]}, "MODELS[0].targets[0]"),
+    "no model": ({"id": "best", "targets": ["groq"]}, "MODELS[0].targets[0]"),
+    "a weight of nothing": (
+        {"id": "best", "targets": [{"target": "groq/llama", "weight": 0}]},
+        "MODELS[0].targets",
+    ),
+    "a deadline in words": (
+        {"id": "best", "targets": ["groq/llama"], "deadline": "soon"},
+        "MODELS[0].deadline",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", MODEL_FAULTS)
+def test_a_faulty_model_is_named(fault: str) -> None:
+    model, where = MODEL_FAULTS[fault]
+    (said,) = faults_of({**SOUND, "PROVIDERS": [GROQ], "MODELS": [model]})
+    assert said.startswith(where)
+
+
+@pytest.mark.parametrize("value", ["[", '{"name": "groq"}', 7, "groq"])
+def test_what_is_no_list_of_rows_is_named(value: object) -> None:
+    (said,) = faults_of({**SOUND, "PROVIDERS": value})
+    assert said.startswith("PROVIDERS must be a list of tables")
+
+
+def test_every_fault_is_in_the_one_answer() -> None:
+    rows = [GROQ | change | {"name": f"row{n}"} for n, (change, _) in enumerate(FAULTS.values())]
+    places = [
+        where.replace("[0]", f"[{number}]") for number, (_, where) in enumerate(FAULTS.values())
+    ]
+    played = play(
+        gateway(*rows, GROQ, GROQ, MODELS="no list", MAX_BODY_BYTES="many"),
+        {"messages": [{"role": "user", "content": "Hello"}]},
+    )
+    error = played.json()["error"]
+    assert (played.status, error["code"]) == (500, "configuration_error")
+    assert played.calls == []
+    for place in [*places, "PROVIDERS names 'groq' twice", "MODELS", "MAX_BODY_BYTES"]:
+        assert place in error["message"], place
