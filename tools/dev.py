@@ -175,11 +175,15 @@ def _own_upstream() -> Upstream:
 
 def _local_upstream(served: model.Model) -> Upstream:
     default = tomllib.loads((paths.ROOT / "wrangler.toml").read_text())["vars"]["DEFAULT_MODEL"]
-    row = {"base_url": f"{served.url}/v1"}
-    anthropic = {"aliases": {default: model.NAME}, "models": ["claude-*"]}
+    # llama.cpp's /v1/messages loses `message_start` when the answer's first character is made of
+    # several tokens, as an emoji is (seen in October 2026's): the default goes the other way.
+    rows: dict[str, dict[str, object]] = {
+        "anthropic": {"models": ["claude-*"]},
+        "openai": {"models": [model.NAME, "*"], "aliases": {default: model.NAME}},
+    }
     providers = [
-        {"name": "local-anthropic", "dialect": "anthropic", **row, **anthropic},
-        {"name": "local-openai", "dialect": "openai", **row, "models": [model.NAME, "*"]},
+        row | {"name": f"local-{dialect}", "dialect": dialect, "base_url": f"{served.url}/v1"}
+        for dialect, row in rows.items()
     ]
     key = _local_key()
     return Upstream(
@@ -188,8 +192,8 @@ def _local_upstream(served: model.Model) -> Upstream:
             "with_what": "with a local model, small and often wrong",
             "key": f"{key}  (made for local use: there is no .dev.vars)",
             "bearer": key,
-            "models": f"  models    claude-*, also the default, through the Anthropic dialect;\n"
-            f"            {model.NAME} and any other name through OpenAI's\n",
+            "models": f"  models    {model.NAME}, also for any other name, in OpenAI's dialect;\n"
+            "            claude-* in Anthropic's\n",
         },
     )
 

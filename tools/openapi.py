@@ -121,7 +121,7 @@ def _completions() -> Schema:
                 "headers": _HEADERS,
                 "content": {
                     "application/json": {"schema": _ref("Completion")},
-                    "text/event-stream": {"schema": {"type": "string"}},
+                    "text/event-stream": {"schema": _EVENT},
                 },
             },
             **_errors("400", "401", "404", "413", "415", "429", "500", "502", "503", "504"),
@@ -221,7 +221,36 @@ _USAGE = _object(
     ),
     completion_tokens_details=_object("reasoning_tokens", reasoning_tokens=_COUNT),
 )
+_DELTA = {
+    "type": "object",
+    "description": "What is new: some of the message's fields, text and arguments in pieces.",
+    "properties": {"role": {"const": "assistant"}, "content": _TEXT},
+}
+_CHUNK_CHOICE = _object(
+    "index delta logprobs finish_reason",
+    index=_COUNT,
+    delta=_DELTA,
+    logprobs={"type": ["object", "null"]},
+    finish_reason={"anyOf": [_CHOICE["properties"]["finish_reason"], {"type": "null"}]},
+)
+_FRAME = {
+    **_TEXT,
+    "contentMediaType": "application/json",
+    "contentSchema": {"anyOf": [_ref("Chunk"), _ref("Error")]},
+}
+_EVENT = _object("data", data={"anyOf": [_FRAME, {"const": "[DONE]"}]})
 _SCHEMAS: Schema = {
+    "Chunk": _object(
+        "id object created model system_fingerprint choices",
+        id={"type": "string", "pattern": "^chatcmpl-[0-9a-f]{32}$"},
+        object={"const": "chat.completion.chunk"},
+        created={"type": "integer", "description": "Unix seconds."},
+        model=_TEXT,
+        system_fingerprint={"type": "string", "pattern": "^fp_[0-9a-f]{10}$"},
+        choices={"type": "array", "items": _CHUNK_CHOICE},
+        usage={"anyOf": [_USAGE, {"type": "null"}]},
+        service_tier=_TEXT,
+    ),
     "Completion": _object(
         "id object created model system_fingerprint choices usage",
         id={"type": "string", "pattern": "^chatcmpl-[0-9a-f]{32}$"},
