@@ -34,7 +34,7 @@ class ChunkWriter:
     """Writes one stream's frames."""
 
     def __init__(self, stamp: Stamp, usage_form: UsageForm) -> None:
-        head = json.encode(
+        head = _line(
             {
                 "id": stamp.id,
                 "object": "chat.completion.chunk",
@@ -60,7 +60,7 @@ class ChunkWriter:
         self, finish_reasons: dict[int, str], usage: Usage, service_tier: str | None = None
     ) -> str:
         """The last frames: a finish for each choice, the usage in its form, and [DONE]."""
-        tier = f',"service_tier":{json.encode(service_tier)}' if service_tier else ""
+        tier = f',"service_tier":{_line(service_tier)}' if service_tier else ""
         counted = f',"usage":{json.encode(usage.wire())}'
         frames = []
         for index, reason in sorted(finish_reasons.items()):
@@ -73,12 +73,15 @@ class ChunkWriter:
         return "".join(frames) + DONE
 
     def _frame(self, choice: dict[str, Any], tail: str) -> str:
-        text = json.encode(choice)
-        if not text.isascii():
-            text = text.translate(_LINE_BREAKS)
-        return f"{self._head}[{text}]{tail}"
+        return f"{self._head}[{_line(choice)}]{tail}"
 
 
 def error_frames(error: ApiError) -> str:
     """The last frames of a stream that failed."""
-    return f"data: {json.encode(error.envelope())}\n\n{DONE}"
+    return f"data: {_line(error.envelope())}\n\n{DONE}"
+
+
+def _line(value: object) -> str:
+    """`value` as JSON that no client takes for more than one line."""
+    text = json.encode(value)
+    return text if text.isascii() else text.translate(_LINE_BREAKS)

@@ -124,6 +124,16 @@ def decode_request(body: bytes, default_model: str) -> Request:
     return request
 
 
+_ZERO_BY_DEFAULT = {"frequency_penalty", "presence_penalty", "top_logprobs"}
+
+
+def says_something(name: str, value: object) -> bool:
+    """Whether the parameter `name` asks for anything but what its absence means."""
+    if type(value) in {int, float}:
+        return value != 0 or name not in _ZERO_BY_DEFAULT
+    return bool(value)
+
+
 _JSON_TYPES = {str: "a string", bool: "a boolean", int: "an integer", float: "a number"}
 _JSON_TYPES |= {list: "an array", dict: "an object", type(None): "null"}
 

@@ -193,9 +193,8 @@ def _rows(
 
 
 def _provider(where: str, row: dict[str, Any], lookup: Lookup, faults: list[str]) -> Provider:
-    url = urlsplit(row["base_url"])
-    if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.username:
-        faults.append(f"{where}.base_url: must be an http(s) URL without query or user")
+    if not _is_base_url(row["base_url"]):
+        faults.append(f"{where}.base_url: must be an http(s) URL without query, fragment or user")
     binding = row.get("binding")
     if binding and lookup(binding) is None:
         faults.append(f"{where}.binding: there is no binding named {binding}")
@@ -219,6 +218,16 @@ def _provider(where: str, row: dict[str, Any], lookup: Lookup, faults: list[str]
         binding=binding,
         families=tuple(Family(**family) for family in row.get("families", ())),
     )
+
+
+def _is_base_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        port_is_sound = url.port is None or url.port > 0
+    except ValueError:
+        return False
+    extras = url.query or url.fragment or url.username or not text.isprintable() or " " in text
+    return url.scheme in {"http", "https"} and bool(url.hostname) and port_is_sound and not extras
 
 
 def _model(

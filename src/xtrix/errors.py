@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 Headers = tuple[tuple[str, str], ...]
 
+BAD_RESPONSE = "bad_upstream_response"
 NEVER_RETRY: Headers = (("x-should-retry", "false"),)
 
 
@@ -163,7 +164,7 @@ def no_connection() -> UpstreamError:
 
 def bad_response(what: str) -> UpstreamError:
     """The upstream answered with something that is not its protocol. `what` says what, unquoted."""
-    return _bad_gateway("bad_upstream_response", f"The upstream's answer made no sense: {what}.")
+    return _bad_gateway(BAD_RESPONSE, f"The upstream's answer made no sense: {what}.")
 
 
 def truncated() -> UpstreamError:

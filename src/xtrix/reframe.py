@@ -10,7 +10,7 @@ from xtrix import splice
 from xtrix.chunks import error_frames
 from xtrix.completions import Usage
 from xtrix.dialect import StreamDecoder
-from xtrix.errors import ApiError, bad_response
+from xtrix.errors import BAD_RESPONSE, ApiError, bad_response
 from xtrix.sse import Decoder, Event, EventTooLong
 
 
@@ -62,9 +62,10 @@ class Reframer:
         """
         if self.over:
             return ""
-        frames = ""
+        frames = self._take(self._sse.close(), last=True)
+        if self.error:
+            return frames
         try:
-            frames = self._take(self._sse.close(), last=True)
             if not self._decoder.finished:
                 frames += self._decoder.close()
         except ApiError as truncated:
@@ -88,9 +89,11 @@ class Reframer:
         except EventTooLong as failure:
             return self.fail(bad_response(str(failure)))
         frames = self._take(events)
-        carried = self._decoder.carried
-        if one_event and carried and len(events) == 1 and self._sse.between_events:
-            self._splice = splice.learn(text, frames, carried)
+        if events:
+            # What any other event changed may change what the known one's text stands for.
+            carried = self._decoder.carried
+            alone = one_event and len(events) == 1 and self._sse.between_events
+            self._splice = splice.learn(text, frames, carried) if alone and carried else None
         return frames
 
     def _take(self, events: list[Event], *, last: bool = False) -> str:
@@ -101,7 +104,8 @@ class Reframer:
             try:
                 frame = self._decoder.feed(event)
             except ApiError as error:
-                if not last:
+                # An event that the end cut in two is no more than a sign of the end.
+                if not (last and error.code == BAD_RESPONSE):
                     frames.append(self.fail(error))
                 break
             if frame:

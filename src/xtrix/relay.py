@@ -80,7 +80,7 @@ class Relay:
 
     def tick(self, now: float) -> str:
         """What is due at `now`: a comment into a long silence, or the end of it."""
-        if self._heard != self._reframer.fed:
+        if self.begun and self._heard != self._reframer.fed:
             self._heard = self._reframer.fed
             self._last_heard = self._last_sent = now
             return ""

@@ -78,7 +78,8 @@ _PARTS = {
     ),
 }
 _CONTENT = _either(cs.list_schema(_known_or_any("type", _PARTS), min_length=1), list, _STRING)
-_FUNCTION_CALL = _object(name=_must(_STRING), arguments=_must(_STRING))
+_NAME = cs.str_schema(strict=True, min_length=1)
+_FUNCTION_CALL = _object(name=_must(_NAME), arguments=_must(_STRING))
 _TOOL_CALL = _known_or_any(
     "type",
     {
@@ -88,7 +89,7 @@ _TOOL_CALL = _known_or_any(
         "custom": _object(
             id=_must(_STRING),
             type=_must(_one_of("custom")),
-            custom=_must(_object(name=_must(_STRING), input=_must(_STRING))),
+            custom=_must(_object(name=_must(_NAME), input=_must(_STRING))),
         ),
     },
 )
@@ -123,7 +124,7 @@ _MESSAGE = _tagged(
     },
 )
 _FUNCTION = _object(
-    name=_must(cs.str_schema(strict=True, min_length=1)),
+    name=_must(_NAME),
     description=_maybe(_STRING),
     parameters=_maybe(_ANY_OBJECT),
     strict=_maybe(_BOOL),
@@ -134,11 +135,11 @@ _TOOL = _known_or_any(
         "function": _object(type=_must(_one_of("function")), function=_must(_FUNCTION)),
         "custom": _object(
             type=_must(_one_of("custom")),
-            custom=_must(_object(name=_must(_STRING), description=_maybe(_STRING))),
+            custom=_must(_object(name=_must(_NAME), description=_maybe(_STRING))),
         ),
     },
 )
-_NAMED = _object(name=_must(_STRING))
+_NAMED = _object(name=_must(_NAME))
 _NAMED_TOOL = _tagged(
     "type",
     {

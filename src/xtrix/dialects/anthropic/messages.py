@@ -49,7 +49,7 @@ class Conversation:
         self._results = 0
         """Results that the last turn begins with."""
         self._held: list[Block] = []
-        """System text that came between calls and their results."""
+        """System text that came later than the first turn, until it is known what follows it."""
 
     def add(self, message: Message, index: int) -> None:
         """Take in `messages[index]`. Raises ClientError."""
@@ -59,31 +59,37 @@ class Conversation:
             message = _with_tool_call(message, f"call_{index}")
         if role == "assistant":
             self._refuse_open()
+        if role in {"user", "assistant"} and not self._open:
+            self._tell_system(role)
         _ROLES[role](self, message, path)
 
     def close(self, last_index: int) -> None:
         """Finish the conversation after `messages[last_index]`. Raises ClientError."""
         self._refuse_open()
+        self._tell_system("assistant")
         if not self.turns and self.system:
             self._turn("user", [self.system.pop()])
+        if not self.turns:
+            raise invalid("messages", "none of them has any content.")
         last = self.turns[-1]
         if last["role"] == "assistant":
             self._end_in_prefill(last, f"messages[{last_index}]")
 
     def _system(self, message: Message, path: str) -> None:
         blocks = _marked(text_blocks(message["content"], f"{path}.content"), message)
-        if not self.turns:
-            self.system += blocks
-        elif self._open:
-            self._held += blocks
-        else:
-            self._system_later(blocks)
+        (self._held if self.turns else self.system).extend(blocks)
 
-    def _system_later(self, blocks: list[Block]) -> None:
-        """In place, for hoisting it would change the prefix that prompt caching rests on."""
+    def _tell_system(self, next_role: str) -> None:
+        """Put the system text held where it came, before a turn of `next_role`.
+
+        Not hoisted, which would change the prefix that prompt caching rests on. Models that take
+        system turns inside the chat take them between a user's turn and an assistant's.
+        """
+        blocks, self._held = self._held, []
         if not blocks:
             return
-        if self._family.system_inside and self.turns[-1]["role"] == "user":
+        after = self.turns[-1]["role"]
+        if self._family.system_inside and (after, next_role) == ("user", "assistant"):
             self._turn("system", blocks)
             return
         self._turn("user", [{**block, "text": _SYSTEM_MARK + block["text"]} for block in blocks])
@@ -135,9 +141,6 @@ class Conversation:
         if content:
             block["content"] = content
         self._turn("user", [], results=_marked([block], message))
-        if not self._open and self._held:
-            held, self._held = self._held, []
-            self._system_later(held)
 
     def _turn(self, role: str, blocks: list[Block], results: list[Block] | None = None) -> None:
         """Add to the last turn where it has the same role, else begin one."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from xtrix import json
-from xtrix.completions import Request
+from xtrix.completions import Request, says_something
 from xtrix.dialect import Asked, Encoded
 from xtrix.dialects.anthropic import tools as tool
 from xtrix.dialects.anthropic.families import family_of
@@ -78,11 +78,16 @@ class _Encoding:
     """One request on its way into Anthropic's form."""
 
     def __init__(self, said: Body, family: Family) -> None:
-        self.ignored = {key for key, value in said.items() if key not in _MAPPED and value}
+        self.ignored = {
+            name
+            for name, value in said.items()
+            if name not in _MAPPED and says_something(name, value)
+        }
         """The client's parameters that are left out or changed."""
         self._said = said
         self._family = family
         tools = tool.client_tools(said)
+        tool.check_names(tools)
         tool.check_choice(said, tools)
         self._client_tools = tool.allowed(tools, said)
         self._names = tool.ToolNames(map(tool.tool_name, self._client_tools))
@@ -102,7 +107,8 @@ class _Encoding:
         body |= self._thinking(body)
         if self._output.config:
             body["output_config"] = body.get("output_config", {}) | self._output.config
-        body |= self._sampling(thinks="thinking" in body)
+        thinking = body.get("thinking") or {}
+        body |= self._sampling(thinks=thinking.get("type") not in {None, "disabled"})
         return body | self._extras()
 
     def asked(self) -> Asked:
@@ -122,8 +128,11 @@ class _Encoding:
         said = self._said
         name = "max_completion_tokens" if "max_completion_tokens" in said else "max_tokens"
         # What a model may think comes on top of what it may answer by default.
-        default = DEFAULT_MAX_TOKENS + budget_of(said.get("reasoning_effort"), self._family)
-        wanted: int = said.get(name, default)
+        thinking = said.get("thinking") or {}
+        budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
+        if not isinstance(budget, int):
+            budget = budget_of(said.get("reasoning_effort"), self._family)
+        wanted: int = said.get(name, DEFAULT_MAX_TOKENS + budget)
         if name in said and wanted > self._family.max_output:
             self.ignored.add(name)
         return min(wanted, self._family.max_output)
@@ -137,14 +146,16 @@ class _Encoding:
         if self._output.tool:
             # Beside other tools the model may call any, but has to call one.
             name = self._output.tool["name"]
-            choice = {"type": "any"} if tools else {"type": "tool", "name": name}
+            choice = _retyped(
+                choice, **({"type": "any"} if tools else {"type": "tool", "name": name})
+            )
             tools.append(self._output.tool)
         if not tools and (past := _past_tools(self._conversation.turns)):
             # Anthropic wants the tools of a history that has calls; none is to be called now.
             return {"tools": past, "tool_choice": {"type": "none"}}
         if choice and choice["type"] in _FORCED and not self._family.forced_tools:
             self.ignored.add("tool_choice")
-            choice = {"type": "auto"}
+            choice = _retyped(choice, type="auto")
         return _present(tools=tools, tool_choice=choice if tools else None)
 
     def _thinking(self, body: Body) -> Body:
@@ -197,6 +208,12 @@ class _Encoding:
         )
 
 
+def _retyped(choice: Body | None, **fields: str) -> Body:
+    """A tool choice of another type, that allows as many calls at once as `choice` does."""
+    kept = {key: value for key, value in (choice or {}).items() if key not in {"type", "name"}}
+    return {**fields, **kept}
+
+
 def _present(**fields: object) -> Body:
     return {name: value for name, value in fields.items() if value}
 
@@ -246,9 +263,13 @@ def _web_search(options: object) -> Body:
 
 def _limit_cache_marks(body: Body) -> None:
     """Keep the last four marks; Anthropic refuses more, and a later one covers more."""
-    blocks = [*body.get("tools", ()), *body.get("system", ()), *_blocks(body["messages"])]
+    blocks = [*body.get("tools", ()), *body.get("system", ())]
+    for block in _blocks(body["messages"]):
+        inner = block.get("content")
+        blocks += [*(inner if isinstance(inner, list) else ()), block]
     marked = [block for block in blocks if "cache_control" in block]
-    for block in marked[: max(0, len(marked) - MOST_CACHE_MARKS)]:
+    most = MOST_CACHE_MARKS - ("cache_control" in body)
+    for block in marked[: max(0, len(marked) - most)]:
         del block["cache_control"]
 
 

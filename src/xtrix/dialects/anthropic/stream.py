@@ -45,7 +45,7 @@ class StreamDecoder:
         self.carried: str | None = None
         self._writer = writer
         self._asked = asked
-        self._blocks: dict[object, _Block] = {}
+        self._blocks: dict[str, _Block] = {}
         self._calls = 0
         self._thoughts = 0
         self._length = 0
@@ -60,8 +60,13 @@ class StreamDecoder:
             said = json.decode_object(event.data)
         except ValueError:
             raise bad_response("an event that is not JSON") from None
-        decode = _EVENTS.get(said.get("type", event.name))
-        return decode(self, said) if decode else ""
+        kind = str(said.get("type", event.name))
+        decode = _EVENTS.get(kind)
+        if decode is None:
+            return ""
+        if self._message is None and kind not in _FIRST:
+            raise bad_response("events before the message began")
+        return decode(self, said)
 
     def close(self) -> str:
         """The last frames. Raises UpstreamError when the stop reason has not come."""
@@ -81,7 +86,7 @@ class StreamDecoder:
         kind = content.get("type")
         if kind == "tool_use" and content.get("name") == self._asked.answer_tool:
             kind = "answer"
-        block = self._blocks[said.get("index")] = _Block(str(kind), content, self._length)
+        block = self._blocks[str(said.get("index"))] = _Block(str(kind), content, self._length)
         if kind == "text":
             return self._text(str(content.get("text") or ""))
         if kind == "thinking":
@@ -97,7 +102,7 @@ class StreamDecoder:
 
     def _block_delta(self, said: Said) -> str:
         delta = _object(said, "delta")
-        block = self._blocks.get(said.get("index"))
+        block = self._blocks.get(str(said.get("index")))
         match delta.get("type"):
             case "text_delta":
                 return self._text(_string(delta, "text"))
@@ -112,7 +117,7 @@ class StreamDecoder:
         return ""
 
     def _block_stop(self, said: Said) -> str:
-        block = self._blocks.pop(said.get("index"), None)
+        block = self._blocks.pop(str(said.get("index")), None)
         if block is None:
             return ""
         match block.kind:
@@ -127,15 +132,13 @@ class StreamDecoder:
         return ""
 
     def _message_delta(self, said: Said) -> str:
-        if self._message is None:
-            raise bad_response("events before the message began")
+        assert self._message is not None
         self._merge_usage(said)
         self._message |= {key: value for key, value in _object(said, "delta").items() if value}
         return ""
 
     def _message_stop(self, said: Said) -> str:
-        if self._message is None:
-            raise truncated()
+        assert self._message is not None
         frames = []
         refusal = answer.refusal_of(self._message)
         if refusal:
@@ -156,8 +159,6 @@ class StreamDecoder:
     def _text(self, text: str) -> str:
         if not text:
             return ""
-        if self._message is None:
-            raise bad_response("events before the message began")
         self._length += len(text)
         if not self._asked.cited:
             self.carried = json.encode(text)
@@ -217,7 +218,8 @@ class StreamDecoder:
             self.usage = answer.usage_of(self._usage)
 
 
-_EVENTS: dict[object, Callable[[StreamDecoder, Said], str]] = {
+_FIRST = {"message_start", "error"}
+_EVENTS: dict[str, Callable[[StreamDecoder, Said], str]] = {
     "message_start": StreamDecoder._message_start,
     "content_block_start": StreamDecoder._block_start,
     "content_block_delta": StreamDecoder._block_delta,

@@ -103,11 +103,30 @@ def check_choice(request: dict[str, Any], tools: list[Tool]) -> None:
         return
     if not tools:
         raise invalid(param, "it needs 'tools' to choose from.")
-    if not isinstance(said, dict) or said.get("type") == "allowed_tools":
-        return
-    name = (said.get(said.get("type", "")) or said)["name"]
-    if name not in {tool_name(tool) for tool in tools}:
-        raise invalid(param, f"there is no tool '{name}' in 'tools'.")
+    known = {tool_name(tool) for tool in tools}
+    for name in _chosen(said):
+        if name not in known:
+            raise invalid(param, f"there is no tool '{name}' in 'tools'.")
+
+
+def check_names(tools: list[Tool]) -> None:
+    """Raise ClientError for the second of two tools with one name."""
+    seen: set[str] = set()
+    for index, tool in enumerate(tools):
+        name = tool_name(tool)
+        if name in seen:
+            raise invalid(f"tools[{index}]", f"another tool is named '{name}' too.")
+        seen.add(name)
+
+
+def _chosen(said: Tool | str) -> list[str]:
+    """The names of the tools that a `tool_choice` names."""
+    if isinstance(said, str):
+        return []
+    if said.get("type") == "allowed_tools":
+        entries = said["allowed_tools"]["tools"]
+        return [str((entry.get(str(entry.get("type"))) or entry).get("name")) for entry in entries]
+    return [(said.get(said.get("type", "")) or said)["name"]]
 
 
 def allowed(tools: list[Tool], request: dict[str, Any]) -> list[Tool]:
@@ -115,10 +134,7 @@ def allowed(tools: list[Tool], request: dict[str, Any]) -> list[Tool]:
     said = request.get("tool_choice")
     if not isinstance(said, dict) or said.get("type") != "allowed_tools":
         return tools
-    wanted = {
-        (entry.get(str(entry.get("type"))) or entry).get("name")
-        for entry in said["allowed_tools"]["tools"]
-    }
+    wanted = _chosen(said)
     return [tool for tool in tools if tool_name(tool) in wanted]
 
 

@@ -36,6 +36,8 @@ def trim(said: dict[str, Any]) -> dict[str, Any]:
     reasoning = kept.pop("reasoning", None)
     if isinstance(reasoning, str):
         kept.setdefault("reasoning_content", reasoning)
+    if not isinstance(kept.get("content", ""), str | list):
+        del kept["content"]
     if isinstance(kept.get("content"), list):
         parts = [part for part in kept.pop("content") if isinstance(part, dict)]
         texts = {"content": _joined(parts, "text")}

@@ -7,7 +7,7 @@ a stream (its place in the answer is ours to choose), and the row's quirks renam
 from typing import Any
 
 from xtrix import json
-from xtrix.completions import Request
+from xtrix.completions import Request, says_something
 from xtrix.dialect import Encoded
 from xtrix.http import UpstreamRequest
 from xtrix.providers import Provider, Target
@@ -21,7 +21,9 @@ def encode_request(request: Request, target: Target) -> Encoded:
         value = body.pop(name, None)
         if value is not None:
             body[theirs] = body.get(theirs) or value
-    ignored = tuple(sorted(name for name in quirks.drop if body.pop(name, None)))
+    ignored = tuple(
+        sorted(name for name in quirks.drop if says_something(name, body.pop(name, None)))
+    )
     body.pop("stream_options", None)
     if request.get("stream") and quirks.stream_usage:
         body["stream_options"] = {"include_usage": True}

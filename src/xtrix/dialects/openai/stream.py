@@ -79,8 +79,9 @@ class StreamDecoder:
         return "".join(frames)
 
     def _choice(self, said: Delta) -> str:
-        index = said.get("index") if isinstance(said.get("index"), int) else 0
-        assert isinstance(index, int)
+        index = said.get("index", 0)
+        if type(index) is not int or index < 0:
+            raise bad_response("a choice whose index is no number")
         frames = []
         choice = self._choices.get(index)
         if choice is None:
@@ -89,7 +90,8 @@ class StreamDecoder:
         raw = said.get("delta")
         delta = trim(raw) if isinstance(raw, dict) else {}
         calls = delta.pop("tool_calls", None)
-        choice.lists |= {key: delta.pop(key) for key in list(delta) if _unindexed(delta[key])}
+        for key in [key for key in delta if _unindexed(delta[key])]:
+            choice.lists.setdefault(key, []).extend(delta.pop(key))
         logprobs = said.get("logprobs")
         if delta or logprobs:
             frames.append(self._writer.delta(delta, index, logprobs))

@@ -18,7 +18,7 @@ class ToolCalls:
         self._ids: list[str] = []
         self._kinds: list[str] = []
         self._begun: list[bool] = []
-        self._by_index: dict[int, int] = {}
+        self._by_index: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -44,18 +44,17 @@ class ToolCalls:
         said = call.get(kind)
         body = said if isinstance(said, dict) else {}
         field = "input" if kind == "custom" else "arguments"
-        text = body.get(field)
-        text = text if isinstance(text, str) else ""
+        text = _string(body, field)
         index = self._known(call, body)
         if index is not None:
             self._begun[index] |= bool(text)
             return {"index": index, kind: {field: text}} if text else None
         index = len(self._ids)
-        self._ids.append(call.get("id") or f"{self._prefix}_{index}")
+        self._ids.append(_string(call, "id") or f"{self._prefix}_{index}")
         self._kinds.append(kind)
         self._begun.append(bool(text))
-        self._by_index[call.get("index", index)] = index
-        name = body.get("name") or ""
+        self._by_index[str(call.get("index", index))] = index
+        name = _string(body, "name")
         identity = {"index": index, "id": self._ids[index], "type": kind}
         # What else a call carries, such as Gemini's thought signature, has to come back with it.
         extra = {key: value for key, value in call.items() if key not in {*identity, kind}}
@@ -63,12 +62,17 @@ class ToolCalls:
 
     def _known(self, call: Call, body: Call) -> int | None:
         """The call that this fragment goes on with; None where it begins a new one."""
-        named = call.get("id")
+        named = _string(call, "id")
         if named and named in self._ids:
             return self._ids.index(named)
-        begins = bool(body.get("name"))
+        begins = bool(_string(body, "name"))
         if "index" in call:
-            index = self._by_index.get(call["index"])
+            index = self._by_index.get(str(call["index"]))
             is_new = index is None or (begins and bool(named))
             return None if is_new else index
         return None if begins or not self._ids else len(self._ids) - 1
+
+
+def _string(said: Call, name: str) -> str:
+    value = said.get(name)
+    return value if isinstance(value, str) else ""
