@@ -1,0 +1,63 @@
+"""What is taken out of a message from outside."""
+
+import pytest
+
+from xtrix.redact import redactor
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("sk-ant-api03-abcdef", "sk-proj-Ab_c-123", "gsk_abc123def456", "xai-0123456789abcdef"),
+        *("pk-live-abcdef123", "sk-abc***xyz", "key-0123456789", "AIzaSyA1234567890abcdefghijklmn"),
+        *("Bearer abcdef.ghijkl", "bearer abc123=="),
+    ],
+)
+def test_what_looks_like_a_key(text: str) -> None:
+    said = redactor()(f"Incorrect API key provided: {text}, sorry.")
+    assert text not in said
+    assert said.startswith("Incorrect API key provided: [redacted]")
+    assert said.endswith("sorry.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "The key is wrong.",
+            "max_tokens: 4096 > 4000",
+            "desk-bound and task-oriented",
+            "a key-val",
+        ),
+        *("messages.0.content", "claude-sonnet-4-5-20250929", "bearer of news", "", "  spaced  "),
+    ],
+)
+def test_ordinary_words_stay(text: str) -> None:
+    assert redactor("a-secret-key")(text) == text
+
+
+def test_known_secrets_wherever_they_stand() -> None:
+    redact = redactor("upstream-secret", "client-secret", None, "")
+    assert redact("upstream-secretclient-secret?upstream-secret") == (
+        "[redacted][redacted]?[redacted]"
+    )
+
+
+def test_a_secret_too_short_to_be_one_takes_no_words_with_it() -> None:
+    assert redactor("a", "test", "secret")("a test of a secret") == "a test of a secret"
+
+
+def test_control_characters_become_spaces_but_lines_stay() -> None:
+    assert redactor()("a\x00b\x1bc\x7fd\te\nf") == "a b c d\te\nf"
+
+
+def test_a_long_text_is_cut() -> None:
+    said = redactor()("x" * 1_000_000)
+    assert len(said) < 2100
+    assert said.endswith(" …")
+    assert redactor()("x" * 2000) == "x" * 2000
+
+
+def test_a_key_at_the_cut_is_not_half_shown() -> None:
+    said = redactor("upstream-secret")("x" * 1990 + "upstream-secret")
+    assert "upstream" not in said
