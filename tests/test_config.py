@@ -1,0 +1,294 @@
+"""The configuration: what it means, and that every fault is named without a value."""
+
+from typing import Any
+
+import pytest
+
+from xtrix import json
+from xtrix.config import DEFAULT_MODEL, KEEP_ALIVE_SECONDS, MAX_BODY_BYTES, Config, load
+from xtrix.errors import ConfigurationError
+from xtrix.providers import Family, Quirks, Retries, Timeouts
+
+ROW: dict[str, Any] = {
+    "name": "one",
+    "dialect": "openai",
+    "base_url": "https://one.test/v1",
+    "api_key": "ONE_KEY",
+    "models": ["gpt-*"],
+}
+
+NOTHING: dict[str, object] = {}
+
+
+def config(*rows: object, **variables: object) -> Config:
+    environment = {"ONE_KEY": "secret-of-one", "PROVIDERS": list(rows), **variables}
+    return load(environment.get)
+
+
+def faults(*rows: object, **variables: object) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        config(*rows, **variables)
+    return caught.value.faults
+
+
+# What it means
+
+
+def test_nothing_at_all_is_sound_and_lets_nobody_in() -> None:
+    empty = load(NOTHING.get)
+    assert empty.accepted_keys == ()
+    assert empty.providers == ()
+    assert empty.models == ()
+    assert empty.max_body_bytes == MAX_BODY_BYTES
+    assert empty.default_model == DEFAULT_MODEL
+    assert empty.keep_alive == KEEP_ALIVE_SECONDS
+
+
+@pytest.mark.parametrize("absent", [None, ""])
+def test_an_empty_variable_is_an_absent_one(absent: str | None) -> None:
+    names = ("API_KEYS", "MAX_BODY_BYTES", "DEFAULT_MODEL", "KEEP_ALIVE_SECONDS", "PROVIDERS")
+    assert load(dict.fromkeys(names, absent).get) == load(NOTHING.get)
+
+
+def test_a_row_as_it_is_written() -> None:
+    (provider,) = config(
+        {
+            **ROW,
+            "base_url": "https://one.test/v1/",
+            "key_header": "api-key",
+            "aliases": {"small": "gpt-4o-mini"},
+            "headers": {"X-Title": "xtrix"},
+            "query": "api-version=2026-01-01",
+            "timeouts": {"idle": 5},
+            "retries": {"attempts": 3, "backoff": 0.25},
+            "quirks": {"rename": {"max_tokens": "max_completion_tokens"}, "drop": ["seed"]},
+            "families": [{"pattern": "mine-*", "sampling": "both"}],
+        }
+    ).providers
+    assert provider.base_url == "https://one.test/v1"
+    assert provider.key == "secret-of-one"
+    assert provider.lacks is None
+    assert provider.key_header == "api-key"
+    assert provider.aliases == {"small": "gpt-4o-mini"}
+    assert provider.headers == {"x-title": "xtrix"}
+    assert provider.query == "api-version=2026-01-01"
+    assert provider.timeouts == Timeouts(idle=5)
+    assert provider.retries == Retries(attempts=3, backoff=0.25)
+    assert provider.quirks == Quirks(
+        rename={"max_tokens": "max_completion_tokens"}, drop=provider.quirks.drop
+    )
+    assert list(provider.quirks.drop) == ["seed"]
+    assert provider.families == (Family("mine-*", sampling="both"),)
+
+
+def test_a_row_that_says_only_what_it_must() -> None:
+    row = {key: ROW[key] for key in ("name", "dialect", "base_url")}
+    (provider,) = config(row).providers
+    assert provider.key is None
+    assert provider.lacks is None
+    assert provider.models == ()
+    assert provider.timeouts == Timeouts(120, 300, 120)
+    assert provider.retries == Retries(attempts=1)
+
+
+def test_rows_as_json_are_rows() -> None:
+    models = [{"id": "any", "targets": ["one/gpt-4"]}]
+    as_text = config(ROW)._replace(fingerprint="")
+    assert config(PROVIDERS=json.encode([ROW]))._replace(fingerprint="") == as_text
+    assert config(ROW, MODELS=json.encode(models)) == config(ROW, MODELS=models)
+
+
+@pytest.mark.parametrize("secret", [None, "", "  \n", 7, {"a": 1}], ids=repr)
+def test_a_missing_secret_leaves_only_its_provider_out(secret: object) -> None:
+    other = {**ROW, "name": "two", "api_key": "TWO_KEY"}
+    one, two = config(ROW, other, TWO_KEY=secret).providers
+    assert (one.key, one.lacks) == ("secret-of-one", None)
+    assert (two.key, two.lacks) == (None, "TWO_KEY")
+
+
+def test_white_space_around_a_secret_is_not_part_of_it() -> None:
+    assert config(ROW, ONE_KEY=" secret\n").providers[0].key == "secret"
+
+
+def test_numbers_may_be_text() -> None:
+    sound = config(MAX_BODY_BYTES="1000", KEEP_ALIVE_SECONDS="0.5")
+    assert (sound.max_body_bytes, sound.keep_alive) == (1000, 0.5)
+    assert config(KEEP_ALIVE_SECONDS=0).keep_alive == 0
+
+
+def test_models_with_targets_and_weights() -> None:
+    two = {**ROW, "name": "two"}
+    targets = [{"target": "one/a", "weight": 3}, "two/b/c"]
+    (model,) = config(ROW, two, MODELS=[{"id": "any", "targets": targets, "deadline": 9}]).models
+    assert model.id == "any"
+    assert [(target.provider.name, target.model) for target in model.targets] == [
+        ("one", "a"),
+        ("two", "b/c"),
+    ]
+    assert list(model.weights) == [3, None]
+    assert model.deadline == 9
+
+
+def test_a_binding_that_is_there() -> None:
+    assert config({**ROW, "binding": "SERVICE"}, SERVICE=object()).providers[0].binding == "SERVICE"
+
+
+# The fingerprint
+
+
+def test_the_fingerprint_is_stable_and_says_nothing() -> None:
+    fingerprint = config(ROW).fingerprint
+    assert fingerprint == config(dict(ROW)).fingerprint
+    assert len(fingerprint) == 13
+    assert fingerprint.startswith("fp_")
+    assert set(fingerprint[3:]) <= set("0123456789abcdef")
+
+
+def test_a_changed_configuration_has_another_fingerprint_and_a_changed_key_has_not() -> None:
+    fingerprint = config(ROW).fingerprint
+    assert config({**ROW, "base_url": "https://two.test/v1"}).fingerprint != fingerprint
+    assert config(ROW, MODELS=[{"id": "a", "targets": ["one/a"]}]).fingerprint != fingerprint
+    assert config(ROW, ONE_KEY="another").fingerprint == fingerprint
+
+
+# Faults
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"name": ""}, "PROVIDERS[0].name"),
+        ({"name": "with space"}, "PROVIDERS[0].name"),
+        ({"name": None}, "PROVIDERS[0].name"),
+        ({"name": "x" * 65}, "PROVIDERS[0].name"),
+        ({"dialect": "gemini"}, "PROVIDERS[0].dialect"),
+        ({"dialect": None}, "PROVIDERS[0].dialect"),
+        ({"base_url": ""}, "PROVIDERS[0].base_url"),
+        ({"base_url": "one.test/v1"}, "PROVIDERS[0].base_url"),
+        ({"base_url": "ftp://one.test/v1"}, "PROVIDERS[0].base_url"),
+        ({"base_url": "https://"}, "PROVIDERS[0].base_url"),
+        ({"base_url": "https://user:password@one.test"}, "PROVIDERS[0].base_url"),
+        ({"base_url": "https://one.test/v1?key=secret"}, "PROVIDERS[0].base_url"),
+        ({"base_url": "https://one.test/v1#here"}, "PROVIDERS[0].base_url"),
+        ({"base_url": "https://one .test/v1"}, "PROVIDERS[0].base_url"),
+        ({"base_url": "https://one.test:99999/v1"}, "PROVIDERS[0].base_url"),
+        ({"base_url": "http://[::1"}, "PROVIDERS[0].base_url"),
+        ({"base_url": "https://one.test/v1\n"}, "PROVIDERS[0].base_url"),
+        ({"base_url": 7}, "PROVIDERS[0].base_url"),
+        ({"api_key": "sk-ant-the key itself"}, "PROVIDERS[0].api_key"),
+        ({"key_header": "api key"}, "PROVIDERS[0].key_header"),
+        ({"models": "gpt-*"}, "PROVIDERS[0].models"),
+        ({"models": [""]}, "PROVIDERS[0].models.0"),
+        ({"aliases": ["a"]}, "PROVIDERS[0].aliases"),
+        ({"aliases": {"a": ""}}, "PROVIDERS[0].aliases.a"),
+        ({"headers": {"x-a": "line\nbreak"}}, "PROVIDERS[0].headers.x-a"),
+        ({"headers": {"not a name": "x"}}, "PROVIDERS[0].headers"),
+        ({"timeouts": {"idle": 0}}, "PROVIDERS[0].timeouts.idle"),
+        ({"timeouts": {"idle": 7200}}, "PROVIDERS[0].timeouts.idle"),
+        ({"timeouts": {"slow": 1}}, "PROVIDERS[0].timeouts.slow"),
+        ({"retries": {"attempts": 0}}, "PROVIDERS[0].retries.attempts"),
+        ({"retries": {"attempts": 11}}, "PROVIDERS[0].retries.attempts"),
+        ({"retries": {"backoff": -1}}, "PROVIDERS[0].retries.backoff"),
+        ({"quirks": {"drop": "seed"}}, "PROVIDERS[0].quirks.drop"),
+        ({"quirks": {"stream_usage": "perhaps"}}, "PROVIDERS[0].quirks.stream_usage"),
+        ({"binding": "NOT_THERE"}, "PROVIDERS[0].binding"),
+        ({"families": [{}]}, "PROVIDERS[0].families.0.pattern"),
+        ({"families": [{"pattern": "*", "tall": True}]}, "PROVIDERS[0].families.0.tall"),
+        ({"families": [{"pattern": "*", "sampling": "x"}]}, "PROVIDERS[0].families.0.sampling"),
+        ({"tpyo": 1}, "PROVIDERS[0].tpyo"),
+    ],
+)
+def test_a_faulty_field_is_named(change: dict[str, Any], named: str) -> None:
+    row = {key: value for key, value in {**ROW, **change}.items() if value is not None}
+    (fault,) = faults(row)
+    assert fault.startswith(named)
+    assert len(fault) > len(named) + 5
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        ({}, "MODELS[0].id"),
+        ({"id": "a"}, "MODELS[0].targets"),
+        ({"id": "a", "targets": []}, "MODELS[0].targets"),
+        ({"id": "a", "targets": "one/a"}, "MODELS[0].targets"),
+        ({"id": "a", "targets": [7]}, "MODELS[0].targets.0"),
+        ({"id": "a", "targets": ["one"]}, "MODELS[0].targets[0]"),
+        ({"id": "a", "targets": ["one/"]}, "MODELS[0].targets[0]"),
+        ({"id": "a", "targets": ["one/a", "two/a"]}, "MODELS[0].targets[1]"),
+        ({"id": "a", "targets": [{"weight": 1}]}, "MODELS[0].targets.0.target"),
+        ({"id": "a", "targets": [{"target": "one/a", "weight": 0}]}, "MODELS[0].targets.0.weight"),
+        ({"id": "a", "targets": ["one/a"], "deadline": 0}, "MODELS[0].deadline"),
+        ({"id": "", "targets": ["one/a"]}, "MODELS[0].id"),
+        ("any", "MODELS[0]"),
+    ],
+)
+def test_a_faulty_model_is_named(model: object, named: str) -> None:
+    assert any(fault.startswith(named) for fault in faults(ROW, MODELS=[model]))
+
+
+@pytest.mark.parametrize("name", ["PROVIDERS", "MODELS"])
+@pytest.mark.parametrize("value", ["{", "{}", '"text"', "7", {"a": 1}, 7, "[1"], ids=repr)
+def test_what_is_no_list_of_rows(name: str, value: object) -> None:
+    (fault,) = faults(**{name: value})
+    assert fault.startswith(name)
+    assert "list" in fault
+
+
+@pytest.mark.parametrize("row", ["one", 7, None, ["one"]], ids=repr)
+def test_what_is_no_row(row: object) -> None:
+    (fault,) = faults(row)
+    assert fault.startswith("PROVIDERS[0]")
+
+
+@pytest.mark.parametrize("name", ["MAX_BODY_BYTES", "KEEP_ALIVE_SECONDS"])
+@pytest.mark.parametrize("value", ["many", "-1", -1, "inf", "nan", [], {"a": 1}], ids=repr)
+def test_what_is_no_number(name: str, value: object) -> None:
+    (fault,) = faults(**{name: value})
+    assert fault.startswith(f"{name} must be a number")
+
+
+@pytest.mark.parametrize("name", ["API_KEYS", "DEFAULT_MODEL"])
+@pytest.mark.parametrize("value", [7, ["key"], {"a": 1}], ids=repr)
+def test_what_is_no_text(name: str, value: object) -> None:
+    assert faults(**{name: value}) == [f"{name} must be text"]
+
+
+def test_two_rows_of_one_name() -> None:
+    assert faults(ROW, ROW) == ["PROVIDERS names 'one' twice"]
+
+
+def test_every_fault_is_named_at_once() -> None:
+    named = faults(
+        {**ROW, "dialect": "x", "base_url": "ftp://one.test", "tpyo": 1},
+        {**ROW, "name": "two", "base_url": "y"},
+        MODELS=[{"id": "a", "targets": ["three/a"]}],
+        MAX_BODY_BYTES="z",
+        API_KEYS=7,
+    )
+    for wrong in ("[0].dialect", "[0].tpyo", "[1].base_url", "MODELS[0]", "MAX_BODY", "API_KEYS"):
+        assert any(wrong in fault for fault in named), wrong
+
+
+SECRET = "sk-ant-this-must-not-be-shown"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PROVIDERS": SECRET},
+        {"PROVIDERS": [SECRET]},
+        {"PROVIDERS": [{**ROW, "dialect": SECRET}]},
+        {"PROVIDERS": [{**ROW, "api_key": SECRET + " "}]},
+        {"PROVIDERS": [{**ROW, "base_url": SECRET}]},
+        {"PROVIDERS": [{**ROW, "base_url": f"https://one.test/?key={SECRET}"}]},
+        {"PROVIDERS": [{**ROW, "headers": {"x-key": SECRET + "\n"}}]},
+        {"PROVIDERS": [{**ROW, "models": SECRET}]},
+        {"PROVIDERS": [ROW], "MODELS": [{"id": "a", "targets": [SECRET]}]},
+        {"MAX_BODY_BYTES": SECRET},
+        {"KEEP_ALIVE_SECONDS": SECRET},
+        {"API_KEYS": [SECRET]},
+    ],
+)
+def test_no_fault_shows_a_value(variables: dict[str, object]) -> None:
+    assert SECRET not in str(faults(**variables))
