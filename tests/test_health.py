@@ -1,7 +1,9 @@
 """Which targets rest, and until when."""
 
-from xtrix.health import FAILURES, REST, Health
-from xtrix.providers import Provider, Target
+from xtrix.health import FAILURES, Health
+from xtrix.providers import Provider, Retries, Target
+
+REST = Retries().rest
 
 ONE, TWO, THREE = (
     Target(Provider(name, "openai", "http://upstream.test/v1"), "model") for name in "abc"

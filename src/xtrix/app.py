@@ -81,7 +81,7 @@ def configure(lookup: Lookup) -> Gateway:
 def _order(config: Config, request: Request, head: RequestHead, exchange: Exchange) -> Order:
     """`request` with its targets. Raises ClientError for a model that leads to none."""
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
-    secrets = [target.provider.key for target in plan.targets]
+    secrets = [secret for target in plan.targets for secret in target.provider.secrets]
     token = (head.headers.get("authorization") or "").split()[-1]
     return Order(
         request,

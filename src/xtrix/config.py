@@ -5,7 +5,8 @@ handed in) and never shows a value in an error: a secret may stand in the wrong 
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -44,27 +45,31 @@ class Config(NamedTuple):
 def load(lookup: Lookup) -> Config:
     """The configuration that `lookup` finds. Raises ConfigurationError, which names every fault."""
     faults: list[str] = []
-    rows = list(_rows(lookup, "PROVIDERS", _PROVIDER, faults))
-    providers = tuple(_provider(where, row, lookup, faults) for where, row in rows)
-    for name in {provider.name for provider in providers}:
-        if sum(provider.name == name for provider in providers) > 1:
-            faults.append(f"PROVIDERS names '{name}' twice")
-    named = {provider.name: provider for provider in providers}
-    models = [
-        _model(where, row, named, faults) for where, row in _rows(lookup, "MODELS", _MODEL, faults)
+    rows = [
+        (where, row, _faults_of(where, row, lookup))
+        for where, row in _rows(lookup, "PROVIDERS", faults)
     ]
+    faults += [fault for _, _, found in rows for fault in found]
+    providers = [_provider(row, lookup) for _, row, found in rows if not found]
+    models = _models(lookup, [row.get("name") for _, row, _ in rows], providers, faults)
+    faults += _twice("PROVIDERS", [provider.name for provider in providers])
+    faults += _twice("MODELS", [model.id for model in models])
     config = Config(
         accepted_keys=auth.digests(_text(lookup, "API_KEYS", "", faults)),
         max_body_bytes=int(_number(lookup, "MAX_BODY_BYTES", MAX_BODY_BYTES, faults)),
         default_model=_text(lookup, "DEFAULT_MODEL", DEFAULT_MODEL, faults),
-        providers=providers,
+        providers=tuple(providers),
         models=tuple(models),
         keep_alive=_number(lookup, "KEEP_ALIVE_SECONDS", KEEP_ALIVE_SECONDS, faults),
-        fingerprint=_fingerprint([row for _, row in rows], models),
+        fingerprint=_fingerprint([row for _, row, _ in rows], models),
     )
     if faults:
         raise ConfigurationError(faults)
     return config
+
+
+def _twice(where: str, names: list[str]) -> list[str]:
+    return [f"{where} names '{name}' twice" for name in sorted(set(names)) if names.count(name) > 1]
 
 
 def _text(lookup: Lookup, name: str, default: str, faults: list[str]) -> str:
@@ -107,6 +112,12 @@ def _fields(required: tuple[str, ...] = (), **fields: cs.CoreSchema) -> cs.CoreS
 
 _WORD = cs.str_schema(strict=True, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
 _TEXT = cs.str_schema(strict=True, min_length=1)
+# In capitals, so that a key put where its name belongs is a fault and is never shown as a name.
+_SECRET = cs.str_schema(strict=True, pattern=r"^[A-Z][A-Z0-9_]{0,63}$")
+_PLACEHOLDER = re.compile(r"\{([A-Z][A-Z0-9_]{0,63})\}")
+_TEMPLATE = cs.str_schema(
+    strict=True, pattern=r"^[\x20-\x7a\x7c\x7e]*\{[A-Z][A-Z0-9_]{0,63}\}[\x20-\x7a\x7c\x7e]*$"
+)
 _TEXTS = cs.list_schema(_TEXT)
 _SECONDS = cs.float_schema(gt=0, le=3600)
 _HEADER = cs.str_schema(strict=True, pattern=r"^[\x20-\x7e]*$")
@@ -116,26 +127,30 @@ _PROVIDER = SchemaValidator(
         ("name", "dialect", "base_url"),
         name=_WORD,
         dialect=cs.literal_schema(["anthropic", "openai"]),
-        base_url=_TEXT,
-        api_key=_WORD,
+        base_url=cs.str_schema(strict=True),  # `_is_base_url` looks closer
+        api_key=_SECRET,
         key_header=_WORD,
         models=_TEXTS,
         aliases=_map(_TEXT),
         headers=cs.dict_schema(_WORD, _HEADER),
-        query=_TEXT,
+        secret_headers=cs.dict_schema(_WORD, _TEMPLATE),
+        query=cs.str_schema(strict=True, pattern=r"^[!-~]+$"),
         timeouts=_fields(connect=_SECONDS, first_byte=_SECONDS, idle=_SECONDS),
         retries=_fields(
             attempts=cs.int_schema(ge=1, le=10),
             backoff=cs.float_schema(ge=0, le=60),
             longest=cs.float_schema(ge=0, le=60),
+            rest=cs.float_schema(ge=0, le=3600),
         ),
         quirks=_fields(
             rename=_map(_TEXT),
             drop=_TEXTS,
+            roles=_map(_TEXT),
+            null_content=cs.bool_schema(),
             stream_usage=cs.bool_schema(),
             obfuscation=cs.bool_schema(),
         ),
-        binding=_WORD,
+        binding=_SECRET,
         families=cs.list_schema(
             _fields(
                 ("pattern",),
@@ -170,13 +185,11 @@ _MODEL = SchemaValidator(
 )
 
 
-def _rows(
-    lookup: Lookup, name: str, schema: SchemaValidator, faults: list[str]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each sound row of the list `name` with its place in it, such as `PROVIDERS[0]`."""
+def _rows(lookup: Lookup, name: str, faults: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each table of the list `name` with its place, such as `PROVIDERS[0]`, sound or not."""
     value = lookup(name)
     try:
-        rows = json.decode(value) if isinstance(value, str) else value or []
+        rows = json.decode(value) if isinstance(value, str) and value else value or []
     except ValueError:
         rows = None
     if not isinstance(rows, list):
@@ -184,40 +197,75 @@ def _rows(
         return
     for index, row in enumerate(rows):
         where = f"{name}[{index}]"
-        try:
-            yield where, schema.validate_python(row)
-        except ValidationError as failure:
-            for fault in failure.errors(include_url=False, include_input=False):
-                path = ".".join(str(step) for step in fault["loc"] if step not in {"text", "row"})
-                faults.append(f"{where}.{path}: {fault['msg']}")
+        if not isinstance(row, dict):
+            faults.append(f"{where} must be a table")
+            continue
+        yield where, row
 
 
-def _provider(where: str, row: dict[str, Any], lookup: Lookup, faults: list[str]) -> Provider:
-    if not _is_base_url(row["base_url"]):
+def _against(schema: SchemaValidator, where: str, row: dict[str, Any]) -> list[str]:
+    """What `schema` finds wrong with `row`."""
+    try:
+        schema.validate_python(row)
+    except ValidationError as failure:
+        found = failure.errors(include_url=False, include_input=False)
+        return [f"{where}{_path(fault['loc'])}: {fault['msg']}" for fault in found]
+    return []
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    steps = (step for step in location if step not in {"text", "row"})
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+
+
+def _faults_of(where: str, row: dict[str, Any], lookup: Lookup) -> list[str]:
+    """Everything wrong with a provider's row."""
+    faults = _against(_PROVIDER, where, row)
+    url = row.get("base_url")
+    if isinstance(url, str) and not _is_base_url(url):
         faults.append(f"{where}.base_url: must be an http(s) URL without query, fragment or user")
     binding = row.get("binding")
-    if binding and lookup(binding) is None:
-        faults.append(f"{where}.binding: there is no binding named {binding}")
-    secret = row.get("api_key")
-    key = lookup(secret) if secret else None
-    key = key if isinstance(key, str) and key.strip() else None
+    if isinstance(binding, str) and lookup(binding) is None:
+        faults.append(f"{where}.binding: there is no such binding")
+    return faults
+
+
+def _provider(row: dict[str, Any], lookup: Lookup) -> Provider:
+    key, lacks = _secret(lookup, row.get("api_key"))
+    headers = {name.lower(): value for name, value in row.get("headers", {}).items()}
+    secrets = [key] if key else []
+    for name, text in row.get("secret_headers", {}).items():
+        before, wanted, after = _PLACEHOLDER.split(text)
+        value, missing = _secret(lookup, wanted)
+        lacks = lacks or missing
+        headers[name.lower()] = f"{before}{value}{after}"
+        secrets += [value] if value else []
     return Provider(
         name=row["name"],
         dialect=row["dialect"],
         base_url=row["base_url"].rstrip("/"),
-        key=key.strip() if key else None,
-        lacks=secret if secret and not key else None,
-        key_header=row.get("key_header", ""),
+        key=key,
+        secrets=tuple(secrets),
+        lacks=lacks,
+        key_header=row.get("key_header", "").lower(),
         models=tuple(row.get("models", ())),
         aliases=row.get("aliases", {}),
-        headers={name.lower(): value for name, value in row.get("headers", {}).items()},
+        headers=headers,
         query=row.get("query", ""),
         timeouts=Timeouts(**row.get("timeouts", {})),
         retries=Retries(**row.get("retries", {})),
         quirks=Quirks(**row.get("quirks", {})),
-        binding=binding,
+        binding=row.get("binding"),
         families=tuple(Family(**family) for family in row.get("families", ())),
     )
+
+
+def _secret(lookup: Lookup, name: str | None) -> tuple[str | None, str | None]:
+    """The secret `name`, or else its name as what is lacking; neither where none is wanted."""
+    value = lookup(name) if name else None
+    if isinstance(value, str) and value.strip():
+        return value.strip(), None
+    return None, name
 
 
 def _is_base_url(text: str) -> bool:
@@ -230,20 +278,37 @@ def _is_base_url(text: str) -> bool:
     return url.scheme in {"http", "https"} and bool(url.hostname) and port_is_sound and not extras
 
 
-def _model(
-    where: str, row: dict[str, Any], providers: Mapping[str, Provider], faults: list[str]
-) -> Model:
-    targets: list[Target] = []
-    weights: list[float | None] = []
-    for index, entry in enumerate(row["targets"]):
-        weighted: dict[str, Any] = {"target": entry} if isinstance(entry, str) else entry
-        name, _, model = weighted["target"].partition("/")
-        if name not in providers or not model:
-            faults.append(f"{where}.targets[{index}]: must be 'provider/model' of a provider above")
+def _models(
+    lookup: Lookup, declared: list[object], providers: list[Provider], faults: list[str]
+) -> list[Model]:
+    """The models with targets of their own. `declared` are all providers' names, faulty or not."""
+    named = {provider.name: provider for provider in providers}
+    models = []
+    for where, row in _rows(lookup, "MODELS", faults):
+        found = _against(_MODEL, where, row)
+        faults += found
+        if found:
             continue
-        targets.append(Target(providers[name], model))
-        weights.append(weighted.get("weight"))
-    return Model(row["id"], tuple(targets), tuple(weights), row.get("deadline"))
+        targets = []
+        for index, entry in enumerate(row["targets"]):
+            said: dict[str, Any] = {"target": entry} if isinstance(entry, str) else entry
+            name, _, model = said["target"].partition("/")
+            if name in named and model:
+                provider = named[name]
+                upstream_model = provider.aliases.get(model, model)
+                targets.append((Target(provider, upstream_model), said.get("weight")))
+            elif name not in declared or not model:
+                why = "must be 'provider/model' of a provider that PROVIDERS names"
+                faults.append(f"{where}.targets[{index}]: {why}")
+        models.append(
+            Model(
+                row["id"],
+                tuple(target for target, _ in targets),
+                tuple(weight for _, weight in targets),
+                row.get("deadline"),
+            )
+        )
+    return models
 
 
 def _fingerprint(rows: list[dict[str, Any]], models: list[Model]) -> str:

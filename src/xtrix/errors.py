@@ -140,7 +140,7 @@ UNKNOWN_5XX = Fault(502, "api_error", "upstream_error")
 
 _NO_CREDIT = "credit balance is too low"
 _TOO_LONG = re.compile(
-    r"prompt is too long|maximum context length|exceeds? the (available )?context", re.IGNORECASE
+    r"prompt is too long|maximum context length|exceeds? (the )?(available )?context", re.IGNORECASE
 )
 
 

@@ -6,9 +6,7 @@ Kept per isolate and in plain values: nothing here can be waited for. The clock 
 from xtrix.providers import Target
 
 FAILURES = 3
-"""In a row, after which a target rests."""
-REST = 30.0
-"""Seconds. Afterwards one call tries it again, and one more failure sends it back to rest."""
+"""In a row, after which a target rests. One more after its rest sends it back at once."""
 
 
 class Health:
@@ -23,7 +21,7 @@ class Health:
         key = _key(target)
         self._failures[key] = self._failures.get(key, 0) + 1
         if self._failures[key] >= FAILURES:
-            self._rests_until[key] = now + REST
+            self._rests_until[key] = now + target.provider.retries.rest
 
     def answered(self, target: Target) -> None:
         """Note that `target` answered."""

@@ -30,6 +30,8 @@ class Retries(NamedTuple):
     """Seconds before the second attempt; doubled for each further one, a quarter of it random."""
     longest: float = 10
     """Seconds a single wait may take. A longer `retry-after` means the next target instead."""
+    rest: float = 30
+    """Seconds for which a target that keeps failing is left out, where there are others."""
 
 
 class Quirks(NamedTuple):
@@ -38,7 +40,12 @@ class Quirks(NamedTuple):
     rename: Mapping[str, str] = {}
     """Request parameters it knows by another name."""
     drop: tuple[str, ...] = ()
-    """Request parameters it refuses and does not need; they are listed as ignored."""
+    """Request parameters it refuses and does not need; they are listed as ignored.
+    `messages.NAME` is a field of every message."""
+    roles: Mapping[str, str] = {}
+    """Roles it knows by another name, such as `developer` by `system`."""
+    null_content: bool = True
+    """Whether a message that only calls tools may have no content."""
     stream_usage: bool = True
     """Whether it accepts `stream_options`; without it usage comes unasked or not at all."""
     obfuscation: bool = False
@@ -78,6 +85,8 @@ class Provider:
     base_url: str
     key: str | None = None
     """The upstream's API key itself; None where it wants none."""
+    secrets: tuple[str, ...] = ()
+    """All that must not be seen of it: the key, and those that its headers hold."""
     lacks: str | None = None
     """The secret it wants and does not have: it is left alone until the operator sets it."""
     key_header: str = ""
@@ -85,6 +94,7 @@ class Provider:
     models: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with every call, the secret ones among them."""
     query: str = ""
     """Appended to the URL after `?`, as Azure's `api-version` wants."""
     timeouts: Timeouts = field(default_factory=Timeouts)

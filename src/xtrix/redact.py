@@ -10,7 +10,7 @@ _SHORTEST = 8
 """Characters. A shorter key would take common words with it; nobody's real key is so short."""
 _GONE = "[redacted]"
 # What providers' keys look like, masked or whole, and bearer tokens.
-_KEY = re.compile(r"\b(?:sk|pk|key|gsk|xai|AIza)[-_][\w*.-]{6,}|\b[Bb]earer\s+[\w.*~+/=-]{6,}")
+_KEY = re.compile(r"\b(?:(?:sk|pk|key|gsk|xai)[-_]|AIza)[\w*.-]{6,}|\b[Bb]earer\s+[\w.*~+/=-]{6,}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 

@@ -7,10 +7,12 @@ a stream (its place in the answer is ours to choose), and the row's quirks renam
 from typing import Any
 
 from xtrix import json
-from xtrix.completions import Request, says_something
+from xtrix.completions import Message, Request, says_something
 from xtrix.dialect import Encoded
 from xtrix.http import UpstreamRequest
-from xtrix.providers import Provider, Target
+from xtrix.providers import Provider, Quirks, Target
+
+_OURS = {"thinking_blocks"}
 
 
 def encode_request(request: Request, target: Target) -> Encoded:
@@ -24,12 +26,26 @@ def encode_request(request: Request, target: Target) -> Encoded:
     ignored = tuple(
         sorted(name for name in quirks.drop if says_something(name, body.pop(name, None)))
     )
+    body["messages"] = [_message(message, quirks) for message in body["messages"]]
     body.pop("stream_options", None)
     if request.get("stream") and quirks.stream_usage:
         body["stream_options"] = {"include_usage": True}
         if quirks.obfuscation:
             body["stream_options"]["include_obfuscation"] = False
     return Encoded(_upstream_request(body, target.provider), ignored)
+
+
+def _message(message: Message, quirks: Quirks) -> Message:
+    """`message` as the upstream takes it, without what this gateway alone has added to answers."""
+    said = {
+        name: value
+        for name, value in message.items()
+        if name not in _OURS and f"messages.{name}" not in quirks.drop
+    }
+    said["role"] = quirks.roles.get(said["role"], said["role"])
+    if not quirks.null_content and said.get("content", "") is None:
+        said["content"] = ""
+    return said
 
 
 def _upstream_request(body: dict[str, Any], provider: Provider) -> UpstreamRequest:
