@@ -30,9 +30,9 @@ class Documented(NamedTuple):
 
     url: str
     headers: Mapping[str, str]
-    """All but the content type. `KEY` stands for the secret."""
+    """All but the content type. `KEY` and `TOKEN` stand for secrets."""
     refuses: frozenset[str] = frozenset()
-    """Parameters that must not reach it."""
+    """What must not reach it: parameters, `messages.FIELD`, `role:ROLE`, `null-content`."""
     sends: Mapping[str, object] = {}
     """What must reach it of a request with a `seed` of 7."""
 
@@ -49,10 +49,13 @@ def _bearer(
 _CLOUDFLARE = "https://api.cloudflare.com/client/v4/accounts/ACCOUNT_ID/ai/v1"
 _GATEWAY = "https://gateway.ai.cloudflare.com/v1/ACCOUNT_ID/GATEWAY_ID"
 _AI_BINDING = "https://workers-binding.ai/ai-gateway/gateways/default"
-_VERSION = {"anthropic-version": "2023-06-01"}
 _AZURE = "https://RESOURCE.openai.azure.com/openai"
+_VERSION = {"anthropic-version": "2023-06-01"}
+_TOKEN = {"cf-aig-authorization": "Bearer TOKEN"}
 _NEWER_LIMIT = frozenset({"max_tokens"})
 _OLDER_LIMIT = frozenset({"max_completion_tokens"})
+_OF_ANSWERS = "messages.name messages.reasoning_content messages.refusal messages.annotations "
+_OF_WORKERS_AI = frozenset({"role:developer", "null-content"})
 
 DOCUMENTED = {
     "anthropic": Documented(
@@ -68,14 +71,16 @@ DOCUMENTED = {
         "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
         refuses="frequency_penalty seed store",
     ),
-    "groq": _bearer("https://api.groq.com/openai/v1/chat/completions"),
+    "groq": _bearer("https://api.groq.com/openai/v1/chat/completions", refuses=_OF_ANSWERS),
     "mistral": _bearer(
         "https://api.mistral.ai/v1/chat/completions",
-        refuses="max_completion_tokens seed user store service_tier verbosity stream_options",
+        refuses=_OF_ANSWERS
+        + "max_completion_tokens seed user store service_tier verbosity stream_options "
+        "role:developer",
         sends={"random_seed": 7},
     ),
     "deepseek": _bearer(
-        "https://api.deepseek.com/chat/completions", refuses="max_completion_tokens"
+        "https://api.deepseek.com/chat/completions", refuses="max_completion_tokens role:developer"
     ),
     "xai": _bearer("https://api.x.ai/v1/chat/completions", refuses="max_tokens"),
     "openrouter": _bearer(
@@ -89,27 +94,26 @@ DOCUMENTED = {
     "fireworks": _bearer(
         "https://api.fireworks.ai/inference/v1/chat/completions", refuses="stream_options"
     ),
-    "workers-ai": _bearer(f"{_CLOUDFLARE}/chat/completions"),
+    "workers-ai": _bearer(f"{_CLOUDFLARE}/chat/completions", refuses="role:developer null-content"),
     "cloudflare": _bearer(f"{_CLOUDFLARE}/chat/completions", cf_aig_gateway_id="default"),
     "cloudflare-messages": Documented(
         f"{_CLOUDFLARE}/messages",
         {"authorization": "Bearer KEY", "cf-aig-gateway-id": "default", **_VERSION},
     ),
-    "gateway-openai": _bearer(f"{_GATEWAY}/openai/chat/completions", refuses="max_tokens"),
-    "gateway-anthropic": Documented(
-        f"{_GATEWAY}/anthropic/v1/messages", {"cf-aig-authorization": "Bearer KEY", **_VERSION}
+    "gateway-openai": _bearer(
+        f"{_GATEWAY}/openai/chat/completions",
+        refuses="max_tokens",
+        cf_aig_authorization="Bearer TOKEN",
     ),
-    "gateway-groq": Documented(
-        f"{_GATEWAY}/groq/chat/completions", {"cf-aig-authorization": "Bearer KEY"}
-    ),
-    "gateway-compat": Documented(
-        f"{_GATEWAY}/compat/chat/completions", {"cf-aig-authorization": "Bearer KEY"}
-    ),
+    "gateway-anthropic": Documented(f"{_GATEWAY}/anthropic/v1/messages", _TOKEN | _VERSION),
+    "gateway-compat": Documented(f"{_GATEWAY}/compat/chat/completions", _TOKEN),
     "ollama": Documented("http://127.0.0.1:11434/v1/chat/completions", {}, _OLDER_LIMIT),
     "vllm": _bearer("http://127.0.0.1:8000/v1/chat/completions"),
     "llamacpp": Documented("http://127.0.0.1:8080/v1/chat/completions", {}),
     "MODELS_WORKER/inner": Documented("https://my-models/v1/chat/completions", {}),
-    "AI/workers-ai": Documented(f"{_AI_BINDING}/workers-ai/v1/chat/completions", {}),
+    "AI/workers-ai": Documented(
+        f"{_AI_BINDING}/workers-ai/v1/chat/completions", {}, _OF_WORKERS_AI
+    ),
     "AI/anthropic": Documented(f"{_AI_BINDING}/anthropic/v1/messages", _VERSION),
     "AI/openai": Documented(f"{_AI_BINDING}/openai/chat/completions", {}, _NEWER_LIMIT),
 }
@@ -169,14 +173,14 @@ ROWS = [
 def environment(settings: Settings, *more: Row) -> dict[str, object]:
     """What a Worker with `settings` and these rows too has in its environment, secrets included."""
     rows = [*settings.rows, *more]
-    secrets = {row["api_key"]: _secret(row["api_key"]) for row in rows if "api_key" in row}
+    named = re.findall(r"'api_key': '(\w+)'|\{(\w+)\}", repr(rows))
+    secrets = {name: _secret(name) for pair in named for name in pair if name}
     bindings = {name: object() for name in settings.bindings}
     return {**settings.variables, "PROVIDERS": rows, **secrets, **bindings}
 
 
 def _secret(name: str) -> str:
-    key = f"the-value-of-{name.lower()}"
-    return f"Bearer {key}" if name == "CF_AIG_AUTHORIZATION" else key
+    return f"the-value-of-{name.lower()}"
 
 
 def _rows_above(settings: Settings) -> list[Row]:
@@ -260,15 +264,47 @@ def _key(row: Row) -> str:
 def test_a_row_calls_what_its_provider_documents(settings: Settings, row: Row) -> None:
     documented = DOCUMENTED[_key(row)]
     (made,) = call(settings, row).calls
-    secret = _secret(row["api_key"]).removeprefix("Bearer ") if "api_key" in row else ""
-    expected = {name: said.replace("KEY", secret) for name, said in documented.headers.items()}
+    secrets = {"KEY": _secret(row.get("api_key", "")), "TOKEN": _secret("CF_AIG_TOKEN")}
+    expected = {
+        name: re.sub("KEY|TOKEN", lambda found: secrets[found[0]], said)
+        for name, said in documented.headers.items()
+    }
     assert made.url == documented.url
     assert dict(made.headers) == {"content-type": "application/json", **expected}
     assert made.binding == row.get("binding")
 
 
-ROWS_IN_FULL = [each for each in ROWS if str(each.id).startswith("docs/")]
-"""The others are examples, and may leave a provider's quirks out."""
+ROWS_IN_FULL = [each for each in ROWS if not str(each.id).startswith("README")]
+"""The README's are examples, and may leave a provider's quirks out."""
+
+CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+HISTORY: list[dict[str, object]] = [
+    {"role": "developer", "content": "Be brief.", "name": "operator"},
+    {"role": "user", "content": "Hello"},
+    {
+        "role": "assistant",
+        "content": None,
+        "refusal": None,
+        "annotations": [],
+        "reasoning_content": "Hm.",
+        "thinking_blocks": [{"type": "thinking", "thinking": "Hm.", "signature": "c2lnbmVk"}],
+        "tool_calls": [CALL],
+    },
+    {"role": "tool", "tool_call_id": "call_1", "content": "Yes."},
+]
+"""A history with what a client has got from another provider, sent back as it came."""
+
+
+def _traits(body: Mapping[str, Any]) -> set[str]:
+    """What `body` has that a provider might refuse."""
+    messages = body["messages"]
+    null = any(message.get("content", "") is None for message in messages)
+    return {
+        *body,
+        *(f"role:{message['role']}" for message in messages),
+        *(f"messages.{field}" for message in messages for field in message),
+        *({"null-content"} if null else ()),
+    }
 
 
 @pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
@@ -277,8 +313,9 @@ def test_a_row_sends_what_its_provider_takes(settings: Settings, row: Row, limit
     documented = DOCUMENTED[_key(row)]
     hints = {"seed": 7, "user": "someone", "store": True, "frequency_penalty": 0.5}
     hints |= {"service_tier": "auto", "verbosity": "low", "safety_identifier": "someone"}
-    body = json.decode(call(settings, row, **{limit: 5}, **hints).calls[0].body)
-    assert not documented.refuses & body.keys()
+    parameters = {limit: 5, **hints, "messages": HISTORY}
+    body = json.decode(call(settings, row, **parameters).calls[0].body)
+    assert not (documented.refuses | {"messages.thinking_blocks"}) & _traits(body)
     assert documented.sends.items() <= body.items()
     assert [body[name] for name in ("max_tokens", "max_completion_tokens") if name in body] == [5]
 
@@ -294,8 +331,13 @@ MODELS = [
 def test_a_model_leads_to_its_targets(settings: Settings, model: Row) -> None:
     config = loaded(settings)
     plan = plan_of(config, Request(model=model["id"], messages=[]), 0.0)
-    named = [target if isinstance(target, str) else target["target"] for target in model["targets"]]
-    assert [f"{target.provider.name}/{target.model}" for target in plan.targets] == named
+    aliases = {provider.name: provider.aliases for provider in config.providers}
+    expected = []
+    for target in model["targets"]:
+        named = target if isinstance(target, str) else target["target"]
+        provider, _, name = named.partition("/")
+        expected.append((provider, aliases[provider].get(name, name)))
+    assert [(target.provider.name, target.model) for target in plan.targets] == expected
     assert plan.deadline == model.get("deadline")
 
 
@@ -332,13 +374,17 @@ FAULTS: dict[str, tuple[dict[str, object], str]] = {
     "no scheme": ({"base_url": "api.groq.com/openai/v1"}, "PROVIDERS[0].base_url"),
     "a query in the URL": ({"base_url": "https://x.test/v1?a=b"}, "PROVIDERS[0].base_url"),
     "a user in the URL": ({"base_url": "https://me:pw@x.test/v1"}, "PROVIDERS[0].base_url"),
-    "a key in place of its name": ({"api_key": "gsk_ab/cd+ef=="}, "PROVIDERS[0].api_key"),
+    "a key in place of its name": ({"api_key": "gsk_123456789abcdef"}, "PROVIDERS[0].api_key"),
     "one pattern, not a list": ({"models": "llama-*"}, "PROVIDERS[0].models"),
     "a header with a line break": ({"headers": {"a": "b\nc: d"}}, "PROVIDERS[0].headers.a"),
     "a limit in words": ({"timeouts": {"idle": "soon"}}, "PROVIDERS[0].timeouts.idle"),
     "no attempt": ({"retries": {"attempts": 0}}, "PROVIDERS[0].retries.attempts"),
     "a quirk nobody has": ({"quirks": {"renames": {}}}, "PROVIDERS[0].quirks.renames"),
     "a binding that is not there": ({"binding": "INNER"}, "PROVIDERS[0].binding"),
+    "a header without its secret": (
+        {"secret_headers": {"x-token": "Bearer abc"}},
+        "PROVIDERS[0].secret_headers.x-token",
+    ),
 }
 
 
@@ -353,7 +399,7 @@ def test_a_faulty_entry_is_named_and_its_value_is_not(fault: str) -> None:
     change, where = FAULTS[fault]
     (said,) = faults_of({**SOUND, "PROVIDERS": [GROQ | change]})
     assert said.startswith(f"{where}: ")
-    assert "binding" in change or not any(str(value) in said for value in change.values())
+    assert not any(str(value) in said for value in change.values())
 
 
 @pytest.mark.parametrize("field", ["name", "dialect", "base_url"])
@@ -390,6 +436,17 @@ def test_a_faulty_model_is_named(fault: str) -> None:
 def test_what_is_no_list_of_rows_is_named(value: object) -> None:
     (said,) = faults_of({**SOUND, "PROVIDERS": value})
     assert said.startswith("PROVIDERS must be a list of tables")
+
+
+def test_all_faults_of_one_row_are_named_and_nothing_that_rests_on_it() -> None:
+    row = GROQ | {"base_url": "nope", "url": 1, "binding": "B"}
+    model = {"id": "best", "targets": ["groq/llama"]}
+    said = faults_of({**SOUND, "PROVIDERS": [row], "MODELS": [model]})
+    assert {fault.partition(":")[0] for fault in said} == {
+        "PROVIDERS[0].url",
+        "PROVIDERS[0].base_url",
+        "PROVIDERS[0].binding",
+    }
 
 
 def test_every_fault_is_in_the_one_answer() -> None:
