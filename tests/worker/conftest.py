@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.client import CLIENT_KEYS, UPSTREAM_KEYS, Client
+from tests.worker.client import CLIENT_KEYS, NEVER_LOGGED, UPSTREAM_KEYS, Client
 from tests.worker.speech import DIALECTS, Dialect
 from tests.worker.upstream import Upstream
 from tools import runtime
@@ -107,6 +107,7 @@ def bindings(server: Upstream, places: dict[str, str]) -> dict[str, object]:
             "base_url": places.get(prefix, server.base_url),
             "api_key": f"{dialect.name.upper()}_SECRET",
             "models": [f"{prefix}{dialect.model.split('-')[0]}-*"],
+            "aliases": {f"{prefix}{dialect.name}-latest": f"{dialect.model}-2"},
             **({"timeouts": haste[prefix]} if prefix in haste else {}),
         }
         for dialect in DIALECTS
@@ -121,12 +122,6 @@ def bindings(server: Upstream, places: dict[str, str]) -> dict[str, object]:
         "PROVIDERS": rows,
         **secrets,
     }
-
-
-@pytest.fixture(scope="session")
-def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Worker's memory after its import."""
-    return runtime.save_snapshot(tmp_path_factory.mktemp("snapshot"))
 
 
 @pytest.fixture(scope="session")
@@ -146,6 +141,7 @@ def worker(start: Start, bindings: dict[str, object]) -> Iterator[Gateway]:
     """The Worker that the tests share."""
     with start(bindings) as gateway:
         yield gateway
+        assert not NEVER_LOGGED.search(gateway.log())
 
 
 @contextlib.contextmanager

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from tests.worker.client import Answer, Json, payloads_in, question, settled
-from tests.worker.conftest import Gateway
-from tests.worker.scripts import EVENT_STREAM, GATE, JSON, Script, stream, whole
+from tests.worker.conftest import Gateway, Start
+from tests.worker.scripts import EVENT_STREAM, GATE, JSON, Script, Step, stream, whole
 from tests.worker.speech import INPUT_TOKENS, OUTPUT_TOKENS, Dialect, Event, ToolCall
 from tests.worker.upstream import Upstream
 
@@ -293,3 +293,31 @@ def test_half_a_character_is_no_end_of_the_stream(
     text = answer.text()
     assert text[0] + text[-1] == "ab"
     assert answer.payloads()[-1]["choices"][0]["finish_reason"] == "stop"
+
+
+# Silence
+
+
+def test_a_silent_upstream_is_filled_with_comments_between_frames(
+    start: Start, bindings: dict[str, object], upstream: Upstream, dialect: Dialect
+) -> None:
+    """The upstream falls silent between two events and within one."""
+    events = dialect.text(["One, ", "two, ", "three."])
+    at = next(number for number, event in enumerate(events) if b"two, " in event)
+    half, other_half = events[at][:-30], events[at][-30:]
+    pieces: list[bytes | float | Step] = [*events[:at], GATE, half, GATE, other_half]
+    pieces += events[at + 1 :]
+    with start(bindings | {"KEEP_ALIVE_SECONDS": "1"}) as worker:
+        plain = ask(worker, upstream, dialect, stream(events)).body
+        assert b": " not in plain.replace(b"data: ", b"")
+        upstream.forget()
+        upstream.answer(stream(pieces))
+        request = worker.open(question(dialect.model, stream=True))
+        call = upstream.wait_for_call()
+        for _ in range(2):
+            while not request.frame().startswith(b": keep-alive\n\n"):
+                pass
+            call.release()
+        body = request.answer().body
+    assert body.count(b": keep-alive\n\n") >= 2
+    assert settled(body.replace(b": keep-alive\n\n", b"")) == settled(plain)

@@ -1,0 +1,589 @@
+"""Requests made to hurt, and upstreams that do the same. The Worker refuses and goes on.
+
+After every test the Worker must still answer.
+"""
+
+import gzip
+import json
+import select
+import socket
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.worker.client import CLIENT_KEYS, DONE, Answer, error_in, payloads_in, question
+from tests.worker.conftest import MAX_BODY_BYTES, Gateway
+from tests.worker.faults import events_to_text
+from tests.worker.memory import memory_of
+from tests.worker.scripts import JSON, STALL, Script, chunk, endless, stream, stream_head, whole
+from tests.worker.speech import ANTHROPIC, DIALECTS, OPENAI, Dialect, ToolCall
+from tests.worker.upstream import PATIENCE, Call, Upstream
+
+FUZZED = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+AUTHORIZED = f"Authorization: Bearer {CLIENT_KEYS[0]}\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _still_answers(worker: Gateway, upstream: Upstream) -> Iterator[None]:
+    upstream.answer(whole(200, OPENAI.whole("Yes.")))
+    yield
+    upstream.forget()
+    upstream.answer(whole(200, OPENAI.whole("Still here.")))
+    assert b"Still here." in worker.ask(question(OPENAI.model)).body
+
+
+def with_messages(messages: str, **more: object) -> bytes:
+    """Returns a request whose messages are this JSON text."""
+    return json.dumps({"model": OPENAI.model, **more}).encode()[:-1] + (
+        f', "messages": {messages}}}'.encode("utf-8", "surrogatepass")
+    )
+
+
+def refused(answer: Answer, *codes: str) -> None:
+    """Fails unless the request was refused as the client's fault."""
+    error = answer.error()
+    assert answer.status == 400, error
+    assert not codes or error["code"] in codes, error
+
+
+# Size
+
+
+def raw(worker: Gateway, data: bytes) -> bytes:
+    """Sends bytes and no more, and returns what is answered before the connection ends."""
+    with socket.create_connection(("127.0.0.1", worker.port), PATIENCE) as connection:
+        connection.sendall(data)
+        return connection.recv(65_536)
+
+
+def test_a_body_that_says_it_is_too_large_is_not_read(worker: Gateway, upstream: Upstream) -> None:
+    length = f"Content-Length: {MAX_BODY_BYTES + 1}\r\n"
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n{AUTHORIZED}{length}\r\n"
+    answer = raw(worker, head.encode())
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"request_too_large"' in answer
+    assert upstream.calls == []
+
+
+def test_a_body_without_a_length_is_read_no_further_than_the_limit(worker: Gateway) -> None:
+    before = memory_of(worker.pid)
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+    with socket.create_connection(("127.0.0.1", worker.port), PATIENCE) as connection:
+        connection.sendall(f"{head}{AUTHORIZED}\r\n".encode())
+        sent = _send_until_answered(connection, chunk(b" " * 100_000), 100 * MAX_BODY_BYTES)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 413 ")
+    assert sent < 10 * MAX_BODY_BYTES
+    assert memory_of(worker.pid).python - before.python < 4 * MAX_BODY_BYTES
+
+
+def _send_until_answered(connection: socket.socket, piece: bytes, most: int) -> int:
+    """Sends the piece again and again, and returns how many bytes went before the answer came."""
+    sent = 0
+    while sent < most:
+        answered, free, _ = select.select([connection], [connection], [], PATIENCE)
+        if answered or not free:
+            break
+        try:
+            sent += connection.send(piece[sent % len(piece) :])
+        except ConnectionError:
+            break
+    return sent
+
+
+def test_without_a_key_no_byte_of_the_body_is_awaited(worker: Gateway) -> None:
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+    assert raw(worker, f"{head}\r\n".encode()).startswith(b"HTTP/1.1 401 ")
+    assert raw(worker, f"{head}Authorization: Bearer no\r\n\r\n".encode()).startswith(
+        b"HTTP/1.1 401 "
+    )
+
+
+def test_the_largest_body_is_served(worker: Gateway, upstream: Upstream) -> None:
+    frame = len(with_messages(json.dumps([{"role": "user", "content": ""}])))
+    content = "x" * (MAX_BODY_BYTES - frame)
+    body = with_messages(json.dumps([{"role": "user", "content": content}]))
+    assert len(body) == MAX_BODY_BYTES
+    assert worker.ask(body).status == 200
+    assert json.loads(upstream.wait_for_call().body)["messages"][0]["content"] == content
+    refused_answer = worker.ask(body + b" ")
+    assert refused_answer.status == 413
+    assert refused_answer.error()["code"] == "request_too_large"
+
+
+def test_ten_thousand_messages(worker: Gateway, upstream: Upstream, dialect: Dialect) -> None:
+    upstream.answer(whole(200, dialect.whole("Yes.")))
+    roles = ("user", "assistant")
+    messages = [{"role": roles[n % 2], "content": f"{n}"} for n in range(9_999)]
+    assert worker.ask(question(dialect.model) | {"messages": messages}).status == 200
+    sent = json.loads(upstream.wait_for_call().body)["messages"]
+    assert [
+        it["content"] if isinstance(it["content"], str) else it["content"][0]["text"] for it in sent
+    ] == [f"{n}" for n in range(9_999)]
+
+
+# Depth: fatal to the isolate when parsed
+
+DEEP = 100_000
+NESTED = {
+    "arrays": "[" * DEEP,
+    "closed arrays": "[" * DEEP + "]" * DEEP,
+    "objects": '{"a":' * DEEP,
+    "closed objects": '{"a":' * DEEP + "1" + "}" * DEEP,
+    "arrays after a string with brackets": '["[[[\\"[[", ' + "[" * DEEP,
+    "a few thousand": "[" * 5_000 + "]" * 5_000,
+}
+
+
+@pytest.mark.parametrize("shape", NESTED)
+def test_a_deep_body(worker: Gateway, shape: str) -> None:
+    nested = NESTED[shape]
+    refused(worker.ask(nested.encode()), "invalid_json", "invalid_type", "invalid_value")
+    refused(worker.ask(with_messages(f'[{{"role":"user","content":{nested}}}]')))
+    refused(worker.ask(with_messages("[]", metadata=1)[:-1] + f',"x":{nested}}}'.encode()))
+
+
+@pytest.mark.parametrize("shape", NESTED)
+def test_deep_tool_arguments(worker: Gateway, upstream: Upstream, shape: str) -> None:
+    """In the client's history they are a string, which the Anthropic dialect must parse."""
+    upstream.answer(whole(200, ANTHROPIC.whole("Yes.")))
+    function = {"name": "f", "arguments": '{"a":' + NESTED[shape] + "}"}
+    call = {"id": "call_1", "type": "function", "function": function}
+    messages = [
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "y"},
+    ]
+    refused(worker.ask(question(ANTHROPIC.model) | {"messages": messages}))
+
+
+@pytest.mark.parametrize("shape", NESTED)
+def test_a_deep_answer(worker: Gateway, upstream: Upstream, dialect: Dialect, shape: str) -> None:
+    nested = NESTED[shape].encode()
+    for body in (nested, dialect.whole("x")[:-1] + b',"x":' + nested + b"}"):
+        upstream.answer(whole(200, body))
+        assert worker.ask(question(dialect.model)).error()["code"] == "bad_upstream_response"
+    upstream.answer(whole(400, nested))
+    assert worker.ask(question(dialect.model)).status == 400
+    upstream.answer(stream([*events_to_text(dialect), b"data: " + nested + b"\n\n", STALL]))
+    last = worker.ask(question(dialect.model, stream=True)).payloads()[-1]
+    assert error_in(last)["code"] == "bad_upstream_response"
+
+
+@pytest.mark.parametrize("shape", ["closed arrays", "closed objects"])
+def test_deep_arguments_from_the_upstream_are_only_text(
+    worker: Gateway, upstream: Upstream, dialect: Dialect, shape: str
+) -> None:
+    arguments = '{"a":' + NESTED[shape] + "}"
+    fragments = [arguments[at : at + 9_999] for at in range(0, len(arguments), 9_999)]
+    upstream.answer(stream(dialect.tools([ToolCall("call_1", "f", fragments)])))
+    payloads = worker.ask(question(dialect.model, stream=True)).payloads()
+    deltas = [choice["delta"] for it in payloads for choice in it["choices"]]
+    calls = [call for delta in deltas for call in delta.get("tool_calls", ())]
+    assert "".join(call["function"]["arguments"] for call in calls) == arguments
+
+
+# JSON that is no JSON, or too clever
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"null",
+        b"[]",
+        b'"messages"',
+        b"{",
+        b"{'messages': []}",
+        b'{"messages": [],}',
+        b'{"messages": [{}]} trailing',
+        b"\xff\xfe{\x00}\x00",
+        '{"messages": []}'.encode("utf-16"),
+        b'{"messages": [{"role": "user", "content": "\xff"}]}',
+        b'{"messages": [{"role": "user", "content": "\xed\xa0\xbd"}]}',
+        b'{"messages": [{"role": "user", "content": "\xc0\xaf"}]}',
+        b'{"messages": [{"role": "user", "content": "a\nb"}]}',
+        b'\x00{"messages": []}',
+    ],
+)
+def test_what_is_not_json_is_refused(worker: Gateway, upstream: Upstream, body: bytes) -> None:
+    refused(worker.ask(body))
+    assert upstream.calls == []
+
+
+@pytest.mark.parametrize("name", ["temperature", "max_tokens", "top_p", "seed", "n"])
+@pytest.mark.parametrize(
+    "number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1" + "0" * 5_000, "0x10", "1_0"]
+)
+def test_a_number_that_is_none(worker: Gateway, upstream: Upstream, name: str, number: str) -> None:
+    body = with_messages('[{"role":"user","content":"x"}]')[:-1] + f',"{name}":{number}}}'.encode()
+    answer = worker.ask(body)
+    if name == "seed" and answer.status == 200:  # of no use to us: passed on if it is a number
+        json.loads(upstream.wait_for_call().body, parse_constant=pytest.fail)
+    else:
+        refused(answer)
+
+
+def test_of_a_key_given_twice_the_last_counts_for_everybody(
+    worker: Gateway, upstream: Upstream
+) -> None:
+    body = with_messages('[{"role":"user","content":"first"}]')[:-1]
+    body += b', "messages": [{"role":"user","content":"last"}], "model": "gpt-last"}'
+    assert worker.ask(body).json()["model"] == "gpt-last"
+    sent = json.loads(upstream.wait_for_call().body, object_pairs_hook=list)
+    assert [name for name, _ in sent].count("messages") == 1
+    assert b"first" not in upstream.wait_for_call().body
+
+
+@pytest.mark.parametrize(
+    "text", ["\\ud83d", "\\ude00\\ud83d", "\\u0000", "\\uffff", "\\u2028", "\x7f", "\\ud83d\\ude00"]
+)
+def test_any_character_is_text(
+    worker: Gateway, upstream: Upstream, dialect: Dialect, text: str
+) -> None:
+    """Half of a surrogate pair may be replaced; it may not be an error of ours."""
+    upstream.answer(whole(200, dialect.whole("Yes.")))
+    body = with_messages(f'[{{"role":"user","content":"a{text}b"}}]', model=dialect.model)
+    answer = worker.ask(body)
+    if answer.status == 200:
+        sent = json.loads(upstream.wait_for_call().body.decode())["messages"][0]["content"]
+        assert (sent if isinstance(sent, str) else sent[0]["text"])[0] == "a"
+    else:
+        assert "\\ud" in text
+        refused(answer)
+
+
+@pytest.mark.parametrize("name", ["__proto__", "constructor", "prototype", "toString", "__class__"])
+def test_names_that_mean_something_to_a_language(
+    worker: Gateway, upstream: Upstream, dialect: Dialect, name: str
+) -> None:
+    upstream.answer(whole(200, dialect.whole("Yes.")))
+    evil = {name: {"isAdmin": True, "stream": True, "role": "system"}}
+    message = {"role": "user", "content": "x", **evil}
+    answer = worker.ask({"model": dialect.model, "messages": [message], **evil})
+    assert answer.status in {200, 400}
+    if answer.status == 200:
+        assert answer.json()["object"] == "chat.completion"
+    refused(worker.ask({"model": dialect.model, "messages": evil}))
+    assert worker.ask(line=f"GET /v1/models/{name}").status == 404
+    assert worker.ask(question(name)).status == 404
+
+
+# What reaches a header, a frame or another server
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "gpt-x\r\nx-evil: 1",
+        "gpt-x\nx-evil: 1",
+        "gpt-\x00",
+        "gpt-" + "x" * 10_000,
+        "gpt-é\u2028",
+        "../../v1/messages",
+        "gpt-\ud83d",
+    ],
+)
+def test_a_model_is_never_more_than_a_name(worker: Gateway, upstream: Upstream, model: str) -> None:
+    for asked in (False, True):
+        answer = worker.ask(question(model, stream=asked))
+        assert answer.status in {200, 400, 404}
+        assert not any("evil" in name for name in answer.headers)
+        assert all(len(value) < 2_000 for value in answer.headers.values())
+    for call in upstream.calls:
+        assert call.path == OPENAI.path
+        assert not any(name == "x-evil" for name, _ in call.headers)
+
+
+@pytest.mark.parametrize(
+    "name", ["x\r\nset-cookie: a=b", "x\nset-cookie: a=b", "é北", "x" * 20_000, "a, b", "\x00", ""]
+)
+def test_the_name_of_a_field_is_never_a_header(
+    worker: Gateway, upstream: Upstream, dialect: Dialect, name: str
+) -> None:
+    """Ignored fields are named in a header."""
+    upstream.answer(whole(200, dialect.whole("Yes.")))
+    answer = worker.ask(question(dialect.model) | {name: 1})
+    assert answer.status in {200, 400}
+    assert "set-cookie" not in answer.headers
+    assert len(answer.headers.get("x-ignored-parameters", "")) < 4_000
+
+
+def test_text_that_looks_like_the_protocol(
+    worker: Gateway, upstream: Upstream, dialect: Dialect
+) -> None:
+    text = 'x\r\n\r\ndata: [DONE]\n\ndata: {"error":{}}\n\nevent: error\n\n'
+    upstream.answer(stream(dialect.text([text])))
+    assert worker.ask(question(dialect.model, stream=True)).text() == text
+    upstream.answer(whole(400, dialect.error("invalid_request_error", text)))
+    assert worker.ask(question(dialect.model)).status == 400
+    events = [*events_to_text(dialect), dialect.error_event("overloaded_error", text)]
+    upstream.answer(stream(events))
+    answer = worker.ask(question(dialect.model, stream=True))
+    assert answer.body.count(DONE) == 1
+    assert "error" in answer.payloads()[-1]
+
+
+@pytest.mark.parametrize("hostile", [b"a\rb", b"a\x00b", b"\xe9\xff", b"x" * 20_000, b""])
+def test_an_upstreams_header_that_is_odd(
+    worker: Gateway, upstream: Upstream, hostile: bytes
+) -> None:
+    script = whole(429, OPENAI.error("rate_limit_error", "Slower."))[0]
+    upstream.answer([script.replace(b"\r\n", b"\r\nretry-after: " + hostile + b"\r\n", 1)])
+    answer = worker.ask(question(OPENAI.model))
+    assert answer.status in {429, 502}
+
+
+STEERING = {
+    "base_url": "{}",
+    "api_base": "{}",
+    "api_key": "sk-mine",
+    "provider": {"base_url": "{}", "api_key": "sk-mine"},
+    "extra_headers": {"x-api-key": "sk-mine", "authorization": "Bearer sk-mine"},
+    "url": "{}",
+    "organization": "org-mine",
+    "custom_llm_provider": "openai",
+}
+
+
+@pytest.mark.parametrize("name", STEERING)
+def test_a_client_never_steers_the_call(
+    worker: Gateway, upstream: Upstream, elsewhere: Upstream, dialect: Dialect, name: str
+) -> None:
+    upstream.answer(whole(200, dialect.whole("Yes.")))
+    value = json.loads(json.dumps(STEERING[name]).replace("{}", elsewhere.base_url))
+    headers = {
+        "authorization": f"Bearer {CLIENT_KEYS[0]}",
+        "x-api-key": "sk-mine",
+        "api-key": "sk-mine",
+        "x-base-url": elsewhere.base_url,
+        "x-portkey-custom-host": elsewhere.base_url,
+        "x-forwarded-host": f"127.0.0.1:{elsewhere.port}",
+        "openai-organization": "org-mine",
+        "anthropic-beta": "mine",
+        "anthropic-version": "mine",
+        "cookie": "mine=1",
+    }
+    assert worker.ask(question(dialect.model, **{name: value}), headers).status in {200, 400}
+    assert elsewhere.calls == []
+    for call in upstream.calls:
+        assert not any("mine" in value or "elsewhere" in value for _, value in call.headers)
+        assert call.path == dialect.path
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "ftp://x/y.png", "javascript:alert(1)", "data:text/html,<b>", "//x/y"],
+)
+def test_an_image_is_never_fetched_from_anywhere(
+    worker: Gateway, upstream: Upstream, elsewhere: Upstream, url: str
+) -> None:
+    def with_image(address: str) -> dict[str, object]:
+        part = {"type": "image_url", "image_url": {"url": address}}
+        return question(ANTHROPIC.model) | {"messages": [{"role": "user", "content": [part]}]}
+
+    refused(worker.ask(with_image(url)))
+    assert upstream.calls == []
+    upstream.answer(whole(200, ANTHROPIC.whole("Yes.")))
+    address = f"http://127.0.0.1:{elsewhere.port}/cat.png"
+    worker.ask(with_image(address))
+    assert elsewhere.calls == []
+
+
+# HTTP
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_any_content_type_will_do(worker: Gateway, content_type: str) -> None:
+    headers = {"authorization": f"Bearer {CLIENT_KEYS[0]}"}
+    if content_type:
+        headers["content-type"] = content_type
+    assert worker.ask(question(OPENAI.model), headers).status == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+def test_a_packed_body_is_refused(worker: Gateway, upstream: Upstream, coding: str) -> None:
+    body = gzip.compress(json.dumps(question(OPENAI.model)).encode())
+    headers = {"authorization": f"Bearer {CLIENT_KEYS[0]}", "content-encoding": coding}
+    answer = worker.ask(body, headers)
+    assert answer.status == 415
+    assert answer.error()["code"] == "unsupported_content_encoding"
+    assert upstream.calls == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "Content-Length: 2\r\nContent-Length: 3\r\n",
+        "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+        "Content-Length: -1\r\n",
+        "Content-Length: x\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+    ],
+)
+def test_ambiguous_framing_is_refused(worker: Gateway, upstream: Upstream, lines: str) -> None:
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n{AUTHORIZED}{lines}\r\n"
+    assert raw(worker, head.encode() + b"{}").split(b" ", 2)[1] in {b"400", b"408", b"501"}
+    assert upstream.calls == []
+
+
+@pytest.mark.parametrize("host", ["x/health?x=", "x#/health", "[::1]", "", "x\\health"])
+def test_the_host_opens_no_door(worker: Gateway, host: str) -> None:
+    """The runtime makes the URL of it, so it may lead elsewhere; never to more than is open."""
+    head = f"GET /v1/models HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    answer = raw(worker, head.encode())
+    assert answer.split(b" ", 2)[1] in {b"400", b"401", b"404"} or b'"status":"ok"' in answer
+    assert b'"object"' not in answer
+
+
+def test_a_path_that_only_looks_like_health_needs_a_key(worker: Gateway) -> None:
+    for path in ("/health/../v1/models", "/v1/models?x=/health", "//v1/models", "/v1/models/"):
+        assert worker.ask(headers={}, line=f"GET {path}").status in {401, 404}
+
+
+# An upstream made to hurt
+
+
+def test_a_line_that_never_ends(worker: Gateway, upstream: Upstream, dialect: Dialect) -> None:
+    before = memory_of(worker.pid)
+    for opening in ([], events_to_text(dialect)):
+        start = [stream_head(), *map(chunk, opening), chunk(b"data: ")]
+        upstream.answer_each(partial(_endlessly, start))
+        answer = worker.ask(question(dialect.model, stream=True))
+        assert b'"bad_upstream_response"' in answer.body
+    assert memory_of(worker.pid).python - before.python < 80_000_000
+
+
+def test_a_body_that_never_ends(worker: Gateway, upstream: Upstream, dialect: Dialect) -> None:
+    before = memory_of(worker.pid)
+    start = [stream_head(JSON), chunk(b'{"x":"')]
+    upstream.answer_each(partial(_endlessly, start))
+    answer = worker.ask(question(dialect.model))
+    assert answer.error()["code"] == "bad_upstream_response"
+    assert upstream.wait_for_call().left.wait(1)
+    assert memory_of(worker.pid).python - before.python < 80_000_000
+
+
+def _endlessly(start: list[bytes], _: Call) -> Iterator[bytes | float]:
+    yield from start
+    words = endless(b"x" * 250_000, 0.0)
+    next(words)
+    yield from words
+
+
+# Anything at all
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+ANY = st.recursive(
+    PLAIN,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "text", "role", "x", "id"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+MESSAGE = st.fixed_dictionaries(
+    {
+        "role": st.sampled_from(["system", "developer", "user", "assistant", "tool", "function"]),
+        "content": st.text(max_size=9) | ANY,
+    },
+    optional=dict.fromkeys(["name", "tool_calls", "tool_call_id", "refusal", "audio"], ANY),
+)
+PARAMETERS = [
+    *("stream", "temperature", "top_p", "n", "stop", "max_tokens", "max_completion_tokens"),
+    *("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "user"),
+    *("response_format", "stream_options", "reasoning_effort", "logprobs", "metadata", "thinking"),
+]
+BODY = st.fixed_dictionaries(
+    {
+        "model": st.sampled_from([ANTHROPIC.model, OPENAI.model]),
+        "messages": st.lists(MESSAGE, max_size=4) | ANY,
+    },
+    optional=dict.fromkeys(PARAMETERS, ANY),
+)
+
+
+@FUZZED
+@given(body=BODY)
+def test_whatever_is_asked_the_answer_is_one_of_ours(
+    worker: Gateway, upstream: Upstream, body: dict[str, object]
+) -> None:
+    upstream.answer_each(_any_answer)
+    answer = worker.ask(json.dumps(body).encode())
+    assert answer.status in {200, 400}, answer
+    if answer.status == 400:
+        assert answer.error()["type"] == "invalid_request_error"
+
+
+def _any_answer(call: Call) -> Script:
+    dialect = next(it for it in DIALECTS if it.path == call.path)
+    sent = json.loads(call.body, parse_constant=pytest.fail)
+    return stream(dialect.text(["Yes."])) if sent.get("stream") else whole(200, dialect.whole("."))
+
+
+@FUZZED
+@given(body=st.binary(max_size=200))
+def test_whatever_bytes_are_sent_they_are_refused(
+    worker: Gateway, upstream: Upstream, body: bytes
+) -> None:
+    refused(worker.ask(body))
+    assert upstream.calls == []
+
+
+class Harm(NamedTuple):
+    """Where in a stream what is lost and what comes in its place, and where the wire cuts it."""
+
+    at: float
+    lost: int
+    gained: bytes
+    cut: float
+
+    def done_to(self, data: bytes) -> list[bytes]:
+        """Returns the harmed data in its two pieces."""
+        at = int(self.at * len(data))
+        harmed = data[:at] + self.gained + data[at + self.lost :]
+        middle = int(self.cut * len(harmed)) or 1
+        return [piece for piece in (harmed[:middle], harmed[middle:]) if piece]
+
+
+SHARDS = [
+    *(b"", b"\n", b"\r", b"\n\n", b"\x00", b"\xff", b'"', b"{", b"}", b"\\"),
+    *(b"data: ", b"null", b"9e999", b"\n\ndata: [DONE]\n\n", b"\xef\xbb\xbf", b": \n"),
+]
+HARM = st.builds(
+    Harm,
+    st.floats(0, 1),
+    st.integers(0, 60),
+    st.sampled_from(SHARDS) | st.binary(max_size=5),
+    st.floats(0, 1),
+)
+
+
+@FUZZED
+@given(tools=st.booleans(), harm=HARM)
+def test_whatever_the_upstream_streams_the_client_gets_whole_frames_and_an_end(
+    worker: Gateway, upstream: Upstream, dialect: Dialect, tools: bool, harm: Harm
+) -> None:
+    call = ToolCall("call_1", "weather", ['{"city":', '"Paris"}'])
+    events = dialect.tools([call], "One.") if tools else dialect.text(["One, ", "two."])
+    upstream.answer(stream(harm.done_to(b"".join(events))))
+    answer = worker.ask(question(dialect.model, stream=True))
+    if answer.status != 200:
+        assert answer.error()["type"] != "invalid_request_error"
+        return
+    *chunks, last = payloads_in(answer.body)
+    reasons = {choice["finish_reason"] for it in chunks for choice in it["choices"]}
+    assert reasons <= {None}
+    if "error" in last:
+        error_in(last)
+    else:
+        assert last["choices"][0]["finish_reason"] in {"stop", "tool_calls"}
