@@ -1,0 +1,129 @@
+"""The page's policy: it names exactly what is in the page, and the browser holds to it."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+from playwright.sync_api import BrowserContext, expect
+from typing_extensions import override
+
+from tests.page.playground import Playground, saying
+from tests.page.site import Site
+from tools.paths import ROOT
+
+PUBLIC = ROOT / "public"
+PAGE = (PUBLIC / "index.html").read_text()
+HEADERS = (PUBLIC / "_headers").read_text()
+
+
+def policy() -> dict[str, list[str]]:
+    """Returns the directives of the content security policy."""
+    (value,) = re.findall(r"^\s+Content-Security-Policy: (.*)$", HEADERS, re.MULTILINE)
+    directives = [directive.split() for directive in value.split(";")]
+    return {name: values for name, *values in directives}
+
+
+def hashes(tag: str) -> list[str]:
+    """Returns what the policy must say of the page's inline elements of one kind."""
+    texts = re.findall(f"<{tag}>(.*?)</{tag}>", PAGE, re.DOTALL)
+    digests = [hashlib.sha256(text.encode()).digest() for text in texts]
+    return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+
+
+class Attributes(HTMLParser):
+    """Collects every attribute of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, str]] = []
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen += [(name, value or "") for name, value in attrs]
+
+
+def test_policy_names_the_script_and_the_style_of_the_page() -> None:
+    assert (policy()["script-src"], policy()["style-src"]) == (hashes("script"), hashes("style")), (
+        f"public/_headers needs: script-src {hashes('script')}; style-src {hashes('style')}"
+    )
+
+
+def test_policy_allows_nothing_else() -> None:
+    others = {name: values for name, values in policy().items() if not name.endswith("e-src")}
+    del others["script-src"]
+    assert others == {
+        "default-src": ["'none'"],
+        "img-src": ["data:"],
+        "connect-src": ["'self'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        "require-trusted-types-for": ["'script'"],
+        "trusted-types": ["'none'"],
+    }
+
+
+def test_page_names_no_resource_and_carries_no_inline_handler() -> None:
+    attributes = Attributes()
+    attributes.feed(PAGE)
+    links = [value for name, value in attributes.seen if name in ("href", "src", "action")]
+    assert {link.split("data:image/svg+xml")[0] for link in links} == {"", "#say", "/openapi.json"}
+    assert [name for name, _ in attributes.seen if name == "style" or name.startswith("on")] == []
+    assert re.findall(r"url\(|@import|@font-face", PAGE) == []
+
+
+TRESPASS = """
+async (elsewhere) => {
+  const seen = new Set();
+  const told = new Promise((resolve) => {
+    document.addEventListener("securitypolicyviolation", (event) => {
+      if (seen.add(event.effectiveDirective).size === 4) resolve();
+    });
+  });
+  const tries = [
+    () => (document.body.innerHTML = "<b>markup</b>"),
+    () => (document.createElement("script").text = "window.trespassed = true"),
+    () => document.body.setAttribute("style", "color: red"),
+    () => document.body.append(Object.assign(new Image(), { src: `${elsewhere}/pixel.png` })),
+    () => fetch(elsewhere),
+  ];
+  let refused = 0;
+  for (const attempt of tries) {
+    try {
+      await attempt();
+    } catch {
+      refused += 1;
+    }
+  }
+  await Promise.race([told, new Promise((resolve) => setTimeout(resolve, 10_000))]);
+  return [refused, [...seen].sort(), "trespassed" in window];
+}
+"""
+
+
+def test_browser_refuses_what_the_policy_does_not_allow(
+    context: BrowserContext, site: Site
+) -> None:
+    page = context.new_page()
+    answer = page.goto(site.url)
+    assert answer is not None
+    sent = {name: values for name, *values in map(str.split, answer.headers[
+        "content-security-policy"].split(";"))}  # fmt: skip
+    assert sent == policy()
+    refused, seen, trespassed = page.evaluate(TRESPASS, site.upstream.base_url)
+    assert not trespassed
+    assert refused == 3
+    assert seen == ["connect-src", "img-src", "require-trusted-types-for", "style-src-attr"]
+    assert site.upstream.calls == []
+
+
+def test_page_talks_to_its_own_origin_only(playground: Playground) -> None:
+    asked: list[str] = []
+    playground.page.on("request", lambda request: asked.append(request.url))
+    playground.page.reload()
+    expect(playground.note).to_have_class("note good")
+    playground.site.upstream.answer(saying("Hello."))
+    playground.expect_answer(playground.ask("Hi"), "Hello.")
+    paths = [url.removeprefix(playground.site.url) for url in asked if not url.startswith("data:")]
+    assert paths == ["/", "/v1/models", "/v1/chat/completions"]
