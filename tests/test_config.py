@@ -133,6 +133,21 @@ def test_a_binding_that_is_there() -> None:
     assert config({**ROW, "binding": "SERVICE"}, SERVICE=object()).providers[0].binding == "SERVICE"
 
 
+def test_a_secret_within_a_header() -> None:
+    row = {**ROW, "headers": {"X-A": "b"}, "secret_headers": {"X-Token": "Bearer {A_TOKEN}!"}}
+    (provider,) = config(row, A_TOKEN=" token ").providers
+    assert provider.headers == {"x-a": "b", "x-token": "Bearer token!"}
+    assert provider.secrets == ("secret-of-one", "token")
+    assert provider.lacks is None
+    assert config(row).providers[0].lacks == "A_TOKEN"
+
+
+def test_a_target_may_be_named_by_its_alias() -> None:
+    row = {**ROW, "aliases": {"small": "gpt-4o-mini"}}
+    (model,) = config(row, MODELS=[{"id": "any", "targets": ["one/small"]}]).models
+    assert model.targets[0].model == "gpt-4o-mini"
+
+
 # The fingerprint
 
 
@@ -183,6 +198,9 @@ def test_a_changed_configuration_has_another_fingerprint_and_a_changed_key_has_n
         ({"aliases": {"a": ""}}, "PROVIDERS[0].aliases.a"),
         ({"headers": {"x-a": "line\nbreak"}}, "PROVIDERS[0].headers.x-a"),
         ({"headers": {"not a name": "x"}}, "PROVIDERS[0].headers"),
+        ({"secret_headers": {"x-a": "plain"}}, "PROVIDERS[0].secret_headers.x-a"),
+        ({"secret_headers": {"x-a": "{A}{B}"}}, "PROVIDERS[0].secret_headers.x-a"),
+        ({"query": "a\nb"}, "PROVIDERS[0].query"),
         ({"timeouts": {"idle": 0}}, "PROVIDERS[0].timeouts.idle"),
         ({"timeouts": {"idle": 7200}}, "PROVIDERS[0].timeouts.idle"),
         ({"timeouts": {"slow": 1}}, "PROVIDERS[0].timeouts.slow"),
@@ -256,6 +274,16 @@ def test_what_is_no_text(name: str, value: object) -> None:
 
 def test_two_rows_of_one_name() -> None:
     assert faults(ROW, ROW) == ["PROVIDERS names 'one' twice"]
+
+
+def test_two_models_of_one_id() -> None:
+    models = [{"id": "any", "targets": ["one/a"]}, {"id": "any", "targets": ["one/b"]}]
+    assert faults(ROW, MODELS=models) == ["MODELS names 'any' twice"]
+
+
+def test_a_target_of_a_faulty_provider_is_no_second_fault() -> None:
+    (fault,) = faults({**ROW, "tpyo": 1}, MODELS=[{"id": "any", "targets": ["one/a"]}])
+    assert fault.startswith("PROVIDERS[0].tpyo")
 
 
 def test_every_fault_is_named_at_once() -> None:

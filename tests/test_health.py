@@ -5,8 +5,10 @@ from xtrix.providers import Provider, Retries, Target
 
 REST = Retries().rest
 
+REST = 12.0
 ONE, TWO, THREE = (
-    Target(Provider(name, "openai", "http://upstream.test/v1"), "model") for name in "abc"
+    Target(Provider(name, "openai", "http://upstream.test/v1", retries=Retries(rest=REST)), "model")
+    for name in "abc"
 )
 ALL = (ONE, TWO, THREE)
 
@@ -68,3 +70,11 @@ def test_models_of_one_provider_rest_apart() -> None:
     other = Target(ONE.provider, "other")
     failing(health, other)
     assert health.order((ONE, other), 0.0) == [ONE]
+
+
+def test_each_provider_says_how_long_its_targets_rest() -> None:
+    health = Health()
+    restless = Target(Provider("d", "openai", "http://d.test", retries=Retries(rest=0)), "model")
+    failing(health, restless)
+    failing(health, ONE)
+    assert health.order((ONE, restless), 0.0) == [restless]

@@ -1,0 +1,177 @@
+"""Time in a stream, told in ticks: what silence means before, in and after an answer."""
+
+import pytest
+
+from tests.accumulate import frames
+from tests.stories import OPENAI_BEGINS, OPENAI_ENDS, openai_text
+from tests.streams import decoder
+from xtrix.chunks import KEEP_ALIVE
+from xtrix.reframe import Reframer
+from xtrix.relay import Patience, Relay
+
+BEGAN = 1000.0
+
+
+def relay(first_byte: float = 30, idle: float = 20, keep_alive: float = 5) -> Relay:
+    patience = Patience(first_byte, idle, keep_alive)
+    return Relay(Reframer(decoder("openai"), str), (("a", "b"),), patience, BEGAN)
+
+
+def begun(**patience: float) -> Relay:
+    """A relay whose first event has come, at the time it began."""
+    one = relay(**patience)
+    one.feed(OPENAI_BEGINS)
+    assert one.begun
+    assert one.tick(BEGAN) == ""
+    return one
+
+
+def code_of(text: str) -> object:
+    error, done = frames(text)
+    assert done == "[DONE]"
+    return error["error"]["code"]
+
+
+def test_a_relay_is_an_answer() -> None:
+    assert relay().status == 200
+    assert relay().headers == (("a", "b"),)
+
+
+# Before the first event
+
+
+def test_no_first_event_in_time() -> None:
+    one = relay(first_byte=30)
+    assert (one.tick(BEGAN + 29.9), one.over) == ("", False)
+    assert (one.tick(BEGAN + 30), one.over) == ("", True)
+    assert not one.begun
+    assert one.error
+    assert (one.error.status, one.error.code) == (504, "upstream_timeout")
+
+
+def test_comments_are_no_first_event() -> None:
+    one = relay(first_byte=30)
+    for second in range(0, 30, 5):
+        assert one.feed(": still waiting\n\n") == ""
+        assert one.tick(BEGAN + second) == ""
+    one.tick(BEGAN + 30)
+    assert one.error
+    assert one.error.code == "upstream_timeout"
+
+
+def test_nothing_is_sent_before_the_first_event() -> None:
+    one = relay(first_byte=30, keep_alive=1)
+    assert [one.tick(BEGAN + second) for second in range(30)] == [""] * 30
+
+
+def test_a_first_event_at_the_last_moment_is_in_time() -> None:
+    one = relay(first_byte=30, idle=20)
+    one.tick(BEGAN + 29)
+    one.feed(OPENAI_BEGINS)
+    assert one.tick(BEGAN + 31) == ""
+    assert one.tick(BEGAN + 40) == KEEP_ALIVE
+    assert not one.over
+
+
+# Silence in mid-stream
+
+
+def test_silence_for_too_long_is_an_error() -> None:
+    one = begun(idle=20, keep_alive=0)
+    assert one.tick(BEGAN + 19.9) == ""
+    assert code_of(one.tick(BEGAN + 20)) == "upstream_timeout"
+    assert one.over
+    assert one.tick(BEGAN + 21) == ""
+
+
+def test_any_piece_ends_a_silence() -> None:
+    one = begun(idle=20, keep_alive=0)
+    for minute in range(1, 10):
+        one.feed(": ping\n\n")
+        assert one.tick(BEGAN + minute * 15) == ""
+    assert not one.over
+
+
+def test_the_client_hears_that_we_are_still_here() -> None:
+    one = begun(idle=20, keep_alive=5)
+    heard = [second for second in range(1, 20) if one.tick(BEGAN + second) == KEEP_ALIVE]
+    assert heard == [5, 10, 15]
+
+
+def test_a_keep_alive_does_not_count_as_something_heard() -> None:
+    one = begun(idle=12, keep_alive=5)
+    assert [one.tick(BEGAN + second) for second in (5, 10)] == [KEEP_ALIVE] * 2
+    assert code_of(one.tick(BEGAN + 12)) == "upstream_timeout"
+
+
+def test_what_is_relayed_puts_a_keep_alive_off() -> None:
+    one = begun(keep_alive=5)
+    one.feed(openai_text("Hello"))
+    assert one.tick(BEGAN + 4) == ""
+    assert one.tick(BEGAN + 8) == ""
+    assert one.tick(BEGAN + 9) == KEEP_ALIVE
+
+
+def test_no_keep_alive_where_none_is_wanted() -> None:
+    one = begun(idle=3600, keep_alive=0)
+    assert {one.tick(BEGAN + second) for second in range(0, 3600, 60)} == {""}
+
+
+def test_a_keep_alive_stands_between_frames() -> None:
+    one = begun(keep_alive=5)
+    half, rest = openai_text("Hello")[:40], openai_text("Hello")[40:]
+    sent = one.feed(half) + one.tick(BEGAN + 1) + one.tick(BEGAN + 7) + one.feed(rest)
+    assert sent.startswith(KEEP_ALIVE)
+    assert frames(sent.removeprefix(KEEP_ALIVE))[0]["choices"][0]["delta"] == {"content": "Hello"}
+
+
+# After the finish
+
+
+def test_an_upstream_that_has_said_all_and_holds_the_line_is_not_waited_for() -> None:
+    one = begun(idle=20)
+    one.feed(OPENAI_ENDS + "data: [DONE]\n\n")
+    assert (one.tick(BEGAN + 1), one.over) == ("", False)
+    assert (one.tick(BEGAN + 2), one.over) == ("", True)
+    assert one.error is None
+
+
+def test_a_finish_reason_without_an_end_is_an_end_at_the_limit() -> None:
+    one = begun(idle=20, keep_alive=0)
+    one.feed(OPENAI_ENDS)
+    assert one.tick(BEGAN + 1) == ""
+    assert one.tick(BEGAN + 20) == ""
+    finish, done = frames(one.tick(BEGAN + 21))
+    assert finish["choices"][0]["finish_reason"] == "stop"
+    assert done == "[DONE]"
+    assert one.error is None
+
+
+def test_our_own_fault() -> None:
+    one = begun()
+    assert code_of(one.crash()) == "internal_error"
+    assert one.over
+    early = relay()
+    assert early.crash() == ""
+    assert early.error
+    assert early.error.code == "internal_error"
+
+
+def test_usage_is_the_streams() -> None:
+    assert begun().usage.wire()["total_tokens"] == 0
+
+
+@pytest.mark.parametrize(
+    ("patience", "seconds"),
+    [
+        (Patience(300, 120, 15), 1.0),
+        (Patience(300, 120, 0), 1.0),
+        (Patience(300, 2, 15), 0.5),
+        (Patience(1, 120, 15), 0.25),
+        (Patience(0.01, 120, 15), 0.05),
+        (Patience(300, 120, 0.4), 0.1),
+    ],
+)
+def test_how_often_it_wants_to_look_at_the_clock(patience: Patience, seconds: float) -> None:
+    one = Relay(Reframer(decoder("openai"), str), (), patience, BEGAN)
+    assert one.tick_seconds == pytest.approx(seconds)
