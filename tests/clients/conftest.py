@@ -1,0 +1,74 @@
+"""The official SDKs, the real Worker on the real workerd, and an upstream that replays folders."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients import node_sdk, python_sdk
+from tests.clients.sdk import KEY, Sdk
+from tests.scenarios import scenarios
+from tests.worker.upstream import Upstream
+from tools import runtime
+
+SDKS = {"openai-python": python_sdk.serve, "openai-node": node_sdk.serve}
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Upstream]:
+    """The upstream of every provider."""
+    server = Upstream()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def upstream(server: Upstream) -> Iterator[Upstream]:
+    """The upstream, with nothing to say yet."""
+    yield server
+    server.forget()
+
+
+@pytest.fixture(scope="session")
+def worker(server: Upstream, snapshot: Path) -> Iterator[runtime.Served]:
+    """The Worker: Claude's models speak one dialect, all others that the folders name the other."""
+    others = {
+        each.json("request.json")["model"] for each in scenarios() if each.dialect == "openai"
+    }
+    rows: dict[str, dict[str, object]] = {
+        "anthropic": {
+            "models": ["claude-*"],
+            "aliases": {"claude-3-5-sonnet-20241022": "claude-haiku-4-5"},
+        },
+        "openai": {"models": [*sorted(others), "gpt-*"]},
+    }
+    bindings = {
+        "API_KEYS": KEY,
+        "UPSTREAM_KEY": "sk-upstream-0b6d",
+        "PROVIDERS": [
+            {
+                "name": f"replayed-{dialect}",
+                "dialect": dialect,
+                "base_url": server.base_url,
+                "api_key": "UPSTREAM_KEY",
+                **row,
+            }
+            for dialect, row in rows.items()
+        ],
+    }
+    with runtime.serve(bindings, snapshot=snapshot) as served:
+        yield served
+
+
+@pytest.fixture(scope="session", params=SDKS)
+def sdk(request: pytest.FixtureRequest, worker: runtime.Served) -> Iterator[Sdk]:
+    """Each of the SDKs in turn."""
+    with SDKS[request.param](f"{worker.url}/v1") as sdk:
+        yield sdk
+
+
+@pytest.fixture(params=["anthropic", "openai"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Each of the dialects in turn."""
+    chosen: str = request.param
+    return chosen

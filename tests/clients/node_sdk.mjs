@@ -1,0 +1,107 @@
+// openai-node. Reads a job a line from standard input, and writes each result as a line.
+// What the jobs are is in sdk.py; nothing is decided here.
+
+import { createInterface } from "node:readline";
+import OpenAI from "openai";
+
+const jobs = {
+  create: (client, request) => client.chat.completions.create(request),
+
+  async chunks(client, request, chunks) {
+    const stream = await client.chat.completions.create({ ...request, stream: true });
+    for await (const chunk of stream) chunks.push(chunk);
+    return chunks;
+  },
+
+  stream(client, request, chunks) {
+    const stream = client.chat.completions.stream(request);
+    stream.on("chunk", (chunk) => chunks.push(chunk));
+    return stream.finalChatCompletion();
+  },
+
+  parse: (client, request) => client.chat.completions.parse(strict(request)),
+
+  parse_stream: (client, request, chunks) => jobs.stream(client, strict(request), chunks),
+
+  async converse(client, { how, request, returned }, chunks) {
+    const { message } = (await jobs[how](client, request, chunks)).choices[0];
+    const results = (message.tool_calls ?? []).map((call) => ({
+      role: "tool",
+      tool_call_id: call.id,
+      content: returned[call.function.name],
+    }));
+    const turn = results.length ? results : [{ role: "user", content: "Go on." }];
+    return jobs.create(client, { ...request, messages: [...request.messages, message, ...turn] });
+  },
+
+  async raw(client, request) {
+    const { data, request_id } = await client.chat.completions.create(request).withResponse();
+    return { request_id, completion: data };
+  },
+
+  async raw_stream(client, request, chunks) {
+    const streamed = { ...request, stream: true };
+    const { data, request_id } = await client.chat.completions.create(streamed).withResponse();
+    for await (const chunk of data) chunks.push(chunk);
+    return { request_id, chunks };
+  },
+
+  async models(client) {
+    const models = [];
+    for await (const model of client.models.list()) models.push(model);
+    return models;
+  },
+
+  model: (client, id) => client.models.retrieve(id),
+
+  embeddings: (client, request) => client.embeddings.create(request),
+
+  async leave(client, request) {
+    const stream = await client.chat.completions.create({ ...request, stream: true });
+    for await (const chunk of stream) {
+      if (chunk.choices[0].delta.content) {
+        stream.controller.abort();
+        return chunk.choices[0].delta.content;
+      }
+    }
+    throw new Error("the stream ended without text");
+  },
+
+  async leave_helper(client, request) {
+    const stream = client.chat.completions.stream(request);
+    const text = await new Promise((resolve) => stream.once("content", resolve));
+    stream.abort();
+    await stream.done().catch(() => {}); // it rejects with the abort that was asked for
+    return text;
+  },
+};
+
+/** The request with every tool strict, which is what the SDK asks for to parse arguments. */
+function strict(request) {
+  const tools = request.tools?.map((tool) => ({
+    ...tool,
+    function: { ...tool.function, strict: true },
+  }));
+  return tools ? { ...request, tools } : request;
+}
+
+function said(error, chunks) {
+  const { name, message, status, code, type, param, requestID } = error;
+  const kind = error instanceof OpenAI.OpenAIError ? error.constructor.name : name;
+  return { kind, message, status, code, type, param, request_id: requestID, chunks };
+}
+
+async function answer({ id, job, request, key, retries }) {
+  const client = new OpenAI({ baseURL, apiKey: key, maxRetries: retries });
+  const chunks = [];
+  const outcome = { id };
+  try {
+    outcome.result = await jobs[job](client, request, chunks);
+  } catch (error) {
+    outcome.raised = said(error, chunks);
+  }
+  process.stdout.write(JSON.stringify(outcome) + "\n");
+}
+
+const [baseURL] = process.argv.slice(2);
+createInterface({ input: process.stdin }).on("line", (line) => answer(JSON.parse(line)));
