@@ -60,6 +60,16 @@ class Worker(NamedTuple):
     unneeded: tuple[str, ...] = ()
 
 
+class Service(NamedTuple):
+    """A binding to an HTTP server of this machine, in place of another Worker.
+
+    With `ai` it is the runtime's own AI binding, with the server where Cloudflare's would be.
+    """
+
+    port: int
+    ai: bool = False
+
+
 class Served:
     """One running workerd."""
 
@@ -98,8 +108,8 @@ def serve(
     """Runs a Worker on a free port of 127.0.0.1 until the block ends.
 
     `bindings` are all that the Worker gets: a string is a text binding as `--var` and secrets make
-    it, anything else a JSON binding as a table in [vars] makes it. `worker` is this project's when
-    None. `snapshot` comes from `save_snapshot` of the same Worker.
+    it, a `Service` a service binding, anything else a JSON binding as a table in [vars] makes it.
+    `worker` is this project's when None. `snapshot` comes from `save_snapshot` of the same Worker.
 
     Raises:
         StartError: The Worker cannot be imported, or does not fit the snapshot.
@@ -198,11 +208,10 @@ def _configuration(worker: Worker, bindings: Mapping[str, object], folder: Path)
         f"(name = {_text(name)}, {kind} = embed {_text(os.path.relpath(path.resolve(), folder))})"
         for name, kind, path in modules(worker)
     )
-    values = (
-        f"(name = {_text(name)}, text = {_text(value)})"
-        if isinstance(value, str)
-        else f"(name = {_text(name)}, json = {_text(json.dumps(value))})"
+    servers = (
+        f'(name = {_text(name)}, external = (address = "127.0.0.1:{value.port}", http = ()))'
         for name, value in bindings.items()
+        if isinstance(value, Service)
     )
     # "private" lets `fetch` reach this machine too: that is where the tests' upstreams are.
     return f"""\
@@ -213,18 +222,34 @@ const config :Workerd.Config = (
     (name = "internet", network = (
       allow = ["public", "private"], tlsOptions = (trustBrowserCas = true)
     )),
+    {", ".join(servers)}
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
 );
 const worker :Workerd.Worker = (
   compatibilityDate = {_text(worker.compatibility_date)},
   compatibilityFlags = [{", ".join(map(_text, flags))}],
-  bindings = [{", ".join(values)}],
+  bindings = [{", ".join(_binding(*item) for item in bindings.items())}],
   modules = [
     {", ".join(attached)}
   ],
 );
 """
+
+
+def _binding(name: str, value: object) -> str:
+    match value:
+        case str():
+            what = f"text = {_text(value)}"
+        case Service(ai=True):
+            inner = f'(name = "fetcher", service = {_text(name)})'
+            module = "cloudflare-internal:ai-api"
+            what = f'wrapped = (moduleName = "{module}", innerBindings = [{inner}])'
+        case Service():
+            what = f"service = {_text(name)}"
+        case _:
+            what = f"json = {_text(json.dumps(value))}"
+    return f"(name = {_text(name)}, {what})"
 
 
 def modules(worker: Worker) -> Iterator[tuple[str, str, Path]]:
