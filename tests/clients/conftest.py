@@ -9,7 +9,7 @@ from tests.clients import node_sdk, python_sdk
 from tests.clients.sdk import KEY, Sdk
 from tests.scenarios import scenarios
 from tests.worker.upstream import Upstream
-from tools import runtime
+from tools import model, runtime
 
 SDKS = {"openai-python": python_sdk.serve, "openai-node": node_sdk.serve}
 
@@ -30,32 +30,38 @@ def upstream(server: Upstream) -> Iterator[Upstream]:
 
 
 @pytest.fixture(scope="session")
-def worker(server: Upstream, snapshot: Path) -> Iterator[runtime.Served]:
-    """The Worker: Claude's models speak one dialect, all others that the folders name the other."""
+def worker(server: Upstream, local_model: model.Model, snapshot: Path) -> Iterator[runtime.Served]:
+    """The Worker. The folders' models are replayed, in the dialect of their folder."""
     others = {
         each.json("request.json")["model"] for each in scenarios() if each.dialect == "openai"
     }
-    rows: dict[str, dict[str, object]] = {
-        "anthropic": {
-            "models": ["claude-*"],
-            "aliases": {"claude-3-5-sonnet-20241022": "claude-haiku-4-5"},
-        },
-        "openai": {"models": [*sorted(others), "gpt-*"]},
-    }
-    bindings = {
-        "API_KEYS": KEY,
-        "UPSTREAM_KEY": "sk-upstream-0b6d",
-        "PROVIDERS": [
+    replayed = [
+        ("anthropic", ["claude-*"], {"claude-3-5-sonnet-20241022": "claude-haiku-4-5"}),
+        ("openai", [*sorted(others), "gpt-*"], {}),
+    ]
+    rows = [
+        *(
             {
                 "name": f"replayed-{dialect}",
                 "dialect": dialect,
                 "base_url": server.base_url,
                 "api_key": "UPSTREAM_KEY",
-                **row,
+                "models": models,
+                "aliases": aliases,
             }
-            for dialect, row in rows.items()
-        ],
-    }
+            for dialect, models, aliases in replayed
+        ),
+        *(
+            {
+                "name": f"local-{dialect}",
+                "dialect": dialect,
+                "base_url": f"{local_model.url}/v1",
+                "models": [f"local-{dialect}"],
+            }
+            for dialect in ("anthropic", "openai")
+        ),
+    ]
+    bindings = {"API_KEYS": KEY, "UPSTREAM_KEY": "sk-upstream-0b6d", "PROVIDERS": rows}
     with runtime.serve(bindings, snapshot=snapshot) as served:
         yield served
 

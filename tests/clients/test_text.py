@@ -75,6 +75,23 @@ def test_the_helper_counts_the_usage_once(
     assert added_up.get("usage") == expected
 
 
+def test_a_real_model(sdk: Sdk, dialect: str) -> None:
+    request: Json = {
+        "model": f"local-{dialect}",
+        "messages": [{"role": "user", "content": "What is the capital of France?"}],
+        "max_tokens": 8,
+    }
+
+    whole = sdk.create(request)
+    chunks = sdk.chunks(request)
+
+    assert whole["choices"][0]["message"]["content"]
+    assert text_of(chunks)
+    for told in (whole, chunks[-1]):
+        assert told["choices"][0]["finish_reason"] in {"stop", "length"}
+        assert 0 < told["usage"]["completion_tokens"] <= request["max_tokens"]
+
+
 def test_the_request_id(sdk: Sdk, request_of_text: Json) -> None:
     whole = sdk.do("raw", request_of_text)
     streamed = sdk.do("raw_stream", request_of_text)
