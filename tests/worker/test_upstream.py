@@ -1,11 +1,12 @@
 """The simulated upstream does what its scripts say: the tests that rest on it rest on this."""
 
+import contextlib
 import http.client
 import json
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -24,6 +25,8 @@ from tests.worker.scripts import (
 from tests.worker.speech import DIALECTS, Dialect, ToolCall
 from tests.worker.upstream import PATIENCE, Upstream
 
+Post = Callable[..., http.client.HTTPConnection]
+
 
 @pytest.fixture
 def server() -> Iterator[Upstream]:
@@ -32,15 +35,23 @@ def server() -> Iterator[Upstream]:
     server.stop()
 
 
-def post(server: Upstream, body: bytes = b"{}") -> http.client.HTTPConnection:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
-    connection.request("POST", "/v1/messages", body, {"X-Api-Key": "k"})
-    return connection
+@pytest.fixture
+def post(server: Upstream) -> Iterator[Post]:
+    """Posts to the server; every connection is closed at the end of the test."""
+    with contextlib.ExitStack() as stack:
+
+        def send(body: bytes = b"{}") -> http.client.HTTPConnection:
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+            stack.callback(connection.close)
+            connection.request("POST", "/v1/messages", body, {"X-Api-Key": "k"})
+            return connection
+
+        yield send
 
 
-def test_records_the_call_and_keeps_the_connection(server: Upstream) -> None:
+def test_records_the_call_and_keeps_the_connection(server: Upstream, post: Post) -> None:
     server.answer(whole(418, b'{"a":1}'))
-    connection = post(server, b"x" * 3_000_000)
+    connection = post(b"x" * 3_000_000)
     assert connection.getresponse().read() == b'{"a":1}'
     connection.request("POST", "/v1/messages", iter([b"ab", b"c"]), encode_chunked=True)
     response = connection.getresponse()
@@ -52,9 +63,9 @@ def test_records_the_call_and_keeps_the_connection(server: Upstream) -> None:
     assert not first.left.is_set()
 
 
-def test_sends_the_next_piece_when_released(server: Upstream) -> None:
+def test_sends_the_next_piece_when_released(server: Upstream, post: Post) -> None:
     server.answer(stream([b"one", GATE, b"two", GATE, b"three"]))
-    response = post(server).getresponse()
+    response = post().getresponse()
     call = server.wait_for_call()
     assert response.read1() == b"one"
     call.release()
@@ -66,9 +77,9 @@ def test_sends_the_next_piece_when_released(server: Upstream) -> None:
 @pytest.mark.parametrize(
     ("ending", "error"), [(CLOSE, http.client.IncompleteRead), (RESET, ConnectionResetError)]
 )
-def test_breaks_off(server: Upstream, ending: Step, error: type[Exception]) -> None:
+def test_breaks_off(server: Upstream, post: Post, ending: Step, error: type[Exception]) -> None:
     server.answer(stream([b"one", GATE, ending]))
-    response = post(server).getresponse()
+    response = post().getresponse()
     assert response.read1() == b"one"
     server.wait_for_call().release()
     with pytest.raises(error):
@@ -77,9 +88,11 @@ def test_breaks_off(server: Upstream, ending: Step, error: type[Exception]) -> N
 
 @pytest.mark.parametrize("abruptly", [True, False])
 @pytest.mark.parametrize("script", [[STALL], [head(200), STALL], stream([b"one", GATE])])
-def test_sees_at_once_that_the_peer_left(server: Upstream, script: Script, abruptly: bool) -> None:
+def test_sees_at_once_that_the_peer_left(
+    server: Upstream, post: Post, script: Script, abruptly: bool
+) -> None:
     server.answer(script)
-    connection = post(server)
+    connection = post()
     call = server.wait_for_call()
     if abruptly:
         linger = struct.pack("ii", 1, 0)
@@ -90,9 +103,9 @@ def test_sees_at_once_that_the_peer_left(server: Upstream, script: Script, abrup
     assert call.left_at - left_at < 0.5
 
 
-def test_waits_for_a_slow_reader(server: Upstream) -> None:
+def test_waits_for_a_slow_reader(server: Upstream, post: Post) -> None:
     server.answer_each(lambda _: endless(b"x" * 100_000, 0.0))
-    connection = post(server)
+    connection = post()
     call = server.wait_for_call()
     assert call.blocked.wait(PATIENCE)
     assert 0 < call.sent < 50_000_000

@@ -116,14 +116,17 @@ class Upstream:
 
     def stop(self) -> None:
         """Ends the server and its thread."""
-        self._server.close()
-        self.forget()
+        self._run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)
         self._loop.close()
 
     def _run(self, coroutine: Coroutine[None, None, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE)
+
+    async def _close(self) -> None:
+        self._server.close()
+        await self._break_off()
 
     async def _break_off(self) -> None:
         talks = list(self._talks)
@@ -224,10 +227,10 @@ async def _read_call(reader: asyncio.StreamReader) -> Call:
 
 async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
     pieces = []
-    while size := int(await reader.readline(), 16):
+    while size := int(await reader.readuntil(b"\r\n"), 16):
         pieces.append(await reader.readexactly(size))
-        await reader.readline()
-    await reader.readline()
+        await reader.readexactly(2)
+    await reader.readexactly(2)
     return b"".join(pieces)
 
 
