@@ -24,9 +24,11 @@ def server() -> Iterator[Upstream]:
 
 @pytest.fixture
 def upstream(server: Upstream) -> Iterator[Upstream]:
-    """The upstream, with nothing to say yet."""
+    """The upstream, with nothing to say yet. No client's key may get there."""
     yield server
+    calls = list(server.calls)
     server.forget()
+    assert not any(KEY in f"{call.path} {call.headers} {call.body!r}" for call in calls)
 
 
 @pytest.fixture(scope="session")

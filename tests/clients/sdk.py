@@ -67,16 +67,12 @@ class Sdk(ABC):
         return self.do("stream", request)
 
     def parse(self, request: Json) -> Json:
-        """Returns the completion of `parse`.
+        """Returns the completion of `parse`; the job `parse_stream` does the same with `stream`.
 
         Response format and tools are given as the SDK wants them for that: as classes in Python,
         as strict JSON schemas in Node.
         """
         return self.do("parse", request)
-
-    def parse_stream(self, request: Json) -> Json:
-        """Returns the completion of `stream`, with response format and tools as in `parse`."""
-        return self.do("parse_stream", request)
 
     def converse(self, how: str, request: Json, returned: dict[str, str]) -> Json:
         """Takes a second turn: hands back what the called tools returned, or just goes on.
