@@ -61,12 +61,12 @@ class Worker(NamedTuple):
 
 
 class Service(NamedTuple):
-    """A binding to an HTTP server of this machine, in place of another Worker.
+    """A service binding: to another Worker by its JavaScript, or to this machine's server by port.
 
-    With `ai` it is the runtime's own AI binding, with the server where Cloudflare's would be.
+    With `ai` it is the runtime's own AI binding, with that in the place of Cloudflare's servers.
     """
 
-    port: int
+    to: int | str
     ai: bool = False
 
 
@@ -208,8 +208,8 @@ def _configuration(worker: Worker, bindings: Mapping[str, object], folder: Path)
         f"(name = {_text(name)}, {kind} = embed {_text(os.path.relpath(path.resolve(), folder))})"
         for name, kind, path in modules(worker)
     )
-    servers = (
-        f'(name = {_text(name)}, external = (address = "127.0.0.1:{value.port}", http = ()))'
+    services = (
+        _service(name, value.to, worker.compatibility_date)
         for name, value in bindings.items()
         if isinstance(value, Service)
     )
@@ -222,7 +222,7 @@ const config :Workerd.Config = (
     (name = "internet", network = (
       allow = ["public", "private"], tlsOptions = (trustBrowserCas = true)
     )),
-    {", ".join(servers)}
+    {", ".join(services)}
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
 );
@@ -235,6 +235,15 @@ const worker :Workerd.Worker = (
   ],
 );
 """
+
+
+def _service(name: str, to: int | str, compatibility_date: str) -> str:
+    if isinstance(to, int):
+        what = f'external = (address = "127.0.0.1:{to}", http = ())'
+    else:
+        module = f'(name = "index.js", esModule = {_text(to)})'
+        what = f"worker = (compatibilityDate = {_text(compatibility_date)}, modules = [{module}])"
+    return f"(name = {_text(name)}, {what})"
 
 
 def _binding(name: str, value: object) -> str:
