@@ -1,0 +1,349 @@
+"""The fields of a request, one by one: mapped, refused, or left out and named."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from tests.dialects.anthropic.encoding import (
+    ADAPTIVE,
+    BUDGET,
+    FUNCTION,
+    NEWEST,
+    OLD,
+    USER,
+    encoded,
+    refused,
+    sent,
+)
+from xtrix import json
+from xtrix.dialects.anthropic.request import DEFAULT_MAX_TOKENS
+from xtrix.providers import Family, Provider
+
+MARK = {"type": "ephemeral"}
+
+
+def ignored(model: str = BUDGET, **said: Any) -> tuple[str, ...]:
+    return encoded(model, **said).ignored
+
+
+# The call
+
+
+def test_the_smallest_request() -> None:
+    assert sent() == {
+        "model": BUDGET,
+        "max_tokens": DEFAULT_MAX_TOKENS,
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}],
+    }
+
+
+def test_where_it_goes_and_what_it_carries() -> None:
+    call = encoded().request
+    assert call.url == "https://a.test/v1/messages"
+    assert dict(call.headers) == {
+        "content-type": "application/json",
+        "anthropic-version": "2023-06-01",
+        "x-api-key": "upstream-key",
+    }
+    assert call.binding is None
+
+
+@pytest.mark.parametrize(
+    ("row", "header"),
+    [
+        ({"key": "k"}, {"x-api-key": "k"}),
+        ({"key": "k", "key_header": "authorization"}, {"authorization": "Bearer k"}),
+        ({"key": "k", "key_header": "api-key"}, {"api-key": "k"}),
+        ({"headers": {"anthropic-beta": "b"}}, {"anthropic-beta": "b"}),
+        ({"headers": {"anthropic-version": "2030-01-01"}}, {"anthropic-version": "2030-01-01"}),
+    ],
+)
+def test_headers_of_a_row(row: dict[str, Any], header: dict[str, str]) -> None:
+    provider = Provider("a", "anthropic", "https://a.test/v1", binding="SERVICE", **row)
+    call = encoded(provider=provider).request
+    assert dict(call.headers).items() >= header.items()
+    assert ("x-api-key" in dict(call.headers)) == ("x-api-key" in header)
+    assert call.binding == "SERVICE"
+
+
+def test_a_stream_is_asked_for() -> None:
+    assert sent(stream=True)["stream"] is True
+    assert "stream" not in sent(stream=False)
+    assert "stream_options" not in sent(stream=True, stream_options={"include_usage": True})
+
+
+# How long
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "most"),
+    [
+        (BUDGET, {}, DEFAULT_MAX_TOKENS),
+        (BUDGET, {"max_tokens": 5}, 5),
+        (BUDGET, {"max_completion_tokens": 6}, 6),
+        (BUDGET, {"max_tokens": 5, "max_completion_tokens": 6}, 6),
+        (BUDGET, {"max_tokens": 0}, 0),
+        (BUDGET, {"max_tokens": None}, DEFAULT_MAX_TOKENS),
+        (BUDGET, {"max_tokens": 10**9}, 64_000),
+        (OLD, {"max_tokens": 10**9}, 8_192),
+        ("claude-3-haiku-20240307", {}, 4_096),
+        (ADAPTIVE, {"max_tokens": 128_000}, 128_000),
+        (BUDGET, {"reasoning_effort": "high"}, DEFAULT_MAX_TOKENS + 4096),
+        (BUDGET, {"thinking": {"type": "enabled", "budget_tokens": 9000}}, 9000 + 8192),
+        (BUDGET, {"thinking": {"type": "enabled", "budget_tokens": "x"}}, DEFAULT_MAX_TOKENS),
+        (BUDGET, {"thinking": "on"}, DEFAULT_MAX_TOKENS),
+    ],
+)
+def test_how_long_an_answer_may_be(model: str, said: dict[str, Any], most: int) -> None:
+    assert sent(model, **said)["max_tokens"] == most
+
+
+def test_a_limit_that_was_lowered_is_named() -> None:
+    assert ignored(max_tokens=64_001) == ("max_tokens",)
+    assert ignored(max_tokens=1, max_completion_tokens=64_001) == ("max_completion_tokens",)
+    assert ignored(max_tokens=64_000) == ()
+    assert ignored("claude-3-haiku-20240307") == ()
+
+
+# Sampling
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "expected", "named"),
+    [
+        (OLD, {"temperature": 0.5, "top_p": 0.9}, {"temperature": 0.5, "top_p": 0.9}, ()),
+        (BUDGET, {"temperature": 0}, {"temperature": 0}, ()),
+        (BUDGET, {"top_p": 0.9}, {"top_p": 0.9}, ()),
+        (BUDGET, {"top_k": 5}, {"top_k": 5}, ()),
+        (BUDGET, {"temperature": 1.5}, {"temperature": 1}, ("temperature",)),
+        (BUDGET, {"temperature": 0.5, "top_p": 0.9}, {"temperature": 0.5}, ("top_p",)),
+        (BUDGET, {"temperature": 0.5, "top_p": 1}, {"temperature": 0.5}, ()),
+        (BUDGET, {"temperature": 1, "top_p": 0.9}, {"top_p": 0.9}, ()),
+        (BUDGET, {"temperature": 1, "top_p": 1}, {"temperature": 1}, ()),
+        (BUDGET, {"temperature": 1.5, "top_p": 0.9}, {"temperature": 1}, ("temperature", "top_p")),
+        (NEWEST, {"temperature": 0}, {}, ("temperature",)),
+        (NEWEST, {"temperature": 1, "top_p": 1}, {}, ()),
+        (NEWEST, {"top_p": 0.5, "top_k": 4}, {}, ("top_k", "top_p")),
+    ],
+)
+def test_sampling(
+    model: str, said: dict[str, Any], expected: dict[str, Any], named: tuple[str, ...]
+) -> None:
+    body = sent(model, **said)
+    assert {name: body[name] for name in ("temperature", "top_p", "top_k") if name in body} == (
+        expected
+    )
+    assert ignored(model, **said) == named
+
+
+def test_sampling_gives_way_to_thinking_and_stays_where_thinking_is_off() -> None:
+    said: dict[str, Any] = {"reasoning_effort": "low", "temperature": 0.5}
+    assert "temperature" not in sent(**said)
+    assert ignored(**said) == ("temperature",)
+    assert sent(thinking={"type": "disabled"}, temperature=0.5)["temperature"] == 0.5
+
+
+# Stop sequences
+
+
+@pytest.mark.parametrize(
+    ("stop", "expected", "named"),
+    [
+        ("END", ["END"], ()),
+        (["a", "b"], ["a", "b"], ()),
+        (["a", "\n", ""], ["a"], ("stop",)),
+        (" ", None, ("stop",)),
+        ([], None, ()),
+        (None, None, ()),
+    ],
+)
+def test_stop_sequences(stop: object, expected: object, named: tuple[str, ...]) -> None:
+    assert sent(stop=stop).get("stop_sequences") == expected
+    assert ignored(stop=stop) == named
+
+
+# Who asks, and how urgently
+
+
+def hashed(who: str) -> dict[str, str]:
+    return {"user_id": hashlib.sha256(who.encode()).hexdigest()}
+
+
+def test_who_asks_is_hashed() -> None:
+    assert sent(user="me@example.com")["metadata"] == hashed("me@example.com")
+    assert sent(user="a", safety_identifier="b")["metadata"] == hashed("b")
+    assert "metadata" not in sent(user="")
+
+
+def test_the_clients_metadata_goes_nowhere() -> None:
+    said: dict[str, Any] = {"metadata": {"order": "7"}}
+    assert "metadata" not in sent(**said)
+    assert ignored(**said) == ("metadata",)
+
+
+@pytest.mark.parametrize(
+    ("tier", "expected", "named"),
+    [
+        ("auto", "auto", ()),
+        ("default", "standard_only", ()),
+        ("flex", None, ("service_tier",)),
+        ("priority", None, ("service_tier",)),
+        (None, None, ()),
+    ],
+)
+def test_service_tiers(tier: str | None, expected: str | None, named: tuple[str, ...]) -> None:
+    assert sent(service_tier=tier).get("service_tier") == expected
+    assert ignored(service_tier=tier) == named
+
+
+# Refused, because the answer would be wrong without it
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ({"n": 2}, "unsupported_value"),
+        ({"logprobs": True}, "unsupported_parameter"),
+        ({"top_logprobs": 3}, "unsupported_parameter"),
+        ({"modalities": ["text", "audio"]}, "unsupported_value"),
+        ({"audio": {"voice": "x"}}, "unsupported_parameter"),
+        ({"moderation": {"model": "x"}}, "unsupported_parameter"),
+    ],
+)
+def test_refused(said: dict[str, Any], code: str) -> None:
+    error = refused(**said)
+    assert (error.code, error.param) == (code, next(iter(said)))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"n": 1}, {"logprobs": False}, {"top_logprobs": 0}, {"modalities": ["text"]}, {"audio": None}],
+)
+def test_what_asks_for_nothing_is_not_refused(said: dict[str, Any]) -> None:
+    assert sent(**said) == sent()
+    assert ignored(**said) == ()
+
+
+# Left out and named
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("frequency_penalty", 0.5),
+        ("presence_penalty", -1),
+        ("logit_bias", {"1": 2}),
+        ("seed", 0),
+        ("seed", 7),
+        ("store", True),
+        ("verbosity", "low"),
+        ("prediction", {"type": "content", "content": "x"}),
+        ("prompt_cache_key", "x"),
+        ("prompt_cache_retention", "24h"),
+        ("prompt_cache_options", {"mode": "explicit"}),
+        ("unknown", 1),
+        ("mcp_servers", [{}]),
+    ],
+)
+def test_hints_are_left_out_and_named(name: str, value: Any) -> None:
+    said: dict[str, Any] = {name: value}
+    assert sent(**said) == sent()
+    assert ignored(**said) == (name,)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"frequency_penalty": 0}, {"store": False}, {"logit_bias": {}}, {"seed": None}, {"x": None}],
+)
+def test_what_says_nothing_is_left_out_unnamed(said: dict[str, Any]) -> None:
+    assert sent(**said) == sent()
+    assert ignored(**said) == ()
+
+
+def test_all_that_was_left_out_is_named_in_order() -> None:
+    assert ignored(zebra=1, seed=1, apple=1) == ("apple", "seed", "zebra")
+
+
+# Search
+
+
+@pytest.mark.parametrize(
+    ("options", "search"),
+    [
+        ({}, {"max_uses": 5}),
+        ({"search_context_size": "low"}, {"max_uses": 1}),
+        ({"search_context_size": "high"}, {"max_uses": 10}),
+        ({"search_context_size": "vast"}, {"max_uses": 5}),
+        (
+            {"user_location": {"type": "approximate", "approximate": {"city": "Bonn"}}},
+            {"max_uses": 5, "user_location": {"type": "approximate", "city": "Bonn"}},
+        ),
+        ({"user_location": None}, {"max_uses": 5}),
+        ("yes", {"max_uses": 5}),
+    ],
+)
+def test_web_search(options: object, search: dict[str, Any]) -> None:
+    expected = {"type": "web_search_20250305", "name": "web_search", **search}
+    assert sent(web_search_options=options)["tools"] == [expected]
+    assert sent(web_search_options=options, tools=[FUNCTION])["tools"][1] == expected
+    assert encoded(web_search_options=options).asked.cited
+
+
+# Cache marks
+
+
+def marks(body: object) -> int:
+    """How many cache marks there are in `body`, wherever they stand."""
+    if isinstance(body, dict):
+        return ("cache_control" in body) + sum(marks(value) for value in body.values())
+    return sum(marks(item) for item in body) if isinstance(body, list) else 0
+
+
+PART = {"type": "text", "text": "x", "prompt_cache_breakpoint": {"mode": "explicit"}}
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 9])
+def test_at_most_four_marks_and_the_last_ones_stay(count: int) -> None:
+    parts = [{**PART, "text": str(number)} for number in range(count)]
+    body = sent(messages=[{"role": "user", "content": parts}])
+    marked = [block["text"] for block in body["messages"][0]["content"] if "cache_control" in block]
+    assert marked == [str(number) for number in range(count)][-4:]
+
+
+def test_every_mark_counts_wherever_it_stands() -> None:
+    tool = {**FUNCTION, "cache_control": MARK}
+    call = {"id": "1", "type": "function", "function": {"name": "look_up", "arguments": ""}}
+    body = sent(
+        cache_control=MARK,
+        tools=[tool],
+        messages=[
+            {"role": "system", "content": [PART]},
+            {"role": "user", "content": [PART]},
+            {"role": "assistant", "content": [PART], "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "1", "content": [PART, PART]},
+        ],
+    )
+    assert marks(body) == 4
+    assert body["cache_control"] == MARK
+
+
+def test_a_mark_for_the_whole_request() -> None:
+    mark = {"type": "ephemeral", "ttl": "1h"}
+    assert sent(cache_control=mark)["cache_control"] == mark
+    assert "cache_control" not in sent(cache_control="yes")
+    assert "cache_control" not in sent(cache_control=None)
+
+
+# A provider's own families
+
+
+def test_a_providers_own_row_decides_first() -> None:
+    family = Family("my-*", sampling="both", thinking="none", max_output=100)
+    provider = Provider("a", "anthropic", "https://a.test/v1", families=(family,))
+    call = encoded("my-model", provider=provider, temperature=0.5, top_p=0.5)
+    body = json.decode_object(call.request.body)
+    assert (body["temperature"], body["top_p"], body["max_tokens"]) == (0.5, 0.5, 100)
+    strict = json.decode_object(encoded("unknown-model", temperature=0.5).request.body)
+    assert "temperature" not in strict
+    assert strict["messages"][0]["role"] == USER["role"]

@@ -1,0 +1,285 @@
+"""The client's tools, their names, and what it says of their use."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.dialects.anthropic.encoding import (
+    ADAPTIVE,
+    CALLED,
+    FUNCTION,
+    NEWEST,
+    OLD,
+    RESULT,
+    USER,
+    encoded,
+    refused,
+    sent,
+)
+from xtrix.dialects.anthropic.tools import ToolNames
+
+EMPTY = {"type": "object", "properties": {}}
+
+
+def function(name: str, parameters: object = None, **more: object) -> dict[str, Any]:
+    said = {"name": name, **more}
+    return {
+        "type": "function",
+        "function": said | ({"parameters": parameters} if parameters else {}),
+    }
+
+
+def custom(name: str, **more: object) -> dict[str, Any]:
+    return {"type": "custom", "custom": {"name": name, **more}}
+
+
+# Tools
+
+
+def test_a_function() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string", "enum": ["Bonn"]}},
+        "required": ["city"],
+        "additionalProperties": False,
+        "$defs": {"a": {"type": "null"}},
+        "title": "Where",
+    }
+    assert sent(tools=[function("weather", schema, description="Says how it is.")])["tools"] == [
+        {"name": "weather", "description": "Says how it is.", "input_schema": schema}
+    ]
+
+
+@pytest.mark.parametrize("parameters", [None, {}, {"type": "object"}, {"type": "string"}])
+def test_the_root_is_always_an_object(parameters: object) -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": parameters}}
+    assert sent(tools=[tool])["tools"] == [{"name": "f", "input_schema": EMPTY}]
+
+
+def test_strict_tools_where_the_model_has_them() -> None:
+    tool = function("f", strict=True)
+    assert sent(ADAPTIVE, tools=[tool])["tools"][0]["strict"] is True
+    assert "strict" not in sent(OLD, tools=[tool])["tools"][0]
+    assert "strict" not in sent(ADAPTIVE, tools=[function("f", strict=False)])["tools"][0]
+
+
+def test_a_custom_tool_takes_one_text() -> None:
+    (tool,) = sent(tools=[custom("shell", description="Runs it.")])["tools"]
+    assert tool == {
+        "name": "shell",
+        "description": "Runs it.",
+        "input_schema": {
+            "type": "object",
+            "properties": {"input": {"type": "string"}},
+            "required": ["input"],
+        },
+    }
+    assert encoded(tools=[custom("shell")]).asked.custom_tools == {"shell"}
+    assert sent(tools=[custom("a", format={"type": "text"})])["tools"]
+
+
+def test_the_older_functions_are_tools() -> None:
+    body = sent(functions=[{"name": "f", "parameters": EMPTY}])
+    assert body["tools"] == [{"name": "f", "input_schema": EMPTY}]
+    assert body["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
+    assert encoded(functions=[{"name": "f"}]).asked.functions
+
+
+def test_a_tools_mark_goes_with_it() -> None:
+    mark = {"type": "ephemeral"}
+    for tool in (function("f"), custom("f")):
+        assert sent(tools=[{**tool, "cache_control": mark}])["tools"][0]["cache_control"] == mark
+
+
+@pytest.mark.parametrize("union", ["oneOf", "anyOf", "allOf"])
+def test_a_union_at_the_root_is_refused_by_the_tools_name(union: str) -> None:
+    error = refused(tools=[function("a"), function("f", {"type": "object", union: [EMPTY]})])
+    assert (error.code, error.param) == ("unsupported_value", "tools[1].function.parameters")
+    inner = {"properties": {"x": {union: [{"type": "null"}]}}}
+    assert (
+        sent(tools=[function("f", inner)])["tools"][0]["input_schema"]["properties"]
+        == (inner["properties"])
+    )
+
+
+@pytest.mark.parametrize("key", ["", "with space", "x" * 65, "größe", "a/b", "a\n"])
+def test_property_names_that_would_be_refused_upstream(key: str) -> None:
+    error = refused(tools=[function("f", {"properties": {"fine-1.x_Y": {}, key: {}}})])
+    assert (error.code, error.param) == ("invalid_value", "tools[0].function.parameters")
+
+
+def test_properties_that_are_none() -> None:
+    (tool,) = sent(tools=[function("f", {"properties": ["x"]})])["tools"]
+    assert tool["input_schema"]["type"] == "object"
+
+
+@pytest.mark.parametrize(
+    ("tool", "code", "param"),
+    [
+        ({"type": "web_search"}, "unsupported_value", "tools[1].type"),
+        (custom("a", format={"type": "grammar"}), "unsupported_value", "tools[1].custom.format"),
+        (function("look_up"), "invalid_value", "tools[1]"),
+        (custom("look_up"), "invalid_value", "tools[1]"),
+    ],
+)
+def test_tools_that_are_refused(tool: dict[str, Any], code: str, param: str) -> None:
+    error = refused(tools=[FUNCTION, tool])
+    assert (error.code, error.param) == (code, param)
+
+
+def test_no_tools_are_not_sent() -> None:
+    assert "tools" not in sent(tools=[])
+    assert "tool_choice" not in sent(tools=[], parallel_tool_calls=False)
+
+
+# Names
+
+
+def test_names_that_anthropic_takes_stay() -> None:
+    names = ToolNames(["a", "B-2_c", "x" * 128])
+    assert [names("a"), names("B-2_c"), names("x" * 128)] == ["a", "B-2_c", "x" * 128]
+    assert names.rewritten() == {}
+
+
+def test_other_names_are_rewritten_and_written_back() -> None:
+    names = ToolNames(["server.tool/read", "größe"])
+    assert names("server.tool/read") == "server_tool_read"
+    assert names("größe") == "gr__e"
+    assert names.rewritten() == {"server_tool_read": "server.tool/read", "gr__e": "größe"}
+
+
+def test_names_that_would_become_one_are_kept_apart() -> None:
+    said = ["a.b", "a_b", "a/b", "x" * 128, "x" * 129, "x" * 130]
+    names = ToolNames(said)
+    theirs = [names(name) for name in said]
+    assert len(set(theirs)) == len(said)
+    assert names("a_b") == "a_b"
+    assert all(re.fullmatch("[a-zA-Z0-9_-]{1,128}", name) for name in theirs)
+    assert {names.rewritten().get(name, name) for name in theirs} == set(said)
+
+
+def test_one_name_is_rewritten_alike_everywhere() -> None:
+    name = "server.look up"
+    call = {"id": "1", "type": "function", "function": {"name": name, "arguments": ""}}
+    body = sent(
+        tools=[function(name)],
+        tool_choice={"type": "function", "function": {"name": name}},
+        messages=[
+            USER,
+            {"role": "assistant", "tool_calls": [call]},
+            {**RESULT, "tool_call_id": "1"},
+        ],
+    )
+    assert body["tools"][0]["name"] == "server_look_up"
+    assert body["tool_choice"]["name"] == "server_look_up"
+    assert body["messages"][1]["content"][0]["name"] == "server_look_up"
+    assert encoded(tools=[function(name)]).asked.tool_names == {"server_look_up": name}
+
+
+# Choice
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (None, None),
+        ("auto", {"type": "auto"}),
+        ("none", {"type": "none"}),
+        ("required", {"type": "any"}),
+        (
+            {"type": "function", "function": {"name": "look_up"}},
+            {"type": "tool", "name": "look_up"},
+        ),
+    ],
+)
+def test_choices(choice: object, expected: object) -> None:
+    assert sent(tools=[FUNCTION], tool_choice=choice).get("tool_choice") == expected
+
+
+def test_a_custom_tool_may_be_chosen() -> None:
+    choice = {"type": "custom", "custom": {"name": "shell"}}
+    body = sent(tools=[custom("shell")], tool_choice=choice)
+    assert body["tool_choice"] == {"type": "tool", "name": "shell"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [("auto", {"type": "auto"}), ("none", {"type": "none"}), ({"name": "f"}, {"type": "tool"})],
+)
+def test_the_older_choice(choice: object, expected: dict[str, Any]) -> None:
+    chosen = sent(functions=[{"name": "f"}], function_call=choice)["tool_choice"]
+    assert chosen["type"] == expected["type"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (None, {"type": "auto", "disable_parallel_tool_use": True}),
+        ("required", {"type": "any", "disable_parallel_tool_use": True}),
+        ("none", {"type": "none"}),
+    ],
+)
+def test_one_call_at_a_time(choice: object, expected: object) -> None:
+    body = sent(tools=[FUNCTION], tool_choice=choice, parallel_tool_calls=False)
+    assert body["tool_choice"] == expected
+    assert "tool_choice" not in sent(tools=[FUNCTION], parallel_tool_calls=True)
+
+
+def test_a_choice_that_a_model_cannot_be_forced_to_is_named() -> None:
+    call = encoded(NEWEST, tools=[FUNCTION], tool_choice="required", parallel_tool_calls=False)
+    assert call.ignored == ("tool_choice",)
+    body = sent(NEWEST, tools=[FUNCTION], tool_choice="required", parallel_tool_calls=False)
+    assert body["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
+
+
+def allowed(mode: str, *names: str) -> dict[str, Any]:
+    tools = [{"type": "function", "function": {"name": name}} for name in names]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("auto", "auto"), ("required", "any")])
+def test_allowed_tools_are_the_only_ones_sent(mode: str, kind: str) -> None:
+    tools = [function("a"), function("b"), custom("c")]
+    body = sent(tools=tools, tool_choice=allowed(mode, "b"))
+    assert [tool["name"] for tool in body["tools"]] == ["b"]
+    assert body["tool_choice"] == {"type": kind}
+
+
+@pytest.mark.parametrize(
+    ("said", "param"),
+    [
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tool_choice": "auto", "tools": []}, "tool_choice"),
+        ({"function_call": "auto"}, "function_call"),
+        (
+            {"tools": [FUNCTION], "tool_choice": {"type": "function", "function": {"name": "x"}}},
+            "tool_choice",
+        ),
+        ({"tools": [FUNCTION], "tool_choice": allowed("auto", "look_up", "x")}, "tool_choice"),
+        ({"functions": [{"name": "f"}], "function_call": {"name": "x"}}, "function_call"),
+    ],
+    ids=str,
+)
+def test_a_choice_of_nothing_is_refused(said: dict[str, Any], param: str) -> None:
+    error = refused(**said)
+    assert (error.code, error.param) == ("invalid_value", param)
+
+
+def test_no_choice_needs_no_tools() -> None:
+    assert "tool_choice" not in sent(tool_choice="none")
+
+
+# Histories
+
+
+def test_a_history_with_calls_has_tools_that_are_not_to_be_called() -> None:
+    body = sent(messages=[USER, CALLED, RESULT])
+    assert body["tools"] == [{"name": "look_up", "input_schema": EMPTY}]
+    assert body["tool_choice"] == {"type": "none"}
+    filtered = sent(
+        messages=[USER, CALLED, RESULT],
+        tools=[FUNCTION, function("b")],
+        tool_choice=allowed("auto", "b"),
+    )
+    assert [tool["name"] for tool in filtered["tools"]] == ["b"]
