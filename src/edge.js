@@ -36,29 +36,37 @@ export async function read(stream, limit, milliseconds) {
   return failure;
 }
 
-export function relay(body, feed, on, milliseconds) {
+export function relay(body, client, feed, on, milliseconds) {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const encoder = new TextEncoder();
-  let control, begin, timer, ended;
+  const { readable, writable } = new IdentityTransformStream();
+  const reader = body.getReader({ mode: "byob" });
+  const writer = writable.getWriter();
+  let begin, over;
   const begun = new Promise((resolve) => (begin = resolve));
+  const tell = (event) => (over ? "" : on(event));
   const send = (text) => {
-    if (text) control.enqueue(encoder.encode(text));
-    if (text || ended) begin();
-    if (ended) control.terminate();
+    if (text || over) begin();
+    return text && writer.write(encoder.encode(text)).catch(() => tell("left"));
   };
-  const { readable, writable } = new TransformStream(
-    {
-      start: (controller) => void (control = controller),
-      transform: (data) => send(feed(decoder.decode(data, { stream: true }))),
-      flush: () => send(feed(decoder.decode()) + on("close")),
-      cancel: () => void on("left"),
-    },
-    undefined,
-    { highWaterMark: 1 },
-  );
-  timer = setInterval(() => send(on("tick")), milliseconds);
-  body.pipeTo(writable, { preventAbort: true }).catch(() => send(on("close")));
-  return { readable, begun, end: () => (clearInterval(timer), (ended = true)) };
+  const timer = setInterval(() => send(tell("tick")), milliseconds);
+  const end = () => ((over = true), clearInterval(timer), void reader.cancel().catch(() => {}));
+  const pump = async () => {
+    for (let buffer = new Uint8Array(16384); !over; ) {
+      const { done, value } = await reader.read(buffer);
+      if (done) break;
+      const text = decoder.decode(value, { stream: true });
+      buffer = new Uint8Array(value.buffer);
+      if (!over) await send(feed(text));
+    }
+    if (!over) await send(feed(decoder.decode()));
+  };
+  client.addEventListener("abort", () => tell("left"));
+  pump()
+    .catch(() => {})
+    .then(() => send(tell("close")))
+    .finally(() => writer.close().catch(() => {}));
+  return { readable, begun, end };
 }
 
 export const respond = (body, status, headers) =>

@@ -89,14 +89,23 @@ def test_a_finish_for_each_choice_and_usage_once(form: UsageForm) -> None:
 
 
 @pytest.mark.parametrize("form", UsageForm)
-def test_the_tier_that_served_is_named_at_the_end(form: UsageForm) -> None:
-    chunks = written(ChunkWriter(STAMP, form).end({0: "stop"}, USAGE, "priority"))
+def test_the_tier_that_served_is_named_on_every_chunk(form: UsageForm) -> None:
+    writer = ChunkWriter(STAMP, form)
+    writer.served_by("priority")
+    writer.served_by("default")
+    chunks = written(writer.role() + writer.end({0: "stop"}, USAGE))
     assert {chunk["service_tier"] for chunk in chunks} == {"priority"}
 
 
 @pytest.mark.parametrize("said", [None, True, False])
 def test_the_form_is_what_include_usage_says(said: bool | None) -> None:
     assert UsageForm(said).value is said
+
+
+def served_by(tier: str) -> ChunkWriter:
+    writer = ChunkWriter(STAMP, UsageForm.ON_FINISH)
+    writer.served_by(tier)
+    return writer
 
 
 BREAKS = "a\x85b\u2028c\u2029d\ne\rf"
@@ -107,7 +116,7 @@ BREAKS = "a\x85b\u2028c\u2029d\ne\rf"
     [
         ChunkWriter(STAMP, UsageForm.ON_FINISH).delta({"content": BREAKS}),
         ChunkWriter(STAMP._replace(model=BREAKS), UsageForm.ON_FINISH).delta({"content": "x"}),
-        ChunkWriter(STAMP, UsageForm.ON_FINISH).end({0: "stop"}, USAGE, BREAKS),
+        served_by(BREAKS).role(),
         error_frames(errors.worded(500, BREAKS)),
     ],
     ids=["delta", "head", "tier", "error"],

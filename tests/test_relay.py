@@ -6,7 +6,6 @@ from tests.accumulate import frames
 from tests.stories import OPENAI_BEGINS, OPENAI_ENDS, openai_text
 from tests.streams import decoder
 from xtrix.chunks import KEEP_ALIVE
-from xtrix.reframe import Reframer
 from xtrix.relay import Patience, Relay
 
 BEGAN = 1000.0
@@ -14,7 +13,9 @@ BEGAN = 1000.0
 
 def relay(first_byte: float = 30, idle: float = 20, keep_alive: float = 5) -> Relay:
     patience = Patience(first_byte, idle, keep_alive)
-    return Relay(Reframer(decoder("openai"), str), (("a", "b"),), patience, BEGAN)
+    one = Relay(decoder("openai"), str, (("a", "b"),), patience)
+    assert one.tick(BEGAN) == ""
+    return one
 
 
 def begun(**patience: float) -> Relay:
@@ -173,5 +174,5 @@ def test_usage_is_the_streams() -> None:
     ],
 )
 def test_how_often_it_wants_to_look_at_the_clock(patience: Patience, seconds: float) -> None:
-    one = Relay(Reframer(decoder("openai"), str), (), patience, BEGAN)
+    one = Relay(decoder("openai"), str, (), patience)
     assert one.tick_seconds == pytest.approx(seconds)

@@ -1,7 +1,8 @@
 """Which targets a model's name leads to, and which names there are.
 
-A name is looked for among the configured models, then among the aliases of every provider, then as
-`provider/model`, then in the providers' patterns: the first that fits counts.
+A name is looked for among the configured models, then among the aliases and the plain names of
+every provider, then as `provider/model`, then in the providers' patterns: the first that fits
+counts.
 """
 
 import difflib
@@ -64,6 +65,9 @@ def _find(config: Config, name: str) -> Target | None:
     for provider in config.providers:
         if name in provider.aliases:
             return Target(provider, provider.aliases[name])
+    for provider in config.providers:
+        if name in provider.models:
+            return Target(provider, name)
     first, _, rest = name.partition("/")
     for provider in config.providers:
         if provider.name == first and rest:

@@ -44,8 +44,15 @@ class ChunkWriter:
             }
         )
         self._head = f'data: {head[:-1]},"choices":'
+        self._tier = ""
         self._usage_form = usage_form
         self._unfinished = ',"usage":null}\n\n' if usage_form is UsageForm.SEPARATE else "}\n\n"
+
+    def served_by(self, service_tier: str | None) -> None:
+        """Let every frame from here on say which tier serves the request, as OpenAI's do."""
+        if service_tier and not self._tier:
+            self._tier = f',"service_tier":{_line(service_tier)}'
+            self._head = self._head.replace(',"choices":', f'{self._tier},"choices":')
 
     def delta(self, delta: dict[str, Any], index: int = 0, logprobs: object = None) -> str:
         """The frame of one delta of choice `index`."""
@@ -56,20 +63,17 @@ class ChunkWriter:
         """The first frame of choice `index`."""
         return self.delta({"role": "assistant", "content": ""}, index)
 
-    def end(
-        self, finish_reasons: dict[int, str], usage: Usage, service_tier: str | None = None
-    ) -> str:
+    def end(self, finish_reasons: dict[int, str], usage: Usage) -> str:
         """The last frames: a finish for each choice, the usage in its form, and [DONE]."""
-        tier = f',"service_tier":{_line(service_tier)}' if service_tier else ""
         counted = f',"usage":{json.encode(usage.wire())}'
         frames = []
         for index, reason in sorted(finish_reasons.items()):
             choice = {"index": index, "delta": {}, "logprobs": None, "finish_reason": reason}
-            frames.append(self._frame(choice, tier + self._unfinished))
+            frames.append(self._frame(choice, self._unfinished))
         if self._usage_form is UsageForm.ON_FINISH:
             frames[-1] = frames[-1][: -len(self._unfinished)] + counted + self._unfinished
         elif self._usage_form is UsageForm.SEPARATE:
-            frames.append(f"{self._head}[]{tier}{counted}}}\n\n")
+            frames.append(f"{self._head}[]{counted}}}\n\n")
         return "".join(frames) + DONE
 
     def _frame(self, choice: dict[str, Any], tail: str) -> str:

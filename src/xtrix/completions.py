@@ -114,7 +114,7 @@ def decode_request(body: bytes, default_model: str) -> Request:
     try:
         _REQUEST.validate_python(said)
     except ValidationError as failure:
-        raise _refusal(failure, said) from None
+        raise _refusal(failure) from None
     request = cast("Request", said)
     if not request.get("model"):
         request["model"] = default_model
@@ -138,12 +138,12 @@ _JSON_TYPES = {str: "a string", bool: "a boolean", int: "an integer", float: "a 
 _JSON_TYPES |= {list: "an array", dict: "an object", type(None): "null"}
 
 
-def _refusal(failure: ValidationError, body: object) -> ClientError:
-    """The first fault of `body` as an answer a person can act on."""
+def _refusal(failure: ValidationError) -> ClientError:
+    """The first fault of a request as an answer a person can act on."""
     fault = failure.errors(include_url=False)[0]
     kind = fault["type"]
     context = fault.get("ctx", {})
-    param = _path(fault["loc"], body)
+    param = _path(fault["loc"])
     if kind.startswith("union_tag"):
         param += "." + context["discriminator"].strip("'")
     if kind in {"missing", "union_tag_not_found"}:
@@ -159,23 +159,27 @@ def _refusal(failure: ValidationError, body: object) -> ClientError:
     return ClientError(400, "invalid_value", f"Invalid value for '{param}': {why}.", param=param)
 
 
-def _path(location: tuple[int | str, ...], body: Any) -> str:
-    """`location` as in JavaScript, without the tags that unions leave in it.
+def _path(location: tuple[int | str, ...]) -> str:
+    """`location` as one would write it in JavaScript.
 
-    What is no key of the value reached so far is such a tag, unless it is the last: a missing key.
+    The schema is walked along: where it has a union, the step names the union's choice, which is
+    no part of the request.
     """
     path = ""
-    value = body
+    schema: Any = REQUEST_SCHEMA
     for step in location:
-        if isinstance(step, int):
-            path += f"[{step}]"
-            value = value[step]
-        elif isinstance(value, dict) and (step in value or step == location[-1]):
-            path += f".{step}"
-            value = value.get(step)
+        while schema.get("type") == "nullable":
+            schema = schema["schema"]
+        if schema.get("type") == "tagged-union":
+            schema = schema["choices"][step]
+            continue
+        path += f"[{step}]" if isinstance(step, int) else f".{step}"
+        field = schema.get("fields", {}).get(step, schema)
+        schema = field.get("items_schema") or field.get("schema") or {}
     return path.removeprefix(".")
 
 
 def _worded(message: str) -> str:
     plain = message.replace(" after validation", "").replace("dictionary", "object")
+    plain = plain.removesuffix(" or object to extract fields from")
     return plain[:1].lower() + plain[1:]

@@ -29,7 +29,6 @@ from xtrix.http import (
 )
 from xtrix.providers import Plan, Retries, Target
 from xtrix.redact import Redactor
-from xtrix.reframe import Reframer
 from xtrix.relay import Patience, Relay
 from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, Wait
 
@@ -120,7 +119,7 @@ class Exchange:
     def log_line(self, now: float, *, left: bool = False) -> str:
         """The record as JSON once all is done; `left` when the client did not wait for that."""
         record = self.record
-        record.total_ms = round((now - self._began) * 1000)
+        record.total_ms = max(record.first_byte_ms or 0, round((now - self._began) * 1000))
         if self._relay:
             self._count(self._relay.usage)
             record.error = self._relay.error.code if self._relay.error else None
@@ -143,7 +142,7 @@ class Exchange:
                 continue
             except UpstreamError as error:
                 failure = error
-                if error.elsewhere:
+                if error.elsewhere and len(order.plan.targets) > 1:
                     self._health.failed(target, self.now)
                 if not error.elsewhere or self._is_late(order.plan):
                     break
@@ -209,7 +208,9 @@ class Exchange:
         writer = ChunkWriter(order.stamp, UsageForm(options.get("include_usage")))
         decoder = dialect.stream_decoder(writer, encoded.asked)
         headers = (*STREAM_HEADERS, *self._served(), *_ignored(encoded))
-        return Relay(Reframer(decoder, order.redact), headers, patience, self.now)
+        relay = Relay(decoder, order.redact, headers, patience)
+        relay.tick(self.now)
+        return relay
 
     def _pause(self, retries: Retries, attempt: int, error: UpstreamError) -> float | None:
         """Seconds until the same target is tried again; None when it is not."""

@@ -31,7 +31,10 @@ class Reframer:
         self._decoder = decoder
         self._redact = redact
         self._sse = Decoder()
+        self._known: splice.Splice | None = None
+        """What the last event that carried text showed."""
         self._splice: splice.Splice | None = None
+        """The same while it may be used: between two events of a stream that goes on."""
 
     @property
     def finished(self) -> bool:
@@ -46,14 +49,10 @@ class Reframer:
     def feed(self, text: str) -> str:
         """The frames that `text` completes."""
         self.fed += 1
-        if self.over or self._decoder.finished:
-            return ""
-        frames = ""
-        if self._splice and self._sse.between_events:
-            frames, text = self._splice.feed(text)
-            if not text:
-                return frames
-        return frames + self._feed(text)
+        if self._splice is None:
+            return self._feed(text)
+        frames, rest = self._splice.feed(text)
+        return frames + self._feed(rest) if rest else frames
 
     def close(self, broken: ApiError | None = None) -> str:
         """The last frames, at the upstream's end; `broken` says why where it was no clean end.
@@ -71,6 +70,7 @@ class Reframer:
         except ApiError as truncated:
             return frames + self.fail(broken or truncated)
         self.begun = self.over = True
+        self._splice = None
         return frames
 
     def fail(self, error: ApiError) -> str:
@@ -78,22 +78,28 @@ class Reframer:
         if self.over:
             return ""
         self.over = True
+        self._splice = None
         self.error = error
         error.message = self._redact(error.message)
         return error_frames(error) if self.begun else ""
 
     def _feed(self, text: str) -> str:
-        one_event = self._sse.between_events
+        """The general way."""
+        if self.over or self._decoder.finished:
+            return ""
+        at_start = self._sse.between_events
         try:
             events = self._sse.feed(text)
         except EventTooLong as failure:
             return self.fail(bad_response(str(failure)))
         frames = self._take(events)
+        between = self._sse.between_events
         if events:
             # What any other event changed may change what the known one's text stands for.
             carried = self._decoder.carried
-            alone = one_event and len(events) == 1 and self._sse.between_events
-            self._splice = splice.learn(text, frames, carried) if alone and carried else None
+            alone = at_start and between and len(events) == 1
+            self._known = splice.learn(text, frames, carried) if alone and carried else None
+        self._splice = self._known if between and not self.over else None
         return frames
 
     def _take(self, events: list[Event], *, last: bool = False) -> str:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from xtrix import errors
 from xtrix.chunks import KEEP_ALIVE
-from xtrix.completions import Usage
-from xtrix.errors import ApiError, Headers
+from xtrix.dialect import StreamDecoder
+from xtrix.errors import Headers
+from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
 
 _SHORTEST_TICK = 0.05
@@ -27,74 +28,48 @@ class Patience(NamedTuple):
     """Until the client is sent a comment; 0 sends none."""
 
 
-class Relay:
+class Relay(Reframer):
     """One stream on its way to one client."""
 
     status = 200
 
     def __init__(
-        self, reframer: Reframer, headers: Headers, patience: Patience, now: float
+        self, decoder: StreamDecoder, redact: Redactor, headers: Headers, patience: Patience
     ) -> None:
-        """`now` is the shell's clock in seconds."""
+        super().__init__(decoder, redact)
         self.headers = headers
-        self.feed = reframer.feed
-        self.close = reframer.close
-        self._reframer = reframer
         self._patience = patience
-        self._heard = reframer.fed
-        self._last_heard = self._last_sent = now
+        self._heard = 0
+        self._last_heard: float | None = None
+        self._last_sent = 0.0
 
     @property
     def tick_seconds(self) -> float:
         """How often `tick` wants to be called."""
-        limits = [
-            self._patience.first_byte,
-            self._patience.idle,
-            self._patience.keep_alive or _LONGEST_TICK,
-        ]
-        return max(_SHORTEST_TICK, min(_LONGEST_TICK, min(limits) / 4))
-
-    @property
-    def begun(self) -> bool:
-        """Whether the client has something to see."""
-        return self._reframer.begun
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more will come."""
-        return self._reframer.over
-
-    @property
-    def error(self) -> ApiError | None:
-        """What ended the stream, where it did not end well."""
-        return self._reframer.error
-
-    @property
-    def usage(self) -> Usage:
-        """What is known of it so far."""
-        return self._reframer.usage
+        first_byte, idle, keep_alive = self._patience
+        shortest = min(first_byte, idle, keep_alive or idle)
+        return max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
 
     def crash(self) -> str:
         """The last frames after our own fault."""
-        return self._reframer.fail(errors.internal_error())
+        return self.fail(errors.internal_error())
 
     def tick(self, now: float) -> str:
-        """What is due at `now`: a comment into a long silence, or the end of it."""
-        if self.begun and self._heard != self._reframer.fed:
-            self._heard = self._reframer.fed
+        """What is due at `now` (seconds): a comment into a long silence, or the end of it.
+
+        The first call starts the clock. Until the stream has begun, nothing that comes resets it.
+        """
+        if self._last_heard is None or (self.begun and self._heard != self.fed):
+            self._heard = self.fed
             self._last_heard = self._last_sent = now
             return ""
-        if self._reframer.finished:
+        if self.finished:
             # The upstream has said all and does not hang up. The client need not wait for it.
             return self.close()
-        limit = self._patience.idle if self.begun else self._patience.first_byte
-        if now - self._last_heard >= limit:
+        first_byte, idle, keep_alive = self._patience
+        if now - self._last_heard >= (idle if self.begun else first_byte):
             return self.close(errors.out_of_time("nothing came for too long"))
-        if (
-            self.begun
-            and self._patience.keep_alive
-            and now - self._last_sent >= self._patience.keep_alive
-        ):
+        if self.begun and keep_alive and now - self._last_sent >= keep_alive:
             self._last_sent = now
             return KEEP_ALIVE
         return ""

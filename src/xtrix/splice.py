@@ -26,20 +26,20 @@ class Splice(NamedTuple):
 
     def feed(self, text: str) -> tuple[str, str]:
         """The frames of the events that `text` begins with, and the rest of `text`."""
-        before, after = self.before, self.after
-        bodies = []
+        before, after, frame_before, frame_between, frame_after = self
+        frames = frame_before
         at = 0
         while text.startswith(before, at):
             start = at + len(before)
-            end = _STRING_BODY.match(text, start).end()  # type: ignore[union-attr]  # it may be empty
+            end = _STRING_BODY.match(text, start).end()  # type: ignore[union-attr]  # may be empty
             if end == start or not text.startswith(after, end):
                 break
-            bodies.append(text[start:end])
+            body = text[start:end]
+            frames += frame_between + body if at else body
             at = end + len(after)
-        if not bodies:
-            return "", text
-        frames = self.frame_before + self.frame_between.join(bodies) + self.frame_after
-        return frames, text[at:]
+            if at == len(text):
+                return frames + frame_after, ""
+        return (frames + frame_after, text[at:]) if at else ("", text)
 
 
 def learn(event: str, frame: str, carried: str) -> Splice | None:

@@ -47,7 +47,9 @@ class StreamDecoder:
         self._asked = asked
         self._blocks: dict[str, _Block] = {}
         self._calls = 0
-        self._thoughts = 0
+        self._thoughts: list[Said] = []
+        """The signed blocks, for a client that will send them back. All are told in one delta:
+        openai-node keeps the last list only, openai-python adds lists up by their indexes."""
         self._length = 0
         self._annotations: list[Said] = []
         self._message: Said | None = None
@@ -65,7 +67,9 @@ class StreamDecoder:
         if decode is None:
             return ""
         if self._message is None and kind not in _FIRST:
-            raise bad_response("events before the message began")
+            # llama.cpp leaves `message_start` out when the first character takes several tokens
+            # (its server of 2026-10, observed).
+            return self._message_start({"message": {}}) + decode(self, said)
         return decode(self, said)
 
     def close(self) -> str:
@@ -79,6 +83,7 @@ class StreamDecoder:
             return ""
         self._message = {}
         self._merge_usage(_object(said, "message"))
+        self._writer.served_by(answer.service_tier(self._usage))
         return self._writer.role()
 
     def _block_start(self, said: Said) -> str:
@@ -125,8 +130,11 @@ class StreamDecoder:
                 return self._end_call(block)
             case "answer" if not block.begun:
                 return self._writer.delta({"content": "{}"})
-            case "thinking" | "redacted_thinking":
-                return self._end_thought(block)
+            case "thinking":
+                whole = {**block.said, "thinking": "".join(block.texts)}
+                self._thoughts.append({"index": len(self._thoughts), **whole})
+            case "redacted_thinking":
+                self._thoughts.append({"index": len(self._thoughts), **block.said})
             case "text":
                 self._cite(block)
         return ""
@@ -140,6 +148,8 @@ class StreamDecoder:
     def _message_stop(self, said: Said) -> str:
         assert self._message is not None
         frames = []
+        if self._thoughts:
+            frames.append(self._writer.delta({"thinking_blocks": self._thoughts}))
         refusal = answer.refusal_of(self._message)
         if refusal:
             frames.append(self._writer.delta({"refusal": refusal}))
@@ -148,8 +158,8 @@ class StreamDecoder:
         reason = answer.finish_reason(
             self._message.get("stop_reason"), self._asked, called=self._calls > 0
         )
-        tier = answer.service_tier(self._usage)
-        frames.append(self._writer.end({0: reason}, self.usage, tier))
+        self._writer.served_by(answer.service_tier(self._usage))
+        frames.append(self._writer.end({0: reason}, self.usage))
         self.finished = True
         return "".join(frames)
 
@@ -193,14 +203,6 @@ class StreamDecoder:
                 raise bad_response("a tool's input that is not JSON") from None
             return self._writer.delta(delta)
         return "" if block.begun else self._arguments(block, "{}")
-
-    def _end_thought(self, block: _Block) -> str:
-        """The signed block, for a client that will send it back: whole, because lists add up."""
-        whole = {"index": self._thoughts, **block.said}
-        if block.kind == "thinking":
-            whole["thinking"] = "".join(block.texts)
-        self._thoughts += 1
-        return self._writer.delta({"thinking_blocks": [whole]})
 
     def _cite(self, block: _Block) -> None:
         for citation in block.said.get("cited", []):

@@ -39,7 +39,6 @@ class StreamDecoder:
         self.carried: str | None = None
         self._writer = writer
         self._choices: dict[int, _Choice] = {}
-        self._tier: str | None = None
 
     def feed(self, event: Event) -> str:
         """The frames that `event` gives rise to. Raises UpstreamError."""
@@ -68,7 +67,7 @@ class StreamDecoder:
         if usage:
             self.usage = usage
         tier = chunk.get("service_tier")
-        self._tier = tier if isinstance(tier, str) else self._tier
+        self._writer.served_by(tier if isinstance(tier, str) else None)
         choices = chunk.get("choices") or []
         if not isinstance(choices, list):
             raise bad_response("choices that are no list")
@@ -115,7 +114,7 @@ class StreamDecoder:
             if choice.lists:
                 frames.append(self._writer.delta(choice.lists, index))
             reasons[index] = finish_reason(choice.reason, called=bool(choice.calls))
-        frames.append(self._writer.end(reasons, self.usage, self._tier))
+        frames.append(self._writer.end(reasons, self.usage))
         self.finished = True
         return "".join(frames)
 
