@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from typing_extensions import override
+
 from xtrix import json
 
 FOLDER = Path(__file__).parent / "fixtures"
@@ -52,6 +54,7 @@ class Scenario(NamedTuple):
             **self.json("row.json", {}),
         }
 
+    @override
     def __str__(self) -> str:
         """Its name in a test report."""
         return f"{self.provider}/{self.name}"

@@ -110,6 +110,8 @@ def _fields(required: tuple[str, ...] = (), **fields: cs.CoreSchema) -> cs.CoreS
     )
 
 
+# What a variable or secret can be; a service binding is none of these.
+_VARIABLE = (str, int, float, list, dict, type(None))
 _WORD = cs.str_schema(strict=True, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
 _TEXT = cs.str_schema(strict=True, min_length=1)
 # In capitals, so that a key put where its name belongs is a fault and is never shown as a name.
@@ -225,8 +227,8 @@ def _faults_of(where: str, row: dict[str, Any], lookup: Lookup) -> list[str]:
     if isinstance(url, str) and not _is_base_url(url):
         faults.append(f"{where}.base_url: must be an http(s) URL without query, fragment or user")
     binding = row.get("binding")
-    if isinstance(binding, str) and lookup(binding) is None:
-        faults.append(f"{where}.binding: there is no such binding")
+    if isinstance(binding, str) and isinstance(lookup(binding), _VARIABLE):
+        faults.append(f"{where}.binding: there is no service binding of this name")
     return faults
 
 

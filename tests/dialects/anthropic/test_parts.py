@@ -176,7 +176,7 @@ def test_citations_that_the_client_asks_for() -> None:
         ({"file_data": "data:text/plain,Hello"}, "invalid_value", "file.file_data"),
         ({"file_data": "JVBERi0=="}, "invalid_value", "file.file_data"),
         ({"file_data": "JVBERi0xLjcg***"}, "invalid_value", "file.file_data"),
-        ({"file_data": "not base64 at all"}, "unsupported_value", "file.file_data"),
+        ({"file_data": "not base64 at all"}, "invalid_value", "file.file_data"),
     ],
     ids=str,
 )

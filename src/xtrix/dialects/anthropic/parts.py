@@ -102,7 +102,11 @@ def _file(part: Part, path: str) -> Block:
         why = "files are read from 'file_data'; the upstream knows no 'file_id' of OpenAI's."
         raise unsupported(f"{path}.file.file_id", why, value=True)
     path = f"{path}.file.file_data"
-    media_type, data = _data_uri(data, path) if ":" in data[:5] else (_sniff(data), data)
+    if data[:5].lower() == "data:":
+        media_type, data = _data_uri(data, path)
+    else:
+        data = _base64_of(data, path)
+        media_type = _sniff(data)
     block = _document(media_type, data, path)
     if said.get("filename"):
         block["title"] = said["filename"]
@@ -120,7 +124,7 @@ def _document(media_type: str | None, data: str, path: str) -> Block:
     if media_type == _PDF:
         return {"type": "document", "source": _base64(_PDF, data)}
     if media_type == "text/plain":
-        text = _decoded(data, path).decode(errors="replace")
+        text = base64.b64decode(data).decode(errors="replace")
         source = {"type": "text", "media_type": "text/plain", "data": text}
         return {"type": "document", "source": source}
     why = f"a file must be a PDF or plain text, not '{media_type}'."
@@ -130,13 +134,19 @@ def _document(media_type: str | None, data: str, path: str) -> Block:
 def _data_uri(uri: str, path: str) -> tuple[str | None, str]:
     """The true media type and the base64 data of a data URI. Raises ClientError."""
     match = _DATA_URI.match(uri)
-    if match is None or ";base64" not in match["parameters"].lower():
+    if match is None or not match["parameters"].lower().endswith(";base64"):
         raise invalid(path, "it must be an http(s) URL or a base64 data URI.")
-    data = _SPACE.sub("", uri[match.end() :])
-    if len(data) % 4 or _BASE64.fullmatch(data) is None:
-        raise invalid(path, "its base64 is broken.")
+    data = _base64_of(uri[match.end() :], path)
     claimed = match["type"].strip().lower()
     return _sniff(data) or {"image/jpg": "image/jpeg"}.get(claimed, claimed), data
+
+
+def _base64_of(text: str, path: str) -> str:
+    """`text` without white space, if it is base64 then. Raises ClientError."""
+    data = _SPACE.sub("", text)
+    if len(data) % 4 or _BASE64.fullmatch(data) is None:
+        raise invalid(path, "its base64 is broken.")
+    return data
 
 
 def _sniff(data: str) -> str | None:
@@ -146,13 +156,6 @@ def _sniff(data: str) -> str | None:
     except (binascii.Error, ValueError):
         return None
     return next((kind for magic, kind in _MAGIC.items() if first.startswith(magic)), None)
-
-
-def _decoded(data: str, path: str) -> bytes:
-    try:
-        return base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        raise invalid(path, "its base64 is broken.") from None
 
 
 def _base64(media_type: str, data: str) -> Block:
