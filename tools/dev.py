@@ -49,6 +49,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 ANNOUNCEMENT = """
 xtrix answers at http://{host}:{port}/v1 {with_what}
 
+  open      http://{host}:{port}/{fragment}
   base URL  http://{host}:{port}/v1
   API key   {key}
 {models}
@@ -168,6 +169,7 @@ def _own_upstream() -> Upstream:
             "with_what": "with the providers and keys of .dev.vars",
             "key": "one of API_KEYS in .dev.vars",
             "bearer": "$API_KEY",
+            "fragment": "",
             "models": "",
         },
     )
@@ -192,6 +194,7 @@ def _local_upstream(served: model.Model) -> Upstream:
             "with_what": "with a local model, small and often wrong",
             "key": f"{key}  (made for local use: there is no .dev.vars)",
             "bearer": key,
+            "fragment": f"#key={key}&model={model.NAME}",  # the page takes it, and hides it
             "models": f"  models    {model.NAME}, also for any other name, in OpenAI's dialect;\n"
             "            claude-* in Anthropic's\n",
         },

@@ -45,6 +45,7 @@ def test_the_printed_command_streams_an_answer_and_ctrl_c_ends_everything(
     tree: Path, port: int
 ) -> None:
     with dev(tree, port) as (terminal, said):
+        assert f"open      http://127.0.0.1:{port}/#key=sk-local-" in said
         assert f"base URL  http://127.0.0.1:{port}/v1" in said
         assert "made for local use" in said
         pasted = re.search(r"^ *(curl .*?)\n\n", said, re.DOTALL | re.MULTILINE)
