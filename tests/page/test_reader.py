@@ -117,8 +117,13 @@ def test_events_are_read_as_the_standard_says(
     assert playground.page.evaluate(READ_ALL_CUTS, text) == [events, []]
 
 
-def test_text_is_shown_the_same_however_it_is_cut(playground: Playground) -> None:
-    assert playground.page.evaluate(SHOW_ALL_CUTS, EVERY_BLOCK) == []
+@pytest.mark.parametrize(
+    "text",
+    [EVERY_BLOCK, EVERY_BLOCK[EVERY_BLOCK.index("```") :], "| a |\n| b |\n\nc", "\n\n- a\n\nb\n"],
+    ids=["every-block", "code-first", "table-first", "blank-first"],
+)
+def test_text_is_shown_the_same_however_it_is_cut(playground: Playground, text: str) -> None:
+    assert playground.page.evaluate(SHOW_ALL_CUTS, text) == []
 
 
 @pytest.mark.parametrize(
