@@ -1,0 +1,193 @@
+"""`response_format` and `reasoning_effort`, by what the model has for them."""
+
+from typing import Any
+
+import pytest
+
+from tests.dialects.anthropic.encoding import (
+    ADAPTIVE,
+    BUDGET,
+    CALL,
+    CALLED,
+    FUNCTION,
+    NEWEST,
+    OLD,
+    RESULT,
+    USER,
+    encoded,
+    sent,
+)
+from xtrix.dialects.anthropic.output import encode_format
+from xtrix.errors import ClientError
+from xtrix.providers import Family
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
+CLOSED = {**SCHEMA, "additionalProperties": False}
+WANTED = {"type": "json_schema", "json_schema": {"name": "thing", "schema": SCHEMA}}
+
+
+# Structured output
+
+
+@pytest.mark.parametrize("said", [None, {"type": "text"}])
+def test_text_asks_for_nothing(said: object) -> None:
+    assert sent(response_format=said) == sent()
+
+
+@pytest.mark.parametrize("model", [BUDGET, ADAPTIVE, NEWEST, "unknown-model"])
+def test_a_schema_where_the_model_has_structured_output(model: str) -> None:
+    body = sent(model, response_format=WANTED)
+    assert body["output_config"] == {"format": {"type": "json_schema", "schema": CLOSED}}
+    assert "tools" not in body
+    assert encoded(model, response_format=WANTED).asked.answer_tool is None
+
+
+def test_a_schema_where_it_has_not_is_a_tool_that_must_be_called() -> None:
+    body = sent(OLD, response_format=WANTED)
+    (tool,) = body["tools"]
+    assert tool["name"] == "json_tool_call"
+    assert tool["input_schema"] == CLOSED
+    assert body["tool_choice"] == {"type": "tool", "name": "json_tool_call"}
+    assert encoded(OLD, response_format=WANTED).asked.answer_tool == "json_tool_call"
+
+
+def test_beside_other_tools_one_of_them_must_be_called() -> None:
+    body = sent(OLD, response_format=WANTED, tools=[FUNCTION], parallel_tool_calls=False)
+    assert [tool["name"] for tool in body["tools"]] == ["look_up", "json_tool_call"]
+    assert body["tool_choice"] == {"type": "any", "disable_parallel_tool_use": True}
+
+
+def test_a_schemas_own_description() -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "description": "A thing."}}
+    (tool,) = sent(OLD, response_format=wanted)["tools"]
+    assert tool["description"] == "A thing."
+    assert tool["input_schema"]["type"] == "object"
+
+
+def test_a_model_with_neither_refuses() -> None:
+    with pytest.raises(ClientError) as caught:
+        encode_format(WANTED, Family("*", structured=False, forced_tools=False))
+    assert (caught.value.code, caught.value.param) == ("unsupported_value", "response_format")
+
+
+@pytest.mark.parametrize("model", [OLD, BUDGET, NEWEST])
+def test_any_json_object_is_asked_for_in_words(model: str) -> None:
+    system = {"role": "system", "content": "Be brief."}
+    body = sent(model, response_format={"type": "json_object"}, messages=[system, USER])
+    assert [block["text"] for block in body["system"]] == [
+        "Be brief.",
+        "Reply with one JSON object and nothing else.",
+    ]
+
+
+# Thinking
+
+
+@pytest.mark.parametrize(
+    ("effort", "budget"),
+    [
+        *(("minimal", 1024), ("low", 1024), ("medium", 2048), ("high", 4096)),
+        *(("xhigh", 8192), ("max", 16384)),
+    ],
+)
+def test_budgets(effort: str, budget: int) -> None:
+    body = sent(BUDGET, reasoning_effort=effort)
+    assert body["thinking"] == {"type": "enabled", "budget_tokens": budget}
+    assert body["max_tokens"] > budget
+    assert encoded(BUDGET, reasoning_effort=effort).ignored == ()
+
+
+@pytest.mark.parametrize(
+    ("effort", "word", "named"),
+    [
+        *(("minimal", "low", ()), ("low", "low", ()), ("medium", "medium", ())),
+        *(("high", "high", ()), ("xhigh", "high", ("reasoning_effort",))),
+        ("max", "high", ("reasoning_effort",)),
+    ],
+)
+def test_efforts(effort: str, word: str, named: tuple[str, ...]) -> None:
+    body = sent(ADAPTIVE, reasoning_effort=effort)
+    assert body["thinking"] == {"type": "adaptive", "display": "summarized"}
+    assert body["output_config"] == {"effort": word}
+    assert encoded(ADAPTIVE, reasoning_effort=effort).ignored == named
+
+
+@pytest.mark.parametrize("effort", ["xhigh", "max"])
+def test_efforts_that_newer_models_have(effort: str) -> None:
+    assert sent(NEWEST, reasoning_effort=effort)["output_config"] == {"effort": effort}
+
+
+@pytest.mark.parametrize("model", [OLD, BUDGET, ADAPTIVE, NEWEST])
+@pytest.mark.parametrize("effort", [None, "none"])
+def test_no_effort_is_no_thinking(model: str, effort: str | None) -> None:
+    assert sent(model, reasoning_effort=effort) == sent(model)
+
+
+def test_a_model_that_thinks_unasked_can_be_stopped() -> None:
+    assert sent("claude-opus-5", reasoning_effort="none")["thinking"] == {"type": "disabled"}
+    assert "thinking" not in sent("claude-opus-5")
+
+
+def test_a_model_that_does_not_think_names_it() -> None:
+    assert sent(OLD, reasoning_effort="high") == sent(OLD)
+    assert encoded(OLD, reasoning_effort="high").ignored == ("reasoning_effort",)
+
+
+@pytest.mark.parametrize(("most", "budget"), [(2000, 1999), (1025, 1024), (1024, None), (5, None)])
+def test_a_budget_stays_below_the_limit(most: int, budget: int | None) -> None:
+    call = encoded(BUDGET, reasoning_effort="high", max_tokens=most)
+    body = sent(BUDGET, reasoning_effort="high", max_tokens=most)
+    assert body["max_tokens"] == most
+    assert body.get("thinking", {}).get("budget_tokens") == budget
+    assert call.ignored == (() if budget else ("reasoning_effort",))
+
+
+@pytest.mark.parametrize("model", [BUDGET, ADAPTIVE])
+def test_a_forced_call_comes_before_thinking(model: str) -> None:
+    said: dict[str, Any] = {
+        "reasoning_effort": "high",
+        "tools": [FUNCTION],
+        "tool_choice": "required",
+    }
+    assert "thinking" not in sent(model, **said)
+    assert encoded(model, **said).ignored == ("reasoning_effort",)
+
+
+SIGNED = [{"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}]
+
+
+@pytest.mark.parametrize("model", [BUDGET, ADAPTIVE])
+@pytest.mark.parametrize("signed", [False, True])
+def test_thinking_goes_on_only_from_signed_thinking(model: str, signed: bool) -> None:
+    called = {**CALLED, "thinking_blocks": SIGNED} if signed else CALLED
+    said: dict[str, Any] = {
+        "messages": [USER, called, RESULT],
+        "tools": [FUNCTION],
+        "reasoning_effort": "low",
+    }
+    thinks = signed or model == ADAPTIVE
+    assert ("thinking" in sent(model, **said)) == thinks
+    assert encoded(model, **said).ignored == (() if thinks else ("reasoning_effort",))
+
+
+def test_signed_thinking_is_needed_for_the_last_calls_only() -> None:
+    earlier = [USER, CALLED, RESULT, {"role": "assistant", "content": "Done."}, USER]
+    later = {**CALLED, "tool_calls": [{**CALL, "id": "2"}], "thinking_blocks": SIGNED}
+    result = {**RESULT, "tool_call_id": "2"}
+    for messages in (earlier, [*earlier, later, result]):
+        body = sent(BUDGET, messages=messages, tools=[FUNCTION], reasoning_effort="low")
+        assert "thinking" in body
+
+
+def test_the_clients_own_words_for_thinking_pass() -> None:
+    own = {"type": "enabled", "budget_tokens": 2000}
+    assert sent(BUDGET, thinking=own, reasoning_effort="low")["thinking"] == own
+    assert "thinking" not in sent(BUDGET, thinking="on")
+
+
+def test_a_schema_and_an_effort_are_configured_together() -> None:
+    body = sent(ADAPTIVE, reasoning_effort="low", response_format=WANTED)
+    assert body["output_config"] == {
+        "effort": "low",
+        "format": {"type": "json_schema", "schema": CLOSED},
+    }
