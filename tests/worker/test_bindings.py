@@ -239,8 +239,12 @@ def test_another_worker_that_throws_in_its_stream_has_cut_it_off(bound: Bound) -
     assert "".join(said) == "".join(SAID)
 
 
-def test_a_binding_that_is_not_there_is_named(start: Start) -> None:
-    rows = [WAYS[0].row(), OTHER_WORKER.row()]
+def test_a_binding_that_is_not_there_or_is_a_variable_is_named(start: Start) -> None:
+    rows = [
+        WAYS[0].row(),
+        OTHER_WORKER._replace(binding="API_KEYS").row(),
+        OTHER_WORKER._replace(binding="PROVIDERS").row(),
+    ]
     bindings: dict[str, object] = {"API_KEYS": CLIENT_KEYS[0], "PROVIDERS": rows}
     with start(bindings) as worker:
         answer = worker.ask(question("inner-sim"))
