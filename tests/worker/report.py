@@ -1,0 +1,150 @@
+"""What can go wrong, what the client sees of it, and the test that proves it, as one table.
+
+The upstream's faults are the rows that `test_faults.py` runs. The rest is named here, and
+`test_report.py` sees to it that every test named exists.
+"""
+
+from collections.abc import Iterator
+
+from tests.worker.faults import FAULTS
+
+PROMISES: dict[str, dict[str, tuple[str, str]]] = {
+    "The wire": {
+        "lines that end in LF, CRLF, CR or a mixture, a BOM, comments, one byte at a time, a "
+        "missing `[DONE]`, text after it": (
+            "the same bytes as ever",
+            "test_streams.py::test_the_wire_makes_no_difference",
+        ),
+        "an event cut at any byte": (
+            "the same bytes as ever",
+            "test_streams.py::test_an_event_cut_at_every_offset",
+        ),
+        "gzip": ("the same bytes as ever", "test_streams.py::test_gzip"),
+        "an event of 1 MB": ("the event", "test_streams.py::test_an_event_of_a_megabyte"),
+        "100,000 events": ("all of them", "test_streams.py::test_a_hundred_thousand_events"),
+        "a line or a body that never ends": (
+            "an error, and the upstream is hung up on",
+            "test_hostile.py::test_a_line_that_never_ends",
+        ),
+        "random bytes as a stream": (
+            "whole frames, and an end",
+            "test_hostile.py::test_whatever_the_upstream_streams_the_client_gets_whole_frames_and_an_end",
+        ),
+        "silence": (
+            "a comment between frames, where wanted",
+            "test_streams.py::test_a_silent_upstream_is_filled_with_comments_between_frames",
+        ),
+    },
+    "Clients that leave": {
+        "before the answer": (
+            "the upstream call is aborted within a second",
+            "test_clients_leave.py::test_leaving_before_the_answer",
+        ),
+        "in mid-stream, talking or silent": (
+            "the same; what was used is logged",
+            "test_clients_leave.py::test_leaving_a_flowing_stream",
+        ),
+        "5,000 of them": (
+            "memory stays flat",
+            "test_clients_leave.py::test_abandoned_requests_are_swept",
+        ),
+        "slow readers": (
+            "the upstream waits",
+            "test_load.py::test_a_slow_reader_makes_the_upstream_wait",
+        ),
+    },
+    "Hostile requests": {
+        "a body over the limit": (
+            "413, without reading it all",
+            "test_hostile.py::test_a_body_without_a_length_is_read_no_further_than_the_limit",
+        ),
+        "nesting of any depth, in bodies, tool arguments and answers": (
+            "400, or 502 where it is the upstream's; the isolate lives",
+            "test_hostile.py::test_a_deep_body",
+        ),
+        "NaN, Infinity, 1e999, invalid UTF-8, half a JSON text": (
+            "400 `invalid_json`",
+            "test_hostile.py::test_what_is_not_json_is_refused",
+        ),
+        "ten thousand messages": ("an answer", "test_hostile.py::test_ten_thousand_messages"),
+        "line breaks in names and text": (
+            "never a header or a frame",
+            "test_hostile.py::test_the_name_of_a_field_is_never_a_header",
+        ),
+        "a URL or key for the upstream in the request": (
+            "never honoured",
+            "test_hostile.py::test_a_client_never_steers_the_call",
+        ),
+        "URLs of images": (
+            "never fetched",
+            "test_hostile.py::test_an_image_is_never_fetched_from_anywhere",
+        ),
+        "a redirect": (
+            "502; the key goes nowhere else",
+            "test_faults.py::test_never_follows_a_redirect",
+        ),
+        "anything a fuzzer thinks of": (
+            "one of our answers",
+            "test_hostile.py::test_whatever_is_asked_the_answer_is_one_of_ours",
+        ),
+    },
+    "Secrets": {
+        "an upstream that tells its key": (
+            "`[redacted]`",
+            "test_secrets.py::test_an_upstream_that_tells_its_key_tells_nobody",
+        ),
+        "the client's key": (
+            "never goes upstream",
+            "test_secrets.py::test_the_upstream_gets_its_own_key_and_nothing_of_the_clients",
+        ),
+        "the log": (
+            "no prompt, no key",
+            "test_secrets.py::test_the_log_says_what_was_done_and_not_what_was_said",
+        ),
+        "a missing, malformed or wrong key": (
+            "401, always the same; no byte of the body is awaited",
+            "test_surface.py::test_a_wrong_key",
+        ),
+        "no `API_KEYS`": (
+            "everyone is refused",
+            "test_surface.py::test_without_keys_everyone_is_refused",
+        ),
+    },
+    "Load": {
+        "300 streams at once": (
+            "each one whole, to the byte",
+            "test_load.py::test_three_hundred_streams_at_once",
+        ),
+        "20,000 requests": (
+            "memory as after the first thousand",
+            "test_load.py::test_twenty_thousand_requests_leave_nothing_behind",
+        ),
+        "a stream that fails": (
+            "the others go on whole",
+            "test_load.py::test_a_stream_that_fails_leaves_the_others_whole",
+        ),
+        "an upstream that dies under load": (
+            "the next target's answer, where there is one",
+            "test_fallback.py::test_a_server_is_killed_and_no_client_sees_an_error",
+        ),
+    },
+}
+"""For each heading: what goes wrong, what the client sees, and a test below tests/worker."""
+
+
+def table() -> str:
+    """The whole table, as Markdown."""
+    return "\n".join(
+        ["| what goes wrong | what the client sees | test |", "|---|---|---|", *_rows()]
+    )
+
+
+def _rows() -> Iterator[str]:
+    yield "| **The upstream** | | `test_faults.py::test_fault`, by this name |"
+    for fault in FAULTS:
+        asked = "" if len(fault.asked) > 1 else f" ({fault.asked[0]})"
+        yield f"| {fault.name}{asked} | {fault.sees.words()} | `[{fault.name}]` |"
+    for heading, promises in PROMISES.items():
+        yield f"| **{heading}** | | |"
+        for wrong, (sees, test) in promises.items():
+            yield f"| {wrong} | {sees} | `{test}` |"
