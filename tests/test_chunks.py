@@ -108,6 +108,12 @@ def served_by(tier: str) -> ChunkWriter:
     return writer
 
 
+def with_tier(tier: str) -> ChunkWriter:
+    writer = ChunkWriter(STAMP, UsageForm.ON_FINISH)
+    writer.served_by(tier)
+    return writer
+
+
 BREAKS = "a\x85b\u2028c\u2029d\ne\rf"
 
 

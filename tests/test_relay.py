@@ -38,6 +38,13 @@ def test_a_relay_is_an_answer() -> None:
     assert relay().headers == (("a", "b"),)
 
 
+def test_the_first_look_at_the_clock_starts_it() -> None:
+    one = Relay(decoder("openai"), str, (), Patience(30, 20, 5))
+    assert [one.tick(9e9), one.tick(9e9 + 29), one.error] == ["", "", None]
+    one.tick(9e9 + 30)
+    assert one.error
+
+
 # Before the first event
 
 
