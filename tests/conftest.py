@@ -10,7 +10,7 @@ from tools import bundle, model, paths, runtime
 
 COPIED = (
     *("Makefile", "package.json", "package-lock.json", "requirements.txt", "requirements-dev.txt"),
-    *("src", "tools", "wrangler.toml"),
+    *("src", "public", "tools", "wrangler.toml"),
 )
 MADE = (".venv", "node_modules", "python_modules")
 
