@@ -5,11 +5,11 @@ dialect has are cut at each offset, in LF and CRLF; the others, 150 streams of 2
 every line end and at one offset in `STRIDE`, for all of them at each offset takes two minutes.
 """
 
-import time
 from collections.abc import Callable
 
 import pytest
 
+from tests.pace import assert_linear
 from tests.play import texts
 from tests.scenarios import Scenario, scenarios
 from tests.stories import STORIES, story
@@ -118,26 +118,19 @@ def test_truncated_anywhere_never_looks_finished(scenario: Scenario) -> None:
 # Linear time
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Processor time of `work`, the best of three."""
-    times = []
-    for _ in range(3):
-        began = time.process_time()
-        work()
-        times.append(time.process_time() - began)
-    return min(times)
+Replay = Callable[[], Outcome]
 
 
-GROWTH = 4
-LIMIT = 9
-"""Four times the work may take up to nine times as long; what is quadratic takes sixteen."""
+def replayed(name: str, pieces_of: Callable[[int], list[str]]) -> Callable[[int], Replay]:
+    """Prepares the replay of a story's pieces."""
+    dialect = STORIES[name][0]
 
+    def prepare(size: int) -> Replay:
+        cut = pieces_of(size)
+        assert not replay(dialect, cut).error
+        return lambda: replay(dialect, cut)
 
-def assert_linear(dialect: str, pieces_of: Callable[[int], list[str]], size: int) -> None:
-    small, large = pieces_of(size), pieces_of(size * GROWTH)
-    assert not replay(dialect, large).error
-    factor = seconds(lambda: replay(dialect, large)) / seconds(lambda: replay(dialect, small))
-    assert factor < LIMIT
+    return prepare
 
 
 def pieces(text: str, length: int) -> list[str]:
@@ -146,22 +139,34 @@ def pieces(text: str, length: int) -> list[str]:
 
 @pytest.mark.parametrize("name", STORIES)
 def test_one_long_event_in_small_pieces_takes_linear_time(name: str) -> None:
-    assert_linear(
-        STORIES[name][0], lambda size: pieces("".join(story(name, ["x" * size])), 64), 300_000
-    )
+    def long(size: int) -> list[str]:
+        return pieces("".join(story(name, ["x" * size])), 64)
+
+    assert_linear(replayed(name, long), 300_000)
 
 
 @pytest.mark.parametrize("name", STORIES)
 def test_many_events_in_one_piece_take_linear_time(name: str) -> None:
-    assert_linear(
-        STORIES[name][0], lambda count: ["".join(story(name, ["word", "\\/"] * count))], 1_000
-    )
+    def together(count: int) -> list[str]:
+        return ["".join(story(name, ["word", "\\/"] * count))]
+
+    assert_linear(replayed(name, together), 1_000)
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_an_event_of_many_lines_takes_linear_time(name: str) -> None:
+def test_many_spliced_events_in_one_piece_take_linear_time(name: str) -> None:
+    def together(count: int) -> list[str]:
+        *begins, last = story(name, ["first"])
+        event = STORIES[name][2]
+        return [*begins, "".join(event(f"word {number}") for number in range(count)), last]
+
+    assert_linear(replayed(name, together), 5_000)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_many_lines_between_events_take_linear_time(name: str) -> None:
     def comments(count: int) -> list[str]:
         *before, last = story(name, ["word"])
         return [*before, *[": nothing\n"] * count, last]
 
-    assert_linear(STORIES[name][0], comments, 5_000)
+    assert_linear(replayed(name, comments), 5_000)

@@ -1,5 +1,6 @@
 """The client's messages as system blocks and turns that Anthropic takes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.dialects.anthropic.encoding import (
     text,
     turns,
 )
+from tests.pace import assert_linear
 from xtrix.errors import ClientError
 
 HELLO = {"role": "user", "content": [text("Hello")]}
@@ -195,6 +197,11 @@ def test_signed_thinking_comes_back_first_and_as_it_was() -> None:
 def test_thinking_without_a_signature_is_left_out(blocks: object) -> None:
     message = say("assistant", "Yes.", thinking_blocks=blocks, reasoning_content="Hm.")
     assert turns(USER, message, USER)[1]["content"] == [text("Yes.")]
+
+
+def test_thinking_alone_may_be_a_turn() -> None:
+    alone = say("assistant", None, thinking_blocks=[THOUGHT])
+    assert turns(USER, alone)[1]["content"] == [THOUGHT]
 
 
 # Calls and results
@@ -383,3 +390,22 @@ def test_a_messages_mark_is_on_its_last_block() -> None:
 
 def test_a_mark_on_nothing_marks_nothing() -> None:
     assert "cache_control" not in str(turns(USER, say("assistant", "", cache_control=MARK), USER))
+
+
+# Long histories
+
+
+@pytest.mark.parametrize(
+    ("ids", "names"), [("one", "one"), ("one", "many"), ("many", "one"), ("many", "many")]
+)
+def test_a_long_history_of_calls_takes_linear_time(ids: str, names: str) -> None:
+    def history(count: int) -> Callable[[], object]:
+        messages = [dict(USER)]
+        for number in range(count):
+            call_id = f"call_{number if ids == 'many' else 0}"
+            name = f"name_{number if names == 'many' else 0}"
+            called = say("assistant", None, tool_calls=[call(call_id, name=name)])
+            messages += [called, answer(call_id)]
+        return lambda: sent(messages=messages)
+
+    assert_linear(history, 1000)

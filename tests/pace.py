@@ -1,0 +1,24 @@
+"""Whether work takes time in proportion to its size, by the processor's clock and a wide margin."""
+
+import time
+from collections.abc import Callable
+
+GROWTH = 4
+LIMIT = 9
+"""Four times the work may take up to nine times as long; what is quadratic takes sixteen."""
+
+
+def assert_linear(prepare: Callable[[int], Callable[[], object]], size: int) -> None:
+    """`prepare` makes the work of a size; only the work is timed."""
+    small, large = prepare(size), prepare(size * GROWTH)
+    assert _seconds(large) / _seconds(small) < LIMIT
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """Processor time of `work`, the best of three."""
+    times = []
+    for _ in range(3):
+        began = time.process_time()
+        work()
+        times.append(time.process_time() - began)
+    return min(times)
