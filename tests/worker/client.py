@@ -16,7 +16,8 @@ from typing import Any
 from tests.worker.upstream import PATIENCE
 
 CLIENT_KEYS = ("sk-client-first-8d1f0c", "sk-client-second-57b2ae")
-UPSTREAM_KEYS = {"anthropic": "sk-upstream-anthropic-91c4", "openai": "sk-upstream-openai-3ea7"}
+UPSTREAM_KEYS = {"anthropic": "upstream.anthropic.91c4", "openai": "sk-upstream-openai-3ea7"}
+"""One that looks like a key and one that does not."""
 
 HEADERS_ALLOWED = re.compile(
     r"content-(type|length)|transfer-encoding|connection|date|cache-control|x-accel-buffering|allow"

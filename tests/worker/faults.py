@@ -221,7 +221,7 @@ FAULTS = [
     Fault("200 that calls itself text", NONSENSE, lambda it: whole(200, it.whole("x"), TEXT)),
     Fault("JSON although a stream was asked", NONSENSE, _spoken, STREAMED),
     Fault("a stream although JSON was asked", NONSENSE, lambda it: stream(it.text(SAID)), WHOLE),
-    Fault("200 with an error in it", Refusal(502), _error(200, "something_else")),
+    Fault("200 with an error in it", Refusal(502, "upstream_error"), _error(200, "something_else")),
     Fault("200 with an overload in it", OVERLOADED, _error(200, "overloaded_error")),
     Fault("200 with a rate limit in it", LIMITED, _error(200, "rate_limit_error")),
     # A whole answer that stops
@@ -267,7 +267,7 @@ FAULTS = [
         for kind, sees in [
             ("overloaded_error", OVERLOADED),
             ("rate_limit_error", LIMITED),
-            ("something_else", Refusal(502)),
+            ("something_else", Refusal(502, "upstream_error")),
         ]
     ),
     # A stream, after its first text

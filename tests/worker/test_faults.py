@@ -78,8 +78,9 @@ def test_tells_a_prompt_that_is_too_long(
 def test_never_follows_a_redirect(
     worker: Gateway, upstream: Upstream, elsewhere: Upstream, dialect: Dialect, status: int
 ) -> None:
-    location = [("location", f"{elsewhere.base_url}/take?what=you-have")]
-    upstream.answer(whole(status, b"", location))
+    """Not even one that brings what looks like an answer."""
+    location = [*JSON, ("location", f"{elsewhere.base_url}/take?what=you-have")]
+    upstream.answer(whole(status, dialect.whole("Taken."), location))
     for asked in (False, True):
         answer = worker.ask(question(dialect.model, stream=asked))
         assert answer.status == 502

@@ -44,6 +44,8 @@ def spoken(dialect: Dialect) -> dict[str, list[Event]]:
         "text": dialect.text(DELTAS),
         "tools": dialect.tools(CALLS, "Let me see."),
         "thinking": dialect.thinking(["Hm, ", "北京?"], ["Yes."]),
+        # A lost first event is of no consequence where it says nothing that is needed.
+        "without a beginning": dialect.text(DELTAS)[1:],
     }
 
 
@@ -177,6 +179,10 @@ def _lines_in_front(lines: bytes) -> Callable[[bytes], list[bytes]]:
     return lambda data: [re.sub(DATA, lines + b"data: ", data)]
 
 
+def _in_two_lines(data: bytes) -> bytes:
+    return re.sub(DATA + rb"{", b"data: {\ndata: ", data)
+
+
 def _cut_in_line_ends(data: bytes) -> list[bytes]:
     first, *later = data.split(b"\n")
     return [first + b"\r", *(b"\n" + line + b"\r" for line in later[:-1]), b"\n" + later[-1]]
@@ -198,7 +204,9 @@ WIRES: dict[str, Callable[[bytes], Script]] = {
     "comments as events": lambda data: [data.replace(b"\n\n", b"\n\n: still here\n\n")],
     "id, retry and unknown fields": _lines_in_front(b"id: 7\nretry: 10\nmystery: x\nmystery\n"),
     "no space after the colon": lambda data: [re.sub(DATA, b"data:", data)],
-    "an event's data in two lines": lambda data: [re.sub(DATA + rb"{", b"data: {\ndata: ", data)],
+    "data in two lines": lambda data: [_in_two_lines(data)],
+    "data in two lines, CRLF": lambda data: [_in_two_lines(data).replace(b"\n", b"\r\n")],
+    "data in two lines, CRLF cut": lambda data: _cut_in_line_ends(_in_two_lines(data)),
     "blank lines": lambda data: [b"\n\n" + data.replace(b"\n\n", b"\n\n\n\n")],
     "no blank line at the end": lambda data: [data.removesuffix(b"\n\n")],
     "something after the end": lambda data: [data + b"data: {oops\n\nnonsense"],
@@ -206,7 +214,7 @@ WIRES: dict[str, Callable[[bytes], Script]] = {
 
 
 @pytest.mark.parametrize("wire", WIRES)
-@pytest.mark.parametrize("kind", ["text", "tools", "thinking"])
+@pytest.mark.parametrize("kind", ["text", "tools", "thinking", "without a beginning"])
 def test_the_wire_makes_no_difference(
     worker: Gateway, upstream: Upstream, dialect: Dialect, kind: str, wire: str
 ) -> None:
@@ -215,6 +223,15 @@ def test_the_wire_makes_no_difference(
     varied = ask(worker, upstream, dialect, stream(WIRES[wire](b"".join(events)))).body
     assert settled(varied) == settled(plain)
     assert payloads_in(varied)[-1]["choices"][0]["finish_reason"] in {"stop", "tool_calls"}
+
+
+def test_no_frame_has_a_line_break_by_anybodys_rules(
+    worker: Gateway, upstream: Upstream, dialect: Dialect
+) -> None:
+    """Some clients split lines as Python does, which is not what the standard says."""
+    answer = ask(worker, upstream, dialect, stream(dialect.text([*DELTAS, *DELTAS])))
+    frames = answer.body.decode().removesuffix("\n\n").split("\n\n")
+    assert [frame for frame in frames if len(frame.splitlines()) != 1] == []
 
 
 EVENTS: dict[str, Callable[[Dialect, Sequence[Event]], Sequence[Event]]] = {
