@@ -4,7 +4,7 @@ RUN := .venv/bin/python -m
 # The tests that start a Worker, a model or a browser.
 SLOW := tests/worker tests/clients tests/page tests/tools
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check format deploy bench clean
+.PHONY: help setup dev test check defences format deploy bench clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: static  ## check everything: format, lint, types, the Worker, the SDKs, th
 
 check: static  ## the quick part of test: nothing that starts a Worker
 	@$(RUN) pytest --quiet $(SLOW:%=--ignore %)
+
+defences: setup  ## take out one defence after the other, and see that its tests fail (20 minutes)
+	@$(RUN) tools.defences
 
 static: setup
 	@$(RUN) ruff format --check --quiet .
