@@ -13,7 +13,7 @@ from xtrix.exchange import MAX_ANSWER_BYTES, Exchange
 from xtrix.health import FAILURES
 from xtrix.http import Reply, UpstreamHead
 from xtrix.relay import Relay
-from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, Wait
+from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, UpstreamAnswer, Wait
 
 JSON = {"content-type": "application/json"}
 REST = 12
@@ -403,8 +403,9 @@ class Life:
         """The step after a call that took `seconds` and met with `upstream`."""
         assert isinstance(self.step, Call)
         self.now += seconds
-        step = self.advance(upstream.failure or UpstreamHead(upstream.status, upstream.headers))
-        return self.advance(b"".join(upstream.pieces)) if isinstance(step, Collect) else step
+        head = UpstreamHead(upstream.status, upstream.headers)
+        whole = UpstreamAnswer(head, b"".join(upstream.pieces))
+        return self.advance(upstream.failure or (whole if self.step.collect else head))
 
     @property
     def limit(self) -> float:
@@ -418,11 +419,12 @@ TIMEOUTS = {"timeouts": {"connect": 10, "first_byte": 30, "idle": 20}}
 
 def test_each_step_has_the_limit_of_its_row() -> None:
     whole = Life(gate({**FIRST, **TIMEOUTS}))
+    assert isinstance(whole.step, Call)
     assert whole.limit == 30
-    collect = whole.advance(UpstreamHead(200, JSON))
-    assert collect == Collect(MAX_ANSWER_BYTES, 20)
+    assert whole.step.collect == Collect(MAX_ANSWER_BYTES, 20)
     streamed = Life(gate({**FIRST, **TIMEOUTS}), STREAMED)
-    assert streamed.limit == 10
+    assert isinstance(streamed.step, Call)
+    assert (streamed.limit, streamed.step.collect) == (10, None)
     begin = streamed.advance(UpstreamHead(200, SSE))
     assert isinstance(begin, Begin)
     assert begin.seconds == 30
@@ -599,9 +601,13 @@ def test_a_stream_that_crashes_before_it_begins_is_an_answer() -> None:
 
 
 @pytest.mark.parametrize("failure", [Failure.TIME, Failure.SIZE, Failure.CONNECTION])
-def test_a_body_that_does_not_come_whole(failure: Failure) -> None:
-    life = Life(gate(targets=TARGETS[:1]))
-    life.advance(UpstreamHead(200, JSON))
-    answer = life.advance(failure)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_body_that_does_not_come_whole(failure: Failure, stream: bool) -> None:
+    life = Life(gate(targets=TARGETS[:1]), {**REQUEST, "stream": stream})
+    if stream:
+        assert isinstance(life.advance(UpstreamHead(500, JSON)), Collect)
+        answer = life.advance(failure)
+    else:
+        answer = life.advance(UpstreamAnswer(UpstreamHead(200, JSON), failure))
     assert isinstance(answer, Reply)
     assert answer.status == {"time": 504}.get(failure.value, 502)

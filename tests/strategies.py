@@ -1,0 +1,358 @@
+"""What hypothesis draws: requests, upstream streams, and JSON of no particular sense."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from xtrix import json
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+MODELS = (
+    *("claude-3-haiku-20240307", "claude-3-7-sonnet-20250219", "claude-haiku-4-5"),
+    *("claude-sonnet-4-6", "claude-opus-4-7", "claude-opus-4-8", "claude-opus-5"),
+    *("claude-sonnet-5-5", "claude-fable-5-1", "model-of-tomorrow"),
+)
+
+WORDS = st.text(max_size=12) | st.sampled_from(
+    ["", " ", "\n", "Hello", '"', "\\", "北京🙂", "\u2028"]
+)
+NAMES = st.sampled_from(["look_up", "server.tool", "server_tool", "größe", "x" * 130, "a/b"])
+IDS = st.sampled_from(["1", "2", "call.1", "call:1", "call_1", "", "北京", "x" * 70])
+ARGUMENTS = st.sampled_from(["", " ", "{}", '{"a":1}', '{"a": {"b": [null, "é"]}}'])
+MARK = st.sampled_from(
+    [
+        {},
+        {"cache_control": {"type": "ephemeral"}},
+        {"prompt_cache_breakpoint": {"mode": "explicit"}},
+    ]
+)
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+)
+ANY_JSON = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+# Requests
+
+
+@st.composite
+def parts(draw: Draw) -> list[dict[str, Any]]:
+    """Parts of a user's message."""
+    drawn = []
+    for _ in range(draw(st.integers(1, 4))):
+        part: dict[str, Any] = {"type": "text", "text": draw(WORDS)}
+        if draw(st.integers(0, 4)) == 0:
+            part = {"type": "image_url", "image_url": {"url": "https://i.test/a.png"}}
+        drawn.append({**part, **draw(MARK)})
+    return drawn
+
+
+@st.composite
+def rounds(draw: Draw) -> list[dict[str, Any]]:
+    """A user's message, an assistant's, and the results of the calls in it."""
+    users = [
+        {"role": "user", "content": draw(WORDS | parts()), **draw(MARK)}
+        for _ in range(draw(st.integers(1, 2)))
+    ]
+    assistant: dict[str, Any] = {"role": "assistant", "content": draw(st.none() | WORDS)}
+    if draw(st.booleans()):
+        assistant["refusal"] = draw(st.none() | WORDS)
+    if draw(st.integers(0, 3)) == 0:
+        block = {
+            "type": "thinking",
+            "thinking": "Hm.",
+            "signature": draw(st.sampled_from(["", "x"])),
+        }
+        assistant["thinking_blocks"] = [block]
+    ids = draw(st.lists(IDS, max_size=3, unique=True))
+    if not ids:
+        return [*users, assistant]
+    assistant["tool_calls"] = [
+        {
+            "id": call_id,
+            "type": "function",
+            "function": {"name": draw(NAMES), "arguments": draw(ARGUMENTS)},
+        }
+        for call_id in ids
+    ]
+    results: list[dict[str, Any]] = []
+    for call_id in draw(st.permutations(ids)):
+        if draw(st.integers(0, 5)) == 0:
+            role = draw(st.sampled_from(["system", "user"]))
+            results.append({"role": role, "content": draw(WORDS)})
+        content = draw(WORDS | parts())
+        results.append({"role": "tool", "tool_call_id": call_id, "content": content, **draw(MARK)})
+    return [*users, assistant, *results]
+
+
+@st.composite
+def messages(draw: Draw) -> list[dict[str, Any]]:
+    """A conversation that any model takes: it ends with the user."""
+    said: list[dict[str, Any]] = [
+        {"role": draw(st.sampled_from(["system", "developer"])), "content": draw(WORDS)}
+        for _ in range(draw(st.integers(0, 2)))
+    ]
+    for _ in range(draw(st.integers(0, 4))):
+        said += draw(rounds())
+        if draw(st.integers(0, 4)) == 0:
+            said.append({"role": "system", "content": draw(WORDS)})
+    return [*said, {"role": "user", "content": draw(WORDS | parts())}]
+
+
+OPTIONS: dict[str, st.SearchStrategy[Any]] = {
+    "temperature": st.sampled_from([0, 0.5, 1, 1.5, 2]),
+    "top_p": st.sampled_from([0, 0.5, 1]),
+    "top_k": st.integers(1, 50),
+    "max_tokens": st.sampled_from([0, 1, 1024, 1025, 5000, 10**9]),
+    "max_completion_tokens": st.sampled_from([1, 3000]),
+    "stop": WORDS | st.lists(WORDS, max_size=4),
+    "stream": st.booleans(),
+    "user": WORDS,
+    "service_tier": st.sampled_from(["auto", "default", "flex"]),
+    "reasoning_effort": st.sampled_from(
+        ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+    ),
+    "parallel_tool_calls": st.booleans(),
+    "response_format": st.sampled_from(
+        [
+            {"type": "text"},
+            {"type": "json_object"},
+            {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}},
+        ]
+    ),
+    "cache_control": st.just({"type": "ephemeral"}),
+    "web_search_options": st.just({}),
+    "seed": st.integers(),
+    "logit_bias": st.just({"1": 1}),
+    "anything": ANY_JSON,
+}
+
+
+@st.composite
+def requests(draw: Draw) -> dict[str, Any]:
+    """A request that is right in itself and right for any of `MODELS`."""
+    request: dict[str, Any] = {"model": draw(st.sampled_from(MODELS)), "messages": draw(messages())}
+    for name in draw(st.lists(st.sampled_from(sorted(OPTIONS)), unique=True, max_size=6)):
+        request[name] = draw(OPTIONS[name])
+    names = draw(st.lists(NAMES, max_size=3, unique=True))
+    if names:
+        request["tools"] = [
+            {"type": "function", "function": {"name": name}, **draw(MARK)} for name in names
+        ]
+        named = {"type": "function", "function": {"name": names[0]}}
+        allowed = {"mode": "required", "tools": [named]}
+        choices = [
+            *(None, "auto", "none", "required", named),
+            {"type": "allowed_tools", "allowed_tools": allowed},
+        ]
+        request["tool_choice"] = draw(st.sampled_from(choices))
+    return request
+
+
+ODD_REQUESTS = st.dictionaries(
+    st.sampled_from(["model", "messages", "tools", "tool_choice", *OPTIONS]) | st.text(max_size=8),
+    ANY_JSON | messages() | st.sampled_from([{"type": "function"}, [{"type": "custom"}], "auto"]),
+    max_size=8,
+)
+"""Requests of which much or all is wrong."""
+
+
+@st.composite
+def spoiled(draw: Draw) -> Any:
+    """A right request, somewhere in which stands another value than should."""
+    request = json.decode(json.encode(draw(requests())))  # what was drawn may be shared
+    at: Any = request
+    while True:
+        keys = list(at) if isinstance(at, dict) else list(range(len(at)))
+        key = draw(st.sampled_from(keys))
+        below = at[key]
+        if not isinstance(below, dict | list) or not below or draw(st.integers(0, 3)) == 0:
+            at[key] = draw(ANY_JSON)
+            return request
+        at = below
+
+
+# Streams
+
+
+class Told(NamedTuple):
+    """A stream's events, and what they add up to."""
+
+    events: list[dict[str, Any] | str]
+    text: str
+    calls: list[tuple[str, str]]
+    """Name and arguments."""
+    reasoning: str
+    reason: str
+
+
+def cut_up(text: str, sizes: list[int]) -> list[str]:
+    """`text` in pieces whose sizes come round again and again."""
+    pieces: list[str] = []
+    while text:
+        size = sizes[len(pieces) % len(sizes)]
+        pieces.append(text[:size])
+        text = text[size:]
+    return pieces
+
+
+SIZES = st.lists(st.integers(1, 200), min_size=1, max_size=5)
+ENDINGS = st.sampled_from(["\n", "\r\n", "\r"])
+FRAGMENTS = st.lists(WORDS, max_size=4)
+NOISE: list[dict[str, Any]] = [{"type": "ping"}, {"type": "unheard_of", "index": 0, "delta": 7}]
+
+
+@st.composite
+def fragments_of_json(draw: Draw) -> list[str]:
+    """Arguments in pieces."""
+    return cut_up(draw(ARGUMENTS.filter(str.strip)), draw(SIZES.map(lambda sizes: [1, *sizes])))
+
+
+class _Part(NamedTuple):
+    """What one content block adds to the whole."""
+
+    text: str = ""
+    reasoning: str = ""
+    calls: tuple[tuple[str, str], ...] = ()
+
+
+@st.composite
+def _anthropic_block(draw: Draw, index: int) -> tuple[dict[str, Any], list[dict[str, Any]], _Part]:
+    """A block as it begins, the deltas in it, and what it adds."""
+    kind = draw(st.sampled_from(["text", "thinking", "tool_use", "server_tool_use"]))
+    block: dict[str, Any] = {"type": kind}
+    if kind == "text":
+        said = draw(FRAGMENTS)
+        block["text"] = draw(WORDS)
+        deltas = [{"type": "text_delta", "text": each} for each in said]
+        return block, deltas, _Part(text=block["text"] + "".join(said))
+    if kind == "thinking":
+        said = draw(FRAGMENTS)
+        block["thinking"] = ""
+        deltas = [{"type": "thinking_delta", "thinking": each} for each in said]
+        deltas.append({"type": "signature_delta", "signature": "x"})
+        return block, deltas, _Part(reasoning="".join(said))
+    name = draw(NAMES)
+    said = draw(st.just([]) | fragments_of_json())
+    block |= {"id": f"toolu_{index}", "name": name, "input": {}}
+    deltas = [{"type": "input_json_delta", "partial_json": each} for each in said]
+    called = (name, "".join(said) or "{}")
+    return block, deltas, _Part(calls=(called,) if kind == "tool_use" else ())
+
+
+@st.composite
+def anthropic_streams(draw: Draw) -> Told:
+    """A legal stream of Anthropic's."""
+    events: list[Any] = [{"type": "message_start", "message": {"usage": {"input_tokens": 3}}}]
+    text, reasoning = "", ""
+    calls: list[tuple[str, str]] = []
+    for index in range(draw(st.integers(0, 4))):
+        block, deltas, told = draw(_anthropic_block(index))
+        text += told.text
+        reasoning += told.reasoning
+        calls += told.calls
+        events.append({"type": "content_block_start", "index": index, "content_block": block})
+        for delta in deltas:
+            events += draw(st.lists(st.sampled_from(NOISE), max_size=1))
+            events.append({"type": "content_block_delta", "index": index, "delta": delta})
+        events.append({"type": "content_block_stop", "index": index})
+    reason = draw(st.sampled_from(["end_turn", "max_tokens", "tool_use", "stop_sequence"]))
+    events += [
+        {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 1}},
+        {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 9}},
+        {"type": "message_stop"},
+    ]
+    ours = "length" if reason == "max_tokens" else "tool_calls" if calls else "stop"
+    return Told(events, text, calls, reasoning, ours)
+
+
+@st.composite
+def _openai_call(draw: Draw, index: int, style: str) -> tuple[list[dict[str, Any]], str, str]:
+    """A call's fragments as upstreams of a `style` spell them, its name and its arguments."""
+    name = draw(NAMES)
+    said = draw(st.just([]) | fragments_of_json())
+    number = {"plain": {"index": index}, "zero": {"index": 0}, "none": {}}[style]
+    identity = {"id": f"call_{index}", "type": "function"}
+    first = {**number, **identity, "function": {"name": name, "arguments": ""}}
+    again = draw(st.sampled_from([{}, identity]))
+    rest = [{**number, **again, "function": {"arguments": each}} for each in said]
+    return [first, *rest], name, "".join(said) or "{}"
+
+
+@st.composite
+def openai_streams(draw: Draw) -> Told:
+    """A stream as one of OpenAI's followers might send it."""
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+    text, reasoning, calls = "", "", []
+    name = draw(st.sampled_from(["reasoning", "reasoning_content"]))
+    for said in draw(FRAGMENTS):
+        deltas.append({name: said})
+        reasoning += said
+    for said in draw(FRAGMENTS):
+        deltas.append({"content": said, **draw(st.sampled_from([{}, {"role": "assistant"}]))})
+        text += said
+    style = draw(st.sampled_from(["plain", "zero", "none"]))
+    for index in range(draw(st.integers(0, 3))):
+        fragments, called, arguments = draw(_openai_call(index, style))
+        deltas += [{"tool_calls": [fragment]} for fragment in fragments]
+        calls.append((called, arguments))
+    reason = draw(st.sampled_from(["stop", "length", "tool_calls", None]))
+    events: list[Any] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    events.append({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+    usage = {"prompt_tokens": 3, "completion_tokens": 9}
+    events.append({"choices": [], "usage": usage})
+    if reason is None or draw(st.booleans()):
+        events.append("[DONE]")
+    ours = "length" if reason == "length" else "tool_calls" if calls else "stop"
+    return Told(events, text, calls, reasoning, ours)
+
+
+def on_the_wire(told: Told, ending: str) -> str:
+    """The stream's text, its lines ended by `ending`."""
+    frames = [
+        f"data: {event if isinstance(event, str) else json.encode(event)}" for event in told.events
+    ]
+    return (ending * 2).join([*frames, ""])
+
+
+ODD_EVENTS = st.lists(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                *("type", "index", "delta", "content_block", "message", "usage", "error"),
+                *("choices", "object", "x_groq", "service_tier"),
+            ]
+        ),
+        ANY_JSON
+        | st.sampled_from(["content_block_start", "content_block_delta", "content_block_stop"])
+        | st.sampled_from(["message_start", "message_delta", "message_stop", "error", "ping"])
+        | st.fixed_dictionaries(
+            {"type": st.sampled_from(["tool_use", "text", "thinking"]) | ANY_JSON}
+        )
+        | st.fixed_dictionaries({"stop_reason": ANY_JSON, "usage": ANY_JSON})
+        | st.lists(
+            st.fixed_dictionaries(
+                {
+                    "index": ANY_JSON | st.integers(0, 2),
+                    "delta": ANY_JSON
+                    | st.fixed_dictionaries(
+                        {"content": ANY_JSON, "tool_calls": ANY_JSON | st.lists(ANY_JSON)}
+                    ),
+                    "finish_reason": ANY_JSON,
+                }
+            ),
+            max_size=2,
+        ),
+        max_size=5,
+    ),
+    max_size=6,
+)
+"""Events that make no sense, with words in them that do."""

@@ -1,0 +1,226 @@
+"""What holds for every request, every stream and every text, as far as hypothesis can find.
+
+Each run draws the same examples, so that a failure is one for everybody.
+"""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.accumulate import completion, frames
+from tests.play import Played, Upstream, gateway, play
+from tests.rules import assert_accepted
+from tests.stories import STORIES, story
+from tests.strategies import (
+    ANY_JSON,
+    ENDINGS,
+    ODD_EVENTS,
+    ODD_REQUESTS,
+    SIZES,
+    WORDS,
+    Told,
+    anthropic_streams,
+    cut_up,
+    on_the_wire,
+    openai_streams,
+    requests,
+    spoiled,
+)
+from tests.streams import Outcome, replay
+from xtrix import json
+from xtrix.completions import decode_request
+from xtrix.dialect import Asked
+from xtrix.dialects import DIALECTS
+from xtrix.dialects.anthropic.families import family_of
+from xtrix.errors import UpstreamError
+from xtrix.http import UpstreamHead
+from xtrix.providers import Provider, Target
+from xtrix.sse import Decoder, Event
+
+settings.register_profile(
+    "same every time",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("same every time")
+
+ROW = {"base_url": "http://upstream.test/v1", "api_key": "UPSTREAM_KEY", "models": ["*"]}
+GATES = {name: gateway({**ROW, "name": "any", "dialect": name}) for name in DIALECTS}
+ANSWERS = {
+    "anthropic": b'{"type":"message","content":[],"stop_reason":"end_turn","usage":{}}',
+    "openai": b'{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}',
+}
+
+
+def answered(dialect: str, body: bytes) -> Played:
+    """What the client gets for `body`, from an upstream that always answers."""
+    upstream = Upstream(200, {"content-type": "application/json"}, (ANSWERS[dialect],))
+    return play(GATES[dialect], body, [upstream])
+
+
+# Requests
+
+
+@given(requests())
+@settings(max_examples=200)
+def test_any_right_request_becomes_one_that_anthropic_accepts(request: dict[str, Any]) -> None:
+    model = request["model"]
+    provider = Provider("a", "anthropic", "http://upstream.test/v1")
+    decoded = decode_request(json.encode(request).encode(), "m")
+    encoded = DIALECTS["anthropic"].encode_request(decoded, Target(provider, model))
+    assert_accepted(json.decode_object(encoded.request.body), family_of(model))
+
+
+@given(requests())
+def test_any_right_request_reaches_an_openai_upstream_as_it_is(request: dict[str, Any]) -> None:
+    played = answered("openai", json.encode(request).encode())
+    options = {"stream_options": {"include_usage": True}} if request.get("stream") else {}
+    sent = json.decode_object(played.calls[0].body)
+    for message in request["messages"]:
+        message.pop("thinking_blocks", None)
+    assert sent == {**request, **options}
+
+
+def assert_told(played: Played) -> None:
+    """The client is told what was wrong, or has its answer; its headers are headers."""
+    for name, value in played.headers.items():
+        assert (name + value).isascii()
+        assert (name + value).isprintable()
+        assert len(value) < 5000
+    if played.status == 200:
+        return
+    error = played.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert 400 <= played.status < 500 or played.calls
+    assert isinstance(error["message"], str)
+    assert error["message"]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@given(st.binary(max_size=200) | st.text(max_size=50).map(str.encode))
+@example(b"\xff\xfe{\x00}\x00")
+@example(b"{" * 10_000)
+def test_any_bytes_at_the_door_are_answered(dialect: str, body: bytes) -> None:
+    assert_told(answered(dialect, body))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@given(spoiled() | ODD_REQUESTS)
+@settings(max_examples=120)
+def test_any_odd_request_is_answered(dialect: str, request: object) -> None:
+    assert_told(answered(dialect, json.encode(request).encode()))
+
+
+# Streams
+
+
+def added_up(seen: Outcome) -> tuple[str, list[tuple[str, str]], str, str]:
+    """The text, calls, reasoning and finish reason that the SDK adds up."""
+    whole = completion(seen.frames)
+    message = whole["choices"][0]["message"]
+    calls = [call["function"] for call in message.get("tool_calls", [])]
+    assert whole["usage"]["total_tokens"] == 12
+    return (
+        message["content"] or "",
+        [(call["name"], call["arguments"]) for call in calls],
+        message.get("reasoning_content", ""),
+        whole["choices"][0]["finish_reason"],
+    )
+
+
+@given(anthropic_streams(), SIZES, ENDINGS)
+def test_any_stream_of_anthropics_adds_up(told: Told, sizes: list[int], ending: str) -> None:
+    seen = replay("anthropic", cut_up(on_the_wire(told, ending), sizes))
+    assert added_up(seen) == (told.text, told.calls, told.reasoning, told.reason)
+
+
+@given(openai_streams(), SIZES, ENDINGS)
+def test_any_stream_of_openais_kind_adds_up(told: Told, sizes: list[int], ending: str) -> None:
+    seen = replay("openai", cut_up(on_the_wire(told, ending), sizes))
+    assert added_up(seen) == (told.text, told.calls, told.reasoning, told.reason)
+
+
+@pytest.mark.parametrize("name", STORIES)
+@given(st.lists(WORDS | st.text(max_size=3), min_size=1), SIZES)
+def test_the_fast_path_gives_the_bytes_of_the_general_one(
+    name: str, words: list[str], sizes: list[int]
+) -> None:
+    events = story(name, [json.encode(word)[1:-1] for word in words])
+    text = "".join(events)
+    slow = replay(STORIES[name][0], list(text))
+    assert replay(STORIES[name][0], events) == slow
+    assert replay(STORIES[name][0], cut_up(text, sizes)) == slow
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@given(ODD_EVENTS, st.booleans())
+@settings(max_examples=120)
+def test_any_events_are_an_answer_or_an_error(dialect: str, events: list[Any], begun: bool) -> None:
+    start: dict[str, dict[str, Any]] = {
+        "anthropic": {"type": "message_start", "message": {}},
+        "openai": {"choices": [{"index": 0, "delta": {"content": "x"}}]},
+    }
+    told = Told([start[dialect], *events] if begun else events, "", [], "", "")
+    seen = replay(dialect, [on_the_wire(told, "\n")])
+    assert seen.finished != bool(seen.error)
+    if not seen.refused:
+        assert frames(seen.frames)[-1] == "[DONE]"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@given(st.binary(max_size=100) | ODD_EVENTS.map(json.encode).map(str.encode), st.integers(200, 599))
+def test_any_bytes_of_an_upstream_are_a_completion_or_its_fault(
+    dialect: str, body: bytes, status: int
+) -> None:
+    for whole in (body, body[1:-1]):
+        assert DIALECTS[dialect].decode_error(UpstreamHead(status, {}), whole).message
+        try:
+            choices = DIALECTS[dialect].decode_response(whole, Asked()).choices
+        except UpstreamError as error:
+            choices = [error.envelope()]
+        assert choices
+
+
+# Framing
+
+
+LINES = st.lists(
+    st.sampled_from(["data", "data:", "data: ", "event:", "id", ":", "\n", "\r", "\r\n", "\ufeff"])
+    | st.text(max_size=3),
+    max_size=30,
+).map("".join)
+
+
+def events_of(pieces: list[str]) -> list[Event]:
+    decoder = Decoder()
+    events = [event for piece in pieces for event in decoder.feed(piece)]
+    return [*events, *decoder.close()]
+
+
+@given(LINES, SIZES)
+@settings(max_examples=300)
+def test_any_text_gives_the_same_events_however_it_is_cut(text: str, sizes: list[int]) -> None:
+    assert events_of(cut_up(text, sizes)) == events_of([text])
+    assert events_of(list(text)) == events_of([text])
+
+
+# JSON
+
+
+@given(ANY_JSON)
+def test_what_is_written_is_read_again(value: object) -> None:
+    assert json.decode(json.encode(value)) == value
+
+
+@given(st.binary(max_size=50) | st.text(max_size=20).map(str.encode))
+def test_any_bytes_are_json_or_a_value_error(data: bytes) -> None:
+    try:
+        value = json.decode(data)
+    except ValueError as error:
+        value = str(error)
+    assert json.decode(json.encode(value)) == value
