@@ -30,6 +30,8 @@ FILE = paths.ROOT / "tests" / "defences.toml"
 AT_ONCE = 2
 NICE = 10
 """The runs give way to other work."""
+TEST_SECONDS = 300
+"""A test may take as long, for it has to give way."""
 
 COPIED = ("src", "tests", "tools", "pyproject.toml", "wrangler.toml")
 MADE = (".venv", ".cache", "node_modules", "python_modules")
@@ -130,7 +132,7 @@ def run(tests: Sequence[str], cuts: Sequence[Cut] = ()) -> Run:
         copy_project(folder, cuts)
         report = folder / "report.xml"
         command = ["nice", "-n", str(NICE), str(paths.PYTHON), "-m", "pytest", "-q"]
-        command += [f"--junitxml={report}", *tests]
+        command += ["-o", f"timeout={TEST_SECONDS}", f"--junitxml={report}", *tests]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if not report.exists():
             return Run({}, _short(done.stdout + done.stderr))
@@ -170,7 +172,8 @@ def verdict(defence: Defence) -> tuple[bool, str]:
 
 def _check_untouched(tests: Sequence[str]) -> tuple[bool, str]:
     seen = run(list(dict.fromkeys(tests)))
-    faults = [*([seen.trouble] if seen.trouble else []), *seen.failed]
+    faults = [seen.trouble] if seen.trouble else []
+    faults += [f"{test} ({how})" for test, how in seen.failed.items()]
     return not faults, "; ".join(faults) or "they pass"
 
 

@@ -340,7 +340,7 @@ FAULTS = [
     Fault(
         "the stream comes slowly",
         Intact(),
-        lambda it: stream([part for event in it.text(SAID) for part in (event, 0.15)]),
+        lambda it: stream([part for event in it.text(SAID) for part in (event, 0.3)]),
         STREAMED,
         "hasty-",
     ),
