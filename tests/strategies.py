@@ -29,7 +29,11 @@ MARK = st.sampled_from(
     ]
 )
 LEAVES = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
 )
 ANY_JSON = st.recursive(
     LEAVES,

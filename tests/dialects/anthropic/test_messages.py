@@ -408,4 +408,4 @@ def test_a_long_history_of_calls_takes_linear_time(ids: str, names: str) -> None
             messages += [called, answer(call_id)]
         return lambda: sent(messages=messages)
 
-    assert_linear(history, 1000)
+    assert_linear(history, 500)
