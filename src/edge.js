@@ -1,31 +1,44 @@
-// The part of edge.py that Python would pay for with a crossing for each promise and each piece of
-// data. It decides nothing: every text for the client, and when to stop, comes from Python.
+// The part of edge.py that Python would pay for with a crossing for each promise, header and piece
+// of data. It decides nothing: every text for the client, and when to stop, comes from Python.
 
-export async function call(service, url, init, milliseconds, client) {
+const named = (headers, names) =>
+  Object.fromEntries(names.split(" ").map((it) => [it, headers.get(it) ?? undefined]));
+
+export const head = (request, names) =>
+  JSON.stringify([request.method, new URL(request.url).pathname, named(request.headers, names)]);
+
+export async function call(service, url, init, milliseconds, names, limit, idle) {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), milliseconds);
-  const signal = AbortSignal.any([client, late.signal]);
+  let response;
   try {
-    return await (service ?? globalThis).fetch(url, { ...JSON.parse(init), signal });
+    const options = { ...JSON.parse(init), signal: late.signal };
+    response = await (service ?? globalThis).fetch(url, options);
   } catch {
     return late.signal.aborted ? "time" : "connection";
   } finally {
     clearTimeout(timer);
   }
+  const said = JSON.stringify([response.status, named(response.headers, names)]);
+  return [said, limit === undefined ? response : await read(response, limit, idle)];
 }
 
-export async function read(stream, limit, milliseconds) {
-  const reader = stream.getReader();
+export async function read(message, limit, milliseconds) {
+  const length = message.headers.get("content-length");
+  if (length > limit) return "size";
+  if (!message.body) return new Uint8Array();
+  const reader = message.body.getReader();
   const pieces = [];
-  let failure = "connection";
   let timer;
+  let failure = "connection";
   const stop = (why) => ((failure = why), reader.cancel());
   try {
     for (let size = 0; size <= limit; ) {
       timer = setTimeout(() => stop("time"), milliseconds);
       const { done, value } = await reader.read();
       clearTimeout(timer);
-      if (done) return failure === "time" ? failure : await new Blob(pieces).bytes();
+      if (done && failure === "time") return failure;
+      if (done) return pieces.length === 1 ? pieces[0] : await new Blob(pieces).bytes();
       pieces.push(value);
       size += value.length;
     }
@@ -69,5 +82,7 @@ export function relay(body, client, feed, on, milliseconds) {
   return { readable, begun, end };
 }
 
-export const respond = (body, status, headers) =>
-  new Response(body, { status, headers: JSON.parse(headers) });
+export function respond(body, status, headers, line) {
+  if (line) console.log(line);
+  return new Response(body, { status, headers: JSON.parse(headers) });
+}

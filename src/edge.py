@@ -24,9 +24,23 @@ from xtrix.config import Lookup
 from xtrix.exchange import Exchange
 from xtrix.http import CLIENT_HEADERS, UPSTREAM_HEADERS, Reply, RequestHead, UpstreamHead
 from xtrix.relay import Relay
-from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, ReadBody, Wait
+from xtrix.steps import (
+    Answer,
+    Begin,
+    Call,
+    Collect,
+    Failure,
+    Outcome,
+    ReadBody,
+    UpstreamAnswer,
+    Wait,
+)
 
 edge_js = import_from_javascript("edge.js")
+
+# Names cross as one text, and values come back as one: a crossing for each costs 8 µs.
+_CLIENT_HEADERS = " ".join(CLIENT_HEADERS)
+_UPSTREAM_HEADERS = " ".join(UPSTREAM_HEADERS)
 
 _SLACK = 3.0
 """Seconds past its limit after which a step will never end: its request has been destroyed."""
@@ -51,8 +65,8 @@ def lookup(env: Any) -> Lookup:
 async def answer(request: Any, env: Any, gateway: Gateway) -> Any:
     """The JavaScript `Response` to a JavaScript `Request`."""
     sweep(time.time())
-    path = js.URL.new(request.url).pathname
-    head = RequestHead(request.method, path, _headers(request, CLIENT_HEADERS))
+    method, path, headers = json.decode(edge_js.head(request, _CLIENT_HEADERS))
+    head = RequestHead(method, path, headers)
     exchange = gateway.open(head, secrets.token_hex(16), time.time())
     shell = _Shell(request, env, exchange)
     try:
@@ -108,15 +122,12 @@ class _Shell:
     def respond(self, answer: Answer) -> Any:
         """`answer` as a JavaScript response. A reply is logged now, a stream at its end."""
         headers = json.encode(dict((*self._exchange.headers, *answer.headers)))
-        if isinstance(answer, Relay):
-            return edge_js.respond(self._stream, answer.status, headers)
-        js.console.log(self._exchange.log_line(time.time()))
-        return edge_js.respond(answer.body or None, answer.status, headers)
+        body = self._stream if isinstance(answer, Relay) else answer.body or None
+        line = None if isinstance(answer, Relay) else self._exchange.log_line(time.time())
+        return edge_js.respond(body, answer.status, headers, line)
 
     async def read_body(self, step: ReadBody) -> Outcome:
-        if not self._request.body:
-            return b""
-        return _bytes(await edge_js.read(self._request.body, step.limit, step.seconds * 1000))
+        return _bytes(await edge_js.read(self._request, step.limit, step.seconds * 1000))
 
     async def call(self, step: Call) -> Outcome:
         request = step.request
@@ -128,18 +139,27 @@ class _Shell:
             # A redirect followed would take the upstream's key to another server.
             "redirect": "manual",
         }
-        response = await edge_js.call(
-            service, request.url, json.encode(init), step.seconds * 1000, self._request.signal
+        collect = step.collect
+        limits = (collect.limit, collect.seconds * 1000) if collect else ()
+        got = await edge_js.call(
+            service,
+            request.url,
+            json.encode(init),
+            step.seconds * 1000,
+            _UPSTREAM_HEADERS,
+            *limits,
         )
-        if isinstance(response, str):
-            return Failure(response)
-        self._response = response
-        return UpstreamHead(response.status, _headers(response, UPSTREAM_HEADERS))
+        if isinstance(got, str):
+            return Failure(got)
+        status, headers = json.decode(got[0])
+        head = UpstreamHead(status, headers)
+        if collect:
+            return UpstreamAnswer(head, _bytes(got[1]))
+        self._response = got[1]
+        return head
 
     async def collect(self, step: Collect) -> Outcome:
-        if not self._response.body:
-            return b""
-        return _bytes(await edge_js.read(self._response.body, step.limit, step.seconds * 1000))
+        return _bytes(await edge_js.read(self._response, step.limit, step.seconds * 1000))
 
     async def begin(self, step: Begin) -> Outcome:
         pump = _Pump(step.relay, self._exchange)
@@ -215,12 +235,6 @@ class _Pump:
         self._on.destroy()
         if self._relay.begun:  # else the exchange goes on, and is logged at its end
             js.console.log(self._exchange.log_line(time.time(), left=left))
-
-
-def _headers(message: Any, names: tuple[str, ...]) -> dict[str, str]:
-    get = message.headers.get
-    values = [(name, get(name)) for name in names]
-    return {name: value for name, value in values if isinstance(value, str)}
 
 
 def _bytes(outcome: Any) -> bytes | Failure:

@@ -13,7 +13,7 @@ from xtrix import json
 from xtrix.app import Gateway, configure
 from xtrix.http import Reply, RequestHead, UpstreamHead, UpstreamRequest
 from xtrix.relay import Relay
-from xtrix.steps import Begin, Call, Collect, Failure, Outcome, ReadBody, Step, Wait
+from xtrix.steps import Begin, Call, Collect, Failure, Outcome, ReadBody, Step, UpstreamAnswer, Wait
 
 KEY = "client-key"
 UPSTREAM_KEY = "upstream-key"
@@ -113,16 +113,20 @@ class _Player:
                 self.calls.append(step.request)
                 self._upstream = next(self._script)
                 met = self._upstream
-                return met.failure or UpstreamHead(met.status, met.headers)
+                head = UpstreamHead(met.status, met.headers)
+                whole = UpstreamAnswer(head, self._body_of(met))
+                return met.failure or (whole if step.collect else head)
             case Collect():
-                whole = b"".join(self._upstream.pieces)
-                return Failure.CONNECTION if self._upstream.cut else whole
+                return self._body_of(self._upstream)
             case Begin():
                 self.frames = _stream(step.relay, self._upstream.pieces)
             case Wait():
                 self.waits.append(step.seconds)
                 self.now += step.seconds
         return None
+
+    def _body_of(self, upstream: Upstream) -> bytes | Failure:
+        return Failure.CONNECTION if upstream.cut else b"".join(upstream.pieces)
 
 
 def texts(pieces: Iterable[bytes]) -> list[str]:

@@ -258,8 +258,16 @@ def _provider(row: dict[str, Any], lookup: Lookup) -> Provider:
         retries=Retries(**row.get("retries", {})),
         quirks=Quirks(**row.get("quirks", {})),
         binding=row.get("binding"),
-        families=tuple(Family(**family) for family in row.get("families", ())),
+        families=tuple(_family(family) for family in row.get("families", ())),
     )
+
+
+def _family(row: dict[str, Any]) -> Family:
+    """A row of lists as one of tuples, which can be remembered by."""
+    fields: dict[str, Any] = {
+        name: tuple(it) if isinstance(it, list) else it for name, it in row.items()
+    }
+    return Family(**fields)
 
 
 def _secret(lookup: Lookup, name: str | None) -> tuple[str | None, str | None]:

@@ -178,12 +178,17 @@ class Exchange:
         self.record.attempts += 1
         self.record.provider = target.provider.name
         self.record.upstream_model = target.model
-        seconds = self._left(order.plan, limits.connect if order.streamed else limits.first_byte)
-        head = _sound((yield Call(encoded.request, seconds)))
-        if not (order.streamed and head.status == 200 and head.may_be(EVENT_STREAM)):
-            body = _sound((yield Collect(MAX_ANSWER_BYTES, limits.idle)))
-            _check(order, dialect, head, body)
+        collect = Collect(MAX_ANSWER_BYTES, limits.idle)
+        if not order.streamed:
+            seconds = self._left(order.plan, limits.first_byte)
+            answer = _sound((yield Call(encoded.request, seconds, collect)))
+            body = _sound(answer.body)
+            _check(dialect, answer.head, body)
             return self._reply(order, encoded, dialect, body)
+        head = _sound((yield Call(encoded.request, self._left(order.plan, limits.connect))))
+        if head.status != 200 or not head.may_be(EVENT_STREAM):
+            body = _sound((yield collect))
+            raise _error_in(dialect, head, body) or errors.bad_response("it is not a stream")
         patience = Patience(
             self._left(order.plan, limits.first_byte), limits.idle, order.keep_alive
         )
@@ -257,20 +262,20 @@ def _sound(outcome: Any) -> Any:
     return outcome
 
 
-def _check(order: Order, dialect: Dialect, head: UpstreamHead, body: bytes) -> None:
-    """Raise UpstreamError unless `body` may be a whole completion, and is what was asked for."""
-    if head.status >= 400:
-        raise dialect.decode_error(head, body)
+def _check(dialect: Dialect, head: UpstreamHead, body: bytes) -> None:
+    """Raise UpstreamError unless `body` may be a whole completion."""
     if head.status != 200:
-        raise errors.bad_response(f"status {head.status} instead of a completion")
-    if order.streamed:
-        raise _error_in(dialect, head, body) or errors.bad_response("it is not a stream")
+        raise _error_in(dialect, head, body) or errors.bad_response("it is no completion")
     if not head.may_be("application/json"):
         raise errors.bad_response("its content type is not JSON")
 
 
 def _error_in(dialect: Dialect, head: UpstreamHead, body: bytes) -> UpstreamError | None:
-    """The error that a response of status 200 holds, if it holds one."""
+    """The error that a response stands for, or, with status 200, that its body holds."""
+    if head.status >= 400:
+        return dialect.decode_error(head, body)
+    if head.status != 200:
+        return errors.bad_response(f"status {head.status} instead of a completion")
     try:
         said = json.decode_object(body).get("error")
     except ValueError:

@@ -25,18 +25,21 @@ class ReadBody(NamedTuple):
     seconds: float
 
 
-class Call(NamedTuple):
-    """Call the upstream. Outcome: its UpstreamHead, or a Failure after `seconds` without one."""
-
-    request: UpstreamRequest
-    seconds: float
-
-
 class Collect(NamedTuple):
     """Read the upstream's body to its end. Outcome and limits as in `ReadBody`."""
 
     limit: int
     seconds: float
+
+
+class Call(NamedTuple):
+    """Call the upstream. Outcome: its UpstreamHead, or a Failure after `seconds` without one."""
+
+    request: UpstreamRequest
+    seconds: float
+    collect: Collect | None = None
+    """Read the body too, whatever the head says, and make the outcome an UpstreamAnswer: one
+    promise for Python to wait for instead of two."""
 
 
 class Begin(NamedTuple):
@@ -53,6 +56,13 @@ class Wait(NamedTuple):
     seconds: float
 
 
+class UpstreamAnswer(NamedTuple):
+    """A response with what came of reading its body."""
+
+    head: UpstreamHead
+    body: bytes | Failure
+
+
 Step: TypeAlias = ReadBody | Call | Collect | Begin | Wait
-Outcome: TypeAlias = bytes | UpstreamHead | Failure | None
+Outcome: TypeAlias = bytes | UpstreamHead | UpstreamAnswer | Failure | None
 Answer: TypeAlias = Reply | Relay

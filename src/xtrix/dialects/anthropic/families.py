@@ -9,6 +9,7 @@ model_prices_and_context_window_backup.json for the two newest rows.
 """
 
 import fnmatch
+import functools
 
 from xtrix.providers import Family
 
@@ -45,6 +46,7 @@ FAMILIES = (
 )
 
 
+@functools.lru_cache(maxsize=256)
 def family_of(model: str, rows: tuple[Family, ...] = ()) -> Family:
     """The family of the upstream's `model`. `rows`, a provider's own, go first."""
     return next(row for row in (*rows, *FAMILIES) if fnmatch.fnmatchcase(model, row.pattern))

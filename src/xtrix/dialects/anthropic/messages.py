@@ -44,6 +44,7 @@ class Conversation:
         self._family = family
         self._names = names
         self._ids: set[str] = set()
+        self._repeats: dict[str, int] = {}
         self._open: dict[str, _Call] = {}
         """The calls without a result yet, by the client's id."""
         self._results = 0
@@ -102,8 +103,7 @@ class Conversation:
         if message.get("audio"):
             raise unsupported(f"{path}.audio", "the upstream model does not speak.")
         blocks = [*_thinking(message), *encode_content(message.get("content"), f"{path}.content")]
-        if message.get("refusal"):
-            blocks.append({"type": "text", "text": message["refusal"]})
+        blocks += encode_content(message.get("refusal"), f"{path}.refusal")
         for index, call in enumerate(message.get("tool_calls") or ()):
             blocks.append(self._tool_use(call, f"{path}.tool_calls[{index}]"))
         if blocks:
@@ -157,10 +157,9 @@ class Conversation:
         """`said` as an id that Anthropic takes and that no other call has."""
         plain = _ODD_ID.sub("_", said) or "call"
         theirs = plain
-        number = 2
         while theirs in self._ids:
+            number = self._repeats[plain] = self._repeats.get(plain, 1) + 1
             theirs = f"{plain}_{number}"
-            number += 1
         self._ids.add(theirs)
         return theirs
 

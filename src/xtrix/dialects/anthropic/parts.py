@@ -5,7 +5,6 @@ Source: platform.claude.com/docs/en/build-with-claude/vision and …/pdf-support
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Callable
 from typing import Any
@@ -151,10 +150,7 @@ def _base64_of(text: str, path: str) -> str:
 
 def _sniff(data: str) -> str | None:
     """What the first bytes of base64 `data` are; labels are often wrong."""
-    try:
-        first = base64.b64decode(data[:16])
-    except (binascii.Error, ValueError):
-        return None
+    first = base64.b64decode(data[:16])
     return next((kind for magic, kind in _MAGIC.items() if first.startswith(magic)), None)
 
 

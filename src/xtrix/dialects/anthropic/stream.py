@@ -200,7 +200,7 @@ class StreamDecoder:
             try:
                 delta = calls.custom_delta("".join(block.texts), block.call)
             except ValueError:
-                raise bad_response("a tool's input that is not JSON") from None
+                return ""  # the limit cut it off, as the finish reason will say
             return self._writer.delta(delta)
         return "" if block.begun else self._arguments(block, "{}")
 

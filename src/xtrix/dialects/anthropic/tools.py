@@ -35,6 +35,7 @@ class ToolNames:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._theirs: dict[str, str] = {}
+        self._taken: set[str] = set()
         for name in sorted(names, key=lambda name: _ODD.search(name) is not None):
             self(name)
 
@@ -44,10 +45,11 @@ class ToolNames:
         if known is not None:
             return known
         theirs = _ODD.sub("_", name)[:_LONGEST_NAME]
-        if theirs in self._theirs.values():
+        if theirs in self._taken:
             digest = hashlib.sha256(name.encode()).hexdigest()[:8]
             theirs = f"{theirs[: _LONGEST_NAME - 9]}_{digest}"
         self._theirs[name] = theirs
+        self._taken.add(theirs)
         return theirs
 
     def rewritten(self) -> dict[str, str]:

@@ -33,6 +33,9 @@ def trim(said: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in said.items() if value not in (None, "", [])}
     kept.pop("role", None)
     kept.pop("reasoning_details", None)
+    # Clients add the pieces of a delta up: numbers would become sums.
+    for key in [key for key, value in kept.items() if isinstance(value, int | float)]:
+        del kept[key]
     reasoning = kept.pop("reasoning", None)
     if isinstance(reasoning, str):
         kept.setdefault("reasoning_content", reasoning)

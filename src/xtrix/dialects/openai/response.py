@@ -10,6 +10,7 @@ from xtrix.completions import Completion, Usage, choice
 from xtrix.dialect import Asked
 from xtrix.dialects.openai.answer import finish_reason, trim, usage_of
 from xtrix.dialects.openai.errors import error_of
+from xtrix.dialects.openai.tools import ToolCalls
 from xtrix.errors import bad_response
 
 
@@ -39,15 +40,10 @@ def _choice(said: object, index: int) -> dict[str, Any]:
     known = trim(message)
     calls = known.get("tool_calls")
     if isinstance(calls, list):
-        known["tool_calls"] = [_call(call) for call in calls if isinstance(call, dict)]
+        known["tool_calls"] = ToolCalls(f"call_{index}").whole(calls)
     silent = calls or known.get("refusal") or known.get("function_call")
     whole = {"role": "assistant", "content": None if silent else "", "refusal": None}
     reason = finish_reason(said.get("finish_reason"), called=bool(calls))
     answer = choice(whole | known, reason, said.get("index", index))
     answer["logprobs"] = said.get("logprobs")
     return answer
-
-
-def _call(call: dict[str, Any]) -> dict[str, Any]:
-    """A tool call as OpenAI spells it in a whole answer, where no index belongs."""
-    return {"type": "function", **{key: it for key, it in call.items() if key != "index"}}

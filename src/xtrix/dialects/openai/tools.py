@@ -31,6 +31,17 @@ class ToolCalls:
             if isinstance(call, dict) and (fragment := self._fragment(call))
         ]
 
+    def whole(self, calls: list[object]) -> list[Call]:
+        """The calls of a whole answer in OpenAI's form, where no index belongs."""
+        alone = [{**call, "index": at} for at, call in enumerate(calls) if isinstance(call, dict)]
+        said = self.feed([*alone])
+        for call in said:
+            function = call.get("function")
+            if function and not function["arguments"]:
+                function["arguments"] = "{}"
+            del call["index"]
+        return said
+
     def close(self) -> list[Call]:
         """`{}` for each function that was called without arguments: "" is not JSON."""
         return [
