@@ -147,7 +147,7 @@ def _outcome(cases: Iterator[ElementTree.Element]) -> Run:
         for fault in case:
             message = fault.get("message", "")
             if fault.tag == "failure" or "failed on teardown" in message:
-                failed[case.get("name", "")] = _short(message)
+                failed.setdefault(case.get("name", ""), _short(message))
             elif fault.tag in {"error", "skipped"}:
                 trouble = _short(message)
     return Run(failed, trouble)

@@ -72,8 +72,10 @@ def test_leaving_a_flowing_stream(
     upstream.answer_each(lambda _: _flowing(dialect))
     request = worker.open(question(dialect.model, stream=True))
     request.frame_of_text()
+    request_id = request.response().headers["x-request-id"]
     (request.close if in_order else request.reset)()
     assert upstream.wait_for_call().left.wait(AT_ONCE)
+    assert record_of(worker.log, request_id)["error"] == "client_left"
 
 
 def _flowing(dialect: Dialect) -> Iterator[bytes | float]:
@@ -130,6 +132,7 @@ def test_what_was_used_is_logged(worker: Gateway, upstream: Upstream) -> None:
 ABANDONED = 5_000
 
 
+@pytest.mark.timeout(300)
 def test_abandoned_requests_are_swept(
     start: Start, bindings: dict[str, object], upstream: Upstream
 ) -> None:

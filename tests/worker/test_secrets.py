@@ -73,8 +73,8 @@ def leaks(dialect: Dialect) -> dict[str, tuple[bool, Script]]:
         for status in statuses
     }
     page = f"<html><body>{message}</body></html>".encode()
-    first = stream([dialect.error_event("authentication_error", message)], telling_stream(telling))
-    later = [*events_to_text(dialect), dialect.error_event("authentication_error", message)]
+    first = stream([dialect.error_event("api_error", message)], telling_stream(telling))
+    later = [*events_to_text(dialect), dialect.error_event("api_error", message)]
     bad = f"data: {{{message}\n\n".encode()
     return errors | {
         "an answer's headers": (False, whole(200, dialect.whole("x"), [*JSON, *telling])),
@@ -125,6 +125,25 @@ def test_what_is_left_of_such_a_message_is_still_told(
     told = worker.ask(question(dialect.model)).error()["message"]
     assert told.startswith("Your key ")
     assert told.endswith(" has no model of that name.")
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "sk-proj-****************9f3c",
+        "sk-ant-api03-ofAnotherAccount",
+        "Bearer eyJhbGciOiJIUzI1NiJ9",
+    ],
+)
+def test_what_looks_like_a_key_is_not_told_either(
+    worker: Gateway, upstream: Upstream, dialect: Dialect, secret: str
+) -> None:
+    """Providers mask the key they repeat, and gateways repeat keys that are not ours to know."""
+    message = f"Incorrect API key provided: {secret}. Find yours on the dashboard."
+    upstream.answer(whole(400, dialect.error("invalid_request_error", message)))
+    told = worker.ask(question(dialect.model)).error()["message"]
+    assert secret.rsplit(maxsplit=1)[-1] not in told
+    assert told.startswith("Incorrect API key provided: ")
 
 
 def test_a_wrong_key_is_not_repeated(worker: Gateway) -> None:
