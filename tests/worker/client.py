@@ -4,6 +4,7 @@ Every answer it takes, whatever the test is about, is searched for what no answe
 key, a page of HTML, a traceback, a header that is not on the list.
 """
 
+import contextlib
 import http.client
 import json
 import re
@@ -111,7 +112,9 @@ class Request:
         self._connection.connect()
         # So that a test of a slow reader need not fill the megabytes that the kernel would allow.
         self._connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**17)
-        self._connection.request(method, path, body, dict(headers))
+        # A body that is refused unread cannot be sent to its end; the answer is there all the same.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._connection.request(method, path, body, dict(headers))
         self._socket: socket.socket = self._connection.sock
         self._response: http.client.HTTPResponse | None = None
         self._read: list[bytes] = []

@@ -6,6 +6,8 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 
+import pytest
+
 from tests.worker.client import question, settled
 from tests.worker.conftest import Gateway, Start
 from tests.worker.faults import events_to_text
@@ -142,6 +144,7 @@ WARM_UP = 1_000
 REQUESTS = 20_000
 
 
+@pytest.mark.timeout(400)  # it takes one minute, on a machine that has nothing else to do
 def test_twenty_thousand_requests_leave_nothing_behind(
     start: Start, bindings: dict[str, object], upstream: Upstream
 ) -> None:
