@@ -307,7 +307,7 @@ FAULTY: list[tuple[str, dict[str, object]]] = [
     ("models", {**ROW, "models": "gpt-*"}),
     ("timeouts.idle", {**ROW, "timeouts": {"idle": -1}}),
     ("timeouts.patience", {**ROW, "timeouts": {"patience": 3}}),
-    ("api_key", {**ROW, "api_key": "SECRET_THAT_IS_NOT_SET"}),
+    ("api_key", {**ROW, "api_key": "sk-a-key-instead-of-its-name"}),
     ("headers", {**ROW, "headers": {"x y": "z\r\n"}}),
     ("aliases", {**ROW, "aliases": ["a"]}),
 ]
@@ -336,6 +336,22 @@ def test_one_error_names_every_wrong_entry(faulty: Gateway, entry: str) -> None:
     assert (error["type"], error["code"]) == ("api_error", "configuration_error")
     assert entry in error["message"]
     assert f"PROVIDERS[{len(FAULTY)}]" not in error["message"], "the last row is good"
+    assert "sk-a-key-instead-of-its-name" not in error["message"]
+
+
+def test_a_provider_without_its_secret_is_left_alone(
+    start: Start, bindings: dict[str, object], upstream: Upstream
+) -> None:
+    locked = {**ROW, "name": "locked", "models": ["locked-*"], "api_key": "SECRET_NOT_SET"}
+    rows = bindings["PROVIDERS"]
+    assert isinstance(rows, list)
+    with start(bindings | {"PROVIDERS": [locked, *rows]}) as worker:
+        upstream.answer(whole(200, OPENAI.whole("Yes.")))
+        assert worker.ask(question(OPENAI.model)).status == 200
+        refused = worker.ask(question("locked-model"))
+    assert refused.status == 500
+    assert refused.error()["code"] == "configuration_error"
+    assert "SECRET_NOT_SET" in refused.error()["message"]
 
 
 def test_a_faulty_configuration_still_answers_health(faulty: Gateway) -> None:
