@@ -29,8 +29,11 @@ static: setup
 	@$(RUN) ruff check --quiet .
 	@$(RUN) mypy --no-error-summary
 
-format: setup  ## put every file into its form
+format: setup  ## put every file into its form, and make the tables anew
 	@$(RUN) ruff format .
+	@.venv/bin/python tests/fixtures/table.py
+	@PYTHONPATH=src:. $(RUN) tools.openapi
+	@PYTHONPATH=src:. $(RUN) tools.readme
 
 deploy: setup  ## wrangler deploy
 	@$(RUN) tools.wrangler deploy
