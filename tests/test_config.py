@@ -91,6 +91,14 @@ def test_a_row_that_says_only_what_it_must() -> None:
     assert provider.retries == Retries(attempts=1)
 
 
+def test_limits_at_their_ends() -> None:
+    retries = {"attempts": 10, "backoff": 60, "longest": 60, "rest": 3600}
+    timeouts = {"connect": 3600, "first_byte": 0.001, "idle": 3600}
+    (provider,) = config({**ROW, "retries": retries, "timeouts": timeouts}).providers
+    assert provider.retries._asdict() == retries
+    assert provider.timeouts._asdict() == timeouts
+
+
 def test_rows_as_json_are_rows() -> None:
     models = [{"id": "any", "targets": ["one/gpt-4"]}]
     as_text = config(ROW)._replace(fingerprint="")
@@ -202,11 +210,14 @@ def test_a_changed_configuration_has_another_fingerprint_and_a_changed_key_has_n
         ({"secret_headers": {"x-a": "{A}{B}"}}, "PROVIDERS[0].secret_headers.x-a"),
         ({"query": "a\nb"}, "PROVIDERS[0].query"),
         ({"timeouts": {"idle": 0}}, "PROVIDERS[0].timeouts.idle"),
-        ({"timeouts": {"idle": 7200}}, "PROVIDERS[0].timeouts.idle"),
         ({"timeouts": {"slow": 1}}, "PROVIDERS[0].timeouts.slow"),
         ({"retries": {"attempts": 0}}, "PROVIDERS[0].retries.attempts"),
         ({"retries": {"attempts": 11}}, "PROVIDERS[0].retries.attempts"),
         ({"retries": {"backoff": -1}}, "PROVIDERS[0].retries.backoff"),
+        ({"retries": {"backoff": 61}}, "PROVIDERS[0].retries.backoff"),
+        ({"retries": {"longest": 61}}, "PROVIDERS[0].retries.longest"),
+        ({"retries": {"rest": 3601}}, "PROVIDERS[0].retries.rest"),
+        ({"timeouts": {"idle": 3601}}, "PROVIDERS[0].timeouts.idle"),
         ({"quirks": {"drop": "seed"}}, "PROVIDERS[0].quirks.drop"),
         ({"quirks": {"stream_usage": "perhaps"}}, "PROVIDERS[0].quirks.stream_usage"),
         ({"binding": "NOT_THERE"}, "PROVIDERS[0].binding"),
