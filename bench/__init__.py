@@ -1,0 +1,1 @@
+"""The measurements, and the rivals that this Worker is measured against."""

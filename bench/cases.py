@@ -1,0 +1,128 @@
+"""What the rivals are asked: each case is one kind of request, and how it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from bench.rivals import KEY, KINDS, Rival
+
+EVENTS = 200
+"""Of a stream as models send it."""
+MANY_EVENTS = 20_000
+_GAP = 5
+"""Milliseconds between two events: 200 tokens a second."""
+_MEGABYTE = 1_000_000
+
+_MODELS = {"anthropic": "claude-haiku-4-5", "openai": "gpt-4.1-mini"}
+DIALECTS = tuple(_MODELS)
+
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather of a city.",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "unit": {"type": "string"}},
+            "required": ["city"],
+        },
+    },
+}
+
+
+class Case(NamedTuple):
+    """One kind of request."""
+
+    name: str
+    dialect: str
+    kind: str = "text"
+    size: int = EVENTS
+    """Events of a stream, words of a whole answer."""
+    gap: int = 0
+    pack: int = 1
+    streamed: bool = True
+    filler: int = 0
+    """Bytes that are added to the request."""
+    clients: int = 8
+    requests: int = 8
+    """In one round."""
+    slow_requests: int = 2
+    """The same for a rival that is slow."""
+    slow_clients: int = 2
+    rivals: tuple[str, ...] = tuple(KINDS)
+
+    def load(self, rival: Rival, **changes: object) -> dict[str, Any]:
+        """The load for the clients; `changes` are fields of it to set otherwise."""
+        model = f"{_MODELS[self.dialect]}-{self.kind}-{self.size}-{self.gap}-{self.pack}"
+        body: dict[str, Any] = {
+            "model": model,
+            "messages": [{"role": "user", "content": "What is the weather like in Paris?"}],
+            "max_tokens": 4000,
+        }
+        if self.streamed:
+            body["stream"] = True
+        if self.kind == "tools":
+            body["tools"] = [_TOOL]
+        headers = {
+            "content-type": "application/json",
+            "authorization": f"Bearer {KEY}",
+            **rival.headers.get(self.dialect, {}),
+        }
+        is_slow = KINDS[rival.name].is_slow
+        return {
+            "url": f"{rival.url}/v1/chat/completions",
+            "headers": headers,
+            "body": body,
+            "filler": self.filler,
+            "clients": min(self.slow_clients, self.clients) if is_slow else self.clients,
+            "requests": self.slow_requests if is_slow else self.requests,
+            "events": self.size if self.streamed else 0,
+            "stamped": self.kind == "stamp",
+            **changes,
+        }
+
+
+_OURS_AND_JS = ("xtrix", "reframe")
+
+
+def _both(name: str, **fields: Any) -> Iterator[Case]:
+    for dialect in DIALECTS:
+        yield Case(f"{name}-{dialect}", dialect, **fields)
+
+
+STREAMS = (
+    *_both("text", gap=_GAP),
+    *_both("tools", kind="tools", gap=_GAP, rivals=_OURS_AND_JS),
+)
+BURSTS = tuple(_both("burst", gap=8 * _GAP, pack=8, rivals=_OURS_AND_JS))
+WHOLE = (
+    *_both("whole", streamed=False, clients=1, requests=100, slow_requests=10),
+    *_both("large", size=MANY_EVENTS, streamed=False, clients=1, requests=30, slow_requests=5),
+    *_both("megabyte", streamed=False, filler=_MEGABYTE, clients=1, requests=4, slow_requests=2),
+)
+LONG = (
+    *_both("long", size=MANY_EVENTS, gap=1, clients=1, requests=1, rivals=("xtrix",)),
+    *_both("short", gap=1, clients=1, requests=25, rivals=("xtrix",)),
+)
+
+WARM_UP = (
+    *_both("warm-text", gap=1, requests=32, slow_requests=6),
+    *_both("warm-tools", kind="tools", gap=1, rivals=_OURS_AND_JS),
+    *_both("warm-whole", streamed=False, requests=800, slow_requests=40),
+)
+
+ONE = Case("one", "anthropic", "stamp", 100, _GAP, clients=1, requests=5, slow_requests=5)
+FIFTY = Case(
+    "fifty",
+    "anthropic",
+    "stamp",
+    40,
+    50,
+    clients=50,
+    requests=50,
+    slow_requests=50,
+    slow_clients=50,
+)
+RATE = Case("rate", "anthropic", streamed=False, clients=16, slow_clients=16)
+COLD = Case("cold", "anthropic", streamed=False, clients=1, requests=1)
