@@ -38,8 +38,8 @@ format: setup  ## put every file into its form, and make the tables anew
 deploy: setup  ## wrangler deploy
 	@$(RUN) tools.wrangler deploy
 
-bench: setup  ## measure, and compare with the rivals
-	@$(RUN) bench
+bench: setup  ## measure, and compare with the rivals (20 minutes; ARGS=--quick for two)
+	@$(RUN) bench $(ARGS)
 
 clean:  ## remove what was made
 	@rm -rf .venv node_modules python_modules .cache .wrangler
