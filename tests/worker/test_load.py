@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -124,6 +125,7 @@ def test_a_slow_reader_makes_the_upstream_wait(
     request.frame_of_text()
     call = upstream.wait_for_call()
     assert call.blocked.wait(PATIENCE), "the upstream was never made to wait"
+    _wait_until_it_stands(call)
     after = memory_of(worker.pid)
     assert call.sent < WAITING
     assert after.python - before.python < 4 * MEGABYTE
@@ -131,6 +133,14 @@ def test_a_slow_reader_makes_the_upstream_wait(
     assert worker.ask(line="GET /health").status == 200
     request.reset()
     assert call.left.wait(1)
+
+
+def _wait_until_it_stands(call: Call) -> None:
+    """Returns when nothing has left the upstream for a second: a busy Worker holds it up too."""
+    before = -1
+    while call.sent > before:
+        before = call.sent
+        time.sleep(1)  # it is time that is awaited
 
 
 def _bodies(word: bytes) -> Iterator[bytes | float]:
