@@ -47,6 +47,33 @@ def test_statuses(status: int, error: dict[str, Any], expected: int, code: str |
 
 
 @pytest.mark.parametrize(
+    ("word", "expected", "code"),
+    [
+        ("invalid_request_error", 400, None),
+        ("invalid_api_key", 502, "upstream_authentication_error"),
+        ("authentication_error", 502, "upstream_authentication_error"),
+        ("insufficient_quota", 429, "insufficient_quota"),
+        ("permission_error", 502, "upstream_authentication_error"),
+        ("model_not_found", 404, "model_not_found"),
+        ("rate_limit_exceeded", 429, "rate_limit_exceeded"),
+        ("rate_limit_error", 429, "rate_limit_exceeded"),
+        ("requests", 429, "rate_limit_exceeded"),
+        ("tokens", 429, "rate_limit_exceeded"),
+        ("server_error", 500, "upstream_error"),
+        ("internal_server_error", 500, "upstream_error"),
+        ("overloaded_error", 503, "server_is_overloaded"),
+        ("server_is_overloaded", 503, "server_is_overloaded"),
+        ("service_unavailable_error", 503, "upstream_error"),
+    ],
+)
+def test_its_type_decides_where_there_is_no_status(
+    word: str, expected: int, code: str | None
+) -> None:
+    seen = error_of({"type": word})
+    assert (seen.status, seen.code) == (expected, code)
+
+
+@pytest.mark.parametrize(
     "said",
     [
         {"error": {"message": "Why."}},
