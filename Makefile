@@ -21,7 +21,7 @@ test: static  ## check everything: format, lint, types, the Worker, the SDKs, th
 check: static  ## the quick part of test: nothing that starts a Worker
 	@$(RUN) pytest --quiet $(SLOW:%=--ignore %)
 
-defences: setup  ## take out one defence after the other, and see that its tests fail (20 minutes)
+defences: setup  ## take out one defence after the other, and see that its tests fail (30 minutes)
 	@$(RUN) tools.defences
 
 static: setup
