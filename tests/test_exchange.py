@@ -479,16 +479,24 @@ def test_a_limit_is_never_nothing() -> None:
     assert life.limit >= 0.001
 
 
-# Rests
+# Chance and rests
 
 
-def asked(gate: Gateway, now: float = 0.0) -> str:
-    """Which provider is called first by a request that comes at `now`."""
-    exchange = gate.open(head(), TOKEN, NOW + now)
+def asked(gate: Gateway, now: float = 0.0, token: str = TOKEN) -> str:
+    """Which provider is called first by a request that comes at `now` and has this `token`."""
+    exchange = gate.open(head(), token, NOW + now)
     exchange.advance(None, NOW + now)
     step = exchange.advance(json.encode(REQUEST).encode(), NOW + now)
     assert isinstance(step, Call)
     return step.request.url
+
+
+@pytest.mark.parametrize(
+    ("token", "first"), [("0", "first"), ("7", "first"), ("8", "second"), ("f", "second")]
+)
+def test_where_no_conversation_is_named_the_requests_id_decides(token: str, first: str) -> None:
+    targets = [{"target": target, "weight": 1} for target in TARGETS]
+    assert f"{first}.test" in asked(gate(targets=targets), token=token * 32)
 
 
 def test_a_target_that_keeps_failing_rests_and_is_tried_again() -> None:
