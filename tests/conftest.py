@@ -48,3 +48,10 @@ def tree(bare_tree: Path) -> Path:
     made = bundle.build().parent
     shutil.copytree(made, bare_tree / made.relative_to(paths.ROOT))
     return bare_tree
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the browser's tests last: Playwright's event loop runs on in this thread, and the other
+    tests could start none of their own.
+    """
+    items.sort(key=lambda item: item.path.parent.name == "page")
