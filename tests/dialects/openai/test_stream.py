@@ -177,6 +177,14 @@ def test_a_name_that_comes_again_and_again_is_told_once() -> None:
     assert functions(*events) == [("f", '{"x":1}')]
 
 
+@pytest.mark.parametrize("said", [{}, {"id": "another"}, {"id": None}], ids=str)
+def test_a_known_index_goes_on_unless_both_name_and_id_are_new(said: dict[str, Any]) -> None:
+    first = call(fragment("{", "f", index=0, id="a"))
+    named = {"name": "f"} if not said.get("id") else {}
+    more = {"index": 0, **said, "function": {**named, "arguments": '"x":1}'}}
+    assert functions(first, call(more)) == [("f", '{"x":1}')]
+
+
 @pytest.mark.parametrize("index", [{}, {"index": 0}, {"index": 5}], ids=str)
 def test_calls_that_only_their_ids_tell_apart(index: dict[str, int]) -> None:
     events = [call(fragment("{}", name, id=name * 2, **index)) for name in "fg"]
