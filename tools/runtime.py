@@ -73,10 +73,12 @@ class Service(NamedTuple):
 class Served:
     """One running workerd."""
 
-    def __init__(self, pid: int, port: int, output: Path) -> None:
+    def __init__(self, pid: int, ports: Mapping[str, int], output: Path) -> None:
         self.pid = pid
-        self.port = port
-        self.url = f"http://127.0.0.1:{port}"
+        self.port = ports["http"]
+        self.inspector = ports.get("inspector", 0)
+        """The port of V8's inspector; 0 without `inspected`."""
+        self.url = f"http://127.0.0.1:{self.port}"
         self._output = output
 
     def log(self) -> str:
@@ -104,19 +106,22 @@ def serve(
     *,
     worker: Worker | None = None,
     snapshot: Path | None = None,
+    inspected: bool = False,
 ) -> Iterator[Served]:
     """Runs a Worker on a free port of 127.0.0.1 until the block ends.
 
     `bindings` are all that the Worker gets: a string is a text binding as `--var` and secrets make
     it, a `Service` a service binding, anything else a JSON binding as a table in [vars] makes it.
     `worker` is this project's when None. `snapshot` comes from `save_snapshot` of the same Worker.
+    `inspected` has V8's inspector listen too, as for a browser's development tools.
 
     Raises:
         StartError: The Worker cannot be imported, or does not fit the snapshot.
     """
-    options: tuple[str, ...] = ()
+    options: tuple[str, ...] = ("--inspector-addr=127.0.0.1:0",) if inspected else ()
     if snapshot is not None:
         options = (
+            *options,
             f"--python-snapshot-dir={snapshot.parent}",
             f"--python-load-snapshot={snapshot.name}",
         )
@@ -176,19 +181,26 @@ def _workerd(
             )
             os.close(report)
             try:
-                yield Served(process.pid, _port(reports, output), output)
+                yield Served(process.pid, _ports(reports, output), output)
             finally:
                 _stop(process)
 
 
-def _port(reports: IO[str], output: Path) -> int:
-    """Waits until workerd reports its port, which it does when the Worker has been imported."""
-    ready, _, _ = select.select([reports], [], [], START_SECONDS)
-    line = reports.readline() if ready else ""
-    if not line:
-        why = "" if ready else f"workerd was not ready after {START_SECONDS:.0f} s\n"
-        raise StartError(why + output.read_text(errors="replace"))
-    return int(json.loads(line)["port"])
+def _ports(reports: IO[str], output: Path) -> dict[str, int]:
+    """Waits until workerd serves HTTP, when the Worker has been imported; returns where it listens.
+
+    It reports a socket by its name in the configuration, and before it the inspector.
+    """
+    ports: dict[str, int] = {}
+    while "http" not in ports:
+        ready, _, _ = select.select([reports], [], [], START_SECONDS)
+        line = reports.readline() if ready else ""
+        if not line:
+            why = "" if ready else f"workerd was not ready after {START_SECONDS:.0f} s\n"
+            raise StartError(why + output.read_text(errors="replace"))
+        report = json.loads(line)
+        ports[report.get("socket", "inspector")] = int(report["port"])
+    return ports
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -32,6 +32,7 @@ class Gateway(Client):
     def __init__(self, served: runtime.Served) -> None:
         super().__init__(served.port)
         self.pid = served.pid
+        self.inspector = served.inspector
         self.log = served.log
 
 
@@ -129,8 +130,8 @@ def start(snapshot: Path) -> Start:
     """Starts a Worker of its own for whoever needs other bindings."""
 
     @contextlib.contextmanager
-    def started(bindings: dict[str, object]) -> Iterator[Gateway]:
-        with runtime.serve(bindings, snapshot=snapshot) as served:
+    def started(bindings: dict[str, object], inspected: bool = False) -> Iterator[Gateway]:
+        with runtime.serve(bindings, snapshot=snapshot, inspected=inspected) as served:
             yield Gateway(served)
 
     return started

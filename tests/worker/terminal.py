@@ -25,6 +25,13 @@ START = (
     " os.execvp(sys.argv[1], sys.argv[1:])"
 )
 
+OF_MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
+
+
+def _own_environment() -> dict[str, str]:
+    """Returns what a new shell would have: a `make` that runs the tests hands down its own."""
+    return {name: value for name, value in os.environ.items() if name not in OF_MAKE}
+
 
 class Terminal:
     """A program in a terminal. At the end of the block what is left of it is killed."""
@@ -34,7 +41,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-c", START, *command],
             cwd=cwd,
-            env={**os.environ, **settings},
+            env={**_own_environment(), **settings},
             stdin=inside,
             stdout=inside,
             stderr=inside,
