@@ -183,10 +183,7 @@ def _local_upstream(served: model.Model) -> Upstream:
         "anthropic": {"models": ["claude-*"]},
         "openai": {"models": [model.NAME, "*"], "aliases": {default: model.NAME}},
     }
-    providers = [
-        row | {"name": f"local-{dialect}", "dialect": dialect, "base_url": f"{served.url}/v1"}
-        for dialect, row in rows.items()
-    ]
+    providers = [served.row(dialect, **row) for dialect, row in rows.items()]
     key = _local_key()
     return Upstream(
         variables={"API_KEYS": key, "PROVIDERS": json.dumps(providers)},

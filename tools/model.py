@@ -42,6 +42,17 @@ class Model(NamedTuple):
     url: str
     pid: int
 
+    def row(self, dialect: str, **fields: object) -> dict[str, object]:
+        """The server as a provider, with what else the row says."""
+        return {
+            "name": f"local-{dialect}",
+            "dialect": dialect,
+            "base_url": f"{self.url}/v1",
+            # The server closes idle connections, and a call may meet the end of one.
+            "retries": {"attempts": 2, "backoff": 0.1},
+            **fields,
+        }
+
 
 class StartError(Exception):
     """The server did not start; the text is what it printed."""

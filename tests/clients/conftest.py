@@ -54,12 +54,7 @@ def worker(server: Upstream, local_model: model.Model, snapshot: Path) -> Iterat
             for dialect, models, aliases in replayed
         ),
         *(
-            {
-                "name": f"local-{dialect}",
-                "dialect": dialect,
-                "base_url": f"{local_model.url}/v1",
-                "models": [f"local-{dialect}"],
-            }
+            local_model.row(dialect, models=[f"local-{dialect}"])
             for dialect in ("anthropic", "openai")
         ),
     ]

@@ -22,15 +22,7 @@ STOP = "e"
 @pytest.fixture(scope="module")
 def worker(start: Start, local_model: model.Model) -> Iterator[Gateway]:
     """A Worker whose only upstream is the local model."""
-    rows = [
-        {
-            "name": f"local-{dialect}",
-            "dialect": dialect,
-            "base_url": f"{local_model.url}/v1",
-            "models": [name],
-        }
-        for dialect, name in MODELS.items()
-    ]
+    rows = [local_model.row(dialect, models=[name]) for dialect, name in MODELS.items()]
     with start({"API_KEYS": CLIENT_KEYS[0], "PROVIDERS": rows}) as gateway:
         yield gateway
 
