@@ -1,88 +1,130 @@
-// The part of edge.py that Python would pay for with a crossing for each promise, header and piece
-// of data. It decides nothing: every text for the client, and when to stop, comes from Python.
+// The waiting, and what Python would pay for with a crossing for each promise, header and piece of
+// data. It decides nothing: every step, every text for the client, and when to stop, is Python's.
+
+let env, clientHeaders, upstreamHeaders, advance, feed, tell;
+
+export const attach = (...given) =>
+  ([env, clientHeaders, upstreamHeaders, advance, feed, tell] = given);
 
 const named = (headers, names) =>
-  Object.fromEntries(names.split(" ").map((it) => [it, headers.get(it) ?? undefined]));
+  Object.fromEntries(names.map((it) => [it, headers.get(it) ?? undefined]));
 
-export const head = (request, names) =>
-  JSON.stringify([request.method, new URL(request.url).pathname, named(request.headers, names)]);
+export function head(request) {
+  const token = crypto.randomUUID().replaceAll("-", "");
+  const { pathname } = new URL(request.url);
+  return JSON.stringify([token, request.method, pathname, named(request.headers, clientHeaders)]);
+}
 
-export async function call(service, url, init, milliseconds, names, limit, idle) {
+// The promise is inside an object, for Pyodide makes a future of every one that is returned to it.
+export const serve = (...given) => ({ response: live(...given) });
+
+// What is said is JSON, or an array of that and a body.
+async function live(request, number, said) {
+  for (const io = { request, number }; ; ) {
+    const [text, body] = [said].flat();
+    const [name, ...given] = JSON.parse(text);
+    if (name === "answer") return answer(body ?? io.readable, ...given);
+    io.body = body;
+    said = advance(number, ...(await steps[name](io, ...given)));
+  }
+}
+
+function answer(body, status, headers, line) {
+  if (line) console.log(line);
+  return new Response(body, { status, headers });
+}
+
+const steps = {
+  call,
+  begin,
+  readBody: (io, ...limits) => read(io, io.request, ...limits),
+  collect: (io, ...limits) => read(io, io.response, ...limits),
+  wait: (_, milliseconds) => new Promise((done) => setTimeout(() => done([]), milliseconds)),
+};
+
+async function call(io, binding, url, init, milliseconds, ...limits) {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), milliseconds);
-  let response;
   try {
-    const options = { ...JSON.parse(init), signal: late.signal };
-    response = await (service ?? globalThis).fetch(url, options);
+    const options = { ...init, body: io.body, signal: late.signal };
+    io.response = await (binding ? env[binding] : globalThis).fetch(url, options);
   } catch {
-    return late.signal.aborted ? "time" : "connection";
+    return [late.signal.aborted ? "time" : "connection"];
   } finally {
     clearTimeout(timer);
   }
-  const said = JSON.stringify([response.status, named(response.headers, names)]);
-  return [said, limit === undefined ? response : await read(response, limit, idle)];
+  const said = JSON.stringify([io.response.status, named(io.response.headers, upstreamHeaders)]);
+  return limits.length ? [said, ...(await read(io, io.response, ...limits))] : [said];
 }
 
-export async function read(message, limit, milliseconds) {
-  const length = message.headers.get("content-length");
-  if (length > limit) return "size";
-  if (!message.body) return new Uint8Array();
+async function read(io, message, limit, milliseconds) {
+  if (message.headers.get("content-length") > limit) return ["size"];
+  if (!message.body) return ["", new Uint8Array()];
   const reader = message.body.getReader();
   const pieces = [];
-  let timer;
-  let failure = "connection";
+  let told = Date.now();
+  let failure, timer;
   const stop = (why) => ((failure = why), reader.cancel());
   try {
     for (let size = 0; size <= limit; ) {
       timer = setTimeout(() => stop("time"), milliseconds);
       const { done, value } = await reader.read();
       clearTimeout(timer);
-      if (done && failure === "time") return failure;
-      if (done) return pieces.length === 1 ? pieces[0] : await new Blob(pieces).bytes();
+      if (done) return failure ? [failure] : ["", await whole(pieces)];
       pieces.push(value);
       size += value.length;
+      if (Date.now() < told + 1000) continue;
+      told = Date.now();
+      tell(io.number, "piece");
     }
     await stop("size");
   } catch {
     clearTimeout(timer);
   }
-  return failure;
+  return [failure ?? "connection"];
 }
 
-export function relay(body, client, feed, on, milliseconds) {
+const whole = (pieces) => (pieces.length === 1 ? pieces[0] : new Blob(pieces).bytes());
+
+function begin(io, milliseconds) {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const encoder = new TextEncoder();
   const { readable, writable } = new IdentityTransformStream();
-  const reader = body.getReader({ mode: "byob" });
+  const reader = io.response.body.getReader({ mode: "byob" });
   const writer = writable.getWriter();
-  let begin, over;
-  const begun = new Promise((resolve) => (begin = resolve));
-  const tell = (event) => (over ? "" : on(event));
-  const send = (text) => {
-    if (text || over) begin();
-    return text && writer.write(encoder.encode(text)).catch(() => tell("left"));
+  let begun, over;
+  const beginning = new Promise((resolve) => (begun = () => resolve([])));
+  // Frames come as a text; the last ones in an array, with the log line.
+  const take = (said) => {
+    if (typeof said === "string") return said;
+    const [frames, line] = said;
+    over = true;
+    clearInterval(timer);
+    reader.cancel().catch(() => {});
+    if (line) console.log(line);
+    return frames;
   };
-  const timer = setInterval(() => send(tell("tick")), milliseconds);
-  const end = () => ((over = true), clearInterval(timer), void reader.cancel().catch(() => {}));
+  const on = (event) => (over ? "" : take(tell(io.number, event)));
+  const send = (frames) => {
+    if (frames || over) begun();
+    return frames && writer.write(encoder.encode(frames)).catch(() => on("left"));
+  };
+  const timer = setInterval(() => send(on("tick")), milliseconds);
   const pump = async () => {
     for (let buffer = new Uint8Array(16384); !over; ) {
       const { done, value } = await reader.read(buffer);
       if (done) break;
       const text = decoder.decode(value, { stream: true });
       buffer = new Uint8Array(value.buffer);
-      if (!over) await send(feed(text));
+      if (!over) await send(take(feed(io.number, text)));
     }
-    if (!over) await send(feed(decoder.decode()));
+    if (!over) await send(take(feed(io.number, decoder.decode())));
   };
-  client.addEventListener("abort", () => tell("left"));
+  io.request.signal.addEventListener("abort", () => on("left"));
   pump()
     .catch(() => {})
-    .then(() => send(tell("close")))
+    .then(() => send(on("close")))
     .finally(() => writer.close().catch(() => {}));
-  return { readable, begun, end };
-}
-
-export function respond(body, status, headers, line) {
-  if (line) console.log(line);
-  return new Response(body, { status, headers: JSON.parse(headers) });
+  io.readable = readable;
+  return beginning;
 }

@@ -85,7 +85,7 @@ def play(
     return Played(
         status=step.status,
         headers=dict((*exchange.headers, *step.headers)),
-        body=player.frames if isinstance(step, Relay) else step.body,
+        body=player.frames if isinstance(step, Relay) else step.body.decode(),
         calls=player.calls,
         log=json.decode(exchange.log_line(player.now)),
         waits=player.waits,

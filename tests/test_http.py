@@ -37,7 +37,7 @@ def test_a_reply_is_json() -> None:
     assert reply({"a": 1}, 201, (("b", "c"),)) == (
         201,
         (("content-type", "application/json"), ("b", "c")),
-        '{"a":1}',
+        b'{"a":1}',
     )
 
 
@@ -46,7 +46,7 @@ def test_an_error_is_a_reply_with_its_status_and_headers() -> None:
     answer = error_reply(error)
     assert answer.status == 405
     assert ("allow", "GET") in answer.headers
-    assert '"message":"Why."' in answer.body
+    assert b'"message":"Why."' in answer.body
 
 
 def test_every_answer_names_its_request() -> None:

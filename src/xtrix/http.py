@@ -55,7 +55,7 @@ class UpstreamRequest(NamedTuple):
 
     url: str
     headers: Headers
-    body: str
+    body: bytes
     binding: str | None = None
 
 
@@ -80,12 +80,12 @@ class Reply(NamedTuple):
 
     status: int
     headers: Headers
-    body: str
+    body: bytes
 
 
 def reply(value: object, status: int = 200, headers: Headers = ()) -> Reply:
     """`value` as a JSON answer that a browser may read too."""
-    return Reply(status, (JSON_TYPE, *headers), json.encode(value))
+    return Reply(status, (JSON_TYPE, *headers), json.encode_body(value))
 
 
 def error_reply(error: ApiError) -> Reply:
@@ -111,4 +111,4 @@ def preflight(head: RequestHead) -> Reply:
         ("access-control-max-age", "86400"),
         ("vary", "access-control-request-headers"),
     )
-    return Reply(204, headers, "")
+    return Reply(204, headers, b"")

@@ -58,6 +58,11 @@ def encode(value: object) -> str:
     return to_json(value).decode()
 
 
+def encode_body(value: object) -> bytes:
+    """As `encode`, in UTF-8."""
+    return to_json(value)
+
+
 def mend(raw: bytes) -> bytes:
     """`raw` with every lone surrogate escape replaced by that of U+FFFD, cut escapes left alone."""
     text = raw.decode(errors="surrogateescape")

@@ -38,7 +38,7 @@ def memory_of(pid: int) -> Memory:
 def reachable(inspector: int, wake: Callable[[], object]) -> int:
     """Returns the bytes that V8 still holds when it has collected its garbage.
 
-    The linear memory of the interpreter is among them. V8 does as the inspector bids when the
+    The interpreter's linear memory is not among them. V8 does as the inspector bids when the
     isolate runs next, for which `wake` sends it requests.
     """
     with connect(f"ws://127.0.0.1:{inspector}/main") as protocol:

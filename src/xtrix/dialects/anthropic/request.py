@@ -54,7 +54,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
     call = UpstreamRequest(
         url=f"{target.provider.base_url}/messages",
         headers=_headers(target.provider),
-        body=json.encode(body),
+        body=json.encode_body(body),
         binding=target.provider.binding,
     )
     return Encoded(call, tuple(sorted(encoding.ignored)), encoding.asked())

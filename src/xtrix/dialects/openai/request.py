@@ -59,6 +59,6 @@ def _upstream_request(body: dict[str, Any], provider: Provider) -> UpstreamReque
     return UpstreamRequest(
         url=f"{provider.base_url}/chat/completions{query}",
         headers=tuple(headers.items()),
-        body=json.encode(body),
+        body=json.encode_body(body),
         binding=provider.binding,
     )
