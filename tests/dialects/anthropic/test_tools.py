@@ -128,6 +128,38 @@ def test_tools_that_are_refused(tool: dict[str, Any], code: str, param: str) -> 
     assert (error.code, error.param) == (code, param)
 
 
+def test_the_tools_that_servers_and_containers_need_go_on_as_they_came() -> None:
+    mark = {"type": "ephemeral"}
+    tools: list[dict[str, Any]] = [
+        {"type": "mcp_toolset", "mcp_server_name": "a", "default_config": {"enabled": False}},
+        {"type": "mcp_toolset", "mcp_server_name": "b", "cache_control": mark},
+        {"type": "code_execution_20250825", "name": "code_execution"},
+    ]
+    call = encoded(tools=[FUNCTION, *tools], tool_choice="required")
+    body = sent(tools=[FUNCTION, *tools], tool_choice="required")
+    assert body["tools"] == [{"name": "look_up", "input_schema": EMPTY}, *tools]
+    assert body["tool_choice"] == {"type": "any"}
+    assert (call.ignored, call.asked.tool_names) == ((), {})
+    assert sent(tools=tools)["tools"] == tools
+
+
+def test_their_marks_are_spelled_and_counted_like_others() -> None:
+    toolset = {"type": "mcp_toolset", "mcp_server_name": "a"}
+    mark = {"cache_control": {"type": "ephemeral"}}
+    marked = {**toolset, "prompt_cache_breakpoint": {"mode": "explicit"}}
+    said = [marked, {**toolset, **mark}, {**toolset, "cache_control": None}]
+    sets = [{**toolset, **mark}, {**toolset, **mark}, toolset]
+    assert sent(tools=said)["tools"] == sets
+    five = sent(tools=[{**toolset, **mark}] * 5)["tools"]
+    assert five == [toolset, *[{**toolset, **mark}] * 4]
+
+
+@pytest.mark.parametrize("kind", ["mcp_toolsets", "code_execution", "code_execution_2025082x"])
+def test_other_tools_of_the_vendors_are_refused(kind: str) -> None:
+    error = refused(tools=[{"type": kind}, {"type": kind}])
+    assert (error.code, error.param) == ("unsupported_value", "tools[0].type")
+
+
 def test_no_tools_are_not_sent() -> None:
     assert "tools" not in sent(tools=[])
     assert "tool_choice" not in sent(tools=[], parallel_tool_calls=False)

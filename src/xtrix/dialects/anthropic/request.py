@@ -15,6 +15,12 @@ from xtrix import json
 from xtrix.completions import Request, says_something
 from xtrix.dialect import Asked, Encoded
 from xtrix.dialects.anthropic import tools as tool
+from xtrix.dialects.anthropic.extensions import (
+    BETA_HEADER,
+    EXTENSIONS,
+    encode_betas,
+    encode_extensions,
+)
 from xtrix.dialects.anthropic.families import family_of
 from xtrix.dialects.anthropic.messages import Conversation
 from xtrix.dialects.anthropic.output import encode_format
@@ -35,7 +41,7 @@ _MAPPED = {
     *("temperature", "top_p", "stop", "tools", "tool_choice", "parallel_tool_calls"),
     *("functions", "function_call", "response_format", "user", "safety_identifier"),
     *("reasoning_effort", "service_tier", "n", "logprobs", "top_logprobs", "modalities", "audio"),
-    *("top_k", "thinking", "cache_control", "web_search_options"),
+    *("top_k", "thinking", "cache_control", "web_search_options", "betas", *EXTENSIONS),
 }
 _SAMPLING = ("temperature", "top_p", "top_k")
 _FORCED = {"any", "tool"}
@@ -53,7 +59,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
     _limit_cache_marks(body)
     call = UpstreamRequest(
         url=f"{target.provider.base_url}/messages",
-        headers=_headers(target.provider),
+        headers=_headers(target.provider, said),
         body=json.encode(body),
         binding=target.provider.binding,
     )
@@ -90,7 +96,7 @@ class _Encoding:
         tool.check_names(tools)
         tool.check_choice(said, tools)
         self._client_tools = tool.allowed(tools, said)
-        self._names = tool.ToolNames(map(tool.tool_name, self._client_tools))
+        self._names = tool.ToolNames(filter(None, map(tool.tool_name, self._client_tools)))
         self._output = encode_format(said.get("response_format"), family)
         self._conversation = _conversation(said["messages"], family, self._names)
 
@@ -109,7 +115,7 @@ class _Encoding:
             body["output_config"] = body.get("output_config", {}) | self._output.config
         thinking = body.get("thinking") or {}
         body |= self._sampling(thinks=thinking.get("type") not in {None, "disabled"})
-        return body | self._extras()
+        return body | self._extras() | encode_extensions(self._said)
 
     def asked(self) -> Asked:
         """How the answer is to be read."""
@@ -273,10 +279,15 @@ def _limit_cache_marks(body: Body) -> None:
         del block["cache_control"]
 
 
-def _headers(provider: Provider) -> tuple[tuple[str, str], ...]:
+def _headers(provider: Provider, said: Body) -> tuple[tuple[str, str], ...]:
+    """What goes with the call. Raises ClientError."""
     headers = {"content-type": "application/json", "anthropic-version": VERSION}
     if provider.key and provider.key_header == "authorization":
         headers["authorization"] = f"Bearer {provider.key}"
     elif provider.key:
         headers[provider.key_header or "x-api-key"] = provider.key
-    return tuple((headers | dict(provider.headers)).items())
+    headers |= provider.headers
+    if "betas" in said:
+        betas = encode_betas(said["betas"], headers.get(BETA_HEADER, ""))
+        headers |= {BETA_HEADER: betas} if betas else {}
+    return tuple(headers.items())

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from xtrix.dialects.anthropic.calls import CUSTOM_INPUT
+from xtrix.dialects.anthropic.extensions import is_own_tool
 from xtrix.dialects.anthropic.parts import cache_mark
 from xtrix.errors import invalid, unsupported
 
@@ -19,6 +20,7 @@ _PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 _LONGEST_NAME = 128
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 _UNIONS = ("oneOf", "anyOf", "allOf")
+_MARKS = {"cache_control", "prompt_cache_breakpoint"}
 _CUSTOM_SCHEMA = {
     "type": "object",
     "properties": {CUSTOM_INPUT: {"type": "string"}},
@@ -67,7 +69,7 @@ def client_tools(request: dict[str, Any]) -> list[Tool]:
 
 
 def tool_name(tool: Tool) -> str:
-    """The client's name of `tool`; empty for a type not known here."""
+    """The client's name of `tool`; empty for one that is neither a function nor custom."""
     said = tool.get(tool["type"])
     return str(said.get("name", "")) if isinstance(said, dict) else ""
 
@@ -116,7 +118,7 @@ def check_names(tools: list[Tool]) -> None:
     seen: set[str] = set()
     for index, tool in enumerate(tools):
         name = tool_name(tool)
-        if name in seen:
+        if name and name in seen:
             raise invalid(f"tools[{index}]", f"another tool is named '{name}' too.")
         seen.add(name)
 
@@ -143,6 +145,8 @@ def allowed(tools: list[Tool], request: dict[str, Any]) -> list[Tool]:
 def _tool(tool: Tool, index: int, names: ToolNames, strict: bool) -> Tool:
     path = f"tools[{index}]"
     kind = tool["type"]
+    if is_own_tool(kind):
+        return {key: value for key, value in tool.items() if key not in _MARKS} | cache_mark(tool)
     if kind not in {"function", "custom"}:
         raise unsupported(f"{path}.type", f"no upstream tool is like '{kind}'.", value=True)
     said = tool[kind]
