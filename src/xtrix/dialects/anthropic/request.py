@@ -24,6 +24,7 @@ from xtrix.dialects.anthropic.extensions import (
 from xtrix.dialects.anthropic.families import family_of
 from xtrix.dialects.anthropic.messages import Conversation
 from xtrix.dialects.anthropic.output import encode_format
+from xtrix.dialects.anthropic.schemas import MOST_STRICT_TOOLS
 from xtrix.dialects.anthropic.thinking import budget_of, encode_effort, is_exact
 from xtrix.errors import unsupported
 from xtrix.http import UpstreamRequest
@@ -145,15 +146,19 @@ class _Encoding:
 
     def _tools(self) -> Body:
         """`tools` and `tool_choice`, as far as there are any."""
-        tools = tool.encode_tools(self._client_tools, self._names, strict=self._family.structured)
+        tools = tool.encode_tools(self._client_tools, self._names)
+        most = MOST_STRICT_TOOLS if self._family.structured else 0
+        if tool.limit_strict(tools, most, self._output.size):
+            self.ignored.add("tools.strict")
         choice = tool.encode_choice(self._said, self._names)
         if "web_search_options" in self._said:
             tools.append(_web_search(self._said["web_search_options"]))
         if self._output.tool:
             # Beside other tools the model may call any, but has to call one.
+            others = tools and (choice or {}).get("type") != "none"
             name = self._output.tool["name"]
             choice = _retyped(
-                choice, **({"type": "any"} if tools else {"type": "tool", "name": name})
+                choice, **({"type": "any"} if others else {"type": "tool", "name": name})
             )
             tools.append(self._output.tool)
         if not tools and (past := _past_tools(self._conversation.turns)):
