@@ -64,7 +64,8 @@ def encode_request(request: Request, target: Target) -> Encoded:
         body=json.encode(body),
         binding=target.provider.binding,
     )
-    return Encoded(call, tuple(sorted(encoding.ignored)), encoding.asked())
+    limit = None if encoding.is_limited else body["max_tokens"]
+    return Encoded(call, tuple(sorted(encoding.ignored)), encoding.asked(), limit)
 
 
 def _refuse(said: Body) -> None:
@@ -130,6 +131,11 @@ class _Encoding:
             cited="web_search_options" in self._said or cites,
             functions="functions" in self._said,
         )
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the client says how long the answer may be."""
+        return "max_tokens" in self._said or "max_completion_tokens" in self._said
 
     def _max_tokens(self) -> int:
         said = self._said

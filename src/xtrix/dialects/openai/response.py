@@ -8,7 +8,7 @@ from typing import Any
 from xtrix import json
 from xtrix.completions import Completion, Usage, choice
 from xtrix.dialect import Asked
-from xtrix.dialects.openai.answer import finish_reason, trim, usage_of
+from xtrix.dialects.openai.answer import finish_reason, trim, unknown_reason, usage_of
 from xtrix.dialects.openai.errors import error_of
 from xtrix.dialects.openai.tools import ToolCalls
 from xtrix.errors import bad_response
@@ -30,6 +30,7 @@ def decode_response(body: bytes, asked: Asked) -> Completion:
         [_choice(said, index) for index, said in enumerate(choices)],
         usage_of(answer.get("usage")) or Usage(),
         tier if isinstance(tier, str) else None,
+        unknown_reason(said.get("finish_reason") for said in choices),
     )
 
 
