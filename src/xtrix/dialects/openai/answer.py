@@ -38,6 +38,7 @@ def _lowered(said: object) -> str:
 def trim(said: dict[str, Any]) -> dict[str, Any]:
     """A message or delta without what says nothing, its reasoning under the one name.
 
+    Keys that are not OpenAI's stay, but for numbers and booleans.
     Mistral's reasoning models give content as a list of thinking and text parts
     (docs.mistral.ai/capabilities/reasoning, read 2026-11). OpenRouter tells reasoning twice; its
     list is left out, for it holds nothing that OpenAI's clients can add up.
