@@ -32,16 +32,21 @@ def is_own_tool(kind: str) -> bool:
 
 def encode_extensions(said: Body) -> Body:
     """The fields of the request that go on as they came. Raises ClientError."""
-    container = said.get("container")
-    if not isinstance(container, str | dict | None):
+    found = {name: said[name] for name in EXTENSIONS if name in said}
+    if found:
+        _check(found)
+    return {name: value for name, value in found.items() if value}
+
+
+def _check(said: Body) -> None:
+    if not isinstance(said.get("container", ""), str | dict):
         raise invalid_type("container", "it should be a string or an object.")
-    servers = said.get("mcp_servers")
-    if not isinstance(servers, list | None):
+    servers = said.get("mcp_servers", [])
+    if not isinstance(servers, list):
         raise invalid_type("mcp_servers", "it should be an array.")
-    for index, server in enumerate(servers or ()):
+    for index, server in enumerate(servers):
         if not isinstance(server, dict):
             raise invalid_type(f"mcp_servers[{index}]", "it should be an object.")
-    return {name: said[name] for name in EXTENSIONS if said.get(name)}
 
 
 def encode_betas(betas: object, ours: str) -> str:

@@ -117,7 +117,8 @@ class _Encoding:
             body["output_config"] = body.get("output_config", {}) | self._output.config
         thinking = body.get("thinking") or {}
         body |= self._sampling(thinks=thinking.get("type") not in {None, "disabled"})
-        return body | self._extras() | encode_extensions(self._said)
+        body |= encode_extensions(self._said)
+        return body | self._extras()
 
     def asked(self) -> Asked:
         """How the answer is to be read."""
@@ -154,7 +155,7 @@ class _Encoding:
         """`tools` and `tool_choice`, as far as there are any."""
         tools = tool.encode_tools(self._client_tools, self._names)
         most = MOST_STRICT_TOOLS if self._family.structured else 0
-        if tool.limit_strict(tools, most, self._output.size):
+        if tools and tool.limit_strict(tools, most, self._output.size):
             self.ignored.add("tools.strict")
         choice = tool.encode_choice(self._said, self._names)
         if "web_search_options" in self._said:

@@ -28,7 +28,10 @@ def finish_reason(said: object, *, called: bool) -> str:
 
 def unknown_reason(reasons: Iterable[object]) -> str | None:
     """A word for the log on the first of the choices' `reasons` that is unknown here or missing."""
-    return next((word(said) for said in reasons if _lowered(said) not in _REASONS), None)
+    for said in reasons:
+        if _lowered(said) not in _REASONS:
+            return word(said)
+    return None
 
 
 def _lowered(said: object) -> str:

@@ -32,7 +32,7 @@ def decode_response(body: bytes, asked: Asked) -> Completion:
         [_choice(said, index) for index, said in enumerate(choices)],
         usage_of(answer.get("usage")) or Usage(),
         tier if isinstance(tier, str) else None,
-        unknown_reason(said.get("finish_reason") for said in choices),
+        unknown_reason([said.get("finish_reason") for said in choices]),
     )
 
 
@@ -42,7 +42,7 @@ def _choice(said: object, index: int) -> dict[str, Any]:
         raise bad_response("a choice without a message")
     known = trim(message)
     named = known.pop("tool_calls", None)
-    calls = ToolCalls(f"call_{index}").whole(named if isinstance(named, list) else [])
+    calls = ToolCalls(f"call_{index}").whole(named) if isinstance(named, list) else []
     if calls:
         known["tool_calls"] = calls
     silent = calls or known.get("refusal") or known.get("function_call")
