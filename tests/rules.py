@@ -17,7 +17,7 @@ Body = dict[str, Any]
 _FIELDS = {
     *("model", "max_tokens", "messages", "system", "stream", "tools", "tool_choice", "thinking"),
     *("output_config", "temperature", "top_p", "top_k", "stop_sequences", "metadata"),
-    *("service_tier", "cache_control"),
+    *("service_tier", "cache_control", "container", "mcp_servers"),
 }
 _ID = re.compile(r"[a-zA-Z0-9_-]+")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")

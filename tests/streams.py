@@ -68,6 +68,7 @@ class CountingDecoder:
         self.finished: bool = self._decoder.finished
         self.usage: Usage = self._decoder.usage
         self.carried: str | None = self._decoder.carried
+        self.unknown_stop_reason: str | None = self._decoder.unknown_stop_reason
 
 
 def decoder(dialect: str, asked: Asked | None = None) -> StreamDecoder:

@@ -1,6 +1,8 @@
 """One client request's life: retries, fallback, deadlines, and what is told of it all."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -573,6 +575,69 @@ def test_the_record_of_a_stream_says_how_it_failed() -> None:
     cut = Upstream(200, SSE, ANTHROPIC_STREAM.pieces[:2])
     log = play(gate(), STREAMED, [cut]).log
     assert (log["status"], log["error"]) == (200, "upstream_truncated")
+
+
+@pytest.mark.parametrize(
+    ("request_body", "upstream"), [(REQUEST, ANTHROPIC), (STREAMED, ANTHROPIC_STREAM)]
+)
+def test_the_record_names_a_limit_that_the_client_did_not_set(
+    request_body: dict[str, Any], upstream: Upstream
+) -> None:
+    assert play(gate(), request_body, [upstream]).log["default_max_tokens"] == 8192
+    more = {**request_body, "reasoning_effort": "high"}
+    assert play(gate(), more, [upstream]).log["default_max_tokens"] == 8192 + 4096
+    for name in ("max_tokens", "max_completion_tokens"):
+        log = play(gate(), {**request_body, name: 5}, [upstream]).log
+        assert "default_max_tokens" not in log
+
+
+def test_a_target_that_needs_no_limit_is_given_none() -> None:
+    log = play(gate(), REQUEST, [failing(503), OPENAI]).log
+    assert (log["provider"], "default_max_tokens" in log) == ("second", False)
+
+
+def stopping(upstream: Upstream, reason: object) -> Upstream:
+    """`upstream` with another reason for its end."""
+    known = re.compile(rb'("(?:stop|finish)_reason":)"[a-z_]+"')
+    said = json.encode(reason).encode()
+    pieces = tuple(known.sub(lambda found: found[1] + said, piece) for piece in upstream.pieces)
+    assert pieces != upstream.pieces
+    return replace(upstream, pieces=pieces)
+
+
+@pytest.mark.parametrize(
+    ("reason", "named"),
+    [
+        *(
+            ("moonrise", "moonrise"),
+            ("refused: A secret wish.", "unknown"),
+            (UPSTREAM_KEY, "unknown"),
+        ),
+        *((None, "missing"), ("", "missing"), (7, "unknown"), (["x"], "unknown"), ("length", None)),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("provider", ["first", "second"])
+def test_the_record_names_a_stop_reason_that_is_not_known(
+    provider: str, stream: bool, reason: object, named: str | None
+) -> None:
+    anthropic, openai = (ANTHROPIC_STREAM, OPENAI_STREAM) if stream else (ANTHROPIC, OPENAI)
+    if provider == "first":
+        targets, upstream = TARGETS[:1], stopping(anthropic, reason)
+        named = named or "length"  # a word of the other dialect
+    else:
+        targets, upstream = TARGETS[1:], stopping(openai, reason)
+    played = play(gate(targets=targets), {**REQUEST, "stream": stream}, [upstream])
+    assert played.log.get("unknown_stop_reason") == named
+    assert played.log["status"] == 200
+    assert "error" not in played.log
+
+
+@pytest.mark.parametrize("reason", ["end_turn", "stop_sequence", "tool_use", "max_tokens"])
+def test_a_stop_reason_that_is_known_is_not_in_the_record(reason: str) -> None:
+    for request_body, upstream in ((REQUEST, ANTHROPIC), (STREAMED, ANTHROPIC_STREAM)):
+        ended = upstream if reason == "end_turn" else stopping(upstream, reason)
+        assert "unknown_stop_reason" not in play(gate(), request_body, [ended]).log
 
 
 def test_the_record_tells_its_times_in_milliseconds() -> None:

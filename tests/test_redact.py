@@ -2,7 +2,7 @@
 
 import pytest
 
-from xtrix.redact import redactor
+from xtrix.redact import redactor, word
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,25 @@ def test_a_long_text_is_cut() -> None:
 def test_a_key_at_the_cut_is_not_half_shown() -> None:
     said = redactor("upstream-secret")("x" * 1990 + "upstream-secret")
     assert "upstream" not in said
+
+
+@pytest.mark.parametrize("said", ["moonrise", "MAX_TOKENS", "a", "x" * 32])
+def test_a_word_may_be_read(said: str) -> None:
+    assert word(said) == said
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(" ", "two words", "a\n", "_a", "größe", "x" * 33, "sk-ant-api03-abc", "gpt5", "a,b"),
+        *(7, True, ["moonrise"], {"moonrise": 1}),
+    ],
+    ids=repr,
+)
+def test_what_is_no_word_may_not(said: object) -> None:
+    assert word(said) == "unknown"
+
+
+@pytest.mark.parametrize("said", [None, "", [], 0])
+def test_what_was_not_said_is_missing(said: object) -> None:
+    assert word(said) == "missing"

@@ -61,6 +61,8 @@ def test_what_goes_upstream(scenario: Scenario, stream: bool) -> None:
     played = play(gateway(scenario.row()), request_of(scenario, stream=stream), [failing])
     assert len(played.calls) == 1, played.body
     assert json.decode(played.calls[0].body) == expected
+    headers = scenario.json("upstream_headers.json", {})
+    assert dict(played.calls[0].headers).items() >= headers.items()
 
 
 @pytest.mark.parametrize("scenario", scenarios("upstream.json", "reply.json"), ids=str)

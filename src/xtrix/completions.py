@@ -79,6 +79,8 @@ class Completion(NamedTuple):
     choices: list[dict[str, Any]]
     usage: Usage
     service_tier: str | None = None
+    unknown_stop_reason: str | None = None
+    """Why the upstream stopped, in a word of its own that is not known here; for the log."""
 
     def wire(self, stamp: Stamp) -> dict[str, Any]:
         """OpenAI's `chat.completion` object."""

@@ -38,6 +38,8 @@ class Encoded(NamedTuple):
     ignored: tuple[str, ...] = ()
     """The client's parameters that were left out or changed, sorted."""
     asked: Asked = Asked()
+    default_max_tokens: int | None = None
+    """The limit that was chosen here because the client named none; for the log."""
 
 
 class StreamDecoder(Protocol):
@@ -50,6 +52,9 @@ class StreamDecoder(Protocol):
     carried: str | None
     """The text that the last event carried, as JSON, when the same event with another text would
     give the same frame with that other text; else None."""
+
+    unknown_stop_reason: str | None
+    """As a whole completion's, once the end has come."""
 
     def feed(self, event: Event) -> str:
         """The frames that `event` gives rise to. Raises UpstreamError."""

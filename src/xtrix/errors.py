@@ -197,3 +197,8 @@ def unsupported(param: str, why: str, *, value: bool = False) -> ClientError:
 def invalid(param: str, why: str) -> ClientError:
     """What `param` says is wrong in itself."""
     return ClientError(400, "invalid_value", f"Invalid '{param}': {why}", param=param)
+
+
+def invalid_type(param: str, why: str) -> ClientError:
+    """What `param` says is of another JSON type than it has to be."""
+    return ClientError(400, "invalid_type", f"Invalid type for '{param}': {why}", param=param)

@@ -53,9 +53,13 @@ class Record:
     stream: bool = False
     provider: str | None = None
     upstream_model: str | None = None
+    default_max_tokens: int | None = None
+    """The limit that the upstream was given because the client named none."""
     attempts: int = 0
     failures: list[str] = field(default_factory=list)
     error: str | None = None
+    unknown_stop_reason: str | None = None
+    """The upstream's word for why it stopped, where that is not known here."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     first_byte_ms: int | None = None
@@ -122,6 +126,7 @@ class Exchange:
         record.total_ms = max(record.first_byte_ms or 0, round((now - self._began) * 1000))
         if self._relay:
             self._count(self._relay.usage)
+            record.unknown_stop_reason = self._relay.unknown_stop_reason
             record.error = self._relay.error.code if self._relay.error else None
         if left:
             record.error = "client_left"
@@ -178,6 +183,7 @@ class Exchange:
         self.record.attempts += 1
         self.record.provider = target.provider.name
         self.record.upstream_model = target.model
+        self.record.default_max_tokens = encoded.default_max_tokens
         collect = Collect(MAX_ANSWER_BYTES, limits.idle)
         if not order.streamed:
             seconds = self._left(order.plan, limits.first_byte)
@@ -203,6 +209,7 @@ class Exchange:
         """The answer that a whole response is. Raises UpstreamError."""
         completion = dialect.decode_response(body, encoded.asked)
         self._count(completion.usage)
+        self.record.unknown_stop_reason = completion.unknown_stop_reason
         headers = (*self._served(), *_ignored(encoded))
         return reply(completion.wire(order.stamp), headers=headers)
 

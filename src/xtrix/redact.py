@@ -11,6 +11,7 @@ _SHORTEST = 8
 _GONE = "[redacted]"
 # What providers' keys look like, masked or whole, and bearer tokens.
 _KEY = re.compile(r"\b(?:(?:sk|pk|key|gsk|xai)[-_]|AIza)[\w*.-]{6,}|\b[Bb]earer\s+[\w.*~+/=-]{6,}")
+_WORD = re.compile(r"[A-Za-z][A-Za-z_]{0,31}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -25,3 +26,13 @@ def redactor(*secrets: str | None) -> Redactor:
         return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
 
     return redact
+
+
+def word(said: object) -> str:
+    """What the log may say of `said`, which should be a word out of a list: itself, if it is one.
+
+    Keys have digits in them and prompts have spaces.
+    """
+    if not said:
+        return "missing"
+    return said if isinstance(said, str) and _WORD.fullmatch(said) else "unknown"

@@ -46,6 +46,11 @@ class Reframer:
         """What the upstream has said of it so far."""
         return self._decoder.usage
 
+    @property
+    def unknown_stop_reason(self) -> str | None:
+        """Why the upstream stopped, where its word for that is not known here."""
+        return self._decoder.unknown_stop_reason
+
     def feed(self, text: str) -> str:
         """The frames that `text` completes."""
         self.fed += 1

@@ -352,6 +352,8 @@ STEERING = {
     "url": "{}",
     "organization": "org-mine",
     "custom_llm_provider": "openai",
+    "betas": ["fine", "a\r\nx-api-key: sk-mine"],
+    "mcp_servers": [{"type": "url", "url": "{}", "name": "mine"}],
 }
 
 

@@ -51,6 +51,47 @@ def test_a_schema_where_it_has_not_is_a_tool_that_must_be_called() -> None:
     assert encoded(OLD, response_format=WANTED).asked.answer_tool == "json_tool_call"
 
 
+def wanted(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    """A `response_format` with these properties."""
+    schema = {"type": "object", "properties": properties, "required": list(required)}
+    return {"type": "json_schema", "json_schema": {"name": "thing", "schema": schema}}
+
+
+def many(count: int, schema: object) -> dict[str, Any]:
+    return {f"p{number}": schema for number in range(count)}
+
+
+@pytest.mark.parametrize("either", [{"type": ["string", "null"]}, {"oneOf": [{}, {}]}])
+@pytest.mark.parametrize("model", [BUDGET, ADAPTIVE])
+def test_a_schema_too_large_for_a_grammar_is_a_tool_too(model: str, either: object) -> None:
+    fitting = [wanted(many(24, {})), wanted(many(16, either), *many(16, either))]
+    for said in fitting:
+        assert "output_config" in sent(model, response_format=said)
+    for said in (wanted(many(25, {})), wanted(many(17, either), *many(17, either))):
+        body = sent(model, response_format=said)
+        assert "output_config" not in body
+        assert body["tool_choice"] == {"type": "tool", "name": "json_tool_call"}
+        assert body["tools"][0]["input_schema"]["additionalProperties"] is False
+        assert encoded(model, response_format=said).asked.answer_tool == "json_tool_call"
+
+
+def test_where_no_tool_can_be_forced_the_upstream_judges_the_schema() -> None:
+    body = sent(NEWEST, response_format=wanted(many(25, {})))
+    assert "tools" not in body
+    assert len(body["output_config"]["format"]["schema"]["properties"]) == 25
+
+
+def test_a_schema_that_became_a_tool_takes_no_room_from_strict_ones() -> None:
+    tool = {"type": "function", "function": {"name": "f", "strict": True}}
+    body = sent(response_format=wanted(many(25, {})), tools=[tool])
+    assert [tool.get("strict") for tool in body["tools"]] == [True, None]
+
+
+def test_where_no_other_tool_may_be_called_the_answers_is_the_one() -> None:
+    body = sent(OLD, response_format=WANTED, tools=[FUNCTION], tool_choice="none")
+    assert body["tool_choice"] == {"type": "tool", "name": "json_tool_call"}
+
+
 def test_beside_other_tools_one_of_them_must_be_called() -> None:
     body = sent(OLD, response_format=WANTED, tools=[FUNCTION], parallel_tool_calls=False)
     assert [tool["name"] for tool in body["tools"]] == ["look_up", "json_tool_call"]

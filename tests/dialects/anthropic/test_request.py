@@ -243,7 +243,7 @@ def test_what_asks_for_nothing_is_not_refused(said: dict[str, Any]) -> None:
         ("prompt_cache_retention", "24h"),
         ("prompt_cache_options", {"mode": "explicit"}),
         ("unknown", 1),
-        ("mcp_servers", [{}]),
+        ("context_management", {"edits": []}),
     ],
 )
 def test_hints_are_left_out_and_named(name: str, value: Any) -> None:
@@ -333,6 +333,95 @@ def test_a_mark_for_the_whole_request() -> None:
     assert sent(cache_control=mark)["cache_control"] == mark
     assert "cache_control" not in sent(cache_control="yes")
     assert "cache_control" not in sent(cache_control=None)
+
+
+# Anthropic's own parameters
+
+SERVER = {"type": "url", "url": "https://mcp.test/sse", "name": "files", "authorization_token": "t"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("container", "container_011"),
+        ("container", {"id": "container_011", "skills": [{"type": "anthropic", "skill_id": "x"}]}),
+        ("mcp_servers", [SERVER]),
+        ("mcp_servers", [SERVER, {"type": "of tomorrow"}]),
+    ],
+)
+def test_anthropics_own_parameters_go_on_as_they_came(name: str, value: Any) -> None:
+    said: dict[str, Any] = {name: value}
+    assert sent(**said) == {**sent(), name: value}
+    assert ignored(**said) == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "param"),
+    [
+        ({"container": 7}, "container"),
+        ({"container": ["container_011"]}, "container"),
+        ({"container": False}, "container"),
+        ({"mcp_servers": SERVER}, "mcp_servers"),
+        ({"mcp_servers": "https://mcp.test"}, "mcp_servers"),
+        ({"mcp_servers": [SERVER, "https://mcp.test"]}, "mcp_servers[1]"),
+        ({"mcp_servers": [None]}, "mcp_servers[0]"),
+        ({"betas": "a-2026-01-01"}, "betas"),
+        ({"betas": {"a": 1}}, "betas"),
+        ({"betas": ["a", 7]}, "betas[1]"),
+        ({"betas": [["a"]]}, "betas[0]"),
+    ],
+)
+def test_anthropics_own_parameters_have_their_types(said: dict[str, Any], param: str) -> None:
+    error = refused(**said)
+    assert (error.code, error.param) == ("invalid_type", param)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *({"container": None}, {"container": ""}, {"container": {}}, {"mcp_servers": None}),
+        *({"mcp_servers": []}, {"betas": None}, {"betas": []}),
+    ],
+)
+def test_anthropics_own_parameters_that_say_nothing(said: dict[str, Any]) -> None:
+    assert encoded(**said) == encoded()
+
+
+@pytest.mark.parametrize(
+    ("row", "betas", "header"),
+    [
+        ({}, ["mcp-client-2025-11-20"], "mcp-client-2025-11-20"),
+        ({}, ["b-2", "a_1.0", "b-2"], "b-2,a_1.0"),
+        ({}, ["x" * 64] * 32, "x" * 64),
+        ({"anthropic-beta": "a, b,"}, ["b", "c"], "a,b,c"),
+        ({"anthropic-beta": "a,  b"}, [], "a,b"),
+        ({"anthropic-beta": "a,  b"}, None, "a,  b"),
+    ],
+)
+def test_betas_are_a_header(row: dict[str, str], betas: object, header: str) -> None:
+    provider = Provider("a", "anthropic", "https://a.test/v1", headers=row)
+    call = encoded(provider=provider, betas=betas)
+    assert [value for name, value in call.request.headers if name == "anthropic-beta"] == [header]
+    assert json.decode_object(call.request.body) == sent()
+    assert call.ignored == ()
+
+
+@pytest.mark.parametrize(
+    "beta",
+    [
+        *("", " ", "a b", "a,b", "a\r\nx-api-key: mine", "a\n", "\na", "a\x00", "größe", "a;b"),
+        *('"a"', "a:b", "x" * 65, "a\u2028", "\uff11"),
+    ],
+)
+def test_nothing_but_a_word_is_a_beta(beta: str) -> None:
+    for betas, param in (([beta], "betas[0]"), (["fine", beta], "betas[1]")):
+        error = refused(betas=betas)
+        assert (error.code, error.param) == ("invalid_value", param)
+
+
+def test_betas_have_an_end() -> None:
+    error = refused(betas=["a"] * 33)
+    assert (error.code, error.param) == ("invalid_value", "betas")
 
 
 # A provider's own families

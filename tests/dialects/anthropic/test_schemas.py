@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from xtrix.dialects.anthropic.schemas import encode_schema
+from xtrix.dialects.anthropic.schemas import Size, encode_schema, size_of
 
 
 def test_what_is_known_stays() -> None:
@@ -49,6 +49,7 @@ def test_one_of_becomes_any_of() -> None:
         ("minimum", 1, "minimum: 1"),
         ("maxLength", 5, "maxLength: 5"),
         ("minItems", 2, "minItems: 2"),
+        ("minItems", [1], "minItems: [1]"),
         ("uniqueItems", True, "uniqueItems: true"),
         ("patternProperties", {"^a": {}}, 'patternProperties: {"^a":{}}'),
         ("not", {"type": "null"}, 'not: {"type":"null"}'),
@@ -94,3 +95,40 @@ def test_a_schema_as_deep_as_the_door_lets_in() -> None:
     for _ in range(190):
         schema = {"items": schema}
     assert "items" in encode_schema(schema)
+
+
+# Size
+
+ONE: dict[str, Any] = {"properties": {"a": {}}}
+EITHER: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "optional", "unions"),
+    [
+        ({}, 0, 0),
+        ({"type": "object", "properties": {"a": {}, "b": {}}}, 2, 0),
+        ({"properties": {"a": {}, "b": {}}, "required": ["a", "c"]}, 1, 0),
+        ({"properties": {"a": {}}, "required": ["a"]}, 0, 0),
+        ({"items": ONE, "anyOf": [ONE], "allOf": [ONE], "$defs": {"a": ONE}}, 4, 1),
+        ({"properties": {"anyOf": ONE, "type": {"type": "string"}}}, 3, 0),
+        ({"properties": {"a": {"type": ["string", "null"]}}, "required": ["a"]}, 0, 1),
+        ({"items": EITHER, "$defs": {"a": EITHER}, "definitions": {"b": EITHER}}, 0, 3),
+        ({"oneOf": [EITHER]}, 0, 2),
+        ({"properties": {"a": {"$ref": "#/$defs/b"}}, "$defs": {"b": ONE}}, 2, 0),
+    ],
+)
+def test_the_size_of_a_schema(schema: dict[str, Any], optional: int, unions: int) -> None:
+    assert size_of(schema) == Size(optional, unions)
+
+
+@pytest.mark.parametrize(
+    ("schema", "optional"),
+    [
+        *((None, 0), (7, 0), ([ONE], 0), ({"properties": ["a"]}, 0), ({"items": [ONE]}, 0)),
+        ({"properties": {"a": 7}, "required": True}, 1),
+        ({"properties": {"a": {}}, "required": [["a"], 7, "a"]}, 0),
+    ],
+)
+def test_the_size_of_what_makes_no_sense(schema: object, optional: int) -> None:
+    assert size_of(schema) == Size(optional, 0)

@@ -60,8 +60,62 @@ def test_the_root_is_always_an_object(parameters: object) -> None:
 def test_strict_tools_where_the_model_has_them() -> None:
     tool = function("f", strict=True)
     assert sent(ADAPTIVE, tools=[tool])["tools"][0]["strict"] is True
+    assert encoded(ADAPTIVE, tools=[tool]).ignored == ()
     assert "strict" not in sent(OLD, tools=[tool])["tools"][0]
+    assert encoded(OLD, tools=[tool]).ignored == ("tools.strict",)
     assert "strict" not in sent(ADAPTIVE, tools=[function("f", strict=False)])["tools"][0]
+
+
+def optional(count: int) -> dict[str, Any]:
+    """A schema with so many optional properties."""
+    return {"type": "object", "properties": {f"p{number}": {} for number in range(count)}}
+
+
+def unions(count: int) -> dict[str, Any]:
+    """A schema with so many properties of more than one type."""
+    types = {f"p{number}": {"type": ["string", "null"]} for number in range(count)}
+    return {"type": "object", "properties": types, "required": list(types)}
+
+
+def strict(*schemas: dict[str, Any], **said: Any) -> tuple[list[bool], tuple[str, ...]]:
+    """Which of the strict tools with these schemas stay strict, and what is named."""
+    tools = [function(f"f{at}", schema, strict=True) for at, schema in enumerate(schemas)]
+    body = sent(ADAPTIVE, tools=tools, **said)
+    ignored = encoded(ADAPTIVE, tools=tools, **said).ignored
+    return ["strict" in tool for tool in body["tools"]], ignored
+
+
+@pytest.mark.parametrize(
+    ("schemas", "kept"),
+    [
+        ([EMPTY] * 20, [True] * 20),
+        ([EMPTY] * 22, [True] * 20 + [False] * 2),
+        ([optional(24)], [True]),
+        ([optional(25)], [False]),
+        ([optional(20), optional(5), optional(4)], [True, False, True]),
+        ([unions(16)], [True]),
+        ([unions(17)], [False]),
+        ([unions(10), unions(7), EMPTY], [True, False, True]),
+        ([optional(24), unions(16)], [True, True]),
+    ],
+)
+def test_tools_are_strict_while_the_grammar_has_room(
+    schemas: list[dict[str, Any]], kept: list[bool]
+) -> None:
+    assert strict(*schemas) == (kept, () if all(kept) else ("tools.strict",))
+
+
+def test_the_answers_own_schema_takes_its_room_first() -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": optional(20)}}
+    kept, named = strict(optional(5), optional(4), response_format=wanted)
+    assert (kept, named) == ([False, True], ("tools.strict",))
+
+
+def test_a_tool_that_is_not_strict_takes_no_room() -> None:
+    tools = [function("large", optional(100)), function("f", EMPTY, strict=True)]
+    assert [tool.get("strict") for tool in sent(ADAPTIVE, tools=tools)["tools"]] == [None, True]
+    own = {"type": "code_execution_20250825", "name": "code_execution", "strict": True}
+    assert sent(ADAPTIVE, tools=[own])["tools"] == [own]
 
 
 def test_a_custom_tool_takes_one_text() -> None:
@@ -126,6 +180,38 @@ def test_properties_that_are_none() -> None:
 def test_tools_that_are_refused(tool: dict[str, Any], code: str, param: str) -> None:
     error = refused(tools=[FUNCTION, tool])
     assert (error.code, error.param) == (code, param)
+
+
+def test_the_tools_that_servers_and_containers_need_go_on_as_they_came() -> None:
+    mark = {"type": "ephemeral"}
+    tools: list[dict[str, Any]] = [
+        {"type": "mcp_toolset", "mcp_server_name": "a", "default_config": {"enabled": False}},
+        {"type": "mcp_toolset", "mcp_server_name": "b", "cache_control": mark},
+        {"type": "code_execution_20250825", "name": "code_execution"},
+    ]
+    call = encoded(tools=[FUNCTION, *tools], tool_choice="required")
+    body = sent(tools=[FUNCTION, *tools], tool_choice="required")
+    assert body["tools"] == [{"name": "look_up", "input_schema": EMPTY}, *tools]
+    assert body["tool_choice"] == {"type": "any"}
+    assert (call.ignored, call.asked.tool_names) == ((), {})
+    assert sent(tools=tools)["tools"] == tools
+
+
+def test_their_marks_are_spelled_and_counted_like_others() -> None:
+    toolset = {"type": "mcp_toolset", "mcp_server_name": "a"}
+    mark = {"cache_control": {"type": "ephemeral"}}
+    marked = {**toolset, "prompt_cache_breakpoint": {"mode": "explicit"}}
+    said = [marked, {**toolset, **mark}, {**toolset, "cache_control": None}]
+    sets = [{**toolset, **mark}, {**toolset, **mark}, toolset]
+    assert sent(tools=said)["tools"] == sets
+    five = sent(tools=[{**toolset, **mark}] * 5)["tools"]
+    assert five == [toolset, *[{**toolset, **mark}] * 4]
+
+
+@pytest.mark.parametrize("kind", ["mcp_toolsets", "code_execution", "code_execution_2025082x"])
+def test_other_tools_of_the_vendors_are_refused(kind: str) -> None:
+    error = refused(tools=[{"type": kind}, {"type": kind}])
+    assert (error.code, error.param) == ("unsupported_value", "tools[0].type")
 
 
 def test_no_tools_are_not_sent() -> None:

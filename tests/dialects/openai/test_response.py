@@ -83,6 +83,15 @@ def test_content_that_is_no_text_is_none(odd: object) -> None:
     assert message(content=odd)["content"] == ""
 
 
+def test_what_else_a_message_says_comes_through_but_for_bare_numbers() -> None:
+    kept = {"note": "x", "grounding": {"score": 0.5}, "sources": ["a"]}
+    seen = message(content="Hi", **kept, cost=0.1, tokens=7, cached=True, nothing=None, empty="")
+    assert seen == {"role": "assistant", "content": "Hi", "refusal": None, **kept}
+    (more,) = decoded({"message": {"content": "Hi"}, "native_finish_reason": "x"}).choices
+    assert more["message"]["content"] == "Hi"
+    assert "native_finish_reason" not in more
+
+
 # Calls
 
 
@@ -95,6 +104,14 @@ def test_calls() -> None:
 def test_a_call_whose_type_is_missing_is_a_functions() -> None:
     call = {key: value for key, value in CALL.items() if key != "type"}
     assert message(tool_calls=[call, "odd"])["tool_calls"] == [CALL]
+
+
+@pytest.mark.parametrize("odd", ["x", {}, {"a": 1}, ["x"], [[1]], [None], 7])
+def test_calls_that_are_none(odd: object) -> None:
+    seen = choice({"role": "assistant", "content": "Hi", "tool_calls": odd})
+    assert seen["message"] == {"role": "assistant", "content": "Hi", "refusal": None}
+    assert seen["finish_reason"] == "stop"
+    assert message(tool_calls=odd)["content"] == ""
 
 
 @pytest.mark.parametrize("absent", [{}, {"id": None}, {"id": ""}])

@@ -132,6 +132,15 @@ def test_lists_without_indexes_are_told_once_at_the_end() -> None:
     assert seen == [{"content": "x"}, {"annotations": [one, two]}]
 
 
+def test_what_else_a_delta_says_comes_through_but_for_bare_numbers() -> None:
+    """The SDKs add numbers and booleans up, delta for delta."""
+    bare = {"cost": 0.1, "tokens": 7, "cached": True, "nothing": None, "empty": ""}
+    kept = {"note": "x", "grounding": {"score": 0.5}}
+    assert deltas(chunk({"content": "Hi", **bare, **kept}), chunk(bare)) == [
+        {"content": "Hi", **kept}
+    ]
+
+
 def test_log_probabilities_go_with_their_text() -> None:
     said = {"content": [{"token": "a", "logprob": -0.1}]}
     event = data({"choices": [{"index": 0, "delta": {"content": "a"}, "logprobs": said}]})
@@ -231,6 +240,12 @@ def test_what_else_a_call_carries_comes_through() -> None:
     extra = {"extra_content": {"google": {"thought_signature": "x"}}}
     message = whole(call(fragment("{}", "f", id="a", **extra)), STOP, DONE)["choices"][0]["message"]
     assert message["tool_calls"][0]["extra_content"] == extra["extra_content"]
+
+
+def test_it_comes_through_where_the_call_begins() -> None:
+    more = fragment("}", index=0, extra_content="later")
+    message = whole(call(fragment("{", "f", index=0, id="a", extra_content="x")), call(more), STOP)
+    assert message["choices"][0]["message"]["tool_calls"][0]["extra_content"] == "x"
 
 
 def test_custom_calls() -> None:

@@ -7,12 +7,14 @@ from typing import Any
 
 from xtrix.completions import Usage
 from xtrix.dialect import Asked
+from xtrix.redact import word
 
 Block = dict[str, Any]
 
 _REASONS = {
     "end_turn": "stop",
     "stop_sequence": "stop",
+    "tool_use": "stop",
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
     # The loop of a server's own tools was cut short: the answer is not whole.
@@ -28,6 +30,11 @@ def finish_reason(stop_reason: object, asked: Asked, *, called: bool) -> str:
     if called and reason == "stop":
         return "function_call" if asked.functions else "tool_calls"
     return reason
+
+
+def unknown_reason(stop_reason: object) -> str | None:
+    """A word for the log where `stop_reason` is not known here, or missing."""
+    return None if str(stop_reason) in _REASONS else word(stop_reason)
 
 
 def usage_of(said: dict[str, Any]) -> Usage:

@@ -1,12 +1,13 @@
 """`response_format` in the ways Anthropic has for it.
 
-Models with structured output take the schema itself. Others are made to call a tool whose input is
-the answer. For `json_object` there is nothing but to ask.
+Models with structured output take the schema itself, if a grammar can be made of it. Others, and
+for other schemas, are made to call a tool whose input is the answer. For `json_object` there is
+nothing but to ask.
 """
 
 from typing import Any, NamedTuple
 
-from xtrix.dialects.anthropic.schemas import encode_schema
+from xtrix.dialects.anthropic.schemas import Size, encode_schema, size_of
 from xtrix.errors import unsupported
 from xtrix.providers import Family
 
@@ -25,6 +26,8 @@ class Output(NamedTuple):
     """The tool whose input is the answer."""
     system: tuple[Body, ...] = ()
     """System text to add."""
+    size: Size = Size()
+    """What it takes of the request's grammars."""
 
 
 def encode_format(said: Body | None, family: Family) -> Output:
@@ -36,8 +39,10 @@ def encode_format(said: Body | None, family: Family) -> Output:
         return Output({})
     wanted = said["json_schema"]
     schema = encode_schema(wanted.get("schema") or {"type": "object"})
-    if family.structured:
-        return Output({"format": {"type": "json_schema", "schema": schema}})
+    size = size_of(schema)
+    # Where no tool can be forced the upstream itself may say that the schema is too much.
+    if family.structured and (size.fits or not family.forced_tools):
+        return Output({"format": {"type": "json_schema", "schema": schema}}, size=size)
     if not family.forced_tools:
         raise unsupported("response_format", "this model has no structured output.", value=True)
     tool = {

@@ -15,9 +15,16 @@ from xtrix import json
 from xtrix.completions import Request, says_something
 from xtrix.dialect import Asked, Encoded
 from xtrix.dialects.anthropic import tools as tool
+from xtrix.dialects.anthropic.extensions import (
+    BETA_HEADER,
+    EXTENSIONS,
+    encode_betas,
+    encode_extensions,
+)
 from xtrix.dialects.anthropic.families import family_of
 from xtrix.dialects.anthropic.messages import Conversation
 from xtrix.dialects.anthropic.output import encode_format
+from xtrix.dialects.anthropic.schemas import MOST_STRICT_TOOLS
 from xtrix.dialects.anthropic.thinking import budget_of, encode_effort, is_exact
 from xtrix.errors import unsupported
 from xtrix.http import UpstreamRequest
@@ -35,7 +42,7 @@ _MAPPED = {
     *("temperature", "top_p", "stop", "tools", "tool_choice", "parallel_tool_calls"),
     *("functions", "function_call", "response_format", "user", "safety_identifier"),
     *("reasoning_effort", "service_tier", "n", "logprobs", "top_logprobs", "modalities", "audio"),
-    *("top_k", "thinking", "cache_control", "web_search_options"),
+    *("top_k", "thinking", "cache_control", "web_search_options", "betas", *EXTENSIONS),
 }
 _SAMPLING = ("temperature", "top_p", "top_k")
 _FORCED = {"any", "tool"}
@@ -53,11 +60,12 @@ def encode_request(request: Request, target: Target) -> Encoded:
     _limit_cache_marks(body)
     call = UpstreamRequest(
         url=f"{target.provider.base_url}/messages",
-        headers=_headers(target.provider),
+        headers=_headers(target.provider, said),
         body=json.encode_body(body),
         binding=target.provider.binding,
     )
-    return Encoded(call, tuple(sorted(encoding.ignored)), encoding.asked())
+    limit = None if encoding.is_limited else body["max_tokens"]
+    return Encoded(call, tuple(sorted(encoding.ignored)), encoding.asked(), limit)
 
 
 def _refuse(said: Body) -> None:
@@ -90,7 +98,7 @@ class _Encoding:
         tool.check_names(tools)
         tool.check_choice(said, tools)
         self._client_tools = tool.allowed(tools, said)
-        self._names = tool.ToolNames(map(tool.tool_name, self._client_tools))
+        self._names = tool.ToolNames(filter(None, map(tool.tool_name, self._client_tools)))
         self._output = encode_format(said.get("response_format"), family)
         self._conversation = _conversation(said["messages"], family, self._names)
 
@@ -109,6 +117,7 @@ class _Encoding:
             body["output_config"] = body.get("output_config", {}) | self._output.config
         thinking = body.get("thinking") or {}
         body |= self._sampling(thinks=thinking.get("type") not in {None, "disabled"})
+        body |= encode_extensions(self._said)
         return body | self._extras()
 
     def asked(self) -> Asked:
@@ -123,6 +132,11 @@ class _Encoding:
             cited="web_search_options" in self._said or cites,
             functions="functions" in self._said,
         )
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the client says how long the answer may be."""
+        return "max_tokens" in self._said or "max_completion_tokens" in self._said
 
     def _max_tokens(self) -> int:
         said = self._said
@@ -139,15 +153,19 @@ class _Encoding:
 
     def _tools(self) -> Body:
         """`tools` and `tool_choice`, as far as there are any."""
-        tools = tool.encode_tools(self._client_tools, self._names, strict=self._family.structured)
+        tools = tool.encode_tools(self._client_tools, self._names)
+        most = MOST_STRICT_TOOLS if self._family.structured else 0
+        if tools and tool.limit_strict(tools, most, self._output.size):
+            self.ignored.add("tools.strict")
         choice = tool.encode_choice(self._said, self._names)
         if "web_search_options" in self._said:
             tools.append(_web_search(self._said["web_search_options"]))
         if self._output.tool:
             # Beside other tools the model may call any, but has to call one.
+            others = tools and (choice or {}).get("type") != "none"
             name = self._output.tool["name"]
             choice = _retyped(
-                choice, **({"type": "any"} if tools else {"type": "tool", "name": name})
+                choice, **({"type": "any"} if others else {"type": "tool", "name": name})
             )
             tools.append(self._output.tool)
         if not tools and (past := _past_tools(self._conversation.turns)):
@@ -273,10 +291,15 @@ def _limit_cache_marks(body: Body) -> None:
         del block["cache_control"]
 
 
-def _headers(provider: Provider) -> tuple[tuple[str, str], ...]:
+def _headers(provider: Provider, said: Body) -> tuple[tuple[str, str], ...]:
+    """What goes with the call. Raises ClientError."""
     headers = {"content-type": "application/json", "anthropic-version": VERSION}
     if provider.key and provider.key_header == "authorization":
         headers["authorization"] = f"Bearer {provider.key}"
     elif provider.key:
         headers[provider.key_header or "x-api-key"] = provider.key
-    return tuple((headers | dict(provider.headers)).items())
+    headers |= provider.headers
+    if "betas" in said:
+        betas = encode_betas(said["betas"], headers.get(BETA_HEADER, ""))
+        headers |= {BETA_HEADER: betas} if betas else {}
+    return tuple(headers.items())

@@ -28,8 +28,13 @@ def decode_response(body: bytes, asked: Asked) -> Completion:
     usage = said.get("usage") if isinstance(said.get("usage"), dict) else {}
     assert isinstance(usage, dict)
     message, called = _message(blocks, asked, answer.refusal_of(said))
-    reason = answer.finish_reason(said.get("stop_reason"), asked, called=called)
-    return Completion([choice(message, reason)], answer.usage_of(usage), answer.service_tier(usage))
+    why = said.get("stop_reason")
+    return Completion(
+        [choice(message, answer.finish_reason(why, asked, called=called))],
+        answer.usage_of(usage),
+        answer.service_tier(usage),
+        answer.unknown_reason(why),
+    )
 
 
 def _message(blocks: list[Block], asked: Asked, refusal: str | None) -> tuple[Block, bool]:

@@ -43,6 +43,7 @@ class StreamDecoder:
         self.finished = False
         self.usage = Usage()
         self.carried: str | None = None
+        self.unknown_stop_reason: str | None = None
         self._writer = writer
         self._asked = asked
         self._blocks: dict[str, _Block] = {}
@@ -155,9 +156,9 @@ class StreamDecoder:
             frames.append(self._writer.delta({"refusal": refusal}))
         if self._annotations:
             frames.append(self._writer.delta({"annotations": self._annotations}))
-        reason = answer.finish_reason(
-            self._message.get("stop_reason"), self._asked, called=self._calls > 0
-        )
+        why = self._message.get("stop_reason")
+        reason = answer.finish_reason(why, self._asked, called=self._calls > 0)
+        self.unknown_stop_reason = answer.unknown_reason(why)
         self._writer.served_by(answer.service_tier(self._usage))
         frames.append(self._writer.end({0: reason}, self.usage))
         self.finished = True

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from xtrix.dialects.anthropic.calls import CUSTOM_INPUT
+from xtrix.dialects.anthropic.extensions import is_own_tool
 from xtrix.dialects.anthropic.parts import cache_mark
+from xtrix.dialects.anthropic.schemas import Size, size_of
 from xtrix.errors import invalid, unsupported
 
 Tool = dict[str, Any]
@@ -19,6 +21,7 @@ _PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 _LONGEST_NAME = 128
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 _UNIONS = ("oneOf", "anyOf", "allOf")
+_MARKS = {"cache_control", "prompt_cache_breakpoint"}
 _CUSTOM_SCHEMA = {
     "type": "object",
     "properties": {CUSTOM_INPUT: {"type": "string"}},
@@ -67,14 +70,32 @@ def client_tools(request: dict[str, Any]) -> list[Tool]:
 
 
 def tool_name(tool: Tool) -> str:
-    """The client's name of `tool`; empty for a type not known here."""
+    """The client's name of `tool`; empty for one that is neither a function nor custom."""
     said = tool.get(tool["type"])
     return str(said.get("name", "")) if isinstance(said, dict) else ""
 
 
-def encode_tools(tools: list[Tool], names: ToolNames, *, strict: bool) -> list[Tool]:
-    """Anthropic's tools. `strict` says whether the model has strict ones. Raises ClientError."""
-    return [_tool(tool, index, names, strict) for index, tool in enumerate(tools)]
+def encode_tools(tools: list[Tool], names: ToolNames) -> list[Tool]:
+    """Anthropic's tools. Raises ClientError."""
+    return [_tool(tool, index, names) for index, tool in enumerate(tools)]
+
+
+def limit_strict(tools: list[Tool], most: int, taken: Size) -> bool:
+    """Take `strict` from Anthropic's `tools` past `most` of them, and past a grammar's room.
+
+    `taken` is the size of what else needs a grammar. Returns whether any tool has lost it.
+    """
+    lost = False
+    for tool in tools:
+        if not tool.get("strict"):
+            continue
+        size = taken.plus(size_of(tool.get("input_schema")))
+        if most and size.fits:
+            taken, most = size, most - 1
+        else:
+            del tool["strict"]
+            lost = True
+    return lost
 
 
 def encode_choice(request: dict[str, Any], names: ToolNames) -> Tool | None:
@@ -116,7 +137,7 @@ def check_names(tools: list[Tool]) -> None:
     seen: set[str] = set()
     for index, tool in enumerate(tools):
         name = tool_name(tool)
-        if name in seen:
+        if name and name in seen:
             raise invalid(f"tools[{index}]", f"another tool is named '{name}' too.")
         seen.add(name)
 
@@ -140,9 +161,11 @@ def allowed(tools: list[Tool], request: dict[str, Any]) -> list[Tool]:
     return [tool for tool in tools if tool_name(tool) in wanted]
 
 
-def _tool(tool: Tool, index: int, names: ToolNames, strict: bool) -> Tool:
+def _tool(tool: Tool, index: int, names: ToolNames) -> Tool:
     path = f"tools[{index}]"
     kind = tool["type"]
+    if is_own_tool(kind):
+        return {key: value for key, value in tool.items() if key not in _MARKS} | cache_mark(tool)
     if kind not in {"function", "custom"}:
         raise unsupported(f"{path}.type", f"no upstream tool is like '{kind}'.", value=True)
     said = tool[kind]
@@ -155,7 +178,7 @@ def _tool(tool: Tool, index: int, names: ToolNames, strict: bool) -> Tool:
         encoded["input_schema"] = _CUSTOM_SCHEMA
         return encoded | cache_mark(tool)
     encoded["input_schema"] = _input_schema(said.get("parameters"), f"{path}.function.parameters")
-    if said.get("strict") and strict:
+    if said.get("strict"):
         encoded["strict"] = True
     return encoded | cache_mark(tool)
 

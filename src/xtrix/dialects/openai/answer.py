@@ -1,14 +1,17 @@
 """Facts about an OpenAI-compatible answer that hold whole and streamed alike."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from xtrix.completions import Usage
+from xtrix.redact import word
 
 _REASONS = {
     "stop": "stop",
     "length": "length",
     "content_filter": "content_filter",
     "function_call": "function_call",
+    "tool_calls": "stop",
     # What others say: some of Anthropic's words, Mistral's, DeepSeek's (their API references,
     # read 2026-11).
     "max_tokens": "length",
@@ -19,13 +22,26 @@ _REASONS = {
 
 def finish_reason(said: object, *, called: bool) -> str:
     """OpenAI's word for why an answer ended. Tool calls decide where the upstream says "stop"."""
-    reason = _REASONS.get(said.lower() if isinstance(said, str) else "", "stop")
+    reason = _REASONS.get(_lowered(said), "stop")
     return "tool_calls" if called and reason == "stop" else reason
+
+
+def unknown_reason(reasons: Iterable[object]) -> str | None:
+    """A word for the log on the first of the choices' `reasons` that is unknown here or missing."""
+    for said in reasons:
+        if _lowered(said) not in _REASONS:
+            return word(said)
+    return None
+
+
+def _lowered(said: object) -> str:
+    return said.lower() if isinstance(said, str) else ""
 
 
 def trim(said: dict[str, Any]) -> dict[str, Any]:
     """A message or delta without what says nothing, its reasoning under the one name.
 
+    Keys that are not OpenAI's stay, but for numbers and booleans.
     Mistral's reasoning models give content as a list of thinking and text parts
     (docs.mistral.ai/capabilities/reasoning, read 2026-11). OpenRouter tells reasoning twice; its
     list is left out, for it holds nothing that OpenAI's clients can add up.

@@ -1,6 +1,8 @@
 """A whole answer of an OpenAI-compatible upstream, brought to the contract.
 
-What the upstream says beyond the contract is kept. What it leaves out is filled in.
+What a message or a call says beyond the contract is kept, but for what `answer.trim` takes from it,
+so that a stream adds up to the same. What the answer, a choice or the usage says beyond it is left
+out. What is missing is filled in.
 """
 
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 from xtrix import json
 from xtrix.completions import Completion, Usage, choice
 from xtrix.dialect import Asked
-from xtrix.dialects.openai.answer import finish_reason, trim, usage_of
+from xtrix.dialects.openai.answer import finish_reason, trim, unknown_reason, usage_of
 from xtrix.dialects.openai.errors import error_of
 from xtrix.dialects.openai.tools import ToolCalls
 from xtrix.errors import bad_response
@@ -30,6 +32,7 @@ def decode_response(body: bytes, asked: Asked) -> Completion:
         [_choice(said, index) for index, said in enumerate(choices)],
         usage_of(answer.get("usage")) or Usage(),
         tier if isinstance(tier, str) else None,
+        unknown_reason([said.get("finish_reason") for said in choices]),
     )
 
 
@@ -38,9 +41,10 @@ def _choice(said: object, index: int) -> dict[str, Any]:
     if not isinstance(said, dict) or not isinstance(message, dict):
         raise bad_response("a choice without a message")
     known = trim(message)
-    calls = known.get("tool_calls")
-    if isinstance(calls, list):
-        known["tool_calls"] = ToolCalls(f"call_{index}").whole(calls)
+    named = known.pop("tool_calls", None)
+    calls = ToolCalls(f"call_{index}").whole(named) if isinstance(named, list) else []
+    if calls:
+        known["tool_calls"] = calls
     silent = calls or known.get("refusal") or known.get("function_call")
     whole = {"role": "assistant", "content": None if silent else "", "refusal": None}
     reason = finish_reason(said.get("finish_reason"), called=bool(calls))

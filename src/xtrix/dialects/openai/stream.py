@@ -11,7 +11,7 @@ from xtrix import json
 from xtrix.chunks import ChunkWriter
 from xtrix.completions import Usage
 from xtrix.dialect import Asked
-from xtrix.dialects.openai.answer import finish_reason, trim, usage_of
+from xtrix.dialects.openai.answer import finish_reason, trim, unknown_reason, usage_of
 from xtrix.dialects.openai.errors import error_of
 from xtrix.dialects.openai.tools import ToolCalls
 from xtrix.errors import bad_response, truncated
@@ -37,6 +37,7 @@ class StreamDecoder:
         self.finished = False
         self.usage = Usage()
         self.carried: str | None = None
+        self.unknown_stop_reason: str | None = None
         self._writer = writer
         self._choices: dict[int, _Choice] = {}
 
@@ -114,6 +115,9 @@ class StreamDecoder:
             if choice.lists:
                 frames.append(self._writer.delta(choice.lists, index))
             reasons[index] = finish_reason(choice.reason, called=bool(choice.calls))
+        self.unknown_stop_reason = unknown_reason(
+            choice.reason for choice in self._choices.values()
+        )
         frames.append(self._writer.end(reasons, self.usage))
         self.finished = True
         return "".join(frames)
