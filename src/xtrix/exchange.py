@@ -8,7 +8,7 @@ Refuses to know routes, keys and configuration (`app` does), and how any step is
 """
 
 import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
@@ -130,8 +130,8 @@ class Exchange:
             record.error = self._relay.error.code if self._relay.error else None
         if left:
             record.error = "client_left"
-        said = {name: getattr(record, name) for name in Record.__slots__}
-        return json.encode({name: value for name, value in said.items() if value is not None})
+        said = ((name, getattr(record, name)) for name in Record.__slots__)
+        return json.encode({name: value for name, value in said if value is not None})
 
     def complete(self, order: Order) -> Life:
         """The life of a completion: each target of the plan until one answers."""
@@ -257,15 +257,17 @@ class Exchange:
         self.record.completion_tokens = usage.completion
 
 
+_FAILED: dict[Failure, Callable[[], UpstreamError]] = {
+    Failure.CONNECTION: errors.no_connection,
+    Failure.TIME: lambda: errors.out_of_time("no answer came"),
+    Failure.SIZE: lambda: errors.bad_response("it is too large"),
+}
+
+
 def _sound(outcome: Any) -> Any:
     """`outcome`, unless it is a failure. Raises UpstreamError."""
-    match outcome:
-        case Failure.CONNECTION:
-            raise errors.no_connection()
-        case Failure.TIME:
-            raise errors.out_of_time("no answer came")
-        case Failure.SIZE:
-            raise errors.bad_response("it is too large")
+    if isinstance(outcome, Failure):
+        raise _FAILED[outcome]()
     return outcome
 
 

@@ -52,6 +52,11 @@ class Conversation:
         self._held: list[Block] = []
         """System text that came later than the first turn, until it is known what follows it."""
 
+    @property
+    def calls(self) -> bool:
+        """Whether any tool has been called in it."""
+        return bool(self._ids)
+
     def add(self, message: Message, index: int) -> None:
         """Take in `messages[index]`. Raises ClientError."""
         role = message["role"]

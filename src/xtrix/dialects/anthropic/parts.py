@@ -34,8 +34,9 @@ def encode_content(content: str | list[Part] | None, path: str) -> list[Block]:
 
     `path` is where the content stands in the request. Raises ClientError.
     """
-    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
-    blocks = [encode_part(part, f"{path}[{index}]") for index, part in enumerate(parts)]
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}] if content.strip() else []
+    blocks = [encode_part(part, f"{path}[{index}]") for index, part in enumerate(content or [])]
     return [block for block in blocks if block["type"] != "text" or block["text"].strip()]
 
 
