@@ -27,6 +27,10 @@ class Splice(NamedTuple):
     def feed(self, text: str) -> tuple[str, str]:
         """The frames of the events that `text` begins with, and the rest of `text`."""
         before, after, frame_before, frame_between, frame_after = self
+        if text.startswith(before) and text.endswith(after):
+            body = text[len(before) : -len(after)]
+            if body and _STRING_BODY.fullmatch(body):  # one event, as a model writes them
+                return frame_before + body + frame_after, ""
         frames = frame_before
         at = 0
         while text.startswith(before, at):
