@@ -61,6 +61,20 @@ def test_both_paths_give_equal_bytes(name: str, odd: str) -> None:
     assert not slow.error
 
 
+@pytest.mark.timeout(20)  # it takes a hundredth of a second, or for ever
+@pytest.mark.parametrize("ending", ["\\u001b", "\\u00e9", "\\/"])
+@pytest.mark.parametrize("name", STORIES)
+def test_a_long_string_that_is_spelled_otherwise_at_its_end_takes_no_longer(
+    name: str, ending: str
+) -> None:
+    dialect = STORIES[name][0]
+    events = story(name, ["x" * 1000 + ending, "x" * 1000, "y" * 1000 + ending])
+    slow = replay(dialect, list("".join(events)))
+    assert replay(dialect, events) == slow
+    assert replay(dialect, ["".join(events)]) == slow
+    assert not slow.error
+
+
 @pytest.mark.parametrize("name", STORIES)
 def test_both_paths_give_equal_bytes_on_every_cut(name: str) -> None:
     *before, last = story(name, ["one", "two", 'th\\"r\\\\ee', "four"])

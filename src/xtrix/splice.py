@@ -12,7 +12,8 @@ spell it, which excludes escapes like `\/` and `\u00e9` and the line breaks that
 import re
 from typing import NamedTuple
 
-_STRING_BODY = re.compile(r'(?:[^"\\\x00-\x1f\x85\u2028\u2029]+|\\["\\bfnrt])*')
+# Possessive: a string that fails at its last character would else be tried in every division.
+_STRING_BODY = re.compile(r'(?:[^"\\\x00-\x1f\x85\u2028\u2029]++|\\["\\bfnrt])*+')
 
 
 class Splice(NamedTuple):
