@@ -18,7 +18,7 @@ from tools.paths import ROOT
 PATH = ROOT / "docs" / "bench.svg"
 
 _WIDTH = 840
-_LEFT, _RIGHT = 190, 740
+_LEFT, _RIGHT = 212, 740
 _BAR, _GAP, _GROUP_GAP = 11, 2, 12
 _CUT = 1.25
 """How much longer than the second longest a bar may be before it is cut."""
