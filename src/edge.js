@@ -11,8 +11,8 @@ const named = (headers, names) =>
 
 export function head(request) {
   const token = crypto.randomUUID().replaceAll("-", "");
-  const { pathname } = new URL(request.url);
-  return JSON.stringify([token, request.method, pathname, named(request.headers, clientHeaders)]);
+  const path = URL.parse(request.url)?.pathname ?? ""; // a client's Host may be no part of a URL
+  return JSON.stringify([token, request.method, path, named(request.headers, clientHeaders)]);
 }
 
 // The promise is inside an object, for Pyodide makes a future of every one that is returned to it.

@@ -228,9 +228,9 @@ def _body(failure: str, data: Any = None) -> bytes | Failure:
 
 
 def _longest(step: Step) -> float:
-    """Seconds that may pass with nothing heard of `step`."""
+    """Seconds that may pass with nothing heard of `step`: of a call, nor of its answer's head."""
     collect = step.collect if isinstance(step, Call) else None
-    return max(step.seconds, collect.seconds) if collect else step.seconds
+    return step.seconds + collect.seconds if collect else step.seconds
 
 
 def _lookup(env: Any) -> Lookup:

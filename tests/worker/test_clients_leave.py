@@ -19,6 +19,7 @@ from tests.worker.logs import record_of, records
 from tests.worker.memory import memory_of, reachable
 from tests.worker.scripts import (
     JSON,
+    LAST_CHUNK,
     STALL,
     Script,
     chunk,
@@ -174,6 +175,27 @@ def test_a_body_that_keeps_coming_is_not_swept(
     upstream.answer(stream([part for piece in pieces for part in (piece, 0.3)], JSON))
     with ThreadPoolExecutor() as beside:
         answer = beside.submit(worker.ask, question(f"hasty-{dialect.model}"))
+        while not answer.done():
+            worker.ask(line="GET /health")  # each request sweeps what is overdue
+            time.sleep(0.1)
+    assert answer.result().json()["choices"][0]["message"]["content"] == "At last."
+
+
+def test_head_and_body_may_each_take_their_time(
+    start: Start, bindings: dict[str, object], upstream: Upstream
+) -> None:
+    """The head of a whole answer is not told; the sweeper waits for it and for the body."""
+    row = {
+        "name": "patient",
+        "dialect": "openai",
+        "base_url": upstream.base_url,
+        "models": ["gpt-*"],
+        "timeouts": dict.fromkeys(("connect", "first_byte", "idle"), 4.5),
+    }
+    body = chunk(OPENAI.whole("At last."))
+    upstream.answer([4.0, stream_head(JSON), 4.0, body, LAST_CHUNK])
+    with start(bindings | {"PROVIDERS": [row]}) as worker, ThreadPoolExecutor() as beside:
+        answer = beside.submit(worker.ask, question(OPENAI.model))
         while not answer.done():
             worker.ask(line="GET /health")  # each request sweeps what is overdue
             time.sleep(0.1)

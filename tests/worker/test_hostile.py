@@ -130,6 +130,13 @@ def test_ten_thousand_messages(worker: Gateway, upstream: Upstream, dialect: Dia
     ] == [f"{n}" for n in range(9_999)]
 
 
+@pytest.mark.parametrize("host", ["[", "%", "x:99999", "a b", "<>"])
+def test_a_host_that_is_part_of_no_url(worker: Gateway, host: str) -> None:
+    answer = raw(worker, f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b'"unknown_url"' in answer
+
+
 # Depth: fatal to the isolate when parsed
 
 DEEP = 100_000

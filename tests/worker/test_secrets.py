@@ -13,6 +13,7 @@ from tests.worker.client import (
     CLIENT_KEYS,
     NEVER_LOGGED,
     UPSTREAM_KEYS,
+    error_in,
     question,
 )
 from tests.worker.conftest import Gateway, Start
@@ -187,6 +188,18 @@ def test_a_failure_is_logged_once_with_its_reason(
     record = record_of(worker.log, answer.headers["x-request-id"])
     assert (record["status"], record["error"]) == (200, "bad_upstream_response")
     assert "XYZZY" not in worker.log()
+
+
+def test_a_stream_that_fails_in_its_first_piece_is_logged_once(
+    worker: Gateway, upstream: Upstream, dialect: Dialect
+) -> None:
+    """It is over before the Worker has answered."""
+    upstream.answer(stream([b"".join(events_to_text(dialect)) + b"data: {oops\n\n", STALL]))
+    answer = worker.ask(question(dialect.model, stream=True))
+    assert error_in(answer.payloads()[-1])["code"] == "bad_upstream_response"
+    worker.ask(line="GET /health")  # what is logged twice is logged by now
+    record = record_of(worker.log, answer.headers["x-request-id"])
+    assert (record["status"], record["error"]) == (200, "bad_upstream_response")
 
 
 def test_a_key_put_where_its_name_belongs_is_not_shown(
