@@ -24,6 +24,7 @@ LAYERS = (
     "dialect",
     "chunks auth splice",
     "completions",
+    "rows",
     "schema http sse providers redact",
     "errors json",
 )

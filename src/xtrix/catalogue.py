@@ -11,7 +11,7 @@ import hashlib
 from xtrix.completions import Request
 from xtrix.config import Config
 from xtrix.errors import ClientError, ConfigurationError
-from xtrix.providers import Model, Plan, Provider, Target
+from xtrix.providers import Model, Plan, Provider, Target, find_target
 
 _PATTERN = frozenset("*?[")
 
@@ -53,29 +53,12 @@ def owner_of(config: Config, name: str) -> str:
 
 
 def _target(config: Config, name: str) -> Target:
-    target = _find(config, name)
+    target = find_target(config.providers, name)
     if target is None:
         raise _unknown(config, name)
     if target.provider.lacks:
         raise _locked(target.provider)
     return target
-
-
-def _find(config: Config, name: str) -> Target | None:
-    for provider in config.providers:
-        if name in provider.aliases:
-            return Target(provider, provider.aliases[name])
-    for provider in config.providers:
-        if name in provider.models:
-            return Target(provider, name)
-    first, _, rest = name.partition("/")
-    for provider in config.providers:
-        if provider.name == first and rest:
-            return Target(provider, provider.aliases.get(rest, rest))
-    for provider in config.providers:
-        if provider.serves(name):
-            return Target(provider, name)
-    return None
 
 
 def _weighted(model: Model, share: float) -> tuple[Target, ...]:

@@ -118,7 +118,6 @@ def bindings(server: Upstream, places: dict[str, str]) -> dict[str, object]:
     return {
         "API_KEYS": ", ".join(CLIENT_KEYS),
         "MAX_BODY_BYTES": str(MAX_BODY_BYTES),
-        "DEFAULT_MODEL": "claude-sim",
         "KEEP_ALIVE_SECONDS": "0",
         "PROVIDERS": rows,
         **secrets,
@@ -140,7 +139,7 @@ def start(snapshot: Path) -> Start:
 @pytest.fixture(scope="session")
 def worker(start: Start, bindings: dict[str, object]) -> Iterator[Gateway]:
     """The Worker that the tests share."""
-    with start(bindings) as gateway:
+    with start({**bindings, "DEFAULT_MODEL": "claude-sim"}) as gateway:
         yield gateway
         assert not NEVER_LOGGED.search(gateway.log())
 

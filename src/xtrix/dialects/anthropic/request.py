@@ -298,12 +298,11 @@ def _limit_cache_marks(body: Body) -> None:
 
 def _headers(provider: Provider, said: Body) -> tuple[tuple[str, str], ...]:
     """What goes with the call. Raises ClientError."""
-    headers = {"content-type": "application/json", "anthropic-version": VERSION}
-    if provider.key and provider.key_header == "authorization":
-        headers["authorization"] = f"Bearer {provider.key}"
-    elif provider.key:
-        headers[provider.key_header or "x-api-key"] = provider.key
-    headers |= provider.headers
+    headers = {
+        "content-type": "application/json",
+        "anthropic-version": VERSION,
+        **provider.headers_with_key("x-api-key"),
+    }
     if "betas" in said:
         betas = encode_betas(said["betas"], headers.get(BETA_HEADER, ""))
         headers |= {BETA_HEADER: betas} if betas else {}
