@@ -16,6 +16,7 @@ LAYERS = (
     "entry",
     "edge",
     "app",
+    "models",
     "exchange",
     "catalogue health steps",
     "relay",
@@ -24,7 +25,7 @@ LAYERS = (
     "dialect",
     "chunks auth splice",
     "completions",
-    "rows",
+    "rows cards",
     "schema http sse providers redact",
     "errors json",
 )

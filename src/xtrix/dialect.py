@@ -1,4 +1,4 @@
-"""What every dialect offers: four names, the same for each.
+"""What every dialect offers: six names, the same for each.
 
 *Encode* is ours to theirs, *decode* theirs to ours.
 """
@@ -11,7 +11,7 @@ from xtrix.chunks import ChunkWriter
 from xtrix.completions import Completion, Request, Usage
 from xtrix.errors import UpstreamError
 from xtrix.http import UpstreamHead, UpstreamRequest
-from xtrix.providers import Target
+from xtrix.providers import Provider, Target
 from xtrix.sse import Event
 
 
@@ -70,3 +70,7 @@ class Dialect(NamedTuple):
     decode_response: Callable[[bytes, Asked], Completion]
     decode_error: Callable[[UpstreamHead, bytes], UpstreamError]
     stream_decoder: Callable[[ChunkWriter, Asked], StreamDecoder]
+    encode_models: Callable[[Provider, str | None], UpstreamRequest]
+    """Asks for a provider's models: the first page, or the one after the model that is named."""
+    encode_model: Callable[[Provider, str], UpstreamRequest]
+    """Asks what is known of one model."""
