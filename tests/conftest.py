@@ -9,7 +9,8 @@ import pytest
 from tools import bundle, model, paths, runtime
 
 COPIED = (
-    *("Makefile", "package.json", "package-lock.json", "requirements.txt", "requirements-dev.txt"),
+    *("Makefile", "package.json", "package-lock.json"),
+    *("requirements.txt", "requirements-dev.txt", "requirements-dev.lock"),
     *("src", "public", "tools", "wrangler.toml"),
 )
 MADE = (".venv", "node_modules", "python_modules")
