@@ -1,0 +1,1 @@
+"""The protocols by name, and by the dialect that a provider's row gives."""
