@@ -8,9 +8,12 @@ import pytest
 from tests.dialects.anthropic.encoding import (
     ADAPTIVE,
     BUDGET,
+    CALL,
+    CALLED,
     FUNCTION,
     NEWEST,
     OLD,
+    RESULT,
     USER,
     encoded,
     refused,
@@ -91,8 +94,7 @@ def test_a_stream_is_asked_for() -> None:
         (ADAPTIVE, {"max_tokens": 128_000}, 128_000),
         (BUDGET, {"reasoning_effort": "high"}, DEFAULT_MAX_TOKENS + 4096),
         (BUDGET, {"thinking": {"type": "enabled", "budget_tokens": 9000}}, 9000 + 8192),
-        (BUDGET, {"thinking": {"type": "enabled", "budget_tokens": "x"}}, DEFAULT_MAX_TOKENS),
-        (BUDGET, {"thinking": "on"}, DEFAULT_MAX_TOKENS),
+        (BUDGET, {"thinking": {"type": "enabled", "budget_tokens": None}}, DEFAULT_MAX_TOKENS),
     ],
 )
 def test_how_long_an_answer_may_be(model: str, said: dict[str, Any], most: int) -> None:
@@ -280,7 +282,7 @@ def test_all_that_was_left_out_is_named_in_order() -> None:
             {"max_uses": 5, "user_location": {"type": "approximate", "city": "Bonn"}},
         ),
         ({"user_location": None}, {"max_uses": 5}),
-        ("yes", {"max_uses": 5}),
+        ({"search_context_size": None}, {"max_uses": 5}),
     ],
 )
 def test_web_search(options: object, search: dict[str, Any]) -> None:
@@ -436,3 +438,138 @@ def test_a_providers_own_row_decides_first() -> None:
     strict = json.decode_object(encoded("unknown-model", temperature=0.5).request.body)
     assert "temperature" not in strict
     assert strict["messages"][0]["role"] == USER["role"]
+
+
+# Values of a type that nobody meant
+
+
+@pytest.mark.parametrize(
+    ("said", "param"),
+    [
+        ({"web_search_options": "yes"}, "web_search_options"),
+        ({"web_search_options": {"user_location": "Berlin"}}, "web_search_options.user_location"),
+        (
+            {"web_search_options": {"search_context_size": []}},
+            "web_search_options.search_context_size",
+        ),
+        (
+            {"web_search_options": {"user_location": {"approximate": "Bonn"}}},
+            "web_search_options.user_location.approximate",
+        ),
+        ({"thinking": "on"}, "thinking"),
+        ({"thinking": {}}, "thinking.type"),
+        ({"thinking": {"type": {}}}, "thinking.type"),
+        ({"thinking": {"type": []}}, "thinking.type"),
+        ({"thinking": {"type": "enabled", "budget_tokens": "x"}}, "thinking.budget_tokens"),
+        ({"thinking": {"type": "enabled", "budget_tokens": True}}, "thinking.budget_tokens"),
+        ({"thinking": {"type": "enabled", "budget_tokens": -100_000}}, "thinking.budget_tokens"),
+        (
+            {"tools": [{"type": "custom", "custom": {"name": "a", "format": "text"}}]},
+            "tools[0].custom.format",
+        ),
+        (
+            {
+                "tools": [FUNCTION],
+                "tool_choice": {
+                    "type": "allowed_tools",
+                    "allowed_tools": {
+                        "mode": "auto",
+                        "tools": [{"type": "function", "function": "f"}],
+                    },
+                },
+            },
+            "tool_choice.allowed_tools.tools[0].function",
+        ),
+    ],
+    ids=json.encode,
+)
+def test_a_value_of_the_wrong_type_is_refused_by_name(said: dict[str, Any], param: str) -> None:
+    assert refused(**said).param == param
+
+
+@pytest.mark.parametrize("role", ["system", "developer", "user", "tool", "function"])
+@pytest.mark.parametrize("value", ["auto", {"a": 1}, {"name": "f", "arguments": "{}"}, [], 7])
+def test_only_an_assistant_calls_functions(role: str, value: object) -> None:
+    history: list[Any] = [USER, CALLED, RESULT]
+    before = [USER, CALLED]
+    message: dict[str, Any] = {"role": role, "content": "x"}
+    if role == "tool":
+        message["tool_call_id"] = "call_1"
+    elif role == "function":
+        function = {"name": "f", "arguments": "{}"}
+        before = [USER, {"role": "assistant", "function_call": function}]
+        message["name"] = "f"
+    messages = [*(before if role in {"tool", "function"} else history), message]
+    spoiled = [*messages[:-1], {**message, "function_call": value}]
+    assert sent(messages=spoiled) == sent(messages=messages)
+
+
+@pytest.mark.parametrize("value", [5, "toolu_mine", None])
+def test_the_upstreams_id_of_a_call_is_not_the_clients_to_set(value: object) -> None:
+    call = {**CALLED["tool_calls"][0], "upstream_id": value}
+    messages = [USER, {**CALLED, "tool_calls": [call]}, RESULT]
+    assert sent(messages=messages) == sent(messages=[USER, CALLED, RESULT])
+
+
+def test_a_function_with_a_format_of_its_own() -> None:
+    function = {"name": "look_up", "format": "text"}
+    tools = [{"type": "function", "function": function}]
+    assert sent(tools=tools) == sent(tools=[FUNCTION])
+
+
+@pytest.mark.parametrize("kind", [[], {}, "name", "function", 7])
+def test_the_older_choice_is_read_by_its_name_alone(kind: object) -> None:
+    functions = [{"name": "look_up"}]
+    choice = {"name": "look_up"}
+    expected = sent(functions=functions, function_call=choice)
+    assert sent(functions=functions, function_call={**choice, "type": kind}) == expected
+
+
+# Names that are not the client's to give
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("web_search", {"web_search_options": {}}),
+        (
+            "json_tool_call",
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}},
+        ),
+        ("code_execution", {}),
+    ],
+)
+def test_a_tool_named_as_one_of_ours_gets_another_name(name: str, said: dict[str, Any]) -> None:
+    tools: list[Any] = [{"type": "function", "function": {"name": name}}]
+    if name == "code_execution":
+        tools.append({"type": "code_execution_20250825", "name": name})
+    made = encoded(OLD, tools=tools, **said)
+    names = [tool["name"] for tool in json.decode_object(made.request.body)["tools"]]
+    assert len(names) == len(set(names)) == 2
+    assert names[1] == name
+    assert made.asked.tool_names == {names[0]: name}
+
+
+def test_an_error_repeats_no_more_than_a_word_of_the_clients() -> None:
+    long = "é" * 100_000
+    for said in (
+        {"tools": [FUNCTION], "tool_choice": {"type": "function", "function": {"name": long}}},
+        {"tools": [{"type": long}]},
+        {"tools": [{"type": "function", "function": {"name": long}}] * 2},
+        {"messages": [USER, {"role": "tool", "tool_call_id": long, "content": "x"}]},
+        {"messages": [USER, {"role": "assistant", "tool_calls": [{**CALL, "id": long}]}]},
+        {"messages": [USER, {"role": "assistant", "tool_calls": [{**CALL, "type": long}]}]},
+        {"messages": [{"role": "user", "content": [{"type": long}]}]},
+    ):
+        assert len(refused(**said).message) < 400
+
+
+def test_an_id_without_end_is_made_short() -> None:
+    one, two = "é" * 100_000, "é" * 100_001
+    calls = [{**CALL, "id": one}, {**CALL, "id": two}]
+    results = [{**RESULT, "tool_call_id": each} for each in (two, one)]
+    turns_sent = sent(messages=[USER, {"role": "assistant", "tool_calls": calls}, *results])
+    uses = turns_sent["messages"][1]["content"]
+    results_sent = turns_sent["messages"][2]["content"]
+    assert [use["id"] for use in uses] == [each["tool_use_id"] for each in reversed(results_sent)]
+    assert all(len(use["id"]) == 64 for use in uses)
