@@ -435,7 +435,7 @@ def test_a_providers_own_row_decides_first() -> None:
     call = encoded("my-model", provider=provider, temperature=0.5, top_p=0.5)
     body = json.decode_object(call.request.body)
     assert (body["temperature"], body["top_p"], body["max_tokens"]) == (0.5, 0.5, 100)
-    strict = json.decode_object(encoded("unknown-model", temperature=0.5).request.body)
+    strict = json.decode_object(encoded("claude-unknown", temperature=0.5).request.body)
     assert "temperature" not in strict
     assert strict["messages"][0]["role"] == USER["role"]
 
@@ -573,3 +573,43 @@ def test_an_id_without_end_is_made_short() -> None:
     results_sent = turns_sent["messages"][2]["content"]
     assert [use["id"] for use in uses] == [each["tool_use_id"] for each in reversed(results_sent)]
     assert all(len(use["id"]) == 64 for use in uses)
+
+
+# Models that are no Claudes
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["qwen3-30b", "deepseek-chat", "kimi-k2", "glm-4.6", "MiniMax-M2", "meta-llama/Llama-3.3-70B"],
+)
+def test_what_is_no_claude_gets_what_the_client_sent(model: str) -> None:
+    sampling = {"temperature": 1.5, "top_p": 0.5, "top_k": 5}
+    choice = {"type": "function", "function": {"name": "look_up"}}
+    prefill = [USER, {"role": "assistant", "content": "So"}]
+    said: dict[str, Any] = {"tools": [FUNCTION], "tool_choice": choice, **sampling}
+    said["max_tokens"] = 500_000
+    made = encoded(model, messages=prefill, reasoning_effort="low", **said)
+    body = json.decode_object(made.request.body)
+    assert body.items() >= sampling.items()
+    assert body["tool_choice"] == {"type": "tool", "name": "look_up"}
+    assert body["max_tokens"] == 500_000
+    assert body["thinking"]["type"] == "enabled"
+    assert body["messages"][-1]["role"] == "assistant"
+    assert made.ignored == ()
+    assert encoded("claude-unknown", **said).ignored == (
+        *("max_tokens", "temperature", "tool_choice", "top_k", "top_p"),
+    )
+
+
+def test_a_providers_rows_decide_about_what_is_no_claude() -> None:
+    family = Family("qwen*", sampling="none")
+    provider = Provider("a", "anthropic", "https://a.test/v1", families=(family,))
+    call = encoded("qwen3", provider=provider, temperature=0.5)
+    assert call.ignored == ("temperature",)
+
+
+def test_a_prefill_is_not_thought_about() -> None:
+    prefill = [USER, {"role": "assistant", "content": "So"}]
+    made = encoded(BUDGET, messages=prefill, reasoning_effort="high")
+    assert "thinking" not in json.decode_object(made.request.body)
+    assert made.ignored == ("reasoning_effort",)

@@ -199,7 +199,8 @@ class _Encoding:
         effort = self._said.get("reasoning_effort")
         asked = encode_effort(effort, self._family, body["max_tokens"])
         forced = body.get("tool_choice", {}).get("type") in _FORCED
-        if asked and (forced or _lacks_thinking(body["messages"], self._family)):
+        refused = forced or _refuses_thinking(body["messages"], self._family)
+        if asked and refused and self._family.sampling != "any":
             asked.pop("thinking", None)
             self.ignored.add("reasoning_effort")
         elif effort not in {None, "none"} and not is_exact(effort, asked):
@@ -209,6 +210,8 @@ class _Encoding:
     def _sampling(self, *, thinks: bool) -> Body:
         """`temperature`, `top_p` and `top_k` as far as the model takes them."""
         wanted: Body = {key: self._said[key] for key in _SAMPLING if key in self._said}
+        if self._family.sampling == "any":
+            return wanted
         if self._family.sampling == "none" or thinks:
             self.ignored |= {name for name, value in wanted.items() if value != 1}
             return {}
@@ -264,12 +267,17 @@ def _blocks(turns: list[Body]) -> Iterator[Body]:
     return (block for turn in turns for block in turn["content"])
 
 
-def _lacks_thinking(turns: list[Body], family: Family) -> bool:
-    """Whether the calls now answered came without the signed thinking that led to them.
+def _refuses_thinking(turns: list[Body], family: Family) -> bool:
+    """Whether a model with a budget refuses to think about `turns`.
 
-    A model with a budget refuses to go on thinking then; OpenAI's form has no place for the blocks.
+    It does where it has to go on with a text, and where the calls now answered came without the
+    signed thinking that led to them: OpenAI's form has no place for the blocks.
     """
-    if family.thinking != "budget" or len(turns) < 2:
+    if family.thinking != "budget":
+        return False
+    if turns[-1]["role"] == "assistant":
+        return True
+    if len(turns) < 2:
         return False
     before, last = turns[-2]["content"], turns[-1]["content"]
     answers = any(block["type"] == "tool_result" for block in last)

@@ -11,7 +11,7 @@ from typing import Any
 from xtrix.dialects.anthropic.calls import CUSTOM_INPUT
 from xtrix.dialects.anthropic.extensions import is_own_tool
 from xtrix.dialects.anthropic.parts import cache_mark
-from xtrix.dialects.anthropic.schemas import Size, size_of
+from xtrix.dialects.anthropic.schemas import Size, encode_schema, has_grammar, size_of
 from xtrix.errors import invalid, unsupported
 
 Tool = dict[str, Any]
@@ -87,17 +87,22 @@ def encode_tools(tools: list[Tool], names: ToolNames) -> list[Tool]:
 
 
 def limit_strict(tools: list[Tool], most: int, taken: Size) -> bool:
-    """Take `strict` from Anthropic's `tools` past `most` of them, and past a grammar's room.
+    """Take `strict` from Anthropic's `tools` past `most` of them, and past what a grammar can say.
 
-    `taken` is the size of what else needs a grammar. Returns whether any tool has lost it.
+    The schema of one that stays strict is brought into the grammar's keywords, for others are
+    refused there (earendil-works/pi#9953, read 2026-11). `taken` is the size of what else needs a
+    grammar. Returns whether any tool has lost it.
     """
     lost = False
     for tool in tools:
         if not tool.get("strict"):
             continue
-        size = taken.plus(size_of(tool.get("input_schema")))
-        if most and size.fits:
+        schema = tool.get("input_schema", {})
+        size = taken.plus(size_of(schema))
+        if most and size.fits and has_grammar(schema):
             taken, most = size, most - 1
+            if schema:
+                tool["input_schema"] = encode_schema(schema)
         else:
             del tool["strict"]
             lost = True
