@@ -267,6 +267,35 @@ def test_all_that_was_left_out_is_named_in_order() -> None:
     assert ignored(zebra=1, seed=1, apple=1) == ("apple", "seed", "zebra")
 
 
+@pytest.mark.parametrize("role", ["system", "user", "assistant", "tool"])
+def test_a_name_that_has_no_place_upstream_is_named(role: str) -> None:
+    said: dict[str, dict[str, Any]] = {
+        "system": {"role": "system", "content": "x"},
+        "user": dict(USER),
+        "assistant": dict(CALLED),
+        "tool": dict(RESULT),
+    }
+    assert ignored(messages=[*said.values(), USER]) == ()
+    said[role]["name"] = "Ada"
+    assert ignored(messages=[*said.values(), USER]) == ("messages.name",)
+
+
+def test_a_functions_name_is_used() -> None:
+    called = {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}
+    assert ignored(messages=[USER, called, {"role": "function", "name": "f", "content": "x"}]) == ()
+
+
+@pytest.mark.parametrize(
+    ("detail", "named"),
+    [("high", True), ("low", True), ("auto", False), ("", False), (None, False)],
+)
+def test_the_detail_of_an_image_is_named(detail: str | None, named: bool) -> None:
+    image = {"url": "https://i.test/a.png", "detail": detail}
+    content = [{"type": "text", "text": "x"}, {"type": "image_url", "image_url": image}]
+    expected = ("image_url.detail",) if named else ()
+    assert ignored(messages=[{"role": "user", "content": content}]) == expected
+
+
 # Search
 
 

@@ -100,6 +100,7 @@ class _Encoding:
             if name not in _MAPPED and says_something(name, value)
         }
         """The client's parameters that are left out or changed."""
+        self.ignored |= _ignored_in(said["messages"])
         self._said = said
         self._family = family
         tools = tool.client_tools(said)
@@ -261,6 +262,23 @@ def _conversation(messages: list[Body], family: Family, names: tool.ToolNames) -
         conversation.add(message, index)
     conversation.close(len(messages) - 1)
     return conversation
+
+
+def _ignored_in(messages: list[Body]) -> set[str]:
+    """What the messages say that Anthropic has no place for."""
+    ignored = set()
+    for message in messages:
+        if message.get("name") and message["role"] != "function":
+            ignored.add("messages.name")
+        content = message.get("content")
+        if isinstance(content, list) and any(map(_wants_detail, content)):
+            ignored.add("image_url.detail")
+    return ignored
+
+
+def _wants_detail(part: Body) -> bool:
+    image = part.get("image_url") if part["type"] == "image_url" else None
+    return isinstance(image, dict) and image.get("detail") not in {None, "", "auto"}
 
 
 def _blocks(turns: list[Body]) -> Iterator[Body]:
