@@ -412,3 +412,9 @@ def test_errors(event: str, code: str) -> None:
     later = played(content("x"), event, STOP, DONE)
     assert later.error == code
     assert not later.finished
+
+
+@pytest.mark.parametrize("wrong", [None, 5, ["x"], {}], ids=str)
+def test_a_part_without_text_is_no_word(wrong: object) -> None:
+    parts = [{"type": "text", "text": wrong}, {"type": "thinking", "thinking": [{"text": wrong}]}]
+    assert deltas(chunk({"content": parts})) == []

@@ -112,7 +112,7 @@ class Conversation:
         blocks = [*_thinking(message), *encode_content(message.get("content"), f"{path}.content")]
         blocks += encode_content(message.get("refusal"), f"{path}.refusal")
         for index, call in enumerate(message.get("tool_calls") or ()):
-            blocks.append(self._tool_use(call, call["id"], f"{path}.tool_calls[{index}]"))
+            blocks.append(self._tool_use(call, f"{path}.tool_calls[{index}]"))
         if message.get("function_call"):
             blocks.append(self._function_use(message["function_call"], path))
         if blocks:
@@ -120,22 +120,33 @@ class Conversation:
 
     def _function_use(self, function: Message, path: str) -> Block:
         """The older form of a call, which has no id: its result is found by the function's name."""
-        call = {"id": function["name"], "type": "function", "function": function}
         number = path.removeprefix("messages[").removesuffix("]")
-        return self._tool_use(call, f"call_{number}", f"{path}.function_call")
+        path += ".function_call"
+        theirs = self._wait(function["name"], f"call_{number}", path)
+        return self._called(theirs, function["name"], _arguments(function, path))
 
-    def _tool_use(self, call: Message, upstream_id: str, path: str) -> Block:
+    def _tool_use(self, call: Message, path: str) -> Block:
         kind = call["type"]
         if kind not in {"function", "custom"}:
             why = f"no upstream call is like '{kind[:_LONGEST_ECHO]}'."
             raise unsupported(f"{path}.type", why, value=True)
         said = call[kind]
         given = {CUSTOM_INPUT: said["input"]} if kind == "custom" else _arguments(said, path)
-        if call["id"] in self._open:
+        return self._called(self._wait(call["id"], call["id"], path), said["name"], given)
+
+    def _called(self, theirs: str, name: str, given: Block) -> Block:
+        return {"type": "tool_use", "id": theirs, "name": self._names(name), "input": given}
+
+    def _wait(self, call_id: str, wanted: str, path: str) -> str:
+        """The upstream's id, `wanted` if it can be, of a call that waits for a result of `call_id`.
+
+        Raises ClientError.
+        """
+        if call_id in self._open:
             raise invalid(f"{path}.id", "another call of this message has the same id.")
-        theirs = self._unique(upstream_id)
-        self._open[call["id"]] = _Call(theirs, path)
-        return {"type": "tool_use", "id": theirs, "name": self._names(said["name"]), "input": given}
+        theirs = self._unique(wanted)
+        self._open[call_id] = _Call(theirs, path)
+        return theirs
 
     def _tool(self, message: Message, path: str) -> None:
         said = message["tool_call_id"]

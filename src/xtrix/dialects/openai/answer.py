@@ -81,7 +81,8 @@ def trim(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _joined(parts: list[Any], name: str) -> str:
-    return "".join(str(part.get(name, "")) for part in parts if isinstance(part, dict))
+    texts = (part.get(name) for part in parts if isinstance(part, dict))
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def usage_of(said: object) -> Usage | None:
