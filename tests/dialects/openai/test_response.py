@@ -220,6 +220,13 @@ def test_arguments_that_are_no_text_are_not_lost(given: object, told: str) -> No
     assert message["tool_calls"][0]["function"] == {"name": "f", "arguments": told}
 
 
+@pytest.mark.parametrize("function", [True, "x", [], {}, {"a": 1}], ids=str)
+def test_a_custom_call_is_no_function(function: object) -> None:
+    call = {"id": "1", "type": "custom", "custom": {"name": "c", "input": "x"}}
+    (told,) = choice({"tool_calls": [{**call, "function": function}]})["message"]["tool_calls"]
+    assert told == call
+
+
 def test_deepseek_counts_its_cache_elsewhere() -> None:
     said = {"prompt_tokens": 10, "prompt_cache_hit_tokens": 4}
     wire = decoded({"message": {}}, usage=said).usage.wire()

@@ -100,7 +100,8 @@ class ToolCalls:
         self._by_index[str(_index(fragment, call.index))] = call
         identity = {"index": call.index, "id": call_id, "type": kind}
         # What else a call carries, such as Gemini's thought signature, has to come back with it.
-        extra = {key: value for key, value in fragment.items() if key not in {*identity, kind}}
+        known = {*identity, "function", "custom"}
+        extra = {key: value for key, value in fragment.items() if key not in known}
         field = "input" if kind == "custom" else "arguments"
         return {**identity, kind: {"name": name, field: text}, **extra}
 
