@@ -13,11 +13,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from tests.worker.client import CLIENT_KEYS, Client, question
+from typing_extensions import override
+
+from tests.worker.client import CLIENT_KEYS, question
 from tests.worker.memory import memory_of
-from tests.worker.shapes import Shape, in_chunks, on_the_wire
-from tests.worker.upstream import Upstream
+from tests.worker.scripts import Script, whole
+from tests.worker.shapes import Shape, answered, on_the_wire
+from tests.worker.speech import DIALECTS
+from tests.worker.upstream import Call, Upstream
 
 MEGABYTE = 1_000_000
 TIMES = 24
@@ -26,11 +31,22 @@ BESIDE = 10 * MEGABYTE
 ISOLATE = 128 * MEGABYTE
 """What Cloudflare gives an isolate (developers.cloudflare.com/workers/platform/limits)."""
 
+V8_FLAGS = ("--max-semi-space-size=1", "--max-old-space-size=64")
+"""Megabytes: V8 has to collect its garbage at once, as in an isolate that is near its limit.
+Elsewhere it lets 150 MB of it lie, and nobody could tell garbage from what is held."""
+
 _MOST_SECONDS = 120.0
 _HEAD = (
     "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
     f"Authorization: Bearer {CLIENT_KEYS[0]}\r\n"
 )
+
+
+class Worker(Protocol):
+    """One that is served."""
+
+    pid: int
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +55,13 @@ class Cost:
 
     shape: str
     size: int
+    """On the wire."""
     status: int
     """What was answered; 0 where the connection broke off."""
-    python: int
-    """By how much the interpreter's memory grew."""
     grown: int
-    """The same of all that was resident, at the most."""
+    """By how much the interpreter's memory grew, or all that was resident, at the most."""
     isolate: int
-    """The interpreter's memory and what else grew beside it, at the most: it must fit."""
+    """The interpreter's memory and what grew beside it, at the most: what has to fit."""
     wait: float
     """The longest wait of another request."""
     seconds: float
@@ -56,46 +71,55 @@ class Cost:
         """The memory that it may take."""
         return TIMES * self.size + BESIDE
 
+    @override
+    def __str__(self) -> str:
+        """What a failed test shows of it."""
+        grown, allowed, isolate = (
+            f"{size / MEGABYTE:.1f} MB" for size in (self.grown, self.allowed, self.isolate)
+        )
+        of = f"{self.size / MEGABYTE:.2f} MB of {self.shape} ({self.status})"
+        return f"{of} took {grown} and may take {allowed}; the isolate had {isolate}"
 
-def cost_of(worker: Client, pid: int, upstream: Upstream, shape: Shape, size: int) -> Cost:
+
+def cost_of(worker: Worker, upstream: Upstream, shape: Shape, size: int) -> Cost:
     """Sends the shape with about `size` bytes, alone but for a client that asks for `/health`.
 
-    A shape with an upstream's answer is asked for by a small request.
+    A shape that is an upstream's answer is asked for by a small request.
     """
-    request, size = _request(upstream, shape, size)
-    before = memory_of(pid)
+    body = shape.body(size)
+    framed = on_the_wire(shape, body)
+    if shape.answers:
+        upstream.answer(answered(shape, body))
+        request = json.dumps(question(shape.model, stream=shape.streamed)).encode()
+        request = _with_length(request)
+    else:
+        upstream.answer_each(_yes)
+        chunked = f"{_HEAD}Transfer-Encoding: chunked\r\n\r\n".encode() + framed
+        request = chunked if shape.pieces else _with_length(body)
+    before = memory_of(worker.pid)
     resident = before.python + before.rest
-    Path(f"/proc/{pid}/clear_refs").write_text("5")  # the kernel forgets the most there was
+    Path(f"/proc/{worker.pid}/clear_refs").write_text("5")  # the kernel forgets the most there was
     began = time.monotonic()
     with _another_client(worker.port) as waits:
         status = _status_of(_exchange(worker.port, request))
     seconds = time.monotonic() - began
-    after = memory_of(pid)
-    python = after.python - before.python
-    grown = most_resident(pid) - resident
+    upstream.calls.clear()
+    python = memory_of(worker.pid).python
+    grown = most_resident(worker.pid) - resident
     return Cost(
         shape.name,
-        size,
+        len(framed),
         status,
-        python,
-        max(python, grown),
-        after.python + max(0, grown - python),
+        max(python - before.python, grown),
+        python + max(0, grown - (python - before.python)),
         max(waits),
         seconds,
     )
 
 
-def _request(upstream: Upstream, shape: Shape, size: int) -> tuple[bytes, int]:
-    """The bytes of the request, and how many of them, or of its answer, are counted."""
-    if shape.answers:
-        upstream.answer(on_the_wire(shape, size))
-        body = json.dumps(question(shape.model, stream=shape.streamed)).encode()
-        return _with_length(body), len(shape.body(size))
-    body = shape.body(size)
-    if shape.pieces:
-        head = f"{_HEAD}Transfer-Encoding: chunked\r\n\r\n".encode()
-        return head + in_chunks(body, shape.pieces), len(body)
-    return _with_length(body), len(body)
+def _yes(call: Call) -> Script:
+    dialect = next(it for it in DIALECTS if it.path == call.path)
+    return whole(200, dialect.whole("Yes."))
 
 
 def _with_length(body: bytes) -> bytes:

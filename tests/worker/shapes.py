@@ -8,7 +8,7 @@ goes over the wire, and nothing of what the Worker does with it. The anchor of e
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.worker.scripts import EVENT_STREAM, JSON, LAST_CHUNK, Script, chunk, stream_head
+from tests.worker.scripts import EVENT_STREAM, JSON, LAST_CHUNK, Script, chunk, stream_head, whole
 from tests.worker.speech import ANTHROPIC, OPENAI, Dialect
 
 Fill = Callable[[int], str]
@@ -31,7 +31,9 @@ class Shape(NamedTuple):
     """Of an upstream's answer: who is asked."""
 
     def body(self, size: int) -> bytes:
-        """The body of about `size` bytes."""
+        """The body that is about `size` bytes on the wire, what frames it among them."""
+        if self.pieces:
+            size = size * self.pieces // len(chunk(b"x" * self.pieces))
         before, after = self.text.split("…")
         return (before + self.fill(size - len(before) - len(after)) + after).encode()
 
@@ -369,14 +371,17 @@ ANSWERS = {
 """What upstreams answer, by group."""
 
 
-def on_the_wire(shape: Shape, size: int) -> Script:
-    """The script of an upstream's answer of about `size` bytes."""
-    body = shape.body(size)
-    head = stream_head(EVENT_STREAM if shape.streamed else JSON)
-    return [head + in_chunks(body, shape.pieces or len(body))]
-
-
-def in_chunks(body: bytes, length: int) -> bytes:
-    """The body in HTTP chunks of `length` bytes, which workerd hands on one by one."""
-    pieces = (body[at : at + length] for at in range(0, len(body), length))
+def on_the_wire(shape: Shape, body: bytes) -> bytes:
+    """The body as it is framed: in HTTP chunks of its `pieces`, which workerd hands on singly."""
+    if not shape.pieces:
+        return body
+    pieces = (body[at : at + shape.pieces] for at in range(0, len(body), shape.pieces))
     return b"".join(map(chunk, pieces)) + LAST_CHUNK
+
+
+def answered(shape: Shape, body: bytes) -> Script:
+    """The script of an upstream that answers with the body."""
+    headers = EVENT_STREAM if shape.streamed else JSON
+    if shape.pieces:
+        return [stream_head(headers) + on_the_wire(shape, body)]
+    return whole(200, body, headers)
