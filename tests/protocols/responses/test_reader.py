@@ -285,27 +285,6 @@ ANSWERS: dict[str, tuple[list[Json], list[Said]]] = {
         [{**CUSTOM, "input": ""}],
         [("call", "call_B", ToolName("run_python", "custom")), ("call_end",)],
     ),
-    "in a namespace": (
-        [{**FUNCTION, "namespace": "weather"}],
-        [("call", "call_A", ToolName("get_weather", "function", "weather")), *CALLED[1:]],
-    ),
-    "the client's search": (
-        [
-            {
-                "id": "tsc_1",
-                "type": "tool_search_call",
-                "execution": "client",
-                "call_id": "call_C",
-                "status": "completed",
-                "arguments": {"query": "rain"},
-            }
-        ],
-        [
-            ("call", "call_C", ToolName("tool_search", "search")),
-            ("arguments", '{"query":"rain"}'),
-            ("call_end",),
-        ],
-    ),
     "what is not known here": (
         [{"id": "mcp_1", "type": "mcp_list_tools", "tools": []}, MESSAGE, {"type": "new_thing"}],
         SPOKEN,
@@ -409,6 +388,22 @@ def test_the_upstreams_names_become_the_clients() -> None:
     ]
     assert read(stream_of(FUNCTION, CUSTOM), expected) == told
     assert read_whole(response(FUNCTION, CUSTOM), expected) == told
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        (
+            ToolName("get_weather", "function", "tools"),
+            ToolName("get_weather", "function", "tools"),
+        ),
+        (ToolName("tool_search", "search"), ToolName("tool_search", "search")),
+        (ToolName("get_weather", "custom"), ToolName("get_weather", "function")),
+    ],
+)
+def test_a_function_call_of_a_tool_of_another_kind(known: ToolName, told: ToolName) -> None:
+    expected = Expected({"get_weather": known})
+    assert read_whole(response(FUNCTION), expected)[1] == ("call", "call_A", told)
 
 
 def test_log_probabilities_are_told_as_chat_completions_has_them() -> None:

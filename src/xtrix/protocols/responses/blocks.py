@@ -5,7 +5,7 @@ Source: openai-python 3.57.0, `ResponseInputText`, `ResponseInputImage`, `Respon
 2026-11).
 """
 
-from xtrix.errors import unsupported
+from xtrix.errors import invalid, unsupported
 from xtrix.prompt import Audio, Block, File, Image, Json, Opaque, Refusal, Source, Text
 
 PROTOCOL = "responses"
@@ -72,6 +72,8 @@ def _file(block: File) -> list[Json]:
     about = [input_text(block.context)] if block.context else []
     if source.kind == "base64":
         return [*about, _data_file(source, block.name)]
+    if not source.data:
+        raise invalid(block.path, "a file needs its data, an address or an id.")
     field = "file_id" if source.kind == "id" else "file_url"
     return [*about, {"type": "input_file", field: source.data}]
 

@@ -21,7 +21,7 @@ from xtrix.prompt import Audio, Block, File, Json, Prompt, Result
 from xtrix.protocol import Encoded
 from xtrix.protocols.responses.families import family_of
 from xtrix.protocols.responses.names import ToolNames
-from xtrix.protocols.responses.tools import encode_choice, encode_tools, encode_web_search
+from xtrix.protocols.responses.tools import encode_choice, encode_tool, encode_web_search
 from xtrix.protocols.responses.turns import encode_turns
 from xtrix.providers import Needs, Provider, Target
 
@@ -219,7 +219,7 @@ class _Encoding:
     def _tools(self) -> Json:
         """`tools` and `tool_choice`, as far as there are any."""
         prompt, search = self._prompt, self._settings.web_search
-        tools = encode_tools(prompt.tools, self._names)
+        tools = [encode_tool(tool, self._names) for tool in prompt.tools]
         if search is not None:
             tools.append(encode_web_search(search))
         if not tools:

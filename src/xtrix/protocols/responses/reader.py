@@ -16,9 +16,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from xtrix import json
-from xtrix.answer import CallStart, Citation, Finish, FinishReason, ToolName, Usage, Writer
+from xtrix.answer import CallStart, Citation, Finish, FinishReason, Usage, Writer
 from xtrix.errors import bad_response, truncated
-from xtrix.prompt import CallKind, Sealed
+from xtrix.prompt import Sealed
 from xtrix.protocol import Answering
 from xtrix.protocols.responses.errors import error_of
 from xtrix.protocols.responses.usage import decode_usage
@@ -31,11 +31,7 @@ _INCOMPLETE = {
     "max_output_tokens": FinishReason.LENGTH,
     "content_filter": FinishReason.FILTERED,
 }
-_CALLS: dict[str, CallKind] = {
-    "function_call": "function",
-    "custom_tool_call": "custom",
-    "tool_search_call": "search",
-}
+_CALLS = {"function_call", "custom_tool_call"}
 _PARAGRAPH = "\n\n"
 """What stands between two parts of one piece of reasoning."""
 _ADDED = "response.output_item.added"
@@ -361,20 +357,21 @@ class Reader:
 
     def _begin_call(self, item: _Item) -> None:
         """Tell of a call, once it has a name."""
-        kind = _CALLS.get(item.kind)
-        name = _string(item.value, "name") or ("tool_search" if kind == "search" else "")
-        if kind is None or not name or item.is_begun:
+        name = _string(item.value, "name")
+        if item.kind not in _CALLS or not name or item.is_begun:
             return
         item.is_begun = True
-        namespace = _string(item.value, "namespace") or None
-        known = ToolName(name) if namespace else self._expected.tool(name)
-        tool = ToolName(known.name, kind, namespace or known.namespace)
+        tool = self._expected.tool(name)
+        if item.kind == "custom_tool_call":
+            tool = tool._replace(kind="custom")
+        elif tool.kind == "custom":
+            tool = tool._replace(kind="function")  # it is given JSON, whatever was declared
         call_id = _string(item.value, "call_id") or _string(item.value, "id")
         call_id = call_id or f"call_{self._token}_{self._call_count}"
         self._call_count += 1
         self._say(self._writer.call, CallStart(call_id, tool))
         pieces, item.pieces = item.pieces, []
-        for piece in pieces if kind == "function" else ():
+        for piece in pieces if item.kind == "function_call" else ():
             self._arguments(item, piece)
 
     def _arguments_delta(self, item: _Item, said: Json) -> None:
@@ -416,8 +413,7 @@ class Reader:
                 self._arguments(item, given or ("" if is_cut else "{}"))
         elif not is_cut:
             # Half of a text is worth nothing: the finish says that it was cut off.
-            field = "input" if item.kind == "custom_tool_call" else "arguments"
-            given = _text_given(item, field) or "".join(item.pieces)
+            given = _text_given(item, "input") or "".join(item.pieces)
             if given:
                 self._say(self._writer.arguments, given)
         self._say(self._writer.call_end)

@@ -10,8 +10,7 @@ Source: developers.openai.com/api/docs/guides/reasoning and openai-python 3.57.0
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from xtrix import json
-from xtrix.errors import invalid
+from xtrix.errors import unsupported
 from xtrix.prompt import Block, Call, CallKind, Json, Opaque, Origin, Result, Thinking, Turn
 from xtrix.protocols.responses.blocks import (
     PROTOCOL,
@@ -23,12 +22,7 @@ from xtrix.protocols.responses.names import CallIds, ToolNames
 from xtrix.providers import Target
 
 _ERROR = "Error: "
-_RESULTS = {"function_call_output", "custom_tool_call_output", "tool_search_output"}
-_RESULT_TYPES: dict[CallKind, str] = {
-    "function": "function_call_output",
-    "custom": "custom_tool_call_output",
-    "search": "tool_search_output",
-}
+_RESULTS = {"function_call_output", "custom_tool_call_output"}
 
 
 class Items:
@@ -37,8 +31,6 @@ class Items:
     def __init__(self, target: Target, names: ToolNames) -> None:
         self.ignored: set[str] = set()
         """What was left out of messages, by the client's names."""
-        self.instructions: str | None = None
-        """What the client gave as such."""
         self._items: list[Json] = []
         self._names = names
         self._ids = CallIds()
@@ -104,24 +96,21 @@ class Items:
     def _call(self, block: Call) -> Json:
         theirs = self._ids.new(block.id)
         self._calls[block.id] = (theirs, block.kind)
-        if block.kind == "search":
-            given: Json = {"execution": "client", "arguments": _arguments(block)}
-            return {"type": "tool_search_call", "call_id": theirs, **given}
-        name = self._names(block.name, block.namespace)
-        group = {} if block.namespace is None else {"namespace": block.namespace}
         kind, field = (
             ("custom_tool_call", "input")
             if block.kind == "custom"
             else ("function_call", "arguments")
         )
-        return {"type": kind, "call_id": theirs, "name": name, **group, field: block.arguments}
+        name = self._names(block.namespace, block.name)
+        return {"type": kind, "call_id": theirs, "name": name, field: block.arguments}
 
     def _result(self, block: Result) -> Json:
         theirs, kind = self._calls[block.call_id]
         output = _plain([part for each in block.content for part in encode_parts(each)])
         if block.is_error:
             output = _failed(output)
-        return {"type": _RESULT_TYPES[kind], "call_id": theirs, "output": output}
+        called = "custom_tool_call" if kind == "custom" else "function_call"
+        return {"type": f"{called}_output", "call_id": theirs, "output": output}
 
 
 _ITEMS: dict[type, Callable[[Items, Any], Json | None]] = {
@@ -135,8 +124,13 @@ _ITEMS: dict[type, Callable[[Items, Any], Json | None]] = {
 def encode_turns(turns: Iterable[Turn], target: Target, names: ToolNames) -> Items:
     """The items of `turns`. Raises ClientError."""
     items = Items(target, names)
+    last: Turn | None = None
     for turn in turns:
         items.add(turn)
+        last = turn
+    if last and last.role == "assistant":
+        why = "the upstream would not go on with the assistant's last turn but begin another."
+        raise unsupported(last.path, why, value=True)
     return items
 
 
@@ -154,12 +148,4 @@ def _failed(output: str | list[Json]) -> str | list[Json]:
     """`output`, with the word for what has no field here."""
     if not isinstance(output, str):
         return [input_text(_ERROR.strip()), *output]
-    return output if output.startswith(_ERROR) else _ERROR + output
-
-
-def _arguments(call: Call) -> Json:
-    """The object that a search's arguments spell; "" is none. Raises ClientError."""
-    try:
-        return json.decode_object(call.arguments) if call.arguments.strip() else {}
-    except ValueError:
-        raise invalid(call.path, "its arguments must be the JSON of an object.") from None
+    return output if output.lower().startswith("error") else _ERROR + output
