@@ -63,6 +63,8 @@ _SETTINGS = {
     "service_tier": "service_tier",
 }
 """A field of the request, as quirks name it, to the setting that it tells."""
+_OURS = {"store", "include", "reasoning.summary"}
+"""What no client has asked for, so that none misses it."""
 _EFFORTS = ((1024, "low"), (2048, "medium"))
 """Tokens that a client lets a model think, and the effort that is worth about as much."""
 
@@ -165,13 +167,9 @@ class _Encoding:
             if name in body:
                 body[theirs] = body.pop(name)
         for name in quirks.drop:
-            outer, _, inner = name.partition(".")
-            holder = body.get(outer) if inner else body
-            said = holder.pop(inner or outer, None) if isinstance(holder, dict) else None
-            setting = _SETTINGS.get(name, name)
-            is_ours = name in {"store", "include", "reasoning.summary"}
-            if not is_ours and says_something(name, said):
-                self._ignore(setting)
+            said = _dropped(body, name)
+            if name not in _OURS and says_something(name, said):
+                self._ignore(_SETTINGS.get(name, name))
         if self._prompt.stream and quirks.obfuscation:
             body["stream_options"] = {"include_obfuscation": False}
 
@@ -256,6 +254,18 @@ class _Encoding:
             if value != 1:
                 self._ignore(name)
         return {}
+
+
+def _dropped(body: Json, name: str) -> object:
+    """Take `name`, a field or a field's member as `text.verbosity`, out of `body`; what it said."""
+    outer, _, inner = name.partition(".")
+    if not inner:
+        return body.pop(outer, None)
+    holder = body.get(outer)
+    said = holder.pop(inner, None) if isinstance(holder, dict) else None
+    if holder == {}:
+        del body[outer]
+    return said
 
 
 def _effort_of(thinking: Json | None) -> str | None:
