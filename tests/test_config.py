@@ -8,8 +8,8 @@ import pytest
 
 from xtrix import json, rows
 from xtrix.config import DEFAULT_MODEL, KEEP_ALIVE_SECONDS, MAX_BODY_BYTES, Config, load
-from xtrix.dialects import DIALECTS
 from xtrix.errors import ConfigurationError
+from xtrix.protocols import DIALECTS
 from xtrix.providers import Family, Quirks, Retries, Timeouts
 
 ROW: dict[str, Any] = {
@@ -389,9 +389,9 @@ def test_every_dialect_says_what_it_reads() -> None:
     assert set(rows.OWN_FIELDS) == set(DIALECTS)
     of_some = {path.partition(".")[0] for paths in rows.OWN_FIELDS.values() for path in paths}
     for dialect, own in rows.OWN_FIELDS.items():
-        files = (Path(rows.__file__).parent / "dialects" / dialect).glob("*.py")
+        files = (Path(rows.__file__).parent / "protocols" / DIALECTS[dialect].name).glob("*.py")
         code = "".join(file.read_text() for file in files)
-        assert {name for name in of_some if re.search(rf"provider\.{name}\b", code)} == own
+        assert {it for it in of_some if re.search(rf"provider\.{it}\b", code)} == own
 
 
 BROKEN_SECRETS = ["line\nbreak", "carriage\rreturn", "clé", "nul\x00", "emoji 🙂"]

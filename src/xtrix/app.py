@@ -9,15 +9,18 @@ from urllib.parse import unquote
 from xtrix import auth, catalogue
 from xtrix import config as configuration
 from xtrix.cards import ModelCard
-from xtrix.completions import Request, Stamp, decode_request
 from xtrix.config import Config, Lookup
 from xtrix.errors import ClientError, ConfigurationError
 from xtrix.exchange import Exchange, Life, Order, Record
 from xtrix.health import Health
 from xtrix.http import RequestHead, preflight, reply
 from xtrix.models import Models
+from xtrix.protocol import Request, Stamp
+from xtrix.protocols import PROTOCOLS
+from xtrix.reasoning import Carrier
 from xtrix.redact import redactor
 from xtrix.steps import Failure, ReadBody
+from xtrix.translation import Conversion
 
 COMPLETIONS = ("/v1/chat/completions", "/chat/completions")
 MODELS = "/v1/models"
@@ -67,8 +70,8 @@ class Gateway:
         body = yield ReadBody(config.max_body_bytes, BODY_SECONDS)
         if isinstance(body, Failure):
             raise _unread(body, config.max_body_bytes)
-        request = decode_request(body, config.default_model)
-        exchange.record.model = request["model"]
+        request = PROTOCOLS["chat"].decode_request(body, head.headers, config.default_model)
+        exchange.record.model = request.model
         order = _order(config, request, head, exchange)
         return (yield from exchange.complete(order))
 
@@ -95,12 +98,13 @@ def _order(config: Config, request: Request, head: RequestHead, exchange: Exchan
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
     token = (head.headers.get("authorization") or "").split()[-1]
     return Order(
-        request,
+        Conversion(PROTOCOLS["chat"], request, Carrier(b"", b"")),
         Stamp(
-            f"chatcmpl-{exchange.record.id[4:]}",
+            exchange.record.id[4:],
             int(exchange.now),
-            request["model"],
+            request.model,
             config.fingerprint,
+            exchange.record.id,
         ),
         plan,
         redactor(*secrets, token),

@@ -8,9 +8,9 @@ counts.
 import difflib
 import hashlib
 
-from xtrix.completions import Request
 from xtrix.config import Config
 from xtrix.errors import ClientError, ConfigurationError
+from xtrix.protocol import Request
 from xtrix.providers import Model, Plan, Provider, Target, find_target
 
 _PATTERN = frozenset("*?[")
@@ -20,18 +20,17 @@ def plan_of(config: Config, request: Request, chance: float) -> Plan:
     """The targets of `request`, in order. Raises ClientError for a model nobody serves.
 
     Where a model's targets carry weights, the conversation chooses who comes first: by its
-    `prompt_cache_key` or `user`, so that it meets the same prompt cache again, else by `chance`,
+    `session`, so that it meets the same prompt cache again, else by `chance`,
     a number from 0 up to 1.
     """
-    name = request["model"]
+    name = request.model
     model = next((model for model in config.models if model.id == name), None)
     if model is None:
         return Plan((target_of(config, name),))
     usable = [target for target in model.targets if not target.provider.lacks]
     if not usable:
         raise _locked(model.targets[0].provider)
-    key = request.get("prompt_cache_key") or request.get("user")
-    share = _share(str(key)) if key else chance
+    share = _share(request.session) if request.session else chance
     return Plan(_weighted(model, share), model.deadline)
 
 

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from xtrix import catalogue
 from xtrix.cards import MODEL_NAME, ModelCard, cards_in, decode_page
 from xtrix.config import Config
-from xtrix.dialects import DIALECTS
 from xtrix.errors import BAD_RESPONSE
 from xtrix.exchange import Exchange
 from xtrix.http import UpstreamRequest
+from xtrix.protocols import DIALECTS
 from xtrix.providers import Provider, Target, find_target
 from xtrix.steps import CallAll, Failure, Step, UpstreamAnswer
 

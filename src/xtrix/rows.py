@@ -294,7 +294,7 @@ _FAMILY = _table(
     Family,
     "pattern",
     pattern=_UPSTREAM_MODEL,
-    sampling=cs.literal_schema(["both", "one", "none"]),
+    sampling=cs.literal_schema(["any", "both", "one", "none"]),
     thinking=cs.literal_schema(["none", "budget", "adaptive"]),
     efforts=_list(_NAME),
     thinks_unasked=_BOOL,

@@ -130,8 +130,12 @@ def start(snapshot: Path) -> Start:
     """Starts a Worker of its own for whoever needs other bindings."""
 
     @contextlib.contextmanager
-    def started(bindings: dict[str, object], inspected: bool = False) -> Iterator[Gateway]:
-        with runtime.serve(bindings, snapshot=snapshot, inspected=inspected) as served:
+    def started(
+        bindings: dict[str, object], *, inspected: bool = False, v8_flags: tuple[str, ...] = ()
+    ) -> Iterator[Gateway]:
+        with runtime.serve(
+            bindings, snapshot=snapshot, inspected=inspected, v8_flags=v8_flags
+        ) as served:
             yield Gateway(served)
 
     return started
