@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import drawn
 from tools import bundle, model, paths, runtime
 
 COPIED = (
@@ -14,6 +15,9 @@ COPIED = (
     *("src", "public", "tools", "wrangler.toml"),
 )
 MADE = (".venv", "node_modules", "python_modules")
+
+
+drawn.register_profiles()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
