@@ -25,6 +25,8 @@ LAYERS = (
     "chunks auth splice",
     "completions",
     "answer reasoning",
+    "media",
+    "shape",
     "schema http sse providers redact prompt",
     "errors json",
 )

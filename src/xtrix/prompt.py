@@ -64,7 +64,10 @@ class Source(NamedTuple):
     """`text` is plain text itself; `id` names an upload at one provider."""
     data: str
     media_type: str | None = None
-    """As the client labelled it, lower case; None where it did not."""
+    """What it is, lower case: by its first bytes where they tell, else as the client labelled it.
+    None where nobody says."""
+    charset: str | None = None
+    """Of text in `base64`; None where the client did not say."""
 
 
 @dataclass(slots=True)
@@ -283,6 +286,9 @@ class Prompt:
     """A cache mark on the whole request, as Messages has it."""
     implicit_cache: bool = False
     """Whether the client's protocol caches without being asked: Responses does."""
+    dropped: list[str] = field(default_factory=list)
+    """What of the request no other protocol can be told, by the client's names: left out already,
+    to be named as ignored beside what an upstream's protocol leaves out."""
 
     def param(self, setting: str) -> str:
         """The client's name of `setting`, for errors and for what is ignored."""
