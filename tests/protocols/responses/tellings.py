@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from xtrix.answer import (
@@ -100,6 +101,9 @@ def call(
 
 
 # What hypothesis draws
+
+STEADY = settings(derandomize=True, database=None, deadline=None)
+"""The same examples every time, however slow the machine."""
 
 TEXTS = st.text(min_size=1, max_size=12) | st.sampled_from(
     ["Hello", '"', "\\", "北京🙂", "\u2028", "\x85", "\n", "[DONE]", "data: x\n\n", "\ufffd"]

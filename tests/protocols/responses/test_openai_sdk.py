@@ -16,6 +16,7 @@ from tests.protocols.responses.tellings import (
     FINISHES,
     LENGTH,
     SEALED,
+    STEADY,
     STEPS,
     STOP,
     Step,
@@ -51,6 +52,7 @@ def client(body: str | bytes) -> openai.OpenAI:
     return openai.OpenAI(api_key="k", base_url="https://x.test/v1", http_client=http, max_retries=0)
 
 
+@STEADY
 @given(STEPS, FINISHES)
 def test_every_event_and_object_is_of_the_sdks_types(steps: list[Step], finish: Finish) -> None:
     ended = [*steps, step("end", finish)]
@@ -59,6 +61,7 @@ def test_every_event_and_object_is_of_the_sdks_types(steps: list[Step], finish: 
     Response.model_validate(whole(ended))
 
 
+@STEADY
 @given(STEPS, FINISHES)
 def test_the_sdks_accumulator_ends_with_our_object(steps: list[Step], finish: Finish) -> None:
     ended = [*steps, step("end", finish)]

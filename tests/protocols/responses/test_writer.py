@@ -13,6 +13,7 @@ from tests.protocols.responses.tellings import (
     FINISHES,
     LENGTH,
     SEALED,
+    STEADY,
     STEPS,
     STOP,
     TOKEN,
@@ -51,18 +52,21 @@ def text(*pieces: str) -> list[Step]:
 # The grammar
 
 
+@STEADY
 @given(STEPS, FINISHES)
 def test_every_answer_keeps_to_the_grammar(steps: list[Step], finish: Finish) -> None:
     telling = read(streamed([*steps, step("end", finish)]))
     assert telling.response["usage"]["total_tokens"] == 19
 
 
+@STEADY
 @given(STEPS, FINISHES)
 def test_a_whole_answer_is_what_its_stream_ends_with(steps: list[Step], finish: Finish) -> None:
     ended = [*steps, step("end", finish)]
     assert whole(ended) == read(streamed(ended)).response
 
 
+@STEADY
 @given(STEPS, st.integers(0, 30))
 def test_a_failure_ends_the_stream_wherever_it_comes(steps: list[Step], at: int) -> None:
     writer = StreamWriter(answering())
@@ -74,6 +78,7 @@ def test_a_failure_ends_the_stream_wherever_it_comes(steps: list[Step], at: int)
     assert telling.error["code"] == "upstream_truncated"
 
 
+@STEADY
 @given(STEPS, FINISHES, st.integers(1, 200))
 def test_pieces_add_up_to_all_frames(steps: list[Step], finish: Finish, most: int) -> None:
     ended = [*steps, step("end", finish)]
@@ -86,6 +91,7 @@ def test_pieces_add_up_to_all_frames(steps: list[Step], finish: Finish, most: in
     assert writer.take() == writer.take_piece() == ""
 
 
+@STEADY
 @given(STEPS, FINISHES)
 def test_frames_are_taken_once(steps: list[Step], finish: Finish) -> None:
     ended = [*steps, step("end", finish)]
@@ -131,6 +137,7 @@ def test_text_that_was_moved_is_told_at_the_end_as_if_it_had_not_been() -> None:
         assert frames + frame + spliced + writer.take() == plain
 
 
+@STEADY
 @given(STEPS, FINISHES)
 def test_a_call_continues_only_if_it_told_one_frame_around_its_text(
     steps: list[Step], finish: Finish

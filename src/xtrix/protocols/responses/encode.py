@@ -75,12 +75,7 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
     encoding = _Encoding(prompt, target)
     body = encoding.body()
     encoding.apply_quirks(body)
-    request = UpstreamRequest(
-        url=_url(target.provider),
-        headers=_headers(target.provider),
-        body=json.encode_body(body),
-        binding=target.provider.binding,
-    )
+    request = upstream_request(target.provider, body)
     return Encoded(request, tuple(sorted(encoding.ignored)), encoding.expected())
 
 
@@ -296,15 +291,17 @@ def _short(text: str | None) -> str | None:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
-def _url(provider: Provider) -> str:
+def upstream_request(provider: Provider, body: Json) -> UpstreamRequest:
+    """The call of `provider` with `body`."""
     query = f"?{provider.query}" if provider.query else ""
-    return f"{provider.base_url}/responses{query}"
-
-
-def _headers(provider: Provider) -> tuple[tuple[str, str], ...]:
     headers = {"content-type": "application/json"}
     if provider.key and provider.key_header:
         headers[provider.key_header.lower()] = provider.key
     elif provider.key:
         headers["authorization"] = f"Bearer {provider.key}"
-    return tuple((headers | dict(provider.headers)).items())
+    return UpstreamRequest(
+        url=f"{provider.base_url}/responses{query}",
+        headers=tuple((headers | dict(provider.headers)).items()),
+        body=json.encode_body(body),
+        binding=provider.binding,
+    )
