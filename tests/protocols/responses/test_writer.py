@@ -350,6 +350,11 @@ def test_a_call_without_an_id_gets_one() -> None:
     assert item["call_id"] == f"call_{TOKEN}_0"
 
 
+def test_an_id_that_comes_twice_is_good_for_one_call() -> None:
+    ids = [item["call_id"] for item in told(*call("f", "{}"), *call("f", "{}")).response["output"]]
+    assert ids == ["toolu_f", f"call_{TOKEN}_1"]
+
+
 def test_a_call_that_the_limit_cut_off_is_incomplete_and_last() -> None:
     telling = told(*call("f", "{}"), *call("g", '{"a'), finish=LENGTH)
     assert telling.response["incomplete_details"] == {"reason": "max_output_tokens"}

@@ -51,6 +51,7 @@ class _Machine:
         """The open one."""
         self._output: list[Fragments] = []
         """Those that are whole."""
+        self._call_ids: set[str] = set()
         self._has_refused = False
         self._final: Fragments = []
         """The response as it ended."""
@@ -96,13 +97,15 @@ class _Machine:
             self._close()
 
     def call(self, call: CallStart) -> None:
-        """A call begins."""
+        """A call begins. One without an id of its own gets one: openai-python bears no id twice."""
         self._close()
         self.continues = False
         index = len(self._output)
         token = self._of.stamp.token
-        named = call if call.id else call._replace(id=f"call_{token}_{index}")
-        self._item = CALLS[call.tool.kind](self._frames, token, index, named)
+        if not call.id or call.id in self._call_ids:
+            call = call._replace(id=f"call_{token}_{index}")
+        self._call_ids.add(call.id)
+        self._item = CALLS[call.tool.kind](self._frames, token, index, call)
 
     def arguments(self, text: str) -> None:
         """A piece of what the open call is given."""
