@@ -162,7 +162,7 @@ class _Encoding:
             if name in body:
                 body[theirs] = body.pop(name)
         for name in quirks.drop:
-            said = _dropped(body, name)
+            said = take_out(body, name)
             if name not in _OURS and says_something(name, said):
                 self._ignore(_SETTINGS.get(name, name))
         if self._prompt.stream and quirks.obfuscation:
@@ -251,7 +251,7 @@ class _Encoding:
         return {}
 
 
-def _dropped(body: Json, name: str) -> object:
+def take_out(body: Json, name: str) -> object:
     """Take `name`, a field or a field's member as `text.verbosity`, out of `body`; what it said."""
     outer, _, inner = name.partition(".")
     if not inner:

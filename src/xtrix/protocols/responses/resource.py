@@ -13,7 +13,7 @@ from xtrix import json
 from xtrix.answer import Usage
 from xtrix.errors import ApiError
 from xtrix.protocol import Stamp
-from xtrix.protocols.responses.frames import Fragments
+from xtrix.protocols.responses.frames import Fragments, Frames
 from xtrix.protocols.responses.usage import encode_usage
 
 Json = dict[str, Any]
@@ -90,18 +90,24 @@ class Resource:
         return [self._head, middle, *state.output, "]}"]
 
 
-def failure(error: ApiError) -> Json:
-    """The error of a failed response, in a code that clients know."""
-    code = error.code or ""
-    if code not in _KNOWN_CODES:
-        is_theirs = error.error_type == "invalid_request_error"
-        code = "invalid_prompt" if is_theirs else "server_error"
-    return {
-        "code": code,
-        "message": error.message,
-        "type": error.error_type,
-        "param": error.param,
-    }
+def tell_failure(frames: Frames, resource: Resource, state: State, error: ApiError) -> None:
+    """The end of a stream that `error` struck in `state`, told twice.
+
+    Some clients see `error` alone, some only the failed response. What is open stays open, as with
+    OpenAI.
+    """
+    said = {"message": error.message, "type": error.error_type, "param": error.param}
+    told = json.encode_line({"code": error.code, **said})
+    frames.tell("error", f',"error":{told}')
+    failed = state._replace(status="failed", error={"code": _known_code(error), **said})
+    frames.tell("response.failed", ',"response":', *resource.fragments(failed))
+    frames.done()
+
+
+def _known_code(error: ApiError) -> str:
+    if error.code in _KNOWN_CODES:
+        return error.code
+    return "invalid_prompt" if error.error_type == "invalid_request_error" else "server_error"
 
 
 def _echo(fields: Json) -> Json:

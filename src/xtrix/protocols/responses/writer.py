@@ -31,7 +31,7 @@ from xtrix.protocols.responses.output import (
     WebSearch,
     joined,
 )
-from xtrix.protocols.responses.resource import Resource, State, failure
+from xtrix.protocols.responses.resource import Resource, State, tell_failure
 
 Json = dict[str, Any]
 
@@ -209,22 +209,10 @@ class StreamWriter(_Machine):
         return self._frames.take_piece()
 
     def fail(self, error: ApiError) -> None:
-        """The failure, told twice: some clients see `error` alone, some only the failed response.
-
-        What is open stays open, as with OpenAI.
-        """
+        """As `StreamWriter` has it."""
         self.continues = False
-        told = {
-            "type": error.error_type,
-            "code": error.code,
-            "message": error.message,
-            "param": error.param,
-        }
-        self._frames.tell("error", f',"error":{json.encode_line(told)}')
-        state = State("failed", joined(self._output), service_tier=self._tier, error=failure(error))
-        response = self._resource.fragments(state)
-        self._frames.tell("response.failed", ',"response":', *response)
-        self._frames.done()
+        state = State(output=joined(self._output), service_tier=self._tier)
+        tell_failure(self._frames, self._resource, state, error)
 
 
 class WholeWriter(_Machine):
