@@ -86,7 +86,7 @@ def clean_base64(text: str, path: str) -> str:
 
 def text_of(source: Source, path: str) -> str:
     """The text that the base64 of `source` spells in its charset. Raises ClientError."""
-    encoding = _CHARSETS.get(source.charset or "utf-8")
+    encoding = _CHARSETS.get("utf-8" if source.charset is None else source.charset)
     if encoding is None:
         raise unsupported(path, f"text must be in UTF-8, not in '{source.charset}'.", value=True)
     return base64.b64decode(source.data).decode(encoding, errors="replace")

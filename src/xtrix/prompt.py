@@ -128,6 +128,8 @@ class Call:
     name: str
     arguments: str
     """The JSON text of an object for a function ("" is none), plain text for a custom tool."""
+    given: Json | None = None
+    """A function's arguments decoded, where whoever decoded the request has done so."""
     kind: CallKind = "function"
     namespace: str | None = None
     """The group of tools that `name` belongs to, in Responses."""
@@ -194,6 +196,8 @@ class Tool:
     """None leaves it open."""
     format: Json | None = None
     """A custom tool's grammar: `{"syntax": "lark", "definition": …}`; None for any text."""
+    format_binds: bool = False
+    """Whether to refuse the tool where the grammar cannot be kept to, instead of describing it."""
     namespace: str | None = None
     deferred: bool = False
     """Whether the model should see it only once a search has found it."""
