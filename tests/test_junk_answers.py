@@ -20,8 +20,8 @@ from tests.streams import split_events
 from tests.unfold import events_of, on_the_wire
 from xtrix import json
 from xtrix.app import Gateway
-from xtrix.dialects import DIALECTS
 from xtrix.errors import FAULTS, UNKNOWN_4XX, UNKNOWN_5XX
+from xtrix.protocols import DIALECTS
 
 JSON_TYPE = {"content-type": "application/json"}
 SSE_TYPE = {"content-type": "text/event-stream"}

@@ -17,7 +17,7 @@ from tests.play import Played, Upstream, gateway, play
 from tests.scenarios import Scenario, refused, scenarios
 from xtrix import json
 from xtrix.app import Gateway
-from xtrix.dialects import DIALECTS
+from xtrix.protocols import DIALECTS
 
 SOURCE = Path(__file__).parents[1] / "src/xtrix"
 ANSWERS = {

@@ -128,8 +128,6 @@ class Call:
     name: str
     arguments: str
     """The JSON text of an object for a function ("" is none), plain text for a custom tool."""
-    given: Json | None = None
-    """A function's arguments decoded, where whoever decoded the request has done so."""
     kind: CallKind = "function"
     namespace: str | None = None
     """The group of tools that `name` belongs to, in Responses."""
@@ -137,6 +135,8 @@ class Call:
     """What else the call carries and its issuer wants back, in Chat Completions' spelling."""
     path: str = ""
     cache: Json | None = None
+    given: Json | None = None
+    """A function's arguments decoded, where whoever decoded the request has done so."""
 
 
 @dataclass(slots=True)
@@ -290,9 +290,6 @@ class Prompt:
     """A cache mark on the whole request, as Messages has it."""
     implicit_cache: bool = False
     """Whether the client's protocol caches without being asked: Responses does."""
-    dropped: list[str] = field(default_factory=list)
-    """What of the request no other protocol can be told, by the client's names: left out already,
-    to be named as ignored beside what an upstream's protocol leaves out."""
 
     def param(self, setting: str) -> str:
         """The client's name of `setting`, for errors and for what is ignored."""

@@ -89,7 +89,11 @@ def fed(text: str, of: Answering | None = None) -> str:
 
 def test_a_request_goes_on_as_it_is() -> None:
     tools = [{"type": "mcp", "server_label": "a", "server_url": "https://m.test"}]
-    asked: Json = {"tools": tools, "made_up_later": [1.0, None, {"b": 1, "a": 2}], "instructions": None}
+    asked: Json = {
+        "tools": tools,
+        "made_up_later": [1.0, None, {"b": 1, "a": 2}],
+        "instructions": None,
+    }
     body, encoded = relayed(**asked)
     assert body == {
         "model": "gpt-5.5",
