@@ -14,11 +14,10 @@ from collections.abc import Iterator
 
 from xtrix import json
 from xtrix.answer import Expected
-from xtrix.completions import says_something
 from xtrix.errors import unsupported
 from xtrix.http import UpstreamRequest
 from xtrix.prompt import Audio, Block, File, Json, Prompt, Result
-from xtrix.protocol import Encoded
+from xtrix.protocol import Encoded, says_something
 from xtrix.protocols.responses.families import family_of
 from xtrix.protocols.responses.names import ToolNames
 from xtrix.protocols.responses.tools import encode_choice, encode_tool, encode_web_search
