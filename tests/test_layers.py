@@ -26,7 +26,7 @@ LAYERS = (
     "protocol",
     "auth splice",
     "answer reasoning",
-    "media rows cards",
+    "media rows cards openai_models",
     "shape http sse providers redact prompt",
     "errors json",
 )

@@ -2,6 +2,7 @@
 
 from xtrix.errors import ApiError
 from xtrix.http import Reply, error_reply
+from xtrix.openai_models import encode_model, encode_models
 from xtrix.protocol import Codec
 from xtrix.protocols.responses.encode import encode_prompt
 from xtrix.protocols.responses.errors import decode_error
@@ -27,6 +28,8 @@ RESPONSES = Codec(
     encode_prompt=encode_prompt,
     reader=Reader,
     decode_error=decode_error,
+    encode_models=encode_models,
+    encode_model=encode_model,
     relay_request=relay_request,
     relay_stream=StreamRelay,
     relay_whole=relay_whole,

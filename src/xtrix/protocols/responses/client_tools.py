@@ -31,7 +31,7 @@ class Tools:
     """The tools taken in so far, each once."""
 
     def __init__(self) -> None:
-        self.dropped: set[str] = set()
+        self.ignored: set[str] = set()
         """What was left out, by the client's names."""
         self._tools: dict[tuple[str | None, str], Tool] = {}
         self._hosted: list[Tool] = []
@@ -85,7 +85,7 @@ class Tools:
             schema = said.get("parameters")
             return [Tool("search", SEARCH, said.get("description"), schema, path=path)]
         if kind == SEARCH or kind.startswith(_HINTS):
-            self.dropped.add(f"tools.{kind}")
+            self.ignored.add(f"tools.{kind}")
             return []
         if kind in _REFUSED:
             raise unsupported(f"{path}.type", f"no upstream tool is like '{kind}'.", value=True)

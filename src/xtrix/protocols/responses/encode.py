@@ -293,14 +293,10 @@ def _short(text: str | None) -> str | None:
 def upstream_request(provider: Provider, body: Json) -> UpstreamRequest:
     """The call of `provider` with `body`."""
     query = f"?{provider.query}" if provider.query else ""
-    headers = {"content-type": "application/json"}
-    if provider.key and provider.key_header:
-        headers[provider.key_header.lower()] = provider.key
-    elif provider.key:
-        headers["authorization"] = f"Bearer {provider.key}"
+    headers = {"content-type": "application/json", **provider.headers_with_key("authorization")}
     return UpstreamRequest(
         url=f"{provider.base_url}/responses{query}",
-        headers=tuple((headers | dict(provider.headers)).items()),
+        headers=tuple(headers.items()),
         body=json.encode_body(body),
         binding=provider.binding,
     )

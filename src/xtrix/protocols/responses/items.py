@@ -39,7 +39,7 @@ class Conversation:
 
     def __init__(self, tools: Tools, carrier: Carrier) -> None:
         self.turns: list[Turn] = []
-        self.dropped: set[str] = set()
+        self.ignored: set[str] = set()
         """What was left out, by the client's names."""
         self.updates: Json = {}
         """The settings that items have changed on the way."""
@@ -73,7 +73,7 @@ class Conversation:
             if decode:
                 decode(self, item, index)
             elif kind in _DROPPED:
-                self.dropped.add(f"input.{kind}")
+                self.ignored.add(f"input.{kind}")
             else:
                 why = f"no upstream knows the item '{kind[:LONGEST_ECHO]}'."
                 raise unsupported(f"input[{index}].type", why, value=True)
@@ -109,8 +109,9 @@ class Conversation:
         self.turns.append(Turn(role, decode(item["content"], path), f"input[{index}]"))
 
     def _function_call(self, item: Json, index: int) -> None:
-        call = Call(item["call_id"], item["name"], item["arguments"])
-        self._call(call, item, index)
+        text = item["arguments"]
+        given = _given(text, f"input[{index}].arguments")
+        self._call(Call(item["call_id"], item["name"], text, given=given), item, index)
 
     def _custom_call(self, item: Json, index: int) -> None:
         call = Call(item["call_id"], item["name"], item["input"], "custom")
@@ -119,8 +120,9 @@ class Conversation:
     def _search_call(self, item: Json, index: int) -> None:
         """A search of the client's; the provider's own has no id and no place elsewhere."""
         if item.get("call_id"):
-            given = json.encode(item.get("arguments") or {})
-            self._call(Call(item["call_id"], SEARCH, given, "search"), item, index)
+            given = item.get("arguments") or {}
+            call = Call(item["call_id"], SEARCH, json.encode(given), "search", given=given)
+            self._call(call, item, index)
 
     def _call(self, call: Call, item: Json, index: int) -> None:
         call.path = f"input[{index}]"
@@ -164,7 +166,7 @@ class Conversation:
             text = "\n\n".join(part["text"] for part in item.get("summary") or ())
             self._append([Thinking(text, sealed, f"input[{index}]")], index)
         elif packed:
-            self.dropped.add("input.reasoning")
+            self.ignored.add("input.reasoning")
 
     def _more_tools(self, item: Json, index: int) -> None:
         self._tools.find(item["tools"], f"input[{index}].tools")
@@ -232,6 +234,14 @@ def _pair(items: list[Json]) -> dict[int, int]:
 
 def _unpaired(message: str, index: int) -> ClientError:
     return ClientError(400, "invalid_value", message, param=f"input[{index}].call_id")
+
+
+def _given(text: str, path: str) -> Json:
+    """The object that a call's arguments spell; "" is none. Raises ClientError."""
+    try:
+        return json.decode_object(text) if text.strip() else {}
+    except ValueError:
+        raise invalid(path, "it must be the JSON of an object.") from None
 
 
 def _echo(call_id: str) -> str:

@@ -77,7 +77,7 @@ def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
     for name, update in conversation.updates.items():
         fields[name] = fields.get(name, {}) | update
     offered = tools.all()
-    dropped = {*tools.dropped, *conversation.dropped, *_hints(fields)}
+    ignored = {*tools.ignored, *conversation.ignored, *_hints(fields)}
     return Prompt(
         turns=conversation.turns,
         tools=offered,
@@ -88,7 +88,7 @@ def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
         names=_names(fields),
         cache=_cache(fields),
         implicit_cache=_caches_unasked(fields, conversation),
-        dropped=sorted(dropped),
+        ignored=tuple(sorted(ignored)),
     )
 
 
