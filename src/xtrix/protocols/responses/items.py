@@ -29,7 +29,7 @@ _DROPPED = {"web_search_call", "mcp_list_tools", "image_generation_call"}
 """Items that the answer's text is sound without."""
 _OWN_MEMBERS = {
     *("id", "type", "status", "call_id", "name", "namespace", "arguments", "input", "caller"),
-    *("async", "created_by"),
+    *("async", "created_by", "execution"),
 }
 _NOTHING_FOUND = "No tools were found."
 
