@@ -50,6 +50,9 @@ class Quirks(NamedTuple):
     """Whether it accepts `stream_options`; without it usage comes unasked or not at all."""
     obfuscation: bool = False
     """Whether it pads stream events unless `include_obfuscation` says false."""
+    client_metadata: bool = False
+    """Whether it may be told what OpenAI's own programs say of themselves: ids of an installation
+    among it, in the field of that name."""
 
 
 class ResponsesRule(NamedTuple):
