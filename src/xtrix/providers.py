@@ -50,6 +50,14 @@ class Quirks(NamedTuple):
     """Whether it accepts `stream_options`; without it usage comes unasked or not at all."""
     obfuscation: bool = False
     """Whether it pads stream events unless `include_obfuscation` says false."""
+    takes: tuple[str, ...] = ()
+    """What it takes beyond what every such server does: a request parameter such as `verbosity`,
+    or one of `cache_control`, `messages.refusal`, `tools.custom` and `tool_choice.allowed_tools`.
+    Only what is made out of another protocol's request asks this."""
+    reasoning_back: bool = False
+    """Whether it wants the `reasoning_content` of each of its messages back with the history."""
+    most_stops: int = 4
+    """How many `stop` sequences it takes."""
 
 
 class Family(NamedTuple):

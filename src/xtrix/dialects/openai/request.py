@@ -17,8 +17,15 @@ _OURS = {"thinking_blocks"}
 
 def encode_request(request: Request, target: Target) -> Encoded:
     """`request` for `target`."""
+    return Encoded(*upstream_request({**request}, target))
+
+
+def upstream_request(
+    fields: dict[str, Any], target: Target
+) -> tuple[UpstreamRequest, tuple[str, ...]]:
+    """The call that asks `fields` of `target`, and the sorted names of those that were dropped."""
     quirks = target.provider.quirks
-    body: dict[str, Any] = {**request, "model": target.model}
+    body: dict[str, Any] = {**fields, "model": target.model}
     for name, theirs in quirks.rename.items():
         value = body.pop(name, None)
         if value is not None:
@@ -28,11 +35,11 @@ def encode_request(request: Request, target: Target) -> Encoded:
     )
     body["messages"] = [_message(message, quirks) for message in body["messages"]]
     body.pop("stream_options", None)
-    if request.get("stream") and quirks.stream_usage:
+    if fields.get("stream") and quirks.stream_usage:
         body["stream_options"] = {"include_usage": True}
         if quirks.obfuscation:
             body["stream_options"]["include_obfuscation"] = False
-    return Encoded(_upstream_request(body, target.provider), ignored)
+    return _call(body, target.provider), ignored
 
 
 def _message(message: Message, quirks: Quirks) -> Message:
@@ -48,7 +55,7 @@ def _message(message: Message, quirks: Quirks) -> Message:
     return said
 
 
-def _upstream_request(body: dict[str, Any], provider: Provider) -> UpstreamRequest:
+def _call(body: dict[str, Any], provider: Provider) -> UpstreamRequest:
     query = f"?{provider.query}" if provider.query else ""
     headers = {"content-type": "application/json"}
     if provider.key and provider.key_header:
