@@ -20,7 +20,8 @@ LAYERS = (
     "catalogue health steps",
     "relay",
     "reframe config",
-    "dialects protocols",
+    "protocols",
+    "dialects",
     "dialect protocol",
     "chunks auth splice",
     "completions",
@@ -33,6 +34,9 @@ LAYERS = (
 
 FOLDERS = ("dialects", "protocols")
 """Packages of packages, each of which knows none of its neighbours."""
+
+MOVING = {"protocols.chat": {"dialects.openai"}}
+"""What a protocol still has in a dialect's folder, which is to become part of its own."""
 
 SHELL = {"entry", "edge"}
 """The only modules that may know JavaScript and the outside world."""
@@ -136,7 +140,7 @@ def test_imports_point_down(module: Module) -> None:
 @pytest.mark.parametrize("module", CORE, ids=name_of)
 def test_a_dialect_imports_no_other_dialect(module: Module) -> None:
     own = _dialect(module.name)
-    others = {_dialect(name) for name in module.imports} - {"", own}
+    others = {_dialect(name) for name in module.imports} - {"", own} - MOVING.get(own, set())
     # The packages themselves are the registers.
     assert not others or module.name in {f"xtrix.{folder}" for folder in FOLDERS}
 

@@ -66,8 +66,8 @@ class Blocks:
     def __init__(self, writer: Writer, of: Answering) -> None:
         self.told = 0
         """How often the Writer was called."""
-        self.last = ""
-        """The text it was last told."""
+        self.last: str | None = None
+        """The text it was last told, where it may be told another in the same way."""
         self.open: Key | None = None
         self.has_refused = False
         self._writer = writer
@@ -123,9 +123,9 @@ class Blocks:
 
     def give_back(self, name: str, items: list[Json]) -> None:
         """More of the list `name`, which the upstream wants back. Raises UpstreamError."""
-        self._returns.add(name, items)
         if self.open is None:
             self.put(THINKING, Piece(""))
+        self._returns.add(name, items)
 
     def cite(self, citations: list[Citation]) -> None:
         """Sources of the answer's text, whose places count from its beginning."""
@@ -198,6 +198,7 @@ class Blocks:
 
     def _tell_text(self, key: Key, piece: Piece) -> None:
         text, logprobs = piece
+        self.last = None if key == REFUSAL else text
         if isinstance(key, int):
             call = self._calls[key]
             call.is_empty = False
@@ -215,7 +216,6 @@ class Blocks:
             self._returns.reason(text)
             self._writer.thinking(text)
         self.told += 1
-        self.last = text
 
     def _begin_call(self, call: _Call) -> None:
         assert call.start is not None

@@ -27,13 +27,12 @@ PROTOCOL = "chat"
 
 _REFUSED = ("container", "mcp_servers", "thread", "compaction", "moderation")
 """Fields without which the answer would be another."""
-_KEPT = ("frequency_penalty", "presence_penalty", "logit_bias", "seed")
+_KEPT = (
+    *("frequency_penalty", "presence_penalty", "logit_bias", "seed", "logprobs", "top_logprobs"),
+)
 """Fields that mean the same here."""
 _OWN = ("metadata", "prompt_cache_retention", "prompt_cache_options")
 """Fields that mean the same here, to servers that take them."""
-_LOGPROBS = "message.output_text.logprobs"
-_HANDLED = {*_KEPT, *_REFUSED, "top_logprobs", "include", "store", "stream_options"}
-"""Fields that are not ignored, or whose loss changes nothing."""
 _SETTINGS = {
     "max_completion_tokens": "max_tokens",
     "reasoning_effort": "effort",
@@ -47,8 +46,6 @@ _SETTINGS = {
 """Our name of a setting by Chat Completions' name of it, where the two differ."""
 _DEFAULT_TIERS = {"auto", "default"}
 _DEFAULT_VERBOSITY = "medium"
-_BUDGETS = {"low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384}
-"""Tokens of thinking that an effort stands for: LiteLLM's defaults (constants.py, read 2026-11)."""
 _LONGEST_CACHE_KEY = 64
 _LONGEST_FORMAT_NAME = 64
 _STRICT_KEYWORDS = {
@@ -82,7 +79,7 @@ class _Encoding:
         self.ignored = {
             name
             for name, value in prompt.extras.items()
-            if name not in _HANDLED
+            if name not in {*_KEPT, *_REFUSED}
             and not (name in _OWN and self._takes(name))
             and says_something(name, value)
         } | self._tools.ignored
@@ -101,7 +98,6 @@ class _Encoding:
             "stop": self._stop(),
             "reasoning_effort": effort,
             "response_format": _response_format(self._settings.format),
-            **self._logprobs(),
             **self._hints(),
             **{name: self._prompt.extras.get(name) for name in _KEPT},
         }
@@ -164,27 +160,16 @@ class _Encoding:
 
     def _effort(self) -> str | None:
         """The family's word for how much the client wants the model to reason."""
-        thinking = self._settings.thinking or {"type": "disabled"}
-        wanted = self._settings.effort
-        is_off = thinking.get("type") == "disabled"
-        if self._family.thinking == "none" and not is_off:
-            self._ignore("thinking")
-        if wanted is not None:
-            word = nearest_effort(wanted, self._family)
-            if word != wanted:
-                self._ignore("effort")
-            return word
-        if is_off:
-            return nearest_effort("none", self._family) if self._settings.thinking else None
-        budget = thinking.get("budget_tokens")
-        return nearest_effort(_effort_of(budget), self._family) if budget else None
-
-    def _logprobs(self) -> Json:
-        extras = self._prompt.extras
-        most, include = extras.get("top_logprobs"), extras.get("include")
-        if not most and not (isinstance(include, list) and _LOGPROBS in include):
-            return {}
-        return {"logprobs": True, "top_logprobs": most or None}
+        thinking = (self._settings.thinking or {}).get("type")
+        wanted = self._settings.effort or ("none" if thinking == "disabled" else None)
+        word = nearest_effort(wanted, self._family) if wanted else None
+        if self._family.thinking == "none":
+            lost = wanted not in {None, "none"} or thinking not in {None, "disabled"}
+        else:
+            lost = word != wanted
+        if lost:
+            self._ignore("thinking" if thinking else "effort")
+        return word
 
     def _hints(self) -> Json:
         """What only some servers take, and what can be told to them alone."""
@@ -227,11 +212,6 @@ class _Encoding:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]
-
-
-def _effort_of(budget: int) -> str:
-    """The most effort whose tokens `budget` has."""
-    return [word for word, tokens in _BUDGETS.items() if tokens <= max(budget, 1024)][-1]
 
 
 def _response_format(wanted: OutputFormat | None) -> Json | None:

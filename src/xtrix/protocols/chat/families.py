@@ -65,11 +65,12 @@ def nearest_effort(effort: str, family: Family) -> str | None:
     More is better than less, and the most it has is as near as it gets to more than that. Only
     the least of its words can stand for `none`.
     """
+    if effort not in EFFORTS:
+        return None
     words = () if family.thinking == "none" else family.efforts
     known = [word for word in EFFORTS if word in words]
     if effort == "none":
         return next((word for word in known if word in {"none", "minimal"}), None)
     known = [word for word in known if word != "none"]
-    least = EFFORTS.index(effort) if effort in EFFORTS else len(EFFORTS)
-    enough = [word for word in known if EFFORTS.index(word) >= least]
+    enough = [word for word in known if EFFORTS.index(word) >= EFFORTS.index(effort)]
     return next(iter([*enough, *reversed(known)]), None)

@@ -105,7 +105,7 @@ class Reader:
             raise _error(chunk["error"])
         usage = usage_of(chunk.get("usage")) or usage_of(_member(chunk, "x_groq").get("usage"))
         if usage and any(usage):
-            self.usage = usage
+            self.usage = Usage(*usage)
         tier = chunk.get("service_tier")
         self._tier = tier if isinstance(tier, str) else self._tier
         choices = chunk.get("choices") or []
@@ -117,7 +117,7 @@ class Reader:
             if isinstance(choice, dict):
                 is_plain = self._read_choice(choice, member) and is_plain
         after = (self._blocks.open, self._blocks.told, self._blocks.holds)
-        if is_plain and before == after:
+        if is_plain and before == after and self._blocks.last is not None:
             self.carried = json.encode(self._blocks.last)
 
     def _read_choice(self, choice: Json, member: str) -> bool:

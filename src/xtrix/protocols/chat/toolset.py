@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from xtrix import json
 from xtrix.errors import invalid, unsupported
-from xtrix.prompt import Call, Json, Opaque, Prompt, Result, Tool, ToolChoice, WebSearch
+from xtrix.prompt import Call, Json, Prompt, Tool, ToolChoice, WebSearch
 from xtrix.protocols.chat.names import ToolNames
 from xtrix.providers import Quirks
 
@@ -22,15 +22,7 @@ _CUSTOM_SCHEMA = {
 }
 _NO_ARGUMENTS: Json = {"type": "object", "properties": {}}
 _WEB_SEARCH = "web_search_options"
-_SEARCHES = ("web_search",)
-_TOOL_SEARCHES = ("tool_search",)
-"""Search by the provider, with which nobody could find a deferred tool here."""
-_HINTS = {
-    "responses": ("web_search", "image_generation", *_TOOL_SEARCHES),
-    "messages": _TOOL_SEARCHES,
-}
-"""By protocol, what the types of hosted tools begin with that an answer can do without: Codex sends
-its web search with every request."""
+_SEARCH_NAME = "web_search"
 
 
 class Toolset:
@@ -44,15 +36,9 @@ class Toolset:
         self._choice = prompt.choice
         self._parallel = prompt.settings.parallel_calls
         self._search = prompt.settings.web_search
-        self._has_own = any(tool.kind != "hosted" for tool in prompt.tools)
-        self._searched = False
-        """Whether a hosted tool's search of tools is left out, and all tools shown instead."""
-        for tool in prompt.tools:
-            if tool.hosted is not None:
-                self._host(tool, tool.hosted)
-        if self._search and _WEB_SEARCH not in quirks.takes:
-            self._leave_search(self._search, prompt)
         self._shown = self._select(prompt)
+        if self._search and _WEB_SEARCH not in quirks.takes:
+            self._leave_search(self._search)
 
     @property
     def cites(self) -> bool:
@@ -75,32 +61,25 @@ class Toolset:
 
     # What is shown
 
-    def _host(self, tool: Tool, said: Json) -> None:
-        """Make of a tool that a provider runs what can be made. Raises ClientError."""
-        kind = str(said.get("type"))
-        is_search = tool.hosted_by == "messages" and kind.startswith(_SEARCHES)
-        if is_search and _WEB_SEARCH in self._quirks.takes:
-            self._search = self._search or _search_of(said, tool.path)
-        elif kind.startswith(_HINTS.get(tool.hosted_by, ())):
-            self._searched |= kind.startswith(_TOOL_SEARCHES)
-            self.ignored.add(f"tools.{kind}")
-        else:
-            why = f"no upstream tool is like '{kind[:64]}'."
-            raise unsupported(f"{tool.path}.type", why, value=True)
-
-    def _leave_search(self, search: WebSearch, prompt: Prompt) -> None:
+    def _leave_search(self, search: WebSearch) -> None:
         """Do without a search of the web, if there are other tools. Raises ClientError."""
-        if not self._has_own:
+        if not self._shown:
             raise unsupported(search.path, "the upstream does not search the web.", value=True)
-        self.ignored.add(prompt.param("web_search"))
+        self.ignored.add(search.path)
         self._search = None
 
     def _select(self, prompt: Prompt) -> list[Tool]:
-        """The client's own tools that the model is to see."""
-        tools = [tool for tool in prompt.tools if tool.kind != "hosted"]
-        if not self._searched and any(tool.deferred for tool in tools):
+        """The tools that the model is to see. Raises ClientError for one that a provider runs."""
+        for tool in prompt.tools:
+            if tool.hosted is not None:
+                why = f"no upstream tool is like '{str(tool.hosted.get('type'))[:64]}'."
+                raise unsupported(f"{tool.path}.type", why, value=True)
+        tools = prompt.tools
+        if any(tool.deferred for tool in tools):
             found = set(_found(prompt))
-            tools = [tool for tool in tools if not tool.deferred or tool.name in found]
+            tools = [
+                tool for tool in tools if not tool.deferred or (tool.namespace, tool.name) in found
+            ]
         allowed = self._choice.allowed if self._choice else None
         if allowed is None or "tool_choice.allowed_tools" in self._quirks.takes:
             return tools
@@ -155,7 +134,7 @@ class Toolset:
         for tool in self._shown:
             if (tool.namespace, tool.name) == (choice.namespace, choice.name):
                 return self._reference(tool)
-        if self._search and choice.name.startswith(_SEARCHES):
+        if self._search and choice.name == _SEARCH_NAME:
             return None  # it searches for every answer
         raise invalid(choice.path, f"there is no tool '{choice.name[:128]}' in 'tools'.")
 
@@ -179,26 +158,14 @@ def unwrap_custom(arguments: str) -> str:
     return given if isinstance(given, str) else arguments
 
 
-def _found(prompt: Prompt) -> Iterator[str]:
-    """The names of the deferred tools that the conversation has come upon."""
+def _found(prompt: Prompt) -> Iterator[tuple[str | None, str]]:
+    """Namespace and name of the tools that are chosen, or were called before."""
     if prompt.choice:
-        yield prompt.choice.name
+        yield prompt.choice.namespace, prompt.choice.name
     for turn in prompt.turns:
         for block in turn.blocks:
             if isinstance(block, Call):
-                yield block.name
-            for inner in block.content if isinstance(block, Result) else [block]:
-                if isinstance(inner, Opaque):
-                    yield str(inner.value.get("tool_name"))
-
-
-def _search_of(said: Json, path: str) -> WebSearch:
-    """The search that Messages' tool asks for. Raises ClientError."""
-    for name in ("allowed_domains", "blocked_domains"):
-        if said.get(name):
-            raise unsupported(f"{path}.{name}", "the upstream searches all of the web.")
-    location = said.get("user_location")
-    return WebSearch(location=location if isinstance(location, dict) else None, path=path)
+                yield block.namespace, block.name
 
 
 def _web_search(search: WebSearch) -> Json:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from itertools import groupby
 from typing import Any
 
-from xtrix.errors import unsupported
+from xtrix.errors import invalid, unsupported
 from xtrix.prompt import (
     Audio,
     Block,
@@ -292,13 +292,20 @@ def _file(file: File) -> Part:
     if kind == "url":
         raise unsupported(file.path, "the upstream reads no file from a URL.", value=True)
     if kind == "base64" and media_type.startswith("text/"):
-        data = base64.b64decode(data).decode(errors="replace")
-        kind = "text"
+        kind, data = "text", _decoded(data, file.path)
     if kind == "text":
         head = [f"[document: {file.name}]"] if file.name else []
         return _text_part("\n".join([*head, *([file.context] if file.context else []), data]))
     name = file.name or ("document.pdf" if media_type in {_PDF, ""} else "document")
     return {"type": "file", "file": {"filename": name, "file_data": _url(file, _PDF)}}
+
+
+def _decoded(data: str, path: str) -> str:
+    """The text that base64 `data` spells. Raises ClientError."""
+    try:
+        return base64.b64decode(data).decode(errors="replace")
+    except ValueError:
+        raise invalid(path, "its base64 is broken.") from None
 
 
 def _url(block: Image | File, media_type: str) -> str:
