@@ -235,7 +235,7 @@ def _joined_text(turns: list[Turn], *, keeps_refusals: bool) -> str:
         goes_on = False
         for block in turn.blocks:
             text = _assistant_text(block, keeps_refusals=keeps_refusals)
-            if text and goes_on:
+            if text and goes_on and isinstance(block, Text):
                 paragraphs[-1] += text
             elif text:
                 paragraphs.append(text)
