@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.accumulate import completion, frames
+from tests.answers import CARRIER, completion_of
 from tests.play import Played, Upstream, gateway, play
 from tests.rules import assert_accepted
 from tests.stories import STORIES, story
@@ -30,12 +31,11 @@ from tests.strategies import (
 )
 from tests.streams import Outcome, replay
 from xtrix import json
-from xtrix.completions import decode_request
-from xtrix.dialect import Asked
-from xtrix.dialects import DIALECTS
-from xtrix.dialects.anthropic.families import family_of
 from xtrix.errors import UpstreamError
 from xtrix.http import UpstreamHead
+from xtrix.protocols import DIALECTS
+from xtrix.protocols.chat import CHAT
+from xtrix.protocols.messages.families import family_of
 from xtrix.providers import Provider, Target
 from xtrix.sse import Decoder, Event
 
@@ -71,8 +71,9 @@ def answered(dialect: str, body: bytes) -> Played:
 def test_any_right_request_becomes_one_that_anthropic_accepts(request: dict[str, Any]) -> None:
     model = request["model"]
     provider = Provider("a", "anthropic", "http://upstream.test/v1")
-    decoded = decode_request(json.encode(request).encode(), "m")
-    encoded = DIALECTS["anthropic"].encode_request(decoded, Target(provider, model))
+    decoded = CHAT.decode_request(json.encode(request).encode(), {}, "m")
+    prompt = CHAT.decode_prompt(decoded, CARRIER)
+    encoded = DIALECTS["anthropic"].encode_prompt(prompt, Target(provider, model))
     assert_accepted(json.decode_object(encoded.request.body), family_of(model))
 
 
@@ -180,7 +181,7 @@ def test_any_bytes_of_an_upstream_are_a_completion_or_its_fault(
     for whole in (body, body[1:-1]):
         assert DIALECTS[dialect].decode_error(UpstreamHead(status, {}), whole).message
         try:
-            choices = DIALECTS[dialect].decode_response(whole, Asked()).choices
+            choices = completion_of(dialect, whole).choices
         except UpstreamError as error:
             choices = [error.envelope()]
         assert choices

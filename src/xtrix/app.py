@@ -8,14 +8,19 @@ from urllib.parse import unquote
 
 from xtrix import auth, catalogue
 from xtrix import config as configuration
-from xtrix.completions import Request, Stamp, decode_request
+from xtrix.cards import ModelCard
 from xtrix.config import Config, Lookup
 from xtrix.errors import ClientError, ConfigurationError
 from xtrix.exchange import Exchange, Life, Order, Record
 from xtrix.health import Health
-from xtrix.http import Reply, RequestHead, preflight, reply
+from xtrix.http import RequestHead, preflight, reply
+from xtrix.models import Models
+from xtrix.protocol import Request, Stamp
+from xtrix.protocols import PROTOCOLS
+from xtrix.reasoning import Carrier
 from xtrix.redact import redactor
 from xtrix.steps import Failure, ReadBody
+from xtrix.translation import Conversion
 
 COMPLETIONS = ("/v1/chat/completions", "/chat/completions")
 MODELS = "/v1/models"
@@ -32,6 +37,7 @@ class Gateway:
         """A `ConfigurationError` in place of a configuration is every call's answer."""
         self._config = config
         self._health = Health()
+        self._models = Models()
 
     def open(self, head: RequestHead, token: str, now: float) -> Exchange:
         """The exchange that answers `head`.
@@ -59,15 +65,23 @@ class Gateway:
         _allow(head, "POST" if is_completion else "GET")
         auth.authenticate(head.headers.get("authorization"), config.accepted_keys)
         if is_model:
-            return _list(config, path)
+            return (yield from self._list(config, path, exchange))
         _check_head(head, config.max_body_bytes)
         body = yield ReadBody(config.max_body_bytes, BODY_SECONDS)
         if isinstance(body, Failure):
             raise _unread(body, config.max_body_bytes)
-        request = decode_request(body, config.default_model)
-        exchange.record.model = request["model"]
+        request = PROTOCOLS["chat"].decode_request(body, head.headers, config.default_model)
+        exchange.record.model = request.model
         order = _order(config, request, head, exchange)
         return (yield from exchange.complete(order))
+
+    def _list(self, config: Config, path: str, exchange: Exchange) -> Life:
+        """The life of a call for all models, or for the one that `path` names."""
+        wanted = unquote(path.removeprefix(MODELS).removeprefix("/"))
+        if wanted:
+            return reply(_model((yield from self._models.one(config, wanted, exchange))))
+        cards = yield from self._models.all(config, exchange)
+        return reply({"object": "list", "data": [_model(card) for card in cards.values()]})
 
 
 def configure(lookup: Lookup) -> Gateway:
@@ -84,12 +98,13 @@ def _order(config: Config, request: Request, head: RequestHead, exchange: Exchan
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
     token = (head.headers.get("authorization") or "").split()[-1]
     return Order(
-        request,
+        Conversion(PROTOCOLS["chat"], request, Carrier(b"", b"")),
         Stamp(
-            f"chatcmpl-{exchange.record.id[4:]}",
+            exchange.record.id[4:],
             int(exchange.now),
-            request["model"],
+            request.model,
             config.fingerprint,
+            exchange.record.id,
         ),
         plan,
         redactor(*secrets, token),
@@ -97,17 +112,14 @@ def _order(config: Config, request: Request, head: RequestHead, exchange: Exchan
     )
 
 
-def _list(config: Config, path: str) -> Reply:
-    """All models that have a name, or the one that `path` names. Raises ClientError."""
-    wanted = unquote(path.removeprefix(MODELS).removeprefix("/"))
-    if not wanted:
-        models = [_model(name, owner) for name, owner in catalogue.names(config).items()]
-        return reply({"object": "list", "data": models})
-    return reply(_model(wanted, catalogue.owner_of(config, wanted)))
-
-
-def _model(name: str, owner: str) -> dict[str, object]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": owner}
+def _model(card: ModelCard) -> dict[str, object]:
+    """`card` in OpenAI's form, in which every model has a date."""
+    return {
+        "id": card.id,
+        "object": "model",
+        "created": card.created or 0,
+        "owned_by": card.owner,
+    }
 
 
 def _allow(head: RequestHead, method: str) -> None:

@@ -13,24 +13,24 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from xtrix import errors, json
-from xtrix.chunks import ChunkWriter, UsageForm
-from xtrix.completions import Request, Stamp, Usage
-from xtrix.dialect import Dialect, Encoded
-from xtrix.dialects import DIALECTS
+from xtrix.answer import Usage
 from xtrix.errors import ApiError, ClientError, Headers, UpstreamError
 from xtrix.health import Health
 from xtrix.http import (
     EVENT_STREAM,
+    JSON_TYPE,
     STREAM_HEADERS,
+    Reply,
     UpstreamHead,
     answer_headers,
     error_reply,
-    reply,
 )
+from xtrix.protocol import Codec, Encoded, Stamp
 from xtrix.providers import Plan, Retries, Target
 from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, Wait
+from xtrix.translation import Conversion, codec_of
 
 MAX_ANSWER_BYTES = 16_000_000
 """The largest whole answer taken from an upstream: rewriting it takes several times its size."""
@@ -70,7 +70,7 @@ class Record:
 class Order(NamedTuple):
     """A valid request and what goes with it, the same for every target."""
 
-    request: Request
+    conversion: Conversion
     stamp: Stamp
     plan: Plan
     redact: Redactor
@@ -79,7 +79,7 @@ class Order(NamedTuple):
     @property
     def streamed(self) -> bool:
         """Whether the client asked for a stream."""
-        return bool(self.request.get("stream"))
+        return self.conversion.request.stream
 
 
 class Exchange:
@@ -177,8 +177,8 @@ class Exchange:
 
     def _attempt(self, order: Order, target: Target) -> Life:
         """The life of one call. Raises UpstreamError, or ClientError for what cannot be asked."""
-        dialect = DIALECTS[target.provider.dialect]
-        encoded = dialect.encode_request(order.request, target)
+        codec = codec_of(target)
+        encoded = order.conversion.encode(target)
         limits = target.provider.timeouts
         self.record.attempts += 1
         self.record.provider = target.provider.name
@@ -189,38 +189,35 @@ class Exchange:
             seconds = self._left(order.plan, limits.first_byte)
             answer = _sound((yield Call(encoded.request, seconds, collect)))
             body = _sound(answer.body)
-            _check(dialect, answer.head, body)
-            return self._reply(order, encoded, dialect, body)
+            _check(codec, answer.head, body)
+            return self._reply(order, target, encoded, body)
         head = _sound((yield Call(encoded.request, self._left(order.plan, limits.connect))))
         if head.status != 200 or not head.may_be(EVENT_STREAM):
             body = _sound((yield collect))
-            raise _error_in(dialect, head, body) or errors.bad_response("it is not a stream")
+            raise _error_in(codec, head, body) or errors.bad_response("it is not a stream")
         patience = Patience(
             self._left(order.plan, limits.first_byte), limits.idle, order.keep_alive
         )
-        relay = self._open_relay(order, encoded, dialect, patience)
+        relay = self._open_relay(order, target, encoded, patience)
         yield Begin(relay, patience.first_byte)
         if relay.error and not relay.begun:
             raise relay.error
         self._relay = relay
         return relay
 
-    def _reply(self, order: Order, encoded: Encoded, dialect: Dialect, body: bytes) -> Answer:
+    def _reply(self, order: Order, target: Target, encoded: Encoded, body: bytes) -> Answer:
         """The answer that a whole response is. Raises UpstreamError."""
-        completion = dialect.decode_response(body, encoded.asked)
-        self._count(completion.usage)
-        self.record.unknown_stop_reason = completion.unknown_stop_reason
-        headers = (*self._served(), *_ignored(encoded))
-        return reply(completion.wire(order.stamp), headers=headers)
+        whole = order.conversion.whole(body, target, encoded, order.stamp)
+        self._count(whole.usage)
+        self.record.unknown_stop_reason = whole.unknown_stop_reason
+        return Reply(200, (JSON_TYPE, *self._served(), *_ignored(encoded)), whole.body)
 
     def _open_relay(
-        self, order: Order, encoded: Encoded, dialect: Dialect, patience: Patience
+        self, order: Order, target: Target, encoded: Encoded, patience: Patience
     ) -> Relay:
-        options = order.request.get("stream_options") or {}
-        writer = ChunkWriter(order.stamp, UsageForm(options.get("include_usage")))
-        decoder = dialect.stream_decoder(writer, encoded.asked)
+        stream = order.conversion.stream(target, encoded, order.stamp)
         headers = (*STREAM_HEADERS, *self._served(), *_ignored(encoded))
-        relay = Relay(decoder, order.redact, headers, patience)
+        relay = Relay(stream, order.redact, headers, patience)
         relay.tick(self.now)
         return relay
 
@@ -271,25 +268,25 @@ def _sound(outcome: Any) -> Any:
     return outcome
 
 
-def _check(dialect: Dialect, head: UpstreamHead, body: bytes) -> None:
+def _check(codec: Codec, head: UpstreamHead, body: bytes) -> None:
     """Raise UpstreamError unless `body` may be a whole completion."""
     if head.status != 200:
-        raise _error_in(dialect, head, body) or errors.bad_response("it is no completion")
+        raise _error_in(codec, head, body) or errors.bad_response("it is no completion")
     if not head.may_be("application/json"):
         raise errors.bad_response("its content type is not JSON")
 
 
-def _error_in(dialect: Dialect, head: UpstreamHead, body: bytes) -> UpstreamError | None:
+def _error_in(codec: Codec, head: UpstreamHead, body: bytes) -> UpstreamError | None:
     """The error that a response stands for, or, with status 200, that its body holds."""
     if head.status >= 400:
-        return dialect.decode_error(head, body)
+        return codec.decode_error(head, body)
     if head.status != 200:
         return errors.bad_response(f"status {head.status} instead of a completion")
     try:
         said = json.decode_object(body).get("error")
     except ValueError:
         said = None
-    return dialect.decode_error(head, body) if said else None
+    return codec.decode_error(head, body) if said else None
 
 
 def _ignored(encoded: Encoded) -> Headers:

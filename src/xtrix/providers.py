@@ -60,6 +60,29 @@ class Quirks(NamedTuple):
     """How many `stop` sequences it takes."""
 
 
+class ResponsesRule(NamedTuple):
+    """Which calls of a row that speaks Chat Completions go by way of Responses."""
+
+    pattern: str
+    """Matches the upstream's model ids, as `gpt-5.4*` does."""
+    when: Literal["always", "tools", "effort"] = "always"
+    """`tools`: where tools may be called, unless the client asks for no reasoning; `effort`: where
+    tools may be called and the client asks for reasoning."""
+
+
+class Needs(NamedTuple):
+    """What decides between the protocols of a row that speaks two."""
+
+    client: str = "chat"
+    """The client's protocol."""
+    tools: bool = False
+    """Whether there are tools of the client's to call."""
+    effort: str | None = None
+    """How hard the model is asked to reason; None where the client leaves it open."""
+    chat_only: bool = False
+    """Whether something is asked that only Chat Completions can be asked."""
+
+
 class Family(NamedTuple):
     """What a family of models can do. The defaults are the strictest: what is new is like that."""
 
@@ -102,6 +125,8 @@ class Provider:
     """The header that carries the key; empty for the dialect's own."""
     models: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
+    only_listed: bool = False
+    """Whether `provider/model` reaches its patterns and aliases only, and no other model of it."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent with every call, the secret ones among them."""
     query: str = ""
@@ -113,10 +138,55 @@ class Provider:
     """A service binding to call instead of the network."""
     families: tuple[Family, ...] = ()
     """Rows for the dialect's table of model families, tried before its own."""
+    responses: tuple[ResponsesRule, ...] = ()
+    """For an `openai` row that speaks Responses too: which calls take that. The first rule whose
+    pattern fits counts; a model that none fits takes Chat Completions."""
 
     def serves(self, model: str) -> bool:
         """Whether `model` matches one of its patterns."""
         return any(fnmatch.fnmatchcase(model, pattern) for pattern in self.models)
+
+    def reaches(self, model: str) -> bool:
+        """Whether a client may ask for `model` by this provider's name."""
+        return not self.only_listed or model in self.aliases or self.serves(model)
+
+    def headers_with_key(self, own: str) -> dict[str, str]:
+        """What every call carries: the row's headers, and the key, if there is one.
+
+        It goes into the dialect's `own` header unless the row names another. `authorization` always
+        holds a bearer token (RFC 6750).
+        """
+        name = self.key_header or own
+        bearer = "Bearer " if name == "authorization" else ""
+        return {**({name: f"{bearer}{self.key}"} if self.key else {}), **self.headers}
+
+
+PROTOCOLS = {"anthropic": "messages", "openai": "chat", "openai-responses": "responses"}
+"""The protocol that a row of each dialect speaks."""
+
+
+def protocol_of(provider: Provider, model: str, needs: Needs) -> str:
+    """The protocol in which `provider` is called for the upstream's `model`.
+
+    Where a row speaks two, a client gets its own protocol, because that is relayed without loss,
+    unless a rule says that this call is only answered in the other.
+    """
+    own = PROTOCOLS[provider.dialect]
+    if not provider.responses or needs.chat_only:
+        return own
+    if needs.client == "responses":
+        return "responses"
+    for rule in provider.responses:
+        if fnmatch.fnmatchcase(model, rule.pattern):
+            return "responses" if _fits(rule, needs) else own
+    return own
+
+
+def _fits(rule: ResponsesRule, needs: Needs) -> bool:
+    if rule.when == "always":
+        return True
+    silent = {"none"} if rule.when == "tools" else {"none", None}
+    return needs.tools and needs.effort not in silent
 
 
 class Target(NamedTuple):
@@ -124,6 +194,27 @@ class Target(NamedTuple):
 
     provider: Provider
     model: str
+
+
+def find_target(providers: tuple[Provider, ...], name: str) -> Target | None:
+    """Where `name` leads among `providers`; None where nobody serves it.
+
+    Aliases come first, then plain names, then `provider/model`, then patterns.
+    """
+    for provider in providers:
+        if name in provider.aliases:
+            return Target(provider, provider.aliases[name])
+    for provider in providers:
+        if name in provider.models:
+            return Target(provider, name)
+    first, _, rest = name.partition("/")
+    for provider in providers:
+        if provider.name == first and rest and provider.reaches(rest):
+            return Target(provider, provider.aliases.get(rest, rest))
+    for provider in providers:
+        if provider.serves(name):
+            return Target(provider, name)
+    return None
 
 
 class Plan(NamedTuple):

@@ -7,9 +7,8 @@ Time is told in ticks of the shell's clock, so that a piece of data costs no loo
 from typing import NamedTuple
 
 from xtrix import errors
-from xtrix.chunks import KEEP_ALIVE
-from xtrix.dialect import StreamDecoder
 from xtrix.errors import Headers
+from xtrix.protocol import Stream
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
 
@@ -34,9 +33,9 @@ class Relay(Reframer):
     status = 200
 
     def __init__(
-        self, decoder: StreamDecoder, redact: Redactor, headers: Headers, patience: Patience
+        self, stream: Stream, redact: Redactor, headers: Headers, patience: Patience
     ) -> None:
-        super().__init__(decoder, redact)
+        super().__init__(stream, redact)
         self.headers = headers
         self._patience = patience
         self._heard = 0
@@ -71,5 +70,5 @@ class Relay(Reframer):
             return self.close(errors.out_of_time("nothing came for too long"))
         if self.begun and keep_alive and now - self._last_sent >= keep_alive:
             self._last_sent = now
-            return KEEP_ALIVE
+            return self._stream.keep_alive
         return ""

@@ -410,6 +410,13 @@ def test_reasoning_goes_back_to_who_issued_it() -> None:
     assert said["reasoning_details"] == details
 
 
+def test_signed_blocks_of_another_gateway_go_back_too() -> None:
+    """A client's own `thinking_blocks` never do: they are of this gateway's answers."""
+    blocks = [{"type": "thinking", "thinking": "a", "signature": "s"}]
+    said = messages(USER, assistant(thinking({"thinking_blocks": blocks}), Text("b")), USER)[1]
+    assert said["thinking_blocks"] == blocks
+
+
 def test_reasoning_that_was_cut_by_calls_is_joined_again() -> None:
     blocks: list[Block] = [
         thinking({"reasoning_content": "a", "reasoning_details": [{"data": "1"}]}),

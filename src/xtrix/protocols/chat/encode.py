@@ -12,15 +12,14 @@ import hashlib
 from typing import Any
 
 from xtrix.answer import Expected
-from xtrix.completions import says_something
-from xtrix.dialects.openai.request import upstream_request
 from xtrix.errors import invalid, unsupported
 from xtrix.prompt import Json, Origin, OutputFormat, Prompt
-from xtrix.protocol import Encoded
+from xtrix.protocol import Encoded, says_something
 from xtrix.protocols.chat.families import family_of, nearest_effort
 from xtrix.protocols.chat.names import ToolNames
 from xtrix.protocols.chat.toolset import Toolset
 from xtrix.protocols.chat.turns import Messages
+from xtrix.protocols.chat.upstream import upstream_request
 from xtrix.providers import Family, Quirks, Target
 
 PROTOCOL = "chat"

@@ -10,20 +10,20 @@ reasoning), docs.vllm.ai (`stop_reason`), docs.sglang.ai (`matched_stop`).
 
 from xtrix import json
 from xtrix.answer import Citation, Finish, FinishReason, Usage, Writer
-from xtrix.dialects.openai.answer import (
+from xtrix.errors import UpstreamError, bad_response, truncated
+from xtrix.prompt import Json
+from xtrix.protocol import Answering
+from xtrix.protocols.chat.answer import (
     choice_index,
     finish_reason,
     trim,
     unknown_reason,
     usage_of,
 )
-from xtrix.dialects.openai.errors import error_of
-from xtrix.dialects.openai.tools import ToolCalls, may_begin
-from xtrix.errors import UpstreamError, bad_response, truncated
-from xtrix.prompt import Json
-from xtrix.protocol import Answering
 from xtrix.protocols.chat.blocks import REFUSAL, TEXT, Blocks, Piece
+from xtrix.protocols.chat.errors import error_of
 from xtrix.protocols.chat.pieces import PIECEWISE
+from xtrix.protocols.chat.tools import ToolCalls, may_begin
 from xtrix.sse import Event
 
 _REASONS = {"length": FinishReason.LENGTH, "content_filter": FinishReason.FILTERED}
@@ -105,7 +105,7 @@ class Reader:
             raise _error(chunk["error"])
         usage = usage_of(chunk.get("usage")) or usage_of(_member(chunk, "x_groq").get("usage"))
         if usage and any(usage):
-            self.usage = Usage(*usage)
+            self.usage = usage
         tier = chunk.get("service_tier")
         self._tier = tier if isinstance(tier, str) else self._tier
         choices = chunk.get("choices") or []

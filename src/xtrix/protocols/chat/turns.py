@@ -8,11 +8,11 @@ Sources, read 2026-11: platform.openai.com/docs/api-reference/chat, and of serve
 github.com/QwenLM/qwen-code/pull/2320 (DeepSeek) and github.com/gptme/gptme/pull/896 (Groq).
 """
 
-import base64
 from collections.abc import Callable, Iterable
 from itertools import groupby
 from typing import Any
 
+from xtrix import media
 from xtrix.errors import invalid, unsupported
 from xtrix.prompt import (
     Audio,
@@ -292,7 +292,7 @@ def _file(file: File) -> Part:
     if kind == "url":
         raise unsupported(file.path, "the upstream reads no file from a URL.", value=True)
     if kind == "base64" and media_type.startswith("text/"):
-        kind, data = "text", _decoded(data, file.path)
+        kind, data = "text", _read(file)
     if kind == "text":
         head = [f"[document: {file.name}]"] if file.name else []
         return _text_part("\n".join([*head, *([file.context] if file.context else []), data]))
@@ -300,12 +300,12 @@ def _file(file: File) -> Part:
     return {"type": "file", "file": {"filename": name, "file_data": _url(file, _PDF)}}
 
 
-def _decoded(data: str, path: str) -> str:
-    """The text that base64 `data` spells. Raises ClientError."""
+def _read(file: File) -> str:
+    """The text that a file's base64 spells. Raises ClientError."""
     try:
-        return base64.b64decode(data).decode(errors="replace")
+        return media.text_of(file.source, file.path)
     except ValueError:
-        raise invalid(path, "its base64 is broken.") from None
+        raise invalid(file.path, "its base64 is broken.") from None
 
 
 def _url(block: Image | File, media_type: str) -> str:
