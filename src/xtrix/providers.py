@@ -34,6 +34,16 @@ class Retries(NamedTuple):
     """Seconds for which a target that keeps failing is left out, where there are others."""
 
 
+TAKEN = (
+    *("verbosity", "metadata", "prompt_cache_key", "prompt_cache_options"),
+    *("prompt_cache_retention", "safety_identifier", "user", "service_tier", "top_k"),
+    *("web_search_options", "cache_control", "messages.refusal", "tools.custom"),
+    "tool_choice.allowed_tools",
+)
+"""What only some OpenAI-compatible servers take, the words of `Quirks.takes`: parameters, and forms
+of others. `cache_control` marks parts of messages as in Anthropic's API."""
+
+
 class Quirks(NamedTuple):
     """How an OpenAI-compatible upstream deviates from OpenAI's own API."""
 
@@ -51,9 +61,8 @@ class Quirks(NamedTuple):
     obfuscation: bool = False
     """Whether it pads stream events unless `include_obfuscation` says false."""
     takes: tuple[str, ...] = ()
-    """What it takes beyond what every such server does: a request parameter such as `verbosity`,
-    or one of `cache_control`, `messages.refusal`, `tools.custom` and `tool_choice.allowed_tools`.
-    Only what is made out of another protocol's request asks this."""
+    """Which of `TAKEN` it takes. Only what is made out of another protocol's request asks this: a
+    client of Chat Completions says itself what it sends."""
     reasoning_back: bool = False
     """Whether it wants the `reasoning_content` of each of its messages back with the history."""
     most_stops: int = 4

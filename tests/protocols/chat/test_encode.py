@@ -33,7 +33,7 @@ from xtrix.prompt import (
 )
 from xtrix.protocol import Encoded
 from xtrix.protocols.chat.encode import encode_prompt
-from xtrix.providers import Family, Provider, Quirks, Target
+from xtrix.providers import TAKEN, Family, Provider, Quirks, Target
 
 PLAIN = "local-model"
 """A model that no table knows."""
@@ -958,6 +958,33 @@ def test_cache_marks_for_those_who_know_them() -> None:
     ]
     assert body["messages"][3]["content"] == [{"type": "text", "text": "1", "cache_control": mark}]
     assert "cache_control" not in json.encode(asked(wanted))
+
+
+@pytest.mark.parametrize("word", TAKEN)
+def test_every_word_of_a_row_means_something(word: str) -> None:
+    wanted = prompt(
+        Turn("user", [Text("Hi", cache={"type": "ephemeral"})]),
+        assistant(Refusal("No.")),
+        USER,
+        tools=[tool(kind="custom"), tool("g")],
+        choice=ToolChoice("auto", allowed=((None, "f"),)),
+        settings=Settings(
+            verbosity="low",
+            user="a",
+            session="b",
+            service_tier="flex",
+            top_k=5,
+            web_search=WebSearch(),
+        ),
+        extras={
+            "metadata": {"a": "b"},
+            "prompt_cache_options": {"ttl": "30m"},
+            "prompt_cache_retention": "24h",
+        },
+    )
+    told = encode_prompt(wanted, target(quirks=Quirks(takes=(word,))))
+    assert told.request.body != encode_prompt(wanted, target()).request.body
+    assert set(told.ignored) <= set(ignored(wanted))
 
 
 # Search of the web
