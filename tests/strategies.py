@@ -10,7 +10,7 @@ from tests.mutations import FIELDS_READ, JUNK, at, places, put
 from tests.scenarios import Scenario, refused, scenarios
 from tests.streams import split_events
 from xtrix import json
-from xtrix.dialects.anthropic.families import family_of
+from xtrix.protocols.messages.families import family_of
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 

@@ -38,6 +38,9 @@ OPENAI: dict[str, Any] = {
         "null_content": True,
         "stream_usage": True,
         "obfuscation": True,
+        "takes": ["verbosity"],
+        "reasoning_back": True,
+        "most_stops": 16,
     },
     "binding": "SERVICE",
 }
