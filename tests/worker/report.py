@@ -58,6 +58,10 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
             "413, without reading it all",
             "test_hostile.py::test_a_body_without_a_length_is_read_no_further_than_the_limit",
         ),
+        "a body in chunks of one byte, the client's or the upstream's": (
+            "it costs no more memory than its bytes do",
+            "test_crumbs.py::test_a_request_in_crumbs",
+        ),
         "nesting of any depth, in bodies, tool arguments and answers": (
             "400, or 502 where it is the upstream's; the isolate lives",
             "test_hostile.py::test_a_deep_body",
