@@ -44,9 +44,13 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
             "the same; what was used is logged",
             "test_clients_leave.py::test_leaving_a_flowing_stream",
         ),
+        "after 3 MB, within the request, before the head, before the first event, in mid-stream": (
+            "all that was held is let go of, and the log says so within a second",
+            "test_clients_leave.py::test_who_leaves_before_the_answer_leaves_nothing_behind",
+        ),
         "5,000 of them": (
-            "memory stays flat",
-            "test_clients_leave.py::test_abandoned_requests_are_swept",
+            "memory stays flat, and each has its line in the log",
+            "test_clients_leave.py::test_thousands_that_left_leave_nothing_behind",
         ),
         "slow readers": (
             "the upstream waits",
@@ -90,6 +94,16 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
         "anything a fuzzer thinks of": (
             "one of our answers",
             "test_hostile.py::test_whatever_is_asked_the_answer_is_one_of_ours",
+        ),
+    },
+    "Our own defects": {
+        "anything in the core or the shell that raises, before the answer": (
+            "500 `internal_error`; the log has the request's id and the place; the call is ended",
+            "test_boundary.py::test_a_defect_before_the_answer",
+        ),
+        "the same in mid-stream": (
+            "the text so far, an error frame `internal_error`, `[DONE]`",
+            "test_boundary.py::test_a_defect_in_mid_stream",
         ),
     },
     "Secrets": {
