@@ -36,6 +36,7 @@ function answer(body, status, headers, line) {
 
 const steps = {
   call,
+  callAll,
   begin,
   readBody: (io, ...limits) => read(io, io.request, ...limits),
   collect: (io, ...limits) => read(io, io.response, ...limits),
@@ -55,6 +56,25 @@ async function call(io, binding, url, init, milliseconds, ...limits) {
   }
   const said = JSON.stringify([io.response.status, named(io.response.headers, upstreamHeaders)]);
   return limits.length ? [said, ...(await read(io, io.response, ...limits))] : [said];
+}
+
+async function callAll(io, calls, limit, milliseconds) {
+  const late = AbortSignal.timeout(milliseconds);
+  const answers = calls.map(async ({ binding, url, ...init }) => {
+    try {
+      const options = { ...init, redirect: "manual", signal: late };
+      const response = await (binding ? env[binding] : globalThis).fetch(url, options);
+      const [failure, body] = await read(io, response, limit, milliseconds);
+      if (failure) return { failure: late.aborted ? "time" : failure };
+      const headers = named(response.headers, upstreamHeaders);
+      return { status: response.status, headers, body };
+    } catch {
+      return { failure: late.aborted ? "time" : "connection" };
+    }
+  });
+  const heard = await Promise.all(answers);
+  const heads = heard.map(({ body, ...head }) => head);
+  return [JSON.stringify(heads), ...heard.map(({ body }) => body)];
 }
 
 async function read(io, message, limit, milliseconds) {

@@ -31,6 +31,7 @@ from xtrix.steps import (
     Answer,
     Begin,
     Call,
+    CallAll,
     Collect,
     Failure,
     Outcome,
@@ -171,7 +172,7 @@ class Shell:
 
 def _heard_something(running: _Running) -> str:
     """Nothing for the client: a piece of a body came, and the next may take as long again."""
-    assert isinstance(running.step, ReadBody | Call | Collect)
+    assert isinstance(running.step, ReadBody | Call | CallAll | Collect)
     running.due = time.time() + _longest(running.step) + _SLACK
     return ""
 
@@ -189,7 +190,7 @@ _Said = tuple[tuple[object, ...], bytes | None]
 def _say_call(step: Call) -> _Said:
     request, collect = step.request, step.collect
     init = {
-        "method": "POST",
+        "method": request.method,
         "headers": dict(request.headers),
         # A redirect followed would take the upstream's key to another server.
         "redirect": "manual",
@@ -199,9 +200,23 @@ def _say_call(step: Call) -> _Said:
     return said, request.body
 
 
+def _say_calls(step: CallAll) -> _Said:
+    calls = [
+        {
+            "binding": request.binding,
+            "url": request.url,
+            "method": request.method,
+            "headers": dict(request.headers),
+        }
+        for request in step.requests
+    ]
+    return ("callAll", calls, step.limit, step.seconds * 1000), None
+
+
 _SAID: dict[type, Callable[[Any], _Said]] = {
     ReadBody: lambda step: (("readBody", step.limit, step.seconds * 1000), None),
     Call: _say_call,
+    CallAll: _say_calls,
     Collect: lambda step: (("collect", step.limit, step.seconds * 1000), None),
     Begin: lambda step: (("begin", step.relay.tick_seconds * 1000), None),
     Wait: lambda step: (("wait", step.seconds * 1000), None),
@@ -214,11 +229,19 @@ def _outcome(step: Step | Answer | None, said: str = "", *body: Any) -> Outcome:
     """What came of `step`, as its kind has it, of what `edge.js` heard."""
     if said in _FAILURES:
         return Failure(said)
+    if isinstance(step, CallAll):
+        return [_answer(*heard) for heard in zip(json.decode(said), body, strict=True)]
     if isinstance(step, Call):
         status, headers = json.decode(said)
         head = UpstreamHead(status, headers)
         return UpstreamAnswer(head, _body(*body)) if body else head
     return body[0].to_bytes() if body else None
+
+
+def _answer(heard: json.Json, body: Any) -> UpstreamAnswer | Failure:
+    if "failure" in heard:
+        return Failure(heard["failure"])
+    return UpstreamAnswer(UpstreamHead(heard["status"], heard["headers"]), body.to_bytes())
 
 
 def _body(failure: str, data: Any = None) -> bytes | Failure:

@@ -15,6 +15,17 @@ COPIED = (
 MADE = (".venv", "node_modules", "python_modules")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds what `make fuzz` says besides its seed."""
+    parser.addoption("--thorough", action="store_true", help="all junk in every place")
+
+
+@pytest.fixture(scope="session")
+def thorough(pytestconfig: pytest.Config) -> bool:
+    """Whether a sweep may take many minutes."""
+    return bool(pytestconfig.getoption("--thorough"))
+
+
 @pytest.fixture(scope="session")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Worker's memory after its import: what a deployed one starts from."""

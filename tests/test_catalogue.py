@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.answers import asked_for
-from xtrix.catalogue import names, owner_of, plan_of
+from xtrix.catalogue import names, plan_of
 from xtrix.config import Config, load
 from xtrix.errors import ClientError, ConfigurationError
 
@@ -130,11 +130,27 @@ def test_the_names_there_are_and_whose() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "owner"), [("any", "xtrix"), ("fast", "anthropic"), ("gpt-9", "openai")]
-)
-def test_whose_a_model_is(name: str, owner: str) -> None:
-    assert owner_of(config(), name) == owner
+# What may be asked for by a provider's name
+
+
+@pytest.mark.parametrize("name", ["openai/gpt-9", "openai/fast", "openai/davinci-2"])
+def test_only_what_is_listed_is_reached_by_the_providers_name(name: str) -> None:
+    rows = [{**ROWS[1], "only_listed": True}]
+    (target,) = plan_of(config(rows, []), asked_for(name), 0.0).targets
+    assert target.model == name.partition("/")[2].replace("fast", "gpt-4o-mini")
+
+
+@pytest.mark.parametrize("name", ["openai/claude-9", "openai/ft:secret", "openai/o"])
+def test_what_is_not_listed_is_reached_only_where_the_row_lets_it(name: str) -> None:
+    assert plan_of(config(ROWS[1:2], []), asked_for(name), 0.0).targets
+    with pytest.raises(ClientError):
+        plan_of(config([{**ROWS[1], "only_listed": True}], []), asked_for(name), 0.0)
+
+
+def test_the_operators_own_targets_are_not_limited() -> None:
+    models = [{"id": "any", "targets": ["openai/ft:secret"]}]
+    plan = plan_of(config([{**ROWS[1], "only_listed": True}], models), asked_for("any"), 0.0)
+    assert plan.targets[0].model == "ft:secret"
 
 
 # Missing secrets

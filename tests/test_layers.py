@@ -16,6 +16,7 @@ LAYERS = (
     "entry",
     "edge",
     "app",
+    "models",
     "exchange",
     "translation",
     "catalogue health steps",
@@ -25,7 +26,7 @@ LAYERS = (
     "protocol",
     "auth splice",
     "answer reasoning",
-    "media",
+    "media rows cards",
     "http sse providers redact prompt",
     "errors json",
 )

@@ -211,7 +211,7 @@ def names_of(row: Row) -> Iterator[tuple[str, str]]:
 
 def call(settings: Settings, row: Row, **parameters: object) -> Played:
     """One streamed request to the provider of `row`, which refuses it."""
-    given = environment(settings) | {"MODELS": []}
+    given = environment(settings) | {"MODELS": [], "DEFAULT_MODEL": ""}
     del given["PROVIDERS"]
     request = {
         "model": next(names_of(row))[0],

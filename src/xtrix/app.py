@@ -8,11 +8,13 @@ from urllib.parse import unquote
 
 from xtrix import auth, catalogue
 from xtrix import config as configuration
+from xtrix.cards import ModelCard
 from xtrix.config import Config, Lookup
 from xtrix.errors import ClientError, ConfigurationError
 from xtrix.exchange import Exchange, Life, Order, Record
 from xtrix.health import Health
-from xtrix.http import Reply, RequestHead, preflight, reply
+from xtrix.http import RequestHead, preflight, reply
+from xtrix.models import Models
 from xtrix.protocol import Request, Stamp
 from xtrix.protocols import PROTOCOLS
 from xtrix.reasoning import Carrier
@@ -35,6 +37,7 @@ class Gateway:
         """A `ConfigurationError` in place of a configuration is every call's answer."""
         self._config = config
         self._health = Health()
+        self._models = Models()
 
     def open(self, head: RequestHead, token: str, now: float) -> Exchange:
         """The exchange that answers `head`.
@@ -62,7 +65,7 @@ class Gateway:
         _allow(head, "POST" if is_completion else "GET")
         auth.authenticate(head.headers.get("authorization"), config.accepted_keys)
         if is_model:
-            return _list(config, path)
+            return (yield from self._list(config, path, exchange))
         _check_head(head, config.max_body_bytes)
         body = yield ReadBody(config.max_body_bytes, BODY_SECONDS)
         if isinstance(body, Failure):
@@ -71,6 +74,14 @@ class Gateway:
         exchange.record.model = request.model
         order = _order(config, request, head, exchange)
         return (yield from exchange.complete(order))
+
+    def _list(self, config: Config, path: str, exchange: Exchange) -> Life:
+        """The life of a call for all models, or for the one that `path` names."""
+        wanted = unquote(path.removeprefix(MODELS).removeprefix("/"))
+        if wanted:
+            return reply(_model((yield from self._models.one(config, wanted, exchange))))
+        cards = yield from self._models.all(config, exchange)
+        return reply({"object": "list", "data": [_model(card) for card in cards.values()]})
 
 
 def configure(lookup: Lookup) -> Gateway:
@@ -101,17 +112,14 @@ def _order(config: Config, request: Request, head: RequestHead, exchange: Exchan
     )
 
 
-def _list(config: Config, path: str) -> Reply:
-    """All models that have a name, or the one that `path` names. Raises ClientError."""
-    wanted = unquote(path.removeprefix(MODELS).removeprefix("/"))
-    if not wanted:
-        models = [_model(name, owner) for name, owner in catalogue.names(config).items()]
-        return reply({"object": "list", "data": models})
-    return reply(_model(wanted, catalogue.owner_of(config, wanted)))
-
-
-def _model(name: str, owner: str) -> dict[str, object]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": owner}
+def _model(card: ModelCard) -> dict[str, object]:
+    """`card` in OpenAI's form, in which every model has a date."""
+    return {
+        "id": card.id,
+        "object": "model",
+        "created": card.created or 0,
+        "owned_by": card.owner,
+    }
 
 
 def _allow(head: RequestHead, method: str) -> None:

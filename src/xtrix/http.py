@@ -51,12 +51,13 @@ class RequestHead(NamedTuple):
 
 
 class UpstreamRequest(NamedTuple):
-    """One POST to an upstream. `binding` names a service binding to call instead of the network."""
+    """One call. `binding` names a service binding to call instead of the network."""
 
     url: str
     headers: Headers
     body: bytes
     binding: str | None = None
+    method: str = "POST"
 
 
 class UpstreamHead(NamedTuple):

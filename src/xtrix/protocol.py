@@ -13,7 +13,7 @@ from xtrix.answer import Expected, Reader, StreamWriter, Usage, WholeWriter, Wri
 from xtrix.errors import ApiError, UpstreamError
 from xtrix.http import Reply, UpstreamHead, UpstreamRequest
 from xtrix.prompt import Json, Origin, Prompt
-from xtrix.providers import Target
+from xtrix.providers import Provider, Target
 from xtrix.reasoning import Carrier
 from xtrix.sse import Event
 
@@ -139,6 +139,10 @@ class Codec(NamedTuple):
     """Raises ClientError for what this protocol, or the target's model, cannot be asked."""
     reader: Callable[[Writer, Answering], Reader]
     decode_error: Callable[[UpstreamHead, bytes], UpstreamError]
+    encode_models: Callable[[Provider, str | None], UpstreamRequest]
+    """Asks for a provider's models: the first page, or the one after the model that is named."""
+    encode_model: Callable[[Provider, str], UpstreamRequest]
+    """Asks what is known of one model."""
     # As both.
     relay_request: Callable[[Request, Target, Carrier], Encoded]
     """Raises ClientError."""

@@ -117,6 +117,8 @@ class Provider:
     """The header that carries the key; empty for the dialect's own."""
     models: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
+    only_listed: bool = False
+    """Whether `provider/model` reaches its patterns and aliases only, and no other model of it."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent with every call, the secret ones among them."""
     query: str = ""
@@ -135,6 +137,20 @@ class Provider:
     def serves(self, model: str) -> bool:
         """Whether `model` matches one of its patterns."""
         return any(fnmatch.fnmatchcase(model, pattern) for pattern in self.models)
+
+    def reaches(self, model: str) -> bool:
+        """Whether a client may ask for `model` by this provider's name."""
+        return not self.only_listed or model in self.aliases or self.serves(model)
+
+    def headers_with_key(self, own: str) -> dict[str, str]:
+        """What every call carries: the row's headers, and the key, if there is one.
+
+        It goes into the dialect's `own` header unless the row names another. `authorization` always
+        holds a bearer token (RFC 6750).
+        """
+        name = self.key_header or own
+        bearer = "Bearer " if name == "authorization" else ""
+        return {**({name: f"{bearer}{self.key}"} if self.key else {}), **self.headers}
 
 
 PROTOCOLS = {"anthropic": "messages", "openai": "chat", "openai-responses": "responses"}
@@ -170,6 +186,27 @@ class Target(NamedTuple):
 
     provider: Provider
     model: str
+
+
+def find_target(providers: tuple[Provider, ...], name: str) -> Target | None:
+    """Where `name` leads among `providers`; None where nobody serves it.
+
+    Aliases come first, then plain names, then `provider/model`, then patterns.
+    """
+    for provider in providers:
+        if name in provider.aliases:
+            return Target(provider, provider.aliases[name])
+    for provider in providers:
+        if name in provider.models:
+            return Target(provider, name)
+    first, _, rest = name.partition("/")
+    for provider in providers:
+        if provider.name == first and rest and provider.reaches(rest):
+            return Target(provider, provider.aliases.get(rest, rest))
+    for provider in providers:
+        if provider.serves(name):
+            return Target(provider, name)
+    return None
 
 
 class Plan(NamedTuple):

@@ -4,6 +4,7 @@ from xtrix.http import error_reply
 from xtrix.protocol import Codec
 from xtrix.protocols.chat.door import decode_request
 from xtrix.protocols.chat.errors import decode_error
+from xtrix.protocols.chat.models import encode_model, encode_models
 from xtrix.protocols.chat.request import decode_prompt
 from xtrix.protocols.chat.stream import StreamRelay
 from xtrix.protocols.chat.upstream import relay_request
@@ -25,6 +26,8 @@ CHAT = Codec(
     encode_prompt=_unbuilt,  # type: ignore[arg-type]
     reader=_unbuilt,  # type: ignore[arg-type]
     decode_error=decode_error,
+    encode_models=encode_models,
+    encode_model=encode_model,
     relay_request=relay_request,
     relay_stream=StreamRelay,
     relay_whole=relay_whole,

@@ -51,12 +51,7 @@ def _message(message: dict[str, Any], quirks: Quirks) -> dict[str, Any]:
 
 def _upstream_request(body: dict[str, Any], provider: Provider) -> UpstreamRequest:
     query = f"?{provider.query}" if provider.query else ""
-    headers = {"content-type": "application/json"}
-    if provider.key and provider.key_header:
-        headers[provider.key_header.lower()] = provider.key
-    elif provider.key:
-        headers["authorization"] = f"Bearer {provider.key}"
-    headers |= provider.headers
+    headers = {"content-type": "application/json", **provider.headers_with_key("authorization")}
     return UpstreamRequest(
         url=f"{provider.base_url}/chat/completions{query}",
         headers=tuple(headers.items()),

@@ -3,6 +3,7 @@
 from xtrix.protocol import Codec
 from xtrix.protocols.messages.encode import encode_prompt
 from xtrix.protocols.messages.errors import decode_error
+from xtrix.protocols.messages.models import encode_model, encode_models
 from xtrix.protocols.messages.reader import Reader
 
 
@@ -20,6 +21,8 @@ MESSAGES = Codec(
     encode_prompt=encode_prompt,
     reader=Reader,
     decode_error=decode_error,
+    encode_models=encode_models,
+    encode_model=encode_model,
     relay_request=_unbuilt,  # type: ignore[arg-type]
     relay_stream=_unbuilt,  # type: ignore[arg-type]
     relay_whole=_unbuilt,  # type: ignore[arg-type]
