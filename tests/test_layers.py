@@ -23,7 +23,7 @@ LAYERS = (
     "relay",
     "reframe config",
     "protocols",
-    "protocol",
+    "protocol openai",
     "auth splice",
     "answer reasoning",
     "media rows cards",

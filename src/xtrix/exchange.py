@@ -30,7 +30,7 @@ from xtrix.providers import Plan, Retries, Target
 from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, Wait
-from xtrix.translation import Conversion, codec_of
+from xtrix.translation import Conversion
 
 MAX_ANSWER_BYTES = 16_000_000
 """The largest whole answer taken from an upstream: rewriting it takes several times its size."""
@@ -167,6 +167,7 @@ class Exchange:
                 return (yield from self._attempt(order, target))
             except UpstreamError as error:
                 error.message = order.redact(error.message)
+                order.conversion.own(error, target)
                 name = f"{target.provider.name}/{target.model}"
                 self.record.failures.append(f"{name}: {error.code or error.status}")
                 pause = self._pause(retries, attempt, error)
@@ -177,7 +178,7 @@ class Exchange:
 
     def _attempt(self, order: Order, target: Target) -> Life:
         """The life of one call. Raises UpstreamError, or ClientError for what cannot be asked."""
-        codec = codec_of(target)
+        codec = order.conversion.codec_of(target)
         encoded = order.conversion.encode(target)
         limits = target.provider.timeouts
         self.record.attempts += 1

@@ -14,11 +14,10 @@ from collections.abc import Iterator
 
 from xtrix import json
 from xtrix.answer import Expected
-from xtrix.completions import says_something
 from xtrix.errors import unsupported
 from xtrix.http import UpstreamRequest
 from xtrix.prompt import Audio, Block, File, Json, Prompt, Result
-from xtrix.protocol import Encoded
+from xtrix.protocol import Encoded, says_something
 from xtrix.protocols.responses.families import family_of
 from xtrix.protocols.responses.names import ToolNames
 from xtrix.protocols.responses.tools import encode_choice, encode_tool, encode_web_search
@@ -302,9 +301,5 @@ def _url(provider: Provider) -> str:
 
 
 def _headers(provider: Provider) -> tuple[tuple[str, str], ...]:
-    headers = {"content-type": "application/json"}
-    if provider.key and provider.key_header:
-        headers[provider.key_header.lower()] = provider.key
-    elif provider.key:
-        headers["authorization"] = f"Bearer {provider.key}"
-    return tuple((headers | dict(provider.headers)).items())
+    headers = {"content-type": "application/json", **provider.headers_with_key("authorization")}
+    return tuple(headers.items())
