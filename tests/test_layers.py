@@ -27,7 +27,7 @@ LAYERS = (
     "auth splice",
     "answer reasoning",
     "media rows cards",
-    "http sse providers redact prompt",
+    "shape http sse providers redact prompt",
     "errors json",
 )
 """Top to bottom. A module imports from the layers below its own only; the modules of one folder of

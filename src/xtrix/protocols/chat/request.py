@@ -266,7 +266,7 @@ class _Conversation:
         if function:
             place = f"{path}.function_call"
             text = function["arguments"]
-            called = Call(call_id, function["name"], text, _given(text, place), path=place)
+            called = Call(call_id, function["name"], text, path=place, given=_given(text, place))
             blocks.append(self._opened(function["name"], called))
         return blocks
 
@@ -280,7 +280,7 @@ class _Conversation:
         text = inner["input" if kind == "custom" else "arguments"]
         given = None if kind == "custom" else _given(text, path)
         extra = {name: it for name, it in said.items() if name not in {"id", "type", kind, "index"}}
-        call = Call(said["id"], inner["name"], text, given, kind, extra=extra, path=path)
+        call = Call(said["id"], inner["name"], text, kind, extra=extra, path=path, given=given)
         return self._opened(said["id"], call)
 
     def _opened(self, key: str, call: Call) -> Call:

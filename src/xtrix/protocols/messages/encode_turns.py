@@ -28,7 +28,7 @@ from xtrix.prompt import (
     Thinking,
     Turn,
 )
-from xtrix.protocols.messages.blocks import encode_media, marked
+from xtrix.protocols.messages.encode_blocks import encode_media, marked
 from xtrix.protocols.messages.names import CUSTOM_INPUT, ToolNames
 from xtrix.providers import Family, Target
 

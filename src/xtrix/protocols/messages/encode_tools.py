@@ -9,7 +9,7 @@ from typing import Any
 from xtrix import json
 from xtrix.errors import invalid, unsupported
 from xtrix.prompt import Json, Tool, ToolChoice
-from xtrix.protocols.messages.blocks import marked
+from xtrix.protocols.messages.encode_blocks import marked
 from xtrix.protocols.messages.extensions import is_own_tool
 from xtrix.protocols.messages.names import CUSTOM_INPUT, ToolNames
 from xtrix.protocols.messages.schemas import Size, encode_schema, has_grammar, size_of
