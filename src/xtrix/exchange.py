@@ -183,6 +183,7 @@ class Exchange:
                 return (yield from self._attempt(accepted, call))
             except UpstreamError as error:
                 error.message = accepted.redact(error.message)
+                accepted.conversion.own(error, call)
                 name = f"{target.provider.name}/{target.model}"
                 self.record.failures.append(f"{name}: {error.code or error.status}")
                 pause = self._pause(call, error)

@@ -9,19 +9,16 @@ from dataclasses import dataclass, replace
 
 from xtrix import json
 from xtrix.answer import Expected
+from xtrix.errors import ClientError, UpstreamError
 from xtrix.http import UpstreamRequest
-from xtrix.prompt import Json, Origin, Prompt
+from xtrix.prompt import Origin, Prompt
 from xtrix.protocol import Answering, Codec, Request, Stamp, Stream, Translation, Whole
-from xtrix.protocols import PROTOCOLS
+from xtrix.protocols import PROTOCOLS, needs_of
 from xtrix.providers import Needs, Target, protocol_of
 from xtrix.reasoning import Carrier
 
 _TURNS = {"messages", "input", "system"}
 """The fields that make a request large. No answer is read or written by them."""
-_CHAT_ONLY = {
-    *("stop", "seed", "logit_bias", "frequency_penalty", "presence_penalty", "prediction"),
-    *("audio", "functions"),
-}
 
 
 @dataclass(slots=True)
@@ -71,10 +68,15 @@ class Conversion:
         """
         request = self._request
         assert request is not None
+        theirs = self._codec_of(target, request)
+        if theirs is self.codec:
+            encoded = theirs.relay_request(request, target, self._carrier)
+        else:
+            prompt = self._asked(request)
+            encoded = theirs.encode_prompt(prompt, target)
+            encoded = encoded._replace(ignored=tuple(sorted({*encoded.ignored, *prompt.ignored})))
         if is_last:
-            self._request = None
-        name = protocol_of(target.provider, target.model, _needs(self.codec.name, request.fields))
-        theirs = PROTOCOLS[name]
+            self._request = self._prompt = None
         if theirs is self.codec:
             encoded = theirs.relay_request(request, target, self._carrier)
         else:
@@ -109,28 +111,40 @@ class Conversion:
         reader.whole(body)
         return Whole(json.encode_body(writer.body()), reader.usage, reader.unknown_stop_reason)
 
+    def own(self, error: UpstreamError, call: TargetCall) -> None:
+        """Take from the error of a call what it says of another request than the client's.
+
+        An upstream names places in the request that it was sent, and only a relayed one has those
+        of the client's.
+        """
+        if call.codec is not self.codec and error.param != "model":
+            error.param = None
+
+    def _codec_of(self, target: Target, request: Request) -> Codec:
+        """The protocol in which `target` is called for `request`."""
+        provider, model = target
+        needs = Needs(self.codec.name)
+        if provider.responses_rule(model):
+            needs = self._needs(request, needs)
+        return PROTOCOLS[protocol_of(provider, model, needs)]
+
+    def _needs(self, request: Request, otherwise: Needs) -> Needs:
+        """What the request needs of a row that speaks two protocols.
+
+        A request that makes no sense as a Prompt needs nothing: whoever it is relayed to says what
+        is wrong with it.
+        """
+        try:
+            return needs_of(self._asked(request), self.codec.name)
+        except ClientError:
+            return otherwise
+
+    def _asked(self, request: Request) -> Prompt:
+        """The request as a Prompt. Raises ClientError."""
+        if self._prompt is None:
+            self._prompt = self.codec.decode_prompt(request, self._carrier)
+        return self._prompt
+
     def _answering(self, call: TargetCall, stamp: Stamp) -> Answering:
         origin = Origin(call.target.provider.name, call.target.model, call.codec.name)
         return Answering(self.settings, stamp, origin, self._carrier, call.expected)
-
-
-def _needs(client: str, fields: Json) -> Needs:
-    """What decides between the protocols of a row that speaks two."""
-    reasoning = fields.get("reasoning") or fields.get("output_config")
-    effort = reasoning.get("effort") if isinstance(reasoning, dict) else None
-    effort = fields.get("reasoning_effort") or effort
-    return Needs(
-        client=client,
-        tools=bool(fields.get("tools")) and fields.get("tool_choice") != "none",
-        effort=effort if isinstance(effort, str) else None,
-        chat_only=client == "chat" and _is_chat_only(fields),
-    )
-
-
-def _is_chat_only(fields: Json) -> bool:
-    modalities = fields.get("modalities") or ()
-    return (
-        any(fields.get(name) for name in _CHAT_ONLY)
-        or (fields.get("n") or 1) != 1
-        or "audio" in modalities
-    )
