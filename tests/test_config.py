@@ -363,8 +363,6 @@ def test_where_a_row_is_faulty_it_cannot_be_told_whether_the_default_is_served()
         ("anthropic", "query", 7),
         ("anthropic", "quirks", {"drop": ["seed"]}),
         ("anthropic", "quirks", {}),
-        ("openai", "families", [{"pattern": "*"}]),
-        ("openai", "families", None),
     ],
 )
 def test_a_field_that_the_dialect_never_reads(dialect: str, field: str, value: object) -> None:

@@ -172,6 +172,10 @@ class Expected:
     answers in text."""
     cited: bool = False
     """Whether passages may carry citations."""
+    stop: tuple[str, ...] = ()
+    """The client's stop sequences, one of which the upstream may name at the end."""
+    reasoning_back: bool = False
+    """Whether the upstream wants its readable reasoning back with the history."""
 
     def tool(self, name: str) -> ToolName:
         """The client's tool that the upstream calls `name`."""

@@ -34,6 +34,16 @@ class Retries(NamedTuple):
     """Seconds for which a target that keeps failing is left out, where there are others."""
 
 
+TAKEN = (
+    *("verbosity", "metadata", "prompt_cache_key", "prompt_cache_options"),
+    *("prompt_cache_retention", "safety_identifier", "user", "service_tier", "top_k"),
+    *("web_search_options", "cache_control", "messages.refusal", "tools.custom"),
+    "tool_choice.allowed_tools",
+)
+"""What only some OpenAI-compatible servers take, the words of `Quirks.takes`: parameters, and forms
+of others. `cache_control` marks parts of messages as in Anthropic's API."""
+
+
 class Quirks(NamedTuple):
     """How an OpenAI-compatible upstream deviates from OpenAI's own API."""
 
@@ -53,6 +63,13 @@ class Quirks(NamedTuple):
     client_metadata: bool = False
     """Whether it may be told what OpenAI's own programs say of themselves: ids of an installation
     among it, in the field of that name."""
+    takes: tuple[str, ...] = ()
+    """Which of `TAKEN` it takes. Only what is made out of another protocol's request asks this: a
+    client of Chat Completions says itself what it sends."""
+    reasoning_back: bool = False
+    """Whether it wants the `reasoning_content` of each of its messages back with the history."""
+    most_stops: int = 4
+    """How many `stop` sequences it takes."""
 
 
 class ResponsesRule(NamedTuple):

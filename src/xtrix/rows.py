@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
 from xtrix.errors import ConfigurationError
-from xtrix.providers import Family, Quirks, Retries, Timeouts
+from xtrix.providers import TAKEN, Family, Quirks, Retries, Timeouts
 
 Info: TypeAlias = cs.ValidationInfo[Any]
 """What pydantic-core hands to a function that validates; here its `context` looks up a variable."""
@@ -25,7 +25,7 @@ Table: TypeAlias = Mapping[str, Any]
 
 OWN_FIELDS: dict[str, frozenset[str]] = {
     "anthropic": frozenset({"families"}),
-    "openai": frozenset({"query", "quirks"}),
+    "openai": frozenset({"query", "quirks", "families"}),
 }
 """By dialect, what it reads of the fields that not every dialect reads. `quirks.drop` would be that
 one quirk, `quirks` is all of them. A field of some other dialect's is a fault in a row."""
@@ -281,6 +281,7 @@ _RETRIES = _table(
     longest=_number(0, 60),
     rest=_number(0, 3600),
 )
+_TAKEN = cs.literal_schema(list(TAKEN))
 _QUIRKS = _table(
     Quirks,
     rename=_map(_NAME, _NAME),
@@ -289,6 +290,10 @@ _QUIRKS = _table(
     null_content=_BOOL,
     stream_usage=_BOOL,
     obfuscation=_BOOL,
+    client_metadata=_BOOL,
+    takes=_list(_worded("must be a word that docs/providers.md lists", _TAKEN)),
+    reasoning_back=_BOOL,
+    most_stops=cs.int_schema(strict=True, ge=1),
 )
 _FAMILY = _table(
     Family,

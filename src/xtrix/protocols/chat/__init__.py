@@ -4,17 +4,14 @@ from xtrix.http import error_reply
 from xtrix.openai_models import encode_model, encode_models
 from xtrix.protocol import Codec
 from xtrix.protocols.chat.door import decode_request
+from xtrix.protocols.chat.encode import encode_prompt
 from xtrix.protocols.chat.errors import decode_error
+from xtrix.protocols.chat.reader import Reader
 from xtrix.protocols.chat.request import decode_prompt
 from xtrix.protocols.chat.stream import StreamRelay
 from xtrix.protocols.chat.upstream import relay_request
 from xtrix.protocols.chat.whole import relay_whole
 from xtrix.protocols.chat.writer import StreamWriter, WholeWriter
-
-
-def _unbuilt(*_: object) -> None:
-    raise NotImplementedError
-
 
 CHAT = Codec(
     name="chat",
@@ -23,8 +20,8 @@ CHAT = Codec(
     stream_writer=StreamWriter,
     whole_writer=WholeWriter,
     encode_error=lambda error, request_id: error_reply(error),
-    encode_prompt=_unbuilt,  # type: ignore[arg-type]
-    reader=_unbuilt,  # type: ignore[arg-type]
+    encode_prompt=encode_prompt,
+    reader=Reader,
     decode_error=decode_error,
     encode_models=encode_models,
     encode_model=encode_model,

@@ -12,14 +12,25 @@ from xtrix.protocol import Encoded, Request, says_something
 from xtrix.providers import Provider, Quirks, Target
 from xtrix.reasoning import Carrier
 
-_OURS = {"thinking_blocks"}
+_OURS = frozenset({"thinking_blocks"})
+"""What this gateway alone has added to the messages of its answers."""
 
 
 def relay_request(request: Request, target: Target, carrier: Carrier) -> Encoded:
     """`request` for `target`."""
     del carrier  # reasoning that it has opened is for others
+    return Encoded(*upstream_request(request.fields, target, kept_here=_OURS))
+
+
+def upstream_request(
+    fields: dict[str, Any], target: Target, *, kept_here: frozenset[str] = frozenset()
+) -> tuple[UpstreamRequest, tuple[str, ...]]:
+    """The call that asks `fields` of `target`, and the sorted names of those that were dropped.
+
+    `kept_here` are fields of messages that no upstream gets.
+    """
     quirks = target.provider.quirks
-    body: dict[str, Any] = {**request.fields, "model": target.model}
+    body: dict[str, Any] = {**fields, "model": target.model}
     for name, theirs in quirks.rename.items():
         value = body.pop(name, None)
         if value is not None:
@@ -27,21 +38,21 @@ def relay_request(request: Request, target: Target, carrier: Carrier) -> Encoded
     ignored = tuple(
         sorted(name for name in quirks.drop if says_something(name, body.pop(name, None)))
     )
-    body["messages"] = [_message(message, quirks) for message in body["messages"]]
+    body["messages"] = [_message(message, quirks, kept_here) for message in body["messages"]]
     body.pop("stream_options", None)
-    if request.stream and quirks.stream_usage:
+    if fields.get("stream") and quirks.stream_usage:
         body["stream_options"] = {"include_usage": True}
         if quirks.obfuscation:
             body["stream_options"]["include_obfuscation"] = False
-    return Encoded(_upstream_request(body, target.provider), ignored)
+    return _call(body, target.provider), ignored
 
 
-def _message(message: dict[str, Any], quirks: Quirks) -> dict[str, Any]:
-    """`message` as the upstream takes it, without what this gateway alone has added to answers."""
+def _message(message: dict[str, Any], quirks: Quirks, kept_here: frozenset[str]) -> dict[str, Any]:
+    """`message` as the upstream takes it."""
     said = {
         name: value
         for name, value in message.items()
-        if name not in _OURS and f"messages.{name}" not in quirks.drop
+        if name not in kept_here and f"messages.{name}" not in quirks.drop
     }
     said["role"] = quirks.roles.get(said["role"], said["role"])
     if not quirks.null_content and said.get("content", "") is None:
@@ -49,7 +60,7 @@ def _message(message: dict[str, Any], quirks: Quirks) -> dict[str, Any]:
     return said
 
 
-def _upstream_request(body: dict[str, Any], provider: Provider) -> UpstreamRequest:
+def _call(body: dict[str, Any], provider: Provider) -> UpstreamRequest:
     query = f"?{provider.query}" if provider.query else ""
     headers = {"content-type": "application/json", **provider.headers_with_key("authorization")}
     return UpstreamRequest(
