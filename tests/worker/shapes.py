@@ -146,9 +146,13 @@ def _either(dialect: Dialect) -> dict[str, list[Shape]]:
                 many('{"type":"text","text":"x"}'),
             ),
             shape(
-                "calls without arguments",
-                _called(dialect, '"tool_calls":[…]'),
-                many('{"id":"#","type":"function","function":{"name":"f","arguments":""}}'),
+                "calls and their results",
+                _asked(dialect, '[{"role":"user","content":"x"},…]'),
+                many(
+                    '{"role":"assistant","tool_calls":[{"id":"#","type":"function",'
+                    '"function":{"name":"f","arguments":""}}]},'
+                    '{"role":"tool","tool_call_id":"#","content":""}'
+                ),
             ),
             shape(
                 "properties of a tool",
@@ -212,7 +216,7 @@ def _either(dialect: Dialect) -> dict[str, list[Shape]]:
             shape(
                 "a data URI of base64 in lines",
                 _said(dialect, _IMAGE.replace("…", "image/png;base64,…")),
-                run("AAA\\n"),
+                run("AAAA\\n"),
             ),
             shape(
                 "a data URI of =",
