@@ -26,8 +26,8 @@ LAYERS = (
     "protocol",
     "auth splice",
     "answer reasoning",
-    "media rows cards",
-    "http sse providers redact prompt",
+    "media rows cards openai_models",
+    "shape http sse providers redact prompt",
     "errors json",
 )
 """Top to bottom. A module imports from the layers below its own only; the modules of one folder of

@@ -284,6 +284,9 @@ class Prompt:
     extras: Json = field(default_factory=dict)
     """The request's other fields, by the client's names, null ones left out. A protocol takes what
     it knows; what it does not take is ignored by name."""
+    ignored: tuple[str, ...] = ()
+    """What the client's protocol has already left out because no other protocol has a word for it,
+    by the client's names. It is told to the client with what the target's protocol ignores."""
     names: Mapping[str, str] = field(default_factory=dict)
     """The client's name of a setting where it is not ours, such as `max_completion_tokens`."""
     cache: Json | None = None

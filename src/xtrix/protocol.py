@@ -67,6 +67,8 @@ class Answering(NamedTuple):
     """The target that answers."""
     carrier: Carrier
     expected: Expected = Expected()
+    clock: Callable[[], float] | None = None
+    """Tells the time in Unix seconds; None where nobody does."""
 
 
 class Stream(Protocol):

@@ -67,6 +67,9 @@ class Quirks(NamedTuple):
     """Whether it wants the `reasoning_content` of each of its messages back with the history."""
     most_stops: int = 4
     """How many `stop` sequences it takes."""
+    client_metadata: bool = False
+    """Whether it may be told what OpenAI's own programs say of themselves: ids of an installation
+    among it, in the field of that name."""
 
 
 class ResponsesRule(NamedTuple):

@@ -74,12 +74,7 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
     encoding = _Encoding(prompt, target)
     body = encoding.body()
     encoding.apply_quirks(body)
-    request = UpstreamRequest(
-        url=_url(target.provider),
-        headers=_headers(target.provider),
-        body=json.encode_body(body),
-        binding=target.provider.binding,
-    )
+    request = upstream_request(target.provider, body)
     return Encoded(request, tuple(sorted(encoding.ignored)), encoding.expected())
 
 
@@ -166,7 +161,7 @@ class _Encoding:
             if name in body:
                 body[theirs] = body.pop(name)
         for name in quirks.drop:
-            said = _dropped(body, name)
+            said = take_out(body, name)
             if name not in _OURS and says_something(name, said):
                 self._ignore(_SETTINGS.get(name, name))
         if self._prompt.stream and quirks.obfuscation:
@@ -255,7 +250,7 @@ class _Encoding:
         return {}
 
 
-def _dropped(body: Json, name: str) -> object:
+def take_out(body: Json, name: str) -> object:
     """Take `name`, a field or a field's member as `text.verbosity`, out of `body`; what it said."""
     outer, _, inner = name.partition(".")
     if not inner:
@@ -295,15 +290,13 @@ def _short(text: str | None) -> str | None:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
-def _url(provider: Provider) -> str:
+def upstream_request(provider: Provider, body: Json) -> UpstreamRequest:
+    """The call of `provider` with `body`."""
     query = f"?{provider.query}" if provider.query else ""
-    return f"{provider.base_url}/responses{query}"
-
-
-def _headers(provider: Provider) -> tuple[tuple[str, str], ...]:
-    headers = {"content-type": "application/json"}
-    if provider.key and provider.key_header:
-        headers[provider.key_header.lower()] = provider.key
-    elif provider.key:
-        headers["authorization"] = f"Bearer {provider.key}"
-    return tuple((headers | dict(provider.headers)).items())
+    headers = {"content-type": "application/json", **provider.headers_with_key("authorization")}
+    return UpstreamRequest(
+        url=f"{provider.base_url}/responses{query}",
+        headers=tuple(headers.items()),
+        body=json.encode_body(body),
+        binding=provider.binding,
+    )

@@ -1,4 +1,4 @@
-"""Requests for what models there are.
+"""Requests for what models there are, as OpenAI takes them, whichever of its protocols is spoken.
 
 Source: platform.openai.com/docs/api-reference/models, read 2026-11. OpenAI's list has no pages;
 `after` is the word that its other lists have for them.
