@@ -935,6 +935,11 @@ def test_fields_that_are_not_known_are_ignored_by_name() -> None:
     assert asked(prompt(extras=extras)) == asked(prompt())
 
 
+def test_what_the_clients_protocol_has_left_out_is_named_too() -> None:
+    wanted = prompt(ignored=("betas", "speed"), extras={"speed": "fast"})
+    assert ignored(wanted) == ("betas", "speed")
+
+
 @pytest.mark.parametrize("name", ["container", "mcp_servers", "moderation", "thread"])
 def test_fields_that_would_change_the_answer_are_refused(name: str) -> None:
     assert refusal(prompt(extras={name: {"a": 1}})).param == name

@@ -60,7 +60,8 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
             raise unsupported(name, "the upstream has nothing like it.")
     encoding = _Encoding(prompt, target)
     call, dropped = upstream_request(encoding.body(), target)
-    ignored = encoding.ignored | {prompt.param(_SETTINGS.get(name, name)) for name in dropped}
+    ignored = {*prompt.ignored, *encoding.ignored}
+    ignored |= {prompt.param(_SETTINGS.get(name, name)) for name in dropped}
     return Encoded(call, tuple(sorted(ignored)), encoding.expected())
 
 
