@@ -815,7 +815,10 @@ def test_thinking_as_anthropics_clients_ask_for_it() -> None:
     assert ignored(off, target("o3")) == ("thinking",)
     both = settings(thinking={"type": "adaptive"}, effort="high")
     assert asked(both, target("gpt-5.2"))["reasoning_effort"] == "high"
-    assert ignored(both) == ("thinking",)
+    assert ignored(both) == ("effort", "thinking")
+    budget = settings(thinking={"type": "enabled", "budget_tokens": 4096}, effort="high")
+    assert asked(budget, target("gpt-5.2"))["reasoning_effort"] == "high"
+    assert ignored(budget) == ("thinking",)
 
 
 # Formats

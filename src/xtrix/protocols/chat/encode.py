@@ -163,12 +163,12 @@ class _Encoding:
         thinking = (self._settings.thinking or {}).get("type")
         wanted = self._settings.effort or ("none" if thinking == "disabled" else None)
         word = nearest_effort(wanted, self._family) if wanted else None
-        if self._family.thinking == "none":
-            lost = wanted not in {None, "none"} or thinking not in {None, "disabled"}
-        else:
-            lost = word != wanted
-        if lost:
-            self._ignore("thinking" if thinking else "effort")
+        reasons = self._family.thinking != "none"
+        if word != wanted and (reasons or wanted != "none"):
+            # With these it is the other word for the same.
+            self._ignore("thinking" if thinking in {"enabled", "disabled"} else "effort")
+        if thinking == "adaptive" and not reasons:
+            self._ignore("thinking")
         return word
 
     def _hints(self) -> Json:
