@@ -326,16 +326,12 @@ _MALFORMED = {"blocks of no kind", "blocks that are 0", "deep", "calls of no kin
 """Answers that are the upstream's fault."""
 
 
-def _answer(
-    dialect: Dialect, name: str, text: str, fill: Fill, pieces: int = 0, *, streamed: bool = False
-) -> Shape:
-    said = "streamed" if streamed else "answered"
+def _answer(dialect: Dialect, name: str, text: str, fill: Fill, pieces: int = 0) -> Shape:
     return Shape(
-        f"{said}: {name}, {dialect.name}",
+        f"answered: {name}, {dialect.name}",
         text,
         fill,
         pieces,
-        streamed,
         answers=True,
         model=dialect.model,
         status=502 if name in _MALFORMED else 200,
@@ -349,7 +345,8 @@ def _streams(dialect: Dialect) -> list[Shape]:
     line = whole.replace("…", ":…\n\n")
 
     def shape(name: str, text: str, fill: Fill, pieces: int = 0) -> Shape:
-        return _answer(dialect, name, text, fill, pieces, streamed=True)
+        named = f"streamed: {name}, {dialect.name}"
+        return _answer(dialect, name, text, fill, pieces)._replace(name=named, streamed=True)
 
     return [
         shape("words", whole, run(dialect.delta("x").decode())),
