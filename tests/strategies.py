@@ -23,7 +23,18 @@ MODELS = (
 WORDS = st.text(max_size=12) | st.sampled_from(
     ["", " ", "\n", "Hello", '"', "\\", "北京🙂", "\u2028"]
 )
-NAMES = st.sampled_from(["look_up", "server.tool", "server_tool", "größe", "x" * 130, "a/b"])
+NAMES = st.sampled_from(
+    [
+        "look_up",
+        "web_search",
+        "json_tool_call",
+        "server.tool",
+        "server_tool",
+        "größe",
+        "x" * 130,
+        "a/b",
+    ]
+)
 IDS = st.sampled_from(["1", "2", "call.1", "call:1", "call_1", "", "北京", "x" * 70])
 ARGUMENTS = st.sampled_from(["", " ", "{}", '{"a":1}', '{"a": {"b": [null, "é"]}}'])
 MARK = st.sampled_from(
@@ -116,6 +127,15 @@ def messages(draw: Draw) -> list[dict[str, Any]]:
     return [*said, {"role": "user", "content": draw(WORDS | parts())}]
 
 
+CLOSED = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 3}}}
+FUNCTIONS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [
+        {},
+        {"parameters": {**CLOSED, "additionalProperties": {"type": "string"}}, "strict": True},
+        {"parameters": CLOSED, "strict": True},
+    ]
+)
+"""What a function may say beside its name."""
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "temperature": st.sampled_from([0, 0.5, 1, 1.5, 2]),
     "top_p": st.sampled_from([0, 0.5, 1]),
@@ -134,7 +154,7 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
         [
             {"type": "text"},
             {"type": "json_object"},
-            {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}},
+            {"type": "json_schema", "json_schema": {"name": "x", "schema": CLOSED}},
         ]
     ),
     "cache_control": st.just({"type": "ephemeral"}),
@@ -179,7 +199,8 @@ def requests(draw: Draw) -> dict[str, Any]:
     names = draw(st.lists(NAMES, max_size=3, unique=True))
     if names:
         request["tools"] = [
-            {"type": "function", "function": {"name": name}, **draw(MARK)} for name in names
+            {"type": "function", "function": {"name": name, **draw(FUNCTIONS)}, **draw(MARK)}
+            for name in names
         ]
         named = {"type": "function", "function": {"name": names[0]}}
         allowed = {"mode": "required", "tools": [named]}

@@ -1,20 +1,25 @@
 """The request's shape at the door, and the shape of what goes back."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydantic_core import SchemaValidator, ValidationError
 
 from xtrix import json
 from xtrix.completions import (
+    MOST_VALUES,
     Completion,
     Request,
     Stamp,
     Usage,
     choice,
     decode_request,
+    has_too_many_values,
     says_something,
 )
 from xtrix.errors import ClientError
+from xtrix.schema import REQUEST_SCHEMA
 
 USER = {"role": "user", "content": "Hello"}
 
@@ -114,11 +119,113 @@ def test_what_is_no_object(body: bytes) -> None:
     assert (error.code, error.param) == ("invalid_json", None)
 
 
-@pytest.mark.parametrize("depth", [1_000, 200_000])
+@pytest.mark.parametrize("depth", [1_000, 70_000])
 def test_what_is_nested_too_deep(depth: int) -> None:
     assert refusal(b'{"messages":' + b"[" * depth).code == "invalid_json"
     tools = b'{"messages":[],"tools":' + b'[{"a":' * depth + b"1" + b"}]" * depth + b"}"
     assert refusal(tools).code == "invalid_json"
+
+
+MANY_WRONG: dict[str, dict[str, Any]] = {
+    "messages": {"messages": [0] * 1000},
+    "parts": {"messages": [{"role": "user", "content": [0] * 1000}]},
+    "calls": {"messages": [{"role": "assistant", "tool_calls": [0] * 1000}]},
+    "tools": {"messages": [USER], "tools": [0] * 100},
+    "functions": {"messages": [USER], "functions": [0] * 100},
+    "allowed tools": {
+        "messages": [USER],
+        "tool_choice": {
+            "type": "allowed_tools",
+            "allowed_tools": {"mode": "auto", "tools": [0] * 1000},
+        },
+    },
+    "stop": {"messages": [USER], "stop": [0] * 4},
+    "modalities": {"messages": [USER], "modalities": [0] * 1000},
+    "logit_bias": {"messages": [USER], "logit_bias": {str(n): 101 for n in range(1000)}},
+}
+
+
+@pytest.mark.parametrize("said", MANY_WRONG.values(), ids=MANY_WRONG)
+def test_a_request_with_a_thousand_faults_costs_one_error(said: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        SchemaValidator(REQUEST_SCHEMA).validate_python(said)
+    assert caught.value.error_count() == 1
+
+
+def test_no_list_or_map_of_the_schema_collects_its_faults() -> None:
+    found = list(_containers(REQUEST_SCHEMA))
+    assert len(found) > 10
+    assert [schema for schema in found if not schema.get("fail_fast")] == []
+
+
+def _containers(schema: object) -> Iterator[dict[str, Any]]:
+    if isinstance(schema, dict):
+        if schema.get("type") in ("list", "dict"):
+            yield schema
+        for value in schema.values():
+            yield from _containers(value)
+
+
+# How many values it may be made of
+
+
+def of_values(count: int) -> bytes:
+    """A right request of `count` values and little more bytes."""
+    wrapping = b'{"model":"m","messages":[{"role":"user","content":"x"}],"x":[%s]}'
+    return wrapping % b",".join([b"0"] * (count - 6))
+
+
+def test_the_most_values_a_request_may_be_made_of() -> None:
+    assert decode_request(of_values(MOST_VALUES), "m")["model"] == "m"
+    for extra in (1, 1000):
+        with pytest.raises(ClientError) as caught:
+            decode_request(of_values(MOST_VALUES + extra), "m")
+        assert (caught.value.status, caught.value.code) == (413, "request_too_large")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"{}",
+        b"[]",
+        b'"x"',
+        b'{"":{}}',
+        b'"\\\\"',
+        b'"\\\\\\\\"',
+        b'{"\\\\":0}',
+        b'{"\\"":"[,"}',
+        b"[0,0]",
+    ],
+)
+def test_values_are_counted_however_they_are_spelled(value: bytes) -> None:
+    several = b'{"messages":[' + b",".join([value] * (MOST_VALUES + 10)) + b"]}"
+    assert has_too_many_values(several)
+
+
+@pytest.mark.parametrize("text", ["{", "[", ",", '"', "\\", '\\",', '",', '"{\\', "\n,", "é,"])
+def test_text_is_no_value_whatever_it_holds(text: str) -> None:
+    for before in range(4):
+        content = "x" * before + text * 400_000
+        body = json.encode({"messages": [{**USER, "content": content}, USER]}).encode()
+        assert not has_too_many_values(body)
+
+
+@pytest.mark.parametrize("before", range(70_000, 70_004))
+def test_values_after_a_long_text_are_counted(before: int) -> None:
+    body = json.encode({"x": ',\\"' * before, "y": [0] * (MOST_VALUES + 1)}).encode()
+    assert has_too_many_values(body)
+
+
+def test_an_agents_request_of_several_megabytes_passes() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "edit", "arguments": "{}"}}
+    call["function"] = {"name": "edit", "arguments": json.encode({"old": "a,b[0]{" * 200})}
+    turn = [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": [{"type": "text", "text": "[1,2]" * 400}]},
+    ]
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"enum": ["x"] * 200}}}
+    request = decoded(messages=[USER, *(turn * 1200)], tools=[tool] * 128)
+    assert len(json.encode(request)) > 4_000_000
 
 
 CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
@@ -269,6 +376,9 @@ def test_a_refusal_says_what_would_be_right(said: dict[str, Any], words: str) ->
 
 
 def test_a_refusal_repeats_no_more_than_a_word() -> None:
+    error = refusal(logit_bias={"x" * 100_000: 101})
+    assert len(error.message) < 300
+    assert len(error.param or "") < 100
     assert len(refusal(messages=[{"role": "x" * 100_000}]).message) < 300
     assert len(refusal(temperature="x" * 100_000).message) < 300
     assert len(refusal(b'{"a": ' + b"x" * 100_000).message) < 300

@@ -157,7 +157,7 @@ _PROVIDER = SchemaValidator(
             _fields(
                 ("pattern",),
                 pattern=_TEXT,
-                sampling=cs.literal_schema(["both", "one", "none"]),
+                sampling=cs.literal_schema(["any", "both", "one", "none"]),
                 thinking=cs.literal_schema(["none", "budget", "adaptive"]),
                 efforts=_TEXTS,
                 thinks_unasked=cs.bool_schema(),

@@ -28,7 +28,7 @@ class Asked:
     cited: bool = False
     """Whether passages may carry citations: their places in the text have to be counted."""
     functions: bool = False
-    """Whether the client speaks of `functions`, as before tools."""
+    """Whether the client speaks of `functions` alone, as before tools."""
 
 
 class Encoded(NamedTuple):

@@ -57,8 +57,9 @@ class Family(NamedTuple):
 
     pattern: str
     """Matches the upstream's model ids, as `claude-opus-5*` does."""
-    sampling: Literal["both", "one", "none"] = "none"
-    """How many of `temperature` and `top_p` it takes in one request."""
+    sampling: Literal["any", "both", "one", "none"] = "none"
+    """How many of `temperature` and `top_p` it takes in one request, where it does not think and
+    the temperature is at most 1. With "any" they go on as they came."""
     thinking: Literal["none", "budget", "adaptive"] = "adaptive"
     efforts: tuple[str, ...] = ("low", "medium", "high", "xhigh", "max")
     """The words of `output_config.effort` that it knows."""

@@ -25,6 +25,19 @@ def _object(**fields: cs.TypedDictField) -> cs.CoreSchema:
     return cs.typed_dict_schema(fields, extra_behavior="allow")
 
 
+def _list(items: cs.CoreSchema, low: int | None = None, high: int | None = None) -> cs.CoreSchema:
+    """A list of `low` to `high` items, given up at the first wrong one.
+
+    A fault costs some 400 bytes, and a small body has room for a million.
+    """
+    return cs.list_schema(items, min_length=low, max_length=high, fail_fast=True)
+
+
+def _map(values: cs.CoreSchema | None = None) -> cs.CoreSchema:
+    """An object whose keys are the client's, given up at its first wrong value as `_list` is."""
+    return cs.dict_schema(_STRING, values, fail_fast=True)
+
+
 def _one_of(*words: str) -> cs.CoreSchema:
     return cs.literal_schema(list(words))
 
@@ -57,7 +70,7 @@ _OTHER = "other"
 _STRING = cs.str_schema(strict=True)
 _BOOL = cs.bool_schema(strict=True)
 _COUNT = cs.int_schema(strict=True, ge=0)
-_ANY_OBJECT = cs.dict_schema(_STRING)
+_ANY_OBJECT = _map()
 _TEXT_PART = _object(type=_must(_one_of("text")), text=_must(_STRING))
 _PARTS = {
     "text": _TEXT_PART,
@@ -77,7 +90,7 @@ _PARTS = {
         ),
     ),
 }
-_CONTENT = _either(cs.list_schema(_known_or_any("type", _PARTS), min_length=1), list, _STRING)
+_CONTENT = _either(_list(_known_or_any("type", _PARTS), low=1), list, _STRING)
 _NAME = cs.str_schema(strict=True, min_length=1)
 _FUNCTION_CALL = _object(name=_must(_NAME), arguments=_must(_STRING))
 _TOOL_CALL = _known_or_any(
@@ -109,7 +122,7 @@ _MESSAGE = _tagged(
             "assistant",
             content=_maybe(_CONTENT),
             refusal=_maybe(_STRING),
-            tool_calls=_maybe(cs.list_schema(_TOOL_CALL)),
+            tool_calls=_maybe(_list(_TOOL_CALL)),
             function_call=_maybe(_FUNCTION_CALL),
         ),
         "tool": _message("tool", content=_must(_CONTENT), tool_call_id=_must(_STRING)),
@@ -135,11 +148,20 @@ _TOOL = _known_or_any(
         "function": _object(type=_must(_one_of("function")), function=_must(_FUNCTION)),
         "custom": _object(
             type=_must(_one_of("custom")),
-            custom=_must(_object(name=_must(_NAME), description=_maybe(_STRING))),
+            custom=_must(
+                _object(
+                    name=_must(_NAME),
+                    description=_maybe(_STRING),
+                    format=_maybe(_object(type=_maybe(_STRING))),
+                )
+            ),
         ),
     },
 )
 _NAMED = _object(name=_must(_NAME))
+_ALLOWED_TOOL = _object(
+    type=_maybe(_STRING), name=_maybe(_STRING), function=_maybe(_NAMED), custom=_maybe(_NAMED)
+)
 _NAMED_TOOL = _tagged(
     "type",
     {
@@ -150,7 +172,7 @@ _NAMED_TOOL = _tagged(
             allowed_tools=_must(
                 _object(
                     mode=_must(_one_of("auto", "required")),
-                    tools=_must(cs.list_schema(_ANY_OBJECT)),
+                    tools=_must(_list(_ALLOWED_TOOL)),
                 )
             ),
         ),
@@ -183,7 +205,7 @@ def _number(low: float, high: float) -> cs.CoreSchema:
 
 REQUEST_SCHEMA = _object(
     model=_maybe(cs.str_schema(strict=True, min_length=1, max_length=256, pattern=r"^[!-~]+$")),
-    messages=_must(cs.list_schema(_MESSAGE, min_length=1)),
+    messages=_must(_list(_MESSAGE, low=1)),
     stream=_maybe(_BOOL),
     stream_options=_maybe(_object(include_usage=_maybe(_BOOL), include_obfuscation=_maybe(_BOOL))),
     temperature=_maybe(_number(0, 2)),
@@ -191,24 +213,30 @@ REQUEST_SCHEMA = _object(
     max_tokens=_maybe(_COUNT),
     max_completion_tokens=_maybe(_COUNT),
     n=_maybe(cs.int_schema(strict=True, ge=1, le=128)),
-    stop=_maybe(_either(cs.list_schema(_STRING, max_length=4), list, _STRING)),
+    stop=_maybe(_either(_list(_STRING, high=4), list, _STRING)),
     presence_penalty=_maybe(_number(-2, 2)),
     frequency_penalty=_maybe(_number(-2, 2)),
-    logit_bias=_maybe(cs.dict_schema(_STRING, _number(-100, 100))),
+    logit_bias=_maybe(_map(_number(-100, 100))),
     logprobs=_maybe(_BOOL),
     top_logprobs=_maybe(cs.int_schema(strict=True, ge=0, le=20)),
     seed=_maybe(cs.int_schema(strict=True)),
     user=_maybe(_STRING),
     safety_identifier=_maybe(_STRING),
     metadata=_maybe(_ANY_OBJECT),
-    tools=_maybe(cs.list_schema(_TOOL, max_length=128)),
+    tools=_maybe(_list(_TOOL, high=128)),
     tool_choice=_maybe(_TOOL_CHOICE),
     parallel_tool_calls=_maybe(_BOOL),
-    functions=_maybe(cs.list_schema(_FUNCTION, min_length=1, max_length=128)),
+    functions=_maybe(_list(_FUNCTION, low=1, high=128)),
     function_call=_maybe(_either(_NAMED, dict, _one_of("none", "auto"))),
     response_format=_maybe(_RESPONSE_FORMAT),
     reasoning_effort=_maybe(_one_of("none", "minimal", "low", "medium", "high", "xhigh", "max")),
     service_tier=_maybe(_STRING),
-    modalities=_maybe(cs.list_schema(_one_of("text", "audio"))),
+    web_search_options=_maybe(
+        _object(
+            search_context_size=_maybe(_STRING),
+            user_location=_maybe(_object(approximate=_maybe(_ANY_OBJECT))),
+        )
+    ),
+    modalities=_maybe(_list(_one_of("text", "audio"))),
 )
 """The request as pydantic-core checks it; the API's description is made from it too."""

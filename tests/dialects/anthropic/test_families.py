@@ -29,7 +29,8 @@ CAN = [
     ("claude-fable-5-1", "none", "adaptive", False, True, False, True, 128_000),
     ("claude-mythos-5-1-20261001", "none", "adaptive", False, True, False, True, 128_000),
     ("claude-of-tomorrow-9", "none", "adaptive", False, True, False, False, 128_000),
-    ("mistral-large", "none", "adaptive", False, True, False, False, 128_000),
+    ("mistral-large", "any", "budget", True, False, True, False, 10**9),
+    ("deepseek-chat", "any", "budget", True, False, True, False, 10**9),
     ("us.anthropic.claude-haiku-4-5-v1:0", "one", "budget", True, True, True, False, 64_000),
     ("anthropic/claude-sonnet-4-6", "one", "adaptive", False, True, True, False, 128_000),
 ]
@@ -66,4 +67,4 @@ def test_every_row_is_some_models() -> None:
 
 def test_the_last_row_takes_every_model() -> None:
     assert FAMILIES[-1].pattern == "*"
-    assert FAMILIES[-1] == Family("*")
+    assert FAMILIES[-2] == Family("*claude*")

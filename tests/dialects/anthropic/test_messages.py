@@ -409,3 +409,8 @@ def test_a_long_history_of_calls_takes_linear_time(ids: str, names: str) -> None
         return lambda: sent(messages=messages)
 
     assert_linear(history, 500)
+
+
+def test_a_call_of_an_unknown_kind_need_not_look_like_a_call() -> None:
+    error = fails(USER, say("assistant", None, tool_calls=[{"type": "x"}]))
+    assert (error.code, error.param) == ("unsupported_value", "messages[1].tool_calls[0].type")

@@ -15,6 +15,7 @@ from tests.dialects.anthropic.encoding import (
     RESULT,
     USER,
     encoded,
+    refused,
     sent,
 )
 from xtrix.dialects.anthropic.output import encode_format
@@ -34,7 +35,7 @@ def test_text_asks_for_nothing(said: object) -> None:
     assert sent(response_format=said) == sent()
 
 
-@pytest.mark.parametrize("model", [BUDGET, ADAPTIVE, NEWEST, "unknown-model"])
+@pytest.mark.parametrize("model", [BUDGET, ADAPTIVE, NEWEST, "claude-unknown"])
 def test_a_schema_where_the_model_has_structured_output(model: str) -> None:
     body = sent(model, response_format=WANTED)
     assert body["output_config"] == {"format": {"type": "json_schema", "schema": CLOSED}}
@@ -46,7 +47,7 @@ def test_a_schema_where_it_has_not_is_a_tool_that_must_be_called() -> None:
     body = sent(OLD, response_format=WANTED)
     (tool,) = body["tools"]
     assert tool["name"] == "json_tool_call"
-    assert tool["input_schema"] == CLOSED
+    assert tool["input_schema"] == SCHEMA
     assert body["tool_choice"] == {"type": "tool", "name": "json_tool_call"}
     assert encoded(OLD, response_format=WANTED).asked.answer_tool == "json_tool_call"
 
@@ -71,8 +72,48 @@ def test_a_schema_too_large_for_a_grammar_is_a_tool_too(model: str, either: obje
         body = sent(model, response_format=said)
         assert "output_config" not in body
         assert body["tool_choice"] == {"type": "tool", "name": "json_tool_call"}
-        assert body["tools"][0]["input_schema"]["additionalProperties"] is False
+        assert body["tools"][0]["input_schema"] == said["json_schema"]["schema"]
         assert encoded(model, response_format=said).asked.answer_tool == "json_tool_call"
+
+
+MAP = {"type": "object", "additionalProperties": {"type": "number"}}
+OPEN: dict[str, Any] = {
+    "a map": {"type": "object", "properties": {"scores": MAP}},
+    "a map at the root": MAP,
+    "any object": {
+        "type": "object",
+        "properties": {"a": {"type": "array", "items": {"type": "object"}}},
+    },
+    "any object or null": {"type": "object", "properties": {"a": {"type": ["object", "null"]}}},
+    "open beside its properties": {**SCHEMA, "additionalProperties": True},
+    "patterns": {**SCHEMA, "patternProperties": {"^x": {}}},
+    "in a definition": {**SCHEMA, "$defs": {"m": MAP}},
+    "two unions": {**SCHEMA, "oneOf": [{}], "anyOf": [{}]},
+}
+
+
+@pytest.mark.parametrize("schema", OPEN.values(), ids=OPEN)
+@pytest.mark.parametrize("model", [OLD, BUDGET, ADAPTIVE])
+def test_what_a_grammar_would_close_is_a_tool_with_the_schema_untouched(
+    model: str, schema: dict[str, Any]
+) -> None:
+    said = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    body = sent(model, response_format=said)
+    assert "output_config" not in body
+    assert body["tools"][0]["input_schema"] == schema
+    assert body["tool_choice"] == {"type": "tool", "name": "json_tool_call"}
+
+
+@pytest.mark.parametrize("schema", [None, {}, *OPEN.values()])
+def test_what_a_grammar_would_close_is_refused_where_no_tool_can_be_forced(schema: object) -> None:
+    said = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    assert refused(NEWEST, response_format=said).param == "response_format"
+
+
+@pytest.mark.parametrize("model", [OLD, BUDGET, ADAPTIVE])
+def test_no_schema_is_any_object(model: str) -> None:
+    body = sent(model, response_format={"type": "json_schema", "json_schema": {"name": "x"}})
+    assert body["tools"][0]["input_schema"] == {"type": "object"}
 
 
 def test_where_no_tool_can_be_forced_the_upstream_judges_the_schema() -> None:
@@ -223,7 +264,7 @@ def test_signed_thinking_is_needed_for_the_last_calls_only() -> None:
 def test_the_clients_own_words_for_thinking_pass() -> None:
     own = {"type": "enabled", "budget_tokens": 2000}
     assert sent(BUDGET, thinking=own, reasoning_effort="low")["thinking"] == own
-    assert "thinking" not in sent(BUDGET, thinking="on")
+    assert refused(BUDGET, thinking="on").param == "thinking"
 
 
 def test_a_schema_and_an_effort_are_configured_together() -> None:

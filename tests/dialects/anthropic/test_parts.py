@@ -1,6 +1,8 @@
 """Content parts as blocks: images and files by what they are, whatever their label says."""
 
 import base64
+import tracemalloc
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -215,3 +217,71 @@ def test_a_refusal_is_text() -> None:
 def test_cache_marks_in_eithers_words(said: dict[str, Any], mark: dict[str, str] | None) -> None:
     assert cache_mark(said).get("cache_control") == mark
     assert block({**text("x"), **said}).get("cache_control") == mark
+
+
+# What a long run of one character costs
+
+
+@pytest.mark.parametrize("character", list(";:,=/+-A \n\u3000é"))
+@pytest.mark.parametrize(
+    "before", ["", "data:", "data:;", "data:image/png;base64,", "data:a;base64"]
+)
+def test_a_long_run_of_one_character_takes_no_more_than_its_copies(
+    character: str, before: str
+) -> None:
+    length = 400_000
+    said = image(before + character * length)
+    tracemalloc.start()
+    with suppress(ClientError):
+        block(said)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12 * length
+
+
+@pytest.mark.parametrize("pause", ["", " ", "\r\n"])
+def test_base64_in_short_lines_takes_no_more_than_its_copies(pause: str) -> None:
+    length = 400_000
+    said = image("data:image/png;base64," + f"AA{pause}AA" * (length // 4))
+    tracemalloc.start()
+    assert block(said)["source"]["data"] == "A" * length
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12 * length
+
+
+def test_a_data_uri_without_end_is_refused() -> None:
+    assert refused(image("data:image/png;" + "a" * 300 + ";base64,AAAA")) == (
+        "invalid_value",
+        "image_url",
+    )
+
+
+# Text files
+
+
+@pytest.mark.parametrize(
+    ("label", "data", "expected"),
+    [
+        ("text/plain", "é".encode(), "é"),
+        ("text/plain;charset=utf-8", "é".encode(), "é"),
+        ("text/plain;charset=UTF-8", "\ufeffé".encode(), "é"),
+        ("text/plain;charset=iso-8859-1", b"\xe9\x80", "é€"),
+        ('text/plain;charset="windows-1252"', b"\xe9", "é"),
+        ("text/plain;charset=utf-16", "é".encode("utf-16"), "é"),
+        ("text/markdown", b"# x", "# x"),
+        ("text/csv;header=present", b"a,b", "a,b"),
+        ("application/json", b"{}", "{}"),
+        ("application/xml", b"<a/>", "<a/>"),
+    ],
+)
+def test_a_text_file_of_each_kind(label: str, data: bytes, expected: str) -> None:
+    uri = f"data:{label};base64,{base64.b64encode(data).decode()}"
+    source = {"type": "text", "media_type": "text/plain", "data": expected}
+    assert block(file(file_data=uri)) == {"type": "document", "source": source}
+
+
+@pytest.mark.parametrize("charset", ["idna", "zlib", "koi8-r", "", "x" * 50])
+def test_text_in_an_encoding_that_is_not_read(charset: str) -> None:
+    said = file(file_data=f"data:text/plain;charset={charset};base64,AAAA")
+    assert refused(said) == ("unsupported_value", "file.file_data")

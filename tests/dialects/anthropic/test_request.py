@@ -8,9 +8,12 @@ import pytest
 from tests.dialects.anthropic.encoding import (
     ADAPTIVE,
     BUDGET,
+    CALL,
+    CALLED,
     FUNCTION,
     NEWEST,
     OLD,
+    RESULT,
     USER,
     encoded,
     refused,
@@ -91,8 +94,7 @@ def test_a_stream_is_asked_for() -> None:
         (ADAPTIVE, {"max_tokens": 128_000}, 128_000),
         (BUDGET, {"reasoning_effort": "high"}, DEFAULT_MAX_TOKENS + 4096),
         (BUDGET, {"thinking": {"type": "enabled", "budget_tokens": 9000}}, 9000 + 8192),
-        (BUDGET, {"thinking": {"type": "enabled", "budget_tokens": "x"}}, DEFAULT_MAX_TOKENS),
-        (BUDGET, {"thinking": "on"}, DEFAULT_MAX_TOKENS),
+        (BUDGET, {"thinking": {"type": "enabled", "budget_tokens": None}}, DEFAULT_MAX_TOKENS),
     ],
 )
 def test_how_long_an_answer_may_be(model: str, said: dict[str, Any], most: int) -> None:
@@ -265,6 +267,35 @@ def test_all_that_was_left_out_is_named_in_order() -> None:
     assert ignored(zebra=1, seed=1, apple=1) == ("apple", "seed", "zebra")
 
 
+@pytest.mark.parametrize("role", ["system", "user", "assistant", "tool"])
+def test_a_name_that_has_no_place_upstream_is_named(role: str) -> None:
+    said: dict[str, dict[str, Any]] = {
+        "system": {"role": "system", "content": "x"},
+        "user": dict(USER),
+        "assistant": dict(CALLED),
+        "tool": dict(RESULT),
+    }
+    assert ignored(messages=[*said.values(), USER]) == ()
+    said[role]["name"] = "Ada"
+    assert ignored(messages=[*said.values(), USER]) == ("messages.name",)
+
+
+def test_a_functions_name_is_used() -> None:
+    called = {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}
+    assert ignored(messages=[USER, called, {"role": "function", "name": "f", "content": "x"}]) == ()
+
+
+@pytest.mark.parametrize(
+    ("detail", "named"),
+    [("high", True), ("low", True), ("auto", False), ("", False), (None, False)],
+)
+def test_the_detail_of_an_image_is_named(detail: str | None, named: bool) -> None:
+    image = {"url": "https://i.test/a.png", "detail": detail}
+    content = [{"type": "text", "text": "x"}, {"type": "image_url", "image_url": image}]
+    expected = ("image_url.detail",) if named else ()
+    assert ignored(messages=[{"role": "user", "content": content}]) == expected
+
+
 # Search
 
 
@@ -280,7 +311,7 @@ def test_all_that_was_left_out_is_named_in_order() -> None:
             {"max_uses": 5, "user_location": {"type": "approximate", "city": "Bonn"}},
         ),
         ({"user_location": None}, {"max_uses": 5}),
-        ("yes", {"max_uses": 5}),
+        ({"search_context_size": None}, {"max_uses": 5}),
     ],
 )
 def test_web_search(options: object, search: dict[str, Any]) -> None:
@@ -433,6 +464,181 @@ def test_a_providers_own_row_decides_first() -> None:
     call = encoded("my-model", provider=provider, temperature=0.5, top_p=0.5)
     body = json.decode_object(call.request.body)
     assert (body["temperature"], body["top_p"], body["max_tokens"]) == (0.5, 0.5, 100)
-    strict = json.decode_object(encoded("unknown-model", temperature=0.5).request.body)
+    strict = json.decode_object(encoded("claude-unknown", temperature=0.5).request.body)
     assert "temperature" not in strict
     assert strict["messages"][0]["role"] == USER["role"]
+
+
+# Values of a type that nobody meant
+
+
+@pytest.mark.parametrize(
+    ("said", "param"),
+    [
+        ({"web_search_options": "yes"}, "web_search_options"),
+        ({"web_search_options": {"user_location": "Berlin"}}, "web_search_options.user_location"),
+        (
+            {"web_search_options": {"search_context_size": []}},
+            "web_search_options.search_context_size",
+        ),
+        (
+            {"web_search_options": {"user_location": {"approximate": "Bonn"}}},
+            "web_search_options.user_location.approximate",
+        ),
+        ({"thinking": "on"}, "thinking"),
+        ({"thinking": {}}, "thinking.type"),
+        ({"thinking": {"type": {}}}, "thinking.type"),
+        ({"thinking": {"type": []}}, "thinking.type"),
+        ({"thinking": {"type": "enabled", "budget_tokens": "x"}}, "thinking.budget_tokens"),
+        ({"thinking": {"type": "enabled", "budget_tokens": True}}, "thinking.budget_tokens"),
+        ({"thinking": {"type": "enabled", "budget_tokens": -100_000}}, "thinking.budget_tokens"),
+        (
+            {"tools": [{"type": "custom", "custom": {"name": "a", "format": "text"}}]},
+            "tools[0].custom.format",
+        ),
+        (
+            {
+                "tools": [FUNCTION],
+                "tool_choice": {
+                    "type": "allowed_tools",
+                    "allowed_tools": {
+                        "mode": "auto",
+                        "tools": [{"type": "function", "function": "f"}],
+                    },
+                },
+            },
+            "tool_choice.allowed_tools.tools[0].function",
+        ),
+    ],
+    ids=json.encode,
+)
+def test_a_value_of_the_wrong_type_is_refused_by_name(said: dict[str, Any], param: str) -> None:
+    assert refused(**said).param == param
+
+
+@pytest.mark.parametrize("role", ["system", "developer", "user", "tool", "function"])
+@pytest.mark.parametrize("value", ["auto", {"a": 1}, {"name": "f", "arguments": "{}"}, [], 7])
+def test_only_an_assistant_calls_functions(role: str, value: object) -> None:
+    history: list[Any] = [USER, CALLED, RESULT]
+    before = [USER, CALLED]
+    message: dict[str, Any] = {"role": role, "content": "x"}
+    if role == "tool":
+        message["tool_call_id"] = "call_1"
+    elif role == "function":
+        function = {"name": "f", "arguments": "{}"}
+        before = [USER, {"role": "assistant", "function_call": function}]
+        message["name"] = "f"
+    messages = [*(before if role in {"tool", "function"} else history), message]
+    spoiled = [*messages[:-1], {**message, "function_call": value}]
+    assert sent(messages=spoiled) == sent(messages=messages)
+
+
+@pytest.mark.parametrize("value", [5, "toolu_mine", None])
+def test_the_upstreams_id_of_a_call_is_not_the_clients_to_set(value: object) -> None:
+    call = {**CALLED["tool_calls"][0], "upstream_id": value}
+    messages = [USER, {**CALLED, "tool_calls": [call]}, RESULT]
+    assert sent(messages=messages) == sent(messages=[USER, CALLED, RESULT])
+
+
+def test_a_function_with_a_format_of_its_own() -> None:
+    function = {"name": "look_up", "format": "text"}
+    tools = [{"type": "function", "function": function}]
+    assert sent(tools=tools) == sent(tools=[FUNCTION])
+
+
+@pytest.mark.parametrize("kind", [[], {}, "name", "function", 7])
+def test_the_older_choice_is_read_by_its_name_alone(kind: object) -> None:
+    functions = [{"name": "look_up"}]
+    choice = {"name": "look_up"}
+    expected = sent(functions=functions, function_call=choice)
+    assert sent(functions=functions, function_call={**choice, "type": kind}) == expected
+
+
+# Names that are not the client's to give
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("web_search", {"web_search_options": {}}),
+        (
+            "json_tool_call",
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}},
+        ),
+        ("code_execution", {}),
+    ],
+)
+def test_a_tool_named_as_one_of_ours_gets_another_name(name: str, said: dict[str, Any]) -> None:
+    tools: list[Any] = [{"type": "function", "function": {"name": name}}]
+    if name == "code_execution":
+        tools.append({"type": "code_execution_20250825", "name": name})
+    made = encoded(OLD, tools=tools, **said)
+    names = [tool["name"] for tool in json.decode_object(made.request.body)["tools"]]
+    assert len(names) == len(set(names)) == 2
+    assert names[1] == name
+    assert made.asked.tool_names == {names[0]: name}
+
+
+def test_an_error_repeats_no_more_than_a_word_of_the_clients() -> None:
+    long = "é" * 100_000
+    for said in (
+        {"tools": [FUNCTION], "tool_choice": {"type": "function", "function": {"name": long}}},
+        {"tools": [{"type": long}]},
+        {"tools": [{"type": "function", "function": {"name": long}}] * 2},
+        {"messages": [USER, {"role": "tool", "tool_call_id": long, "content": "x"}]},
+        {"messages": [USER, {"role": "assistant", "tool_calls": [{**CALL, "id": long}]}]},
+        {"messages": [USER, {"role": "assistant", "tool_calls": [{**CALL, "type": long}]}]},
+        {"messages": [{"role": "user", "content": [{"type": long}]}]},
+    ):
+        assert len(refused(**said).message) < 400
+
+
+def test_an_id_without_end_is_made_short() -> None:
+    one, two = "é" * 100_000, "é" * 100_001
+    calls = [{**CALL, "id": one}, {**CALL, "id": two}]
+    results = [{**RESULT, "tool_call_id": each} for each in (two, one)]
+    turns_sent = sent(messages=[USER, {"role": "assistant", "tool_calls": calls}, *results])
+    uses = turns_sent["messages"][1]["content"]
+    results_sent = turns_sent["messages"][2]["content"]
+    assert [use["id"] for use in uses] == [each["tool_use_id"] for each in reversed(results_sent)]
+    assert all(len(use["id"]) == 64 for use in uses)
+
+
+# Models that are no Claudes
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["qwen3-30b", "deepseek-chat", "kimi-k2", "glm-4.6", "MiniMax-M2", "meta-llama/Llama-3.3-70B"],
+)
+def test_what_is_no_claude_gets_what_the_client_sent(model: str) -> None:
+    sampling = {"temperature": 1.5, "top_p": 0.5, "top_k": 5}
+    choice = {"type": "function", "function": {"name": "look_up"}}
+    prefill = [USER, {"role": "assistant", "content": "So"}]
+    said: dict[str, Any] = {"tools": [FUNCTION], "tool_choice": choice, **sampling}
+    said["max_tokens"] = 500_000
+    made = encoded(model, messages=prefill, reasoning_effort="low", **said)
+    body = json.decode_object(made.request.body)
+    assert body.items() >= sampling.items()
+    assert body["tool_choice"] == {"type": "tool", "name": "look_up"}
+    assert body["max_tokens"] == 500_000
+    assert body["thinking"]["type"] == "enabled"
+    assert body["messages"][-1]["role"] == "assistant"
+    assert made.ignored == ()
+    assert encoded("claude-unknown", **said).ignored == (
+        *("max_tokens", "temperature", "tool_choice", "top_k", "top_p"),
+    )
+
+
+def test_a_providers_rows_decide_about_what_is_no_claude() -> None:
+    family = Family("qwen*", sampling="none")
+    provider = Provider("a", "anthropic", "https://a.test/v1", families=(family,))
+    call = encoded("qwen3", provider=provider, temperature=0.5)
+    assert call.ignored == ("temperature",)
+
+
+def test_a_prefill_is_not_thought_about() -> None:
+    prefill = [USER, {"role": "assistant", "content": "So"}]
+    made = encoded(BUDGET, messages=prefill, reasoning_effort="high")
+    assert "thinking" not in json.decode_object(made.request.body)
+    assert made.ignored == ("reasoning_effort",)

@@ -4,11 +4,15 @@ from typing import Any
 
 import pytest
 
+from tests.accumulate import completion
+from tests.dialects.anthropic.encoding import encoded
+from tests.stories import data
+from tests.streams import replay
 from xtrix import json
 from xtrix.completions import Completion
 from xtrix.dialect import Asked
 from xtrix.dialects.anthropic.response import decode_response
-from xtrix.errors import UpstreamError
+from xtrix.errors import BAD_RESPONSE, UpstreamError
 
 
 def decoded(*blocks: dict[str, Any], asked: Asked | None = None, **said: object) -> Completion:
@@ -195,3 +199,108 @@ def test_an_error_instead_of_a_message(error: object, status: int) -> None:
     with pytest.raises(UpstreamError) as caught:
         decode_response(body, Asked())
     assert caught.value.status == status
+
+
+# What is no message of Anthropic's, whole as streamed
+
+
+NO_LISTS: list[Any] = [5, {"a": 1}, -1, [5], [None], "x"]
+NO_TEXTS: list[Any] = [5, [], {}]
+NO_OBJECTS: list[Any] = [[1], "x", 5, True]
+NO_NAMES: list[Any] = [None, "", 5, []]
+NO_TYPES: list[Any] = [[], {}, None, 7]
+WRONG: list[Any] = [
+    *({"type": kind} for kind in NO_TYPES),
+    {"text": "no type"},
+    *(text("x", citations=citations) for citations in NO_LISTS),
+    *({"type": "text", "text": value} for value in NO_TEXTS),
+    *({"type": "thinking", "thinking": value} for value in NO_TEXTS),
+    *(use("f", given) for given in NO_OBJECTS),
+    *(use("custom", given) for given in NO_OBJECTS),
+    *({"type": "tool_use", "id": "1", "name": name, "input": {}} for name in NO_NAMES),
+    {"type": "tool_use", "id": "1", "input": {}},
+    {"type": "tool_use", "id": 5, "name": "f", "input": {}},
+]
+
+
+@pytest.mark.parametrize("block", WRONG, ids=json.encode)
+@pytest.mark.parametrize("cited", [False, True])
+def test_a_malformed_block_is_the_upstreams_fault_whole_and_streamed(
+    block: dict[str, Any], cited: bool
+) -> None:
+    asked = Asked(custom_tools=frozenset({"custom"}), cited=cited)
+    with pytest.raises(UpstreamError) as caught:
+        decoded(text("before"), block, asked=asked)
+    assert (caught.value.status, caught.value.code) == (502, BAD_RESPONSE)
+    start = {"type": "content_block_start", "index": 0, "content_block": block}
+    begins = {"type": "message_start", "message": {}}
+    if not block.get("citations"):  # a stream's come in deltas of their own
+        assert replay("anthropic", map(data, [begins, start]), asked).error == BAD_RESPONSE
+
+
+@pytest.mark.parametrize("said", [{"text": None}, {}, {"text": ""}])
+def test_no_text_is_no_word(said: dict[str, Any]) -> None:
+    assert message({"type": "text", **said}, text("x", citations=None))["content"] == "x"
+
+
+def test_a_call_without_an_id_gets_one() -> None:
+    calls = message(use("f", id=None), {"type": "tool_use", "name": "g"})["tool_calls"]
+    assert [call["id"] for call in calls] == ["call_0", "call_1"]
+
+
+def test_a_custom_tool_beside_the_older_functions_is_called_as_a_tool() -> None:
+    tools = [{"type": "custom", "custom": {"name": "c"}}]
+    asked = encoded(tools=tools, functions=[{"name": "f"}]).asked
+    choice = decoded(use("c", {"input": "x"}), asked=asked).choices[0]
+    assert choice["message"]["tool_calls"][0]["custom"] == {"name": "c", "input": "x"}
+    assert choice["finish_reason"] == "tool_calls"
+
+
+# The tool whose input is the answer
+
+
+ANSWER = Asked(answer_tool="json_tool_call")
+
+
+def streamed(*blocks: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    """The message that the same blocks add up to in a stream."""
+    events: list[dict[str, Any]] = [{"type": "message_start", "message": {}}]
+    for index, block in enumerate(blocks):
+        more = (
+            {"type": "text_delta", "text": block["text"]}
+            if "text" in block
+            else {
+                "type": "input_json_delta",
+                "partial_json": json.encode(block["input"]),
+            }
+        )
+        begun = {**block, "input": {}} if "input" in block else {**block, "text": ""}
+        events += [
+            {"type": "content_block_start", "index": index, "content_block": begun},
+            {"type": "content_block_delta", "index": index, "delta": more},
+            {"type": "content_block_stop", "index": index},
+        ]
+    events += [{"type": "message_delta", "delta": {"stop_reason": "tool_use"}}]
+    events += [{"type": "message_stop"}]
+    whole = completion(replay("anthropic", map(data, events), asked).frames)
+    seen: dict[str, Any] = whole["choices"][0]["message"]
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("blocks", "content"),
+    [
+        ([use("json_tool_call", {"a": 1})], '{"a":1}'),
+        ([text("Here it is: "), use("json_tool_call", {"a": 1})], '{"a":1}'),
+        ([use("json_tool_call", {"a": 1}), text("That was it.")], '{"a":1}'),
+        ([use("json_tool_call", {"a": 1}), use("json_tool_call", {"a": 2})], '{"a":1}'),
+        ([text("I cannot.")], "I cannot."),
+        ([text("First "), use("f", {"b": 2}), text("this.")], "First this."),
+    ],
+)
+def test_the_answer_is_json_whatever_is_said_beside_it(
+    blocks: list[dict[str, Any]], content: str
+) -> None:
+    whole = message(*blocks, asked=ANSWER)
+    assert whole["content"] == content
+    assert streamed(*blocks, asked=ANSWER) == whole

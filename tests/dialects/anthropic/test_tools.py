@@ -111,6 +111,38 @@ def test_the_answers_own_schema_takes_its_room_first() -> None:
     assert (kept, named) == ([False, True], ("tools.strict",))
 
 
+def test_a_strict_tool_has_the_keywords_of_a_grammar() -> None:
+    number = {"type": "integer", "minimum": 3, "maximum": 9}
+    schema = {"type": "object", "properties": {"n": number}, "required": ["n"]}
+    for is_strict in (True, False):
+        tool = function("f", schema, strict=is_strict)
+        (made,) = sent(ADAPTIVE, tools=[tool])["tools"]
+        assert made["input_schema"] == (
+            {
+                **schema,
+                "properties": {"n": {"type": "integer", "description": "{minimum: 3, maximum: 9}"}},
+                "additionalProperties": False,
+            }
+            if is_strict
+            else schema
+        )
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"additionalProperties": True},
+        {"additionalProperties": {"type": "string"}},
+        {"properties": {"a": {"type": "object"}}},
+    ],
+)
+def test_a_tool_that_a_grammar_would_close_is_not_strict(more: dict[str, Any]) -> None:
+    schema = {"type": "object", "properties": {}, **more}
+    assert strict(schema) == ([False], ("tools.strict",))
+    (made,) = sent(ADAPTIVE, tools=[function("f", schema, strict=True)])["tools"]
+    assert made["input_schema"] == schema
+
+
 def test_a_tool_that_is_not_strict_takes_no_room() -> None:
     tools = [function("large", optional(100)), function("f", EMPTY, strict=True)]
     assert [tool.get("strict") for tool in sent(ADAPTIVE, tools=tools)["tools"]] == [None, True]

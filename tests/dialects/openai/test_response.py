@@ -8,7 +8,7 @@ from xtrix import json
 from xtrix.completions import Completion
 from xtrix.dialect import Asked
 from xtrix.dialects.openai.response import decode_response
-from xtrix.errors import UpstreamError
+from xtrix.errors import BAD_RESPONSE, UpstreamError
 
 
 def decoded(*choices: object, **said: object) -> Completion:
@@ -173,7 +173,7 @@ def test_usage() -> None:
     said = {
         "prompt_tokens": 10,
         "completion_tokens": 7,
-        "total_tokens": 99,
+        "total_tokens": 9,
         "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 2, "audio_tokens": 1},
         "completion_tokens_details": {
             "reasoning_tokens": 3,
@@ -185,6 +185,46 @@ def test_usage() -> None:
     }
     wire = decoded({"message": {}}, usage=said).usage.wire()
     assert wire == {**{key: said[key] for key in wire}, "total_tokens": 17}
+
+
+def test_what_only_the_total_counts_was_paid_for_too() -> None:
+    said = {
+        "prompt_tokens": 12,
+        "completion_tokens": 1,
+        "total_tokens": 399,
+        "completion_tokens_details": {"reasoning_tokens": 386},
+    }
+    usage = decoded({"message": {}}, usage=said).usage
+    assert (usage.prompt, usage.completion, usage.reasoning) == (12, 387, 386)
+    assert usage.wire()["total_tokens"] == 399
+
+
+@pytest.mark.parametrize("index", [[1], "0", -1, 1.5, True, {}])
+def test_an_index_that_is_no_number(index: object) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        decoded({"message": {"content": "x"}, "index": index})
+    assert caught.value.code == BAD_RESPONSE
+
+
+def test_choices_without_an_index_are_counted() -> None:
+    seen = decoded({"message": {}, "index": None}, {"message": {}}).choices
+    assert [each["index"] for each in seen] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"), [({"a": 1}, '{"a":1}'), ([1], "[1]"), (None, "{}"), ("", "{}")]
+)
+def test_arguments_that_are_no_text_are_not_lost(given: object, told: str) -> None:
+    call = {"id": "1", "function": {"name": "f", "arguments": given}}
+    message = decoded({"message": {"tool_calls": [call]}}).choices[0]["message"]
+    assert message["tool_calls"][0]["function"] == {"name": "f", "arguments": told}
+
+
+@pytest.mark.parametrize("function", [True, "x", [], {}, {"a": 1}], ids=str)
+def test_a_custom_call_is_no_function(function: object) -> None:
+    call = {"id": "1", "type": "custom", "custom": {"name": "c", "input": "x"}}
+    (told,) = choice({"tool_calls": [{**call, "function": function}]})["message"]["tool_calls"]
+    assert told == call
 
 
 def test_deepseek_counts_its_cache_elsewhere() -> None:

@@ -1,12 +1,15 @@
 """An OpenAI-compatible stream, brought to the contract: one deviation after the other."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.accumulate import completion, frames
+from tests.pace import assert_linear
 from tests.stories import data
 from tests.streams import Outcome, replay
+from xtrix.dialects.openai.tools import ToolCalls
 
 DONE = "data: [DONE]\n\n"
 
@@ -205,6 +208,56 @@ def test_calls_that_only_their_names_tell_apart() -> None:
     assert functions(*events) == [("f", "{}"), ("g", "{}")]
 
 
+def raw(arguments: object, **said: object) -> dict[str, Any]:
+    return {**said, "function": {"name": "f", "arguments": arguments}}
+
+
+def test_arguments_that_are_an_object_are_not_lost() -> None:
+    assert functions(call(raw({"a": 1}, index=0, id="1"))) == [("f", '{"a":1}')]
+
+
+@pytest.mark.parametrize("said", [{}, {"id": None}, {"id": ""}], ids=str)
+@pytest.mark.parametrize("name", ["f", "g"])
+def test_whole_calls_that_all_have_the_index_0_and_no_id(said: dict[str, Any], name: str) -> None:
+    one = fragment('{"a":1}', "f", index=0, **said)
+    two = fragment('{"b":2}', name, index=0, **said)
+    expected = [("f", '{"a":1}'), (name, '{"b":2}')]
+    assert functions(call(one), call(two)) == expected
+    assert functions(call(one, two)) == expected
+
+
+def test_a_whole_call_after_one_without_arguments() -> None:
+    one, two = fragment("", "f", index=0), fragment("{}", "g", index=0)
+    assert functions(call(one), call(two)) == [("f", "{}"), ("g", "{}")]
+
+
+def test_a_name_repeated_without_an_id_goes_on() -> None:
+    pieces = [fragment(text, "f", index=0) for text in ("", '{"a":', "1}")]
+    assert functions(*map(call, pieces)) == [("f", '{"a":1}')]
+
+
+@pytest.mark.parametrize("begun", ["", '{"a":'])
+def test_a_name_that_comes_after_its_id(begun: str) -> None:
+    first = fragment(begun, index=0, id="1")
+    second = fragment("", "f", index=0)
+    third = fragment('{"a":1}'[len(begun) :], index=0)
+    assert functions(call(first), call(second), call(third)) == [("f", '{"a":1}')]
+
+
+def test_many_calls_take_linear_time() -> None:
+    def prepare(count: int) -> Callable[[], object]:
+        calls = [fragment("{}", "f", id=f"call_{at}") for at in range(count)]
+        return lambda: ToolCalls("call").whole([*calls])
+
+    assert_linear(prepare, 2_000)
+
+
+@pytest.mark.parametrize("index", [None, 0])
+def test_a_choice_whose_index_is_null_is_the_first(index: object) -> None:
+    said = data({"choices": [{"index": index, "delta": {"content": "x"}}]})
+    assert played(said, STOP, DONE) == played(content("x"), STOP, DONE)
+
+
 @pytest.mark.parametrize("first", [1, 7])
 def test_indexes_count_from_zero(first: int) -> None:
     events = [
@@ -359,3 +412,9 @@ def test_errors(event: str, code: str) -> None:
     later = played(content("x"), event, STOP, DONE)
     assert later.error == code
     assert not later.finished
+
+
+@pytest.mark.parametrize("wrong", [None, 5, ["x"], {}], ids=str)
+def test_a_part_without_text_is_no_word(wrong: object) -> None:
+    parts = [{"type": "text", "text": wrong}, {"type": "thinking", "thinking": [{"text": wrong}]}]
+    assert deltas(chunk({"content": parts})) == []

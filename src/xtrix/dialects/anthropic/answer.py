@@ -7,6 +7,7 @@ from typing import Any
 
 from xtrix.completions import Usage
 from xtrix.dialect import Asked
+from xtrix.errors import bad_response
 from xtrix.redact import word
 
 Block = dict[str, Any]
@@ -63,12 +64,36 @@ def refusal_of(said: dict[str, Any]) -> str | None:
     return why if isinstance(why, str) else None
 
 
+def block_type(block: Block) -> str:
+    """What kind of content `block` is. Raises UpstreamError."""
+    kind = block.get("type")
+    if not isinstance(kind, str):
+        raise bad_response("a content block without a type")
+    return kind
+
+
+def string_in(said: Block, name: str) -> str:
+    """The text `name` of a block; null is none. Raises UpstreamError."""
+    value = said.get(name)
+    if value is not None and not isinstance(value, str):
+        raise bad_response(f"a content block whose '{name}' is no text")
+    return value or ""
+
+
+def citations_of(block: Block) -> list[Block]:
+    """The citations of a text block. Raises UpstreamError."""
+    citations = block.get("citations") or []
+    if not isinstance(citations, list) or not all(isinstance(each, dict) for each in citations):
+        raise bad_response("citations that are no list of objects")
+    return citations
+
+
 def annotation(citation: dict[str, Any], start: int, end: int) -> dict[str, Any] | None:
     """OpenAI's annotation of the text from `start` to `end`; None for a source without a URL."""
     url = citation.get("url")
     if not isinstance(url, str):
         return None
-    title = citation.get("title") or ""
+    title = string_in(citation, "title")
     span = {"start_index": start, "end_index": end}
     return {"type": "url_citation", "url_citation": {"url": url, "title": title, **span}}
 

@@ -8,21 +8,24 @@ from typing import Any
 
 from xtrix import json
 from xtrix.dialect import Asked
+from xtrix.dialects.anthropic.answer import string_in
+from xtrix.errors import bad_response
 
 Call = dict[str, Any]
 CUSTOM_INPUT = "input"
 """The one property of the object that stands for a custom tool's text."""
 
 
-def whole_call(block: Call, asked: Asked) -> Call:
-    """The entry of `message.tool_calls` for a `tool_use` block."""
+def whole_call(block: Call, index: int, asked: Asked) -> Call:
+    """The entry `index` of `message.tool_calls` for a `tool_use` block. Raises UpstreamError."""
     name = client_name(block, asked)
-    given = block.get("input") or {}
+    given = input_of(block)
+    call_id = string_in(block, "id") or f"call_{index}"
     if name in asked.custom_tools:
         custom = {"name": name, "input": custom_text(given)}
-        return {"id": block.get("id"), "type": "custom", "custom": custom}
+        return {"id": call_id, "type": "custom", "custom": custom}
     function = {"name": name, "arguments": json.encode(given)}
-    return {"id": block.get("id"), "type": "function", "function": function}
+    return {"id": call_id, "type": "function", "function": function}
 
 
 def first_delta(block: Call, index: int, asked: Asked) -> Call:
@@ -31,7 +34,11 @@ def first_delta(block: Call, index: int, asked: Asked) -> Call:
     if asked.functions:
         return {"function_call": {"name": name, "arguments": ""}}
     kind, field = ("custom", "input") if name in asked.custom_tools else ("function", "arguments")
-    identity = {"index": index, "id": block.get("id"), "type": kind}
+    identity = {
+        "index": index,
+        "id": string_in(block, "id") or f"call_{index}",
+        "type": kind,
+    }
     return {"tool_calls": [{**identity, kind: {"name": name, field: ""}}]}
 
 
@@ -50,8 +57,24 @@ def custom_delta(arguments: str, index: int) -> Call:
 
 def client_name(block: Call, asked: Asked) -> str:
     """The client's own name of the tool that `block` calls."""
-    name = str(block.get("name"))
+    name = tool_name(block)
     return asked.tool_names.get(name, name)
+
+
+def tool_name(block: Call) -> str:
+    """The upstream's name of the tool that `block` calls. Raises UpstreamError."""
+    name = string_in(block, "name")
+    if not name:
+        raise bad_response("a call without a tool's name")
+    return name
+
+
+def input_of(block: Call) -> Call:
+    """What the tool is called with. Raises UpstreamError."""
+    given = block.get("input") or {}
+    if not isinstance(given, dict):
+        raise bad_response("a call whose input is no object")
+    return given
 
 
 def custom_text(given: Call) -> str:

@@ -38,6 +38,20 @@ def encode_extensions(said: Body) -> Body:
     return {name: value for name, value in found.items() if value}
 
 
+def check_thinking(said: Body) -> None:
+    """Raise ClientError for a `thinking` that is not Anthropic's."""
+    thinking = said.get("thinking", {"type": ""})
+    if not isinstance(thinking, dict):
+        raise invalid_type("thinking", "it should be an object.")
+    if not isinstance(thinking.get("type"), str):
+        raise invalid_type("thinking.type", "it should be a string.")
+    budget = thinking.get("budget_tokens")
+    if budget is not None and type(budget) is not int:
+        raise invalid_type("thinking.budget_tokens", "it should be an integer.")
+    if budget is not None and budget < 0:
+        raise invalid("thinking.budget_tokens", "it is less than 0.")
+
+
 def _check(said: Body) -> None:
     if not isinstance(said.get("container", ""), str | dict):
         raise invalid_type("container", "it should be a string or an object.")

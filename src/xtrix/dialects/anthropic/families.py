@@ -1,7 +1,9 @@
 """What each family of models can do, as data.
 
 The first row whose pattern matches the upstream's model id counts. A provider's own rows come
-first. A model that no row knows is held to be new: the strictest row, the last one, is its own.
+first. A Claude that no other row knows is held to be new: the strictest row is its own. What does
+not look like a Claude (llama.cpp, vLLM, DeepSeek, Kimi, GLM and others speak this protocol too) is
+not known to refuse anything, and gets what the client sent.
 
 Sources, read 2026-11: platform.claude.com/docs (models overview, extended thinking, adaptive
 thinking, effort, structured outputs, model deprecations) and BerriAI/litellm's
@@ -42,7 +44,17 @@ FAMILIES = (
     ),
     _INSIDE._replace(pattern="*claude-opus-5*", thinks_unasked=True),
     _INSIDE._replace(pattern="*claude-*-5*"),
-    Family("*"),
+    Family("*claude*"),
+    Family(
+        "*",
+        "any",
+        "budget",
+        (),
+        prefill=True,
+        structured=False,
+        forced_tools=True,
+        max_output=10**9,
+    ),
 )
 
 

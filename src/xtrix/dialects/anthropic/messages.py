@@ -8,6 +8,7 @@ model to stop calling in parallel.
 Source: platform.claude.com/docs/en/api/messages and …/tool-use/implement-tool-use, read 2026-11.
 """
 
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -24,6 +25,9 @@ Block = dict[str, Any]
 Turn = dict[str, Any]
 
 _ODD_ID = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST_ID = 128
+_LONGEST_ECHO = 128
+"""Characters of the client's own that an error repeats."""
 _EMPTY = "(empty)"
 _SYSTEM_MARK = "[system] "
 
@@ -61,8 +65,6 @@ class Conversation:
         """Take in `messages[index]`. Raises ClientError."""
         role = message["role"]
         path = f"messages[{index}]"
-        if message.get("function_call"):
-            message = _with_tool_call(message, f"call_{index}")
         if role == "assistant":
             self._refuse_open()
         if role in {"user", "assistant"} and not self._open:
@@ -111,26 +113,48 @@ class Conversation:
         blocks += encode_content(message.get("refusal"), f"{path}.refusal")
         for index, call in enumerate(message.get("tool_calls") or ()):
             blocks.append(self._tool_use(call, f"{path}.tool_calls[{index}]"))
+        if message.get("function_call"):
+            blocks.append(self._function_use(message["function_call"], path))
         if blocks:
             self._turn("assistant", _marked(blocks, message))
+
+    def _function_use(self, function: Message, path: str) -> Block:
+        """The older form of a call, which has no id: its result is found by the function's name."""
+        number = path.removeprefix("messages[").removesuffix("]")
+        path += ".function_call"
+        theirs = self._wait(function["name"], f"call_{number}", path)
+        return self._called(theirs, function["name"], _arguments(function, path))
 
     def _tool_use(self, call: Message, path: str) -> Block:
         kind = call["type"]
         if kind not in {"function", "custom"}:
-            raise unsupported(f"{path}.type", f"no upstream call is like '{kind}'.", value=True)
+            why = f"no upstream call is like '{kind[:_LONGEST_ECHO]}'."
+            raise unsupported(f"{path}.type", why, value=True)
         said = call[kind]
         given = {CUSTOM_INPUT: said["input"]} if kind == "custom" else _arguments(said, path)
-        if call["id"] in self._open:
+        return self._called(self._wait(call["id"], call["id"], path), said["name"], given)
+
+    def _called(self, theirs: str, name: str, given: Block) -> Block:
+        return {"type": "tool_use", "id": theirs, "name": self._names(name), "input": given}
+
+    def _wait(self, call_id: str, wanted: str, path: str) -> str:
+        """The upstream's id, `wanted` if it can be, of a call that waits for a result of `call_id`.
+
+        Raises ClientError.
+        """
+        if call_id in self._open:
             raise invalid(f"{path}.id", "another call of this message has the same id.")
-        theirs = self._unique(call.get("upstream_id") or call["id"])
-        self._open[call["id"]] = _Call(theirs, path)
-        return {"type": "tool_use", "id": theirs, "name": self._names(said["name"]), "input": given}
+        theirs = self._unique(wanted)
+        self._open[call_id] = _Call(theirs, path)
+        return theirs
 
     def _tool(self, message: Message, path: str) -> None:
         said = message["tool_call_id"]
         call = self._open.pop(said, None)
         if call is None:
-            why = f"no call of the assistant's message before it has the id '{said}'."
+            why = (
+                f"no call of the assistant's message before it has the id '{said[:_LONGEST_ECHO]}'."
+            )
             raise invalid(f"{path}.tool_call_id", why)
         self._result(call.upstream_id, message, path)
 
@@ -160,6 +184,8 @@ class Conversation:
 
     def _unique(self, said: str) -> str:
         """`said` as an id that Anthropic takes and that no other call has."""
+        if len(said) > _LONGEST_ID:
+            said = hashlib.sha256(said.encode()).hexdigest()
         plain = _ODD_ID.sub("_", said) or "call"
         theirs = plain
         while theirs in self._ids:
@@ -171,8 +197,8 @@ class Conversation:
     def _refuse_open(self) -> None:
         """Raise ClientError for the first call that has no result by now."""
         for name, call in self._open.items():
-            why = f"the call '{name}' has no result; send a 'tool' message with its id."
-            raise invalid(call.path, why)
+            said = f"the call '{name[:_LONGEST_ECHO]}' has no result"
+            raise invalid(call.path, f"{said}; send a 'tool' message with its id.")
 
     def _end_in_prefill(self, last: Turn, path: str) -> None:
         if not self._family.prefill:
@@ -191,14 +217,6 @@ _ROLES: dict[str, Callable[[Conversation, Message, str], None]] = {
     "tool": Conversation._tool,
     "function": Conversation._function,
 }
-
-
-def _with_tool_call(message: Message, upstream_id: str) -> Message:
-    """`message` with its older `function_call` as a tool call, found by its function's name."""
-    function = message["function_call"]
-    call = {"id": function["name"], "type": "function", "function": function}
-    calls = message.get("tool_calls") or []
-    return {**message, "tool_calls": [*calls, {**call, "upstream_id": upstream_id}]}
 
 
 def _arguments(function: Message, path: str) -> Block:

@@ -7,7 +7,7 @@ nothing but to ask.
 
 from typing import Any, NamedTuple
 
-from xtrix.dialects.anthropic.schemas import Size, encode_schema, size_of
+from xtrix.dialects.anthropic.schemas import Size, encode_schema, has_grammar, size_of
 from xtrix.errors import unsupported
 from xtrix.providers import Family
 
@@ -38,13 +38,17 @@ def encode_format(said: Body | None, family: Family) -> Output:
     if said is None or kind == "text":
         return Output({})
     wanted = said["json_schema"]
-    schema = encode_schema(wanted.get("schema") or {"type": "object"})
+    schema = {"type": "object", **(wanted.get("schema") or {})}
     size = size_of(schema)
     # Where no tool can be forced the upstream itself may say that the schema is too much.
-    if family.structured and (size.fits or not family.forced_tools):
-        return Output({"format": {"type": "json_schema", "schema": schema}}, size=size)
+    if family.structured and has_grammar(schema) and (size.fits or not family.forced_tools):
+        encoded = {"type": "json_schema", "schema": encode_schema(schema)}
+        return Output({"format": encoded}, size=size)
     if not family.forced_tools:
-        raise unsupported("response_format", "this model has no structured output.", value=True)
+        why = "this model has no structured output"
+        if family.structured:
+            why += " for objects whose properties are not all named"
+        raise unsupported("response_format", f"{why}.", value=True)
     tool = {
         "name": ANSWER_TOOL,
         "description": wanted.get("description") or "Gives the answer.",

@@ -5,18 +5,19 @@ Source: platform.claude.com/docs/en/build-with-claude/vision and …/pdf-support
 """
 
 import base64
-import re
+import string
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from xtrix.errors import invalid, unsupported
 
 Part = dict[str, Any]
 Block = dict[str, Any]
 
-_DATA_URI = re.compile(r"data:(?P<type>[^;,]*)(?P<parameters>(;[^;,]*)*),", re.IGNORECASE)
-_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_SPACE = re.compile(r"\s+")
+_LONGEST_HEAD = 256
+"""Characters of a data URI before its data: a media type and a parameter or two."""
+_DIGITS = (string.ascii_letters + string.digits + "+/").encode()
+_SPACE = b" \t\n\r\f\v"
 _IMAGES = {"image/jpeg", "image/png", "image/gif", "image/webp"}
 _MAGIC = {
     b"\xff\xd8\xff": "image/jpeg",
@@ -26,6 +27,20 @@ _MAGIC = {
     b"%PDF": "application/pdf",
 }
 _PDF = "application/pdf"
+_TEXTS = {"application/json", "application/xml"}
+"""What is text without being called so."""
+_CHARSETS = {
+    "utf-8": "utf-8-sig",
+    "utf8": "utf-8-sig",
+    "us-ascii": "utf-8-sig",
+    "ascii": "utf-8-sig",
+    "utf-16": "utf-16",
+    # What is labelled Latin-1 is Windows-1252, as browsers hold it (encoding.spec.whatwg.org).
+    "iso-8859-1": "cp1252",
+    "latin1": "cp1252",
+    "windows-1252": "cp1252",
+}
+"""Python's names of the encodings that are read. Some of its others take quadratic time."""
 EPHEMERAL = {"type": "ephemeral"}
 
 
@@ -44,7 +59,7 @@ def text_blocks(content: str | list[Part] | None, path: str) -> list[Block]:
     """As `encode_content`, where only text makes sense. Raises ClientError."""
     for index, part in enumerate(content if isinstance(content, list) else []):
         if part["type"] != "text":
-            why = f"only text is allowed here, not '{part['type']}'."
+            why = f"only text is allowed here, not '{part['type'][:64]}'."
             raise unsupported(f"{path}[{index}].type", why, value=True)
     return encode_content(content, path)
 
@@ -53,7 +68,7 @@ def encode_part(part: Part, path: str) -> Block:
     """The block of one part, with its cache mark. Raises ClientError."""
     encode = _PARTS.get(part["type"])
     if encode is None:
-        raise invalid(f"{path}.type", f"there is no content part '{part['type']}'.")
+        raise invalid(f"{path}.type", f"there is no content part '{part['type'][:64]}'.")
     return encode(part, path) | cache_mark(part)
 
 
@@ -86,13 +101,13 @@ def _image(part: Part, path: str) -> Block:
     url = url.strip()
     if url[:8].lower().startswith(("http://", "https://")):
         return {"type": "image", "source": {"type": "url", "url": url}}
-    media_type, data = _data_uri(url, path)
-    if media_type == _PDF:
-        return _document(media_type, data, path)
-    if media_type not in _IMAGES:
-        why = f"an image must be JPEG, PNG, GIF or WebP, not '{media_type}'."
+    said = _data_uri(url, path)
+    if said.media_type == _PDF:
+        return _document(said, path)
+    if said.media_type not in _IMAGES:
+        why = f"an image must be JPEG, PNG, GIF or WebP, not '{said.media_type}'."
         raise unsupported(path, why, value=True)
-    return {"type": "image", "source": _base64(media_type, data)}
+    return {"type": "image", "source": _base64(said.media_type, said.data)}
 
 
 def _file(part: Part, path: str) -> Block:
@@ -103,11 +118,10 @@ def _file(part: Part, path: str) -> Block:
         raise unsupported(f"{path}.file.file_id", why, value=True)
     path = f"{path}.file.file_data"
     if data[:5].lower() == "data:":
-        media_type, data = _data_uri(data, path)
+        block = _document(_data_uri(data, path), path)
     else:
         data = _base64_of(data, path)
-        media_type = _sniff(data)
-    block = _document(media_type, data, path)
+        block = _document(_Data(_sniff(data) or "", "utf-8", data), path)
     if said.get("filename"):
         block["title"] = said["filename"]
     if isinstance(part.get("citations"), dict):
@@ -120,33 +134,58 @@ def _audio(part: Part, path: str) -> Block:
     raise unsupported(f"{path}.type", why, value=True)
 
 
-def _document(media_type: str | None, data: str, path: str) -> Block:
-    if media_type == _PDF:
-        return {"type": "document", "source": _base64(_PDF, data)}
-    if media_type == "text/plain":
-        text = base64.b64decode(data).decode(errors="replace")
-        source = {"type": "text", "media_type": "text/plain", "data": text}
-        return {"type": "document", "source": source}
-    why = f"a file must be a PDF or plain text, not '{media_type}'."
+def _document(said: "_Data", path: str) -> Block:
+    if said.media_type == _PDF:
+        return {"type": "document", "source": _base64(_PDF, said.data)}
+    if said.media_type.startswith("text/") or said.media_type in _TEXTS:
+        text = _text_of(said, path)
+        return {
+            "type": "document",
+            "source": {"type": "text", "media_type": "text/plain", "data": text},
+        }
+    why = f"a file must be a PDF or text, not '{said.media_type}'."
     raise unsupported(path, why, value=True)
 
 
-def _data_uri(uri: str, path: str) -> tuple[str | None, str]:
-    """The true media type and the base64 data of a data URI. Raises ClientError."""
-    match = _DATA_URI.match(uri)
-    if match is None or not match["parameters"].lower().endswith(";base64"):
+def _text_of(said: "_Data", path: str) -> str:
+    encoding = _CHARSETS.get(said.charset)
+    if encoding is None:
+        raise unsupported(path, f"text must be in UTF-8, not in '{said.charset}'.", value=True)
+    return base64.b64decode(said.data).decode(encoding, errors="replace")
+
+
+class _Data(NamedTuple):
+    """What a data URI holds."""
+
+    media_type: str
+    charset: str
+    data: str
+    """Base64 without white space."""
+
+
+def _data_uri(uri: str, path: str) -> _Data:
+    """The data of a data URI with its true media type. Raises ClientError."""
+    head, comma, data = uri.partition(",")
+    scheme, _, rest = head[: _LONGEST_HEAD + 1].lower().partition(":")
+    claimed, *parameters = rest.split(";")
+    is_base64 = bool(parameters) and parameters[-1] == "base64"
+    if scheme != "data" or not comma or not is_base64 or len(head) > _LONGEST_HEAD:
         raise invalid(path, "it must be an http(s) URL or a base64 data URI.")
-    data = _base64_of(uri[match.end() :], path)
-    claimed = match["type"].strip().lower()
-    return _sniff(data) or {"image/jpg": "image/jpeg"}.get(claimed, claimed), data
+    charsets = [each[8:].strip('"') for each in parameters if each.startswith("charset=")]
+    data = _base64_of(data, path)
+    claimed = claimed.strip()
+    media_type = _sniff(data) or {"image/jpg": "image/jpeg"}.get(claimed, claimed)
+    return _Data(media_type, charsets[0] if charsets else "utf-8", data)
 
 
 def _base64_of(text: str, path: str) -> str:
     """`text` without white space, if it is base64 then. Raises ClientError."""
-    data = _SPACE.sub("", text)
-    if len(data) % 4 or _BASE64.fullmatch(data) is None:
+    data = text.encode(errors="replace").translate(None, _SPACE)
+    digits = data[:-2] + data[-2:].rstrip(b"=")
+    # Plain methods: a pattern over the megabytes of an image takes its time, and more memory.
+    if not digits or len(data) % 4 or digits.translate(None, _DIGITS):
         raise invalid(path, "its base64 is broken.")
-    return data
+    return data.decode()
 
 
 def _sniff(data: str) -> str | None:

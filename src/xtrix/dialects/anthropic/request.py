@@ -18,6 +18,7 @@ from xtrix.dialects.anthropic import tools as tool
 from xtrix.dialects.anthropic.extensions import (
     BETA_HEADER,
     EXTENSIONS,
+    check_thinking,
     encode_betas,
     encode_extensions,
 )
@@ -36,6 +37,7 @@ VERSION = "2023-06-01"
 DEFAULT_MAX_TOKENS = 8192
 """What an absent `max_tokens` means: Anthropic wants one."""
 MOST_CACHE_MARKS = 4
+SEARCH_TOOL = "web_search"
 
 _MAPPED = {
     *("model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens"),
@@ -54,6 +56,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
     """`request` for `target`. Raises ClientError."""
     said = {key: value for key, value in request.items() if value is not None}
     _refuse(said)
+    check_thinking(said)
     family = family_of(target.model, target.provider.families)
     encoding = _Encoding(said, family)
     body = {"model": target.model, **encoding.body()}
@@ -97,14 +100,16 @@ class _Encoding:
             if name not in _MAPPED and says_something(name, value)
         }
         """The client's parameters that are left out or changed."""
+        self.ignored |= _ignored_in(said["messages"])
         self._said = said
         self._family = family
         tools = tool.client_tools(said)
         tool.check_names(tools)
         tool.check_choice(said, tools)
         self._client_tools = tool.allowed(tools, said)
-        self._names = tool.ToolNames(filter(None, map(tool.tool_name, self._client_tools)))
         self._output = encode_format(said.get("response_format"), family)
+        names = filter(None, map(tool.tool_name, self._client_tools))
+        self._names = tool.ToolNames(names, self._reserved())
         self._conversation = _conversation(said["messages"], family, self._names)
 
     def body(self) -> Body:
@@ -134,8 +139,16 @@ class _Encoding:
             ),
             answer_tool=self._output.tool["name"] if self._output.tool else None,
             cited="web_search_options" in self._said or cites,
-            functions="functions" in self._said,
+            functions="functions" in self._said and not self._said.get("tools"),
         )
+
+    def _reserved(self) -> Iterator[str]:
+        """The names of the tools that are not the client's own."""
+        yield from tool.own_names(self._client_tools)
+        if "web_search_options" in self._said:
+            yield SEARCH_TOOL
+        if self._output.tool:
+            yield self._output.tool["name"]
 
     @property
     def is_limited(self) -> bool:
@@ -146,9 +159,8 @@ class _Encoding:
         said = self._said
         name = "max_completion_tokens" if "max_completion_tokens" in said else "max_tokens"
         # What a model may think comes on top of what it may answer by default.
-        thinking = said.get("thinking") or {}
-        budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
-        if not isinstance(budget, int):
+        budget = said.get("thinking", {}).get("budget_tokens")
+        if budget is None:
             budget = budget_of(said.get("reasoning_effort"), self._family)
         wanted: int = said.get(name, DEFAULT_MAX_TOKENS + budget)
         if name in said and wanted > self._family.max_output:
@@ -183,12 +195,13 @@ class _Encoding:
 
     def _thinking(self, body: Body) -> Body:
         """What asks for thinking, where the client does and the rest of the request lets it."""
-        if isinstance(self._said.get("thinking"), dict):
+        if "thinking" in self._said:
             return {"thinking": self._said["thinking"]}
         effort = self._said.get("reasoning_effort")
         asked = encode_effort(effort, self._family, body["max_tokens"])
         forced = body.get("tool_choice", {}).get("type") in _FORCED
-        if asked and (forced or _lacks_thinking(body["messages"], self._family)):
+        refused = forced or _refuses_thinking(body["messages"], self._family)
+        if asked and refused and self._family.sampling != "any":
             asked.pop("thinking", None)
             self.ignored.add("reasoning_effort")
         elif effort not in {None, "none"} and not is_exact(effort, asked):
@@ -198,6 +211,8 @@ class _Encoding:
     def _sampling(self, *, thinks: bool) -> Body:
         """`temperature`, `top_p` and `top_k` as far as the model takes them."""
         wanted: Body = {key: self._said[key] for key in _SAMPLING if key in self._said}
+        if self._family.sampling == "any":
+            return wanted
         if self._family.sampling == "none" or thinks:
             self.ignored |= {name for name, value in wanted.items() if value != 1}
             return {}
@@ -249,16 +264,38 @@ def _conversation(messages: list[Body], family: Family, names: tool.ToolNames) -
     return conversation
 
 
+def _ignored_in(messages: list[Body]) -> set[str]:
+    """What the messages say that Anthropic has no place for."""
+    ignored = set()
+    for message in messages:
+        if message.get("name") and message["role"] != "function":
+            ignored.add("messages.name")
+        content = message.get("content")
+        if isinstance(content, list) and any(map(_wants_detail, content)):
+            ignored.add("image_url.detail")
+    return ignored
+
+
+def _wants_detail(part: Body) -> bool:
+    image = part.get("image_url") if part["type"] == "image_url" else None
+    return isinstance(image, dict) and image.get("detail") not in {None, "", "auto"}
+
+
 def _blocks(turns: list[Body]) -> Iterator[Body]:
     return (block for turn in turns for block in turn["content"])
 
 
-def _lacks_thinking(turns: list[Body], family: Family) -> bool:
-    """Whether the calls now answered came without the signed thinking that led to them.
+def _refuses_thinking(turns: list[Body], family: Family) -> bool:
+    """Whether a model with a budget refuses to think about `turns`.
 
-    A model with a budget refuses to go on thinking then; OpenAI's form has no place for the blocks.
+    It does where it has to go on with a text, and where the calls now answered came without the
+    signed thinking that led to them: OpenAI's form has no place for the blocks.
     """
-    if family.thinking != "budget" or len(turns) < 2:
+    if family.thinking != "budget":
+        return False
+    if turns[-1]["role"] == "assistant":
+        return True
+    if len(turns) < 2:
         return False
     before, last = turns[-2]["content"], turns[-1]["content"]
     answers = any(block["type"] == "tool_result" for block in last)
@@ -273,11 +310,10 @@ def _past_tools(turns: list[Body]) -> list[Body]:
     return [{"name": name, "input_schema": schema} for name in called]
 
 
-def _web_search(options: object) -> Body:
+def _web_search(said: Body) -> Body:
     """Anthropic's search tool; OpenAI's context size becomes a number of searches, as LiteLLM's."""
-    said = options if isinstance(options, dict) else {}
-    search: Body = {"type": "web_search_20250305", "name": "web_search"}
-    search["max_uses"] = _SEARCHES.get(said.get("search_context_size", "medium"), 5)
+    search: Body = {"type": "web_search_20250305", "name": SEARCH_TOOL}
+    search["max_uses"] = _SEARCHES.get(said.get("search_context_size") or "medium", 5)
     location = (said.get("user_location") or {}).get("approximate")
     if isinstance(location, dict):
         search["user_location"] = {"type": "approximate", **location}

@@ -6,7 +6,7 @@ from xtrix import json
 from xtrix.completions import Completion, choice
 from xtrix.dialect import Asked
 from xtrix.dialects.anthropic import answer
-from xtrix.dialects.anthropic.calls import whole_call
+from xtrix.dialects.anthropic.calls import input_of, tool_name, whole_call
 from xtrix.dialects.anthropic.errors import error_of
 from xtrix.errors import bad_response
 
@@ -39,13 +39,19 @@ def decode_response(body: bytes, asked: Asked) -> Completion:
 
 def _message(blocks: list[Block], asked: Asked, refusal: str | None) -> tuple[Block, bool]:
     """OpenAI's message, and whether one of the client's tools is called in it."""
-    uses = [block for block in blocks if block.get("type") == "tool_use"]
-    answers = [use for use in uses if use.get("name") == asked.answer_tool]
-    calls = [whole_call(use, asked) for use in uses if use not in answers]
-    text, annotations = _text(blocks, asked)
-    text += "".join(json.encode(use.get("input") or {}) for use in answers)
-    thinking = [block for block in blocks if block.get("type") in {"thinking", "redacted_thinking"}]
-    reasoning = "".join(str(block.get("thinking", "")) for block in thinking)
+    by_type: dict[str, list[Block]] = {}
+    for block in blocks:
+        by_type.setdefault(answer.block_type(block), []).append(block)
+    uses = by_type.get("tool_use", [])
+    # What the model says beside the answer is none of it, and a second one is none of the client's.
+    answers = [input_of(use) for use in uses if tool_name(use) == asked.answer_tool]
+    called = [use for use in uses if tool_name(use) != asked.answer_tool]
+    calls = [whole_call(use, index, asked) for index, use in enumerate(called)]
+    text, annotations = _text(by_type.get("text", []), asked)
+    if answers:
+        text, annotations = json.encode(answers[0]), []
+    thinking = [block for block in blocks if block["type"] in {"thinking", "redacted_thinking"}]
+    reasoning = "".join(answer.string_in(block, "thinking") for block in thinking)
     message: Block = {
         "role": "assistant",
         "content": text or (None if calls or refusal else ""),
@@ -65,14 +71,12 @@ def _message(blocks: list[Block], asked: Asked, refusal: str | None) -> tuple[Bl
 
 
 def _text(blocks: list[Block], asked: Asked) -> tuple[str, list[Block]]:
-    """All text of `blocks`, and the annotations of its cited passages."""
+    """All text of the text blocks, and the annotations of its cited passages."""
     text = ""
     annotations = []
     for block in blocks:
-        if block.get("type") != "text":
-            continue
         start = len(text)
-        text += str(block.get("text", ""))
-        for citation in (block.get("citations") or []) if asked.cited else []:
+        text += answer.string_in(block, "text")
+        for citation in answer.citations_of(block):
             annotations.append(answer.annotation(citation, start, len(text)))
-    return text, [annotation for annotation in annotations if annotation]
+    return text, [each for each in annotations if each and asked.cited]

@@ -52,6 +52,33 @@ def encode_schema(schema: Schema) -> Schema:
     return encoded
 
 
+def has_grammar(schema: object) -> bool:
+    """Whether `encode_schema` says the same as `schema`, as far as a grammar can.
+
+    An object with keys of its own choosing would be closed by it, and left with none.
+    """
+    todo = [schema]
+    while todo:
+        at = todo.pop()
+        if isinstance(at, dict):
+            if _is_open(at) or {"oneOf", "anyOf"} <= at.keys():
+                return False
+            todo += _inside(at)
+    return True
+
+
+def _is_open(schema: Schema) -> bool:
+    """Whether `schema` is of objects whose keys it does not name."""
+    kind = schema.get("type")
+    is_object = kind == "object" or (isinstance(kind, list) and "object" in kind)
+    unnamed = schema.get("additionalProperties", False)
+    return (
+        (is_object and "properties" not in schema)
+        or unnamed is not False
+        or bool(schema.get("patternProperties"))
+    )
+
+
 class Size(NamedTuple):
     """How much of a request's grammars a schema takes."""
 

@@ -51,6 +51,10 @@ class StreamDecoder:
         self._thoughts: list[Said] = []
         """The signed blocks, for a client that will send them back. All are told in one delta:
         openai-node keeps the last list only, openai-python adds lists up by their indexes."""
+        self._has_answer = False
+        """Whether the tool whose input is the answer has been called."""
+        self._aside: list[str] = []
+        """Text of a model that has such a tool: the answer only where that is not called."""
         self._length = 0
         self._annotations: list[Said] = []
         self._message: Said | None = None
@@ -89,20 +93,24 @@ class StreamDecoder:
 
     def _block_start(self, said: Said) -> str:
         content = _object(said, "content_block")
-        kind = content.get("type")
-        if kind == "tool_use" and content.get("name") == self._asked.answer_tool:
-            kind = "answer"
-        block = self._blocks[str(said.get("index"))] = _Block(str(kind), content, self._length)
+        kind = answer.block_type(content)
+        if kind == "tool_use" and calls.tool_name(content) == self._asked.answer_tool:
+            kind = "second answer" if self._has_answer else "answer"
+            self._has_answer = True
+        block = self._blocks[str(said.get("index"))] = _Block(kind, content, self._length)
         if kind == "text":
-            return self._text(str(content.get("text") or ""))
+            return self._text(answer.string_in(content, "text"))
         if kind == "thinking":
-            return self._think(block, str(content.get("thinking") or ""))
+            return self._think(block, answer.string_in(content, "thinking"))
+        if kind == "answer":
+            given = calls.input_of(content)
+            return self._arguments(block, json.encode(given)) if given else ""
         if kind == "tool_use":
             block.call, self._calls = self._calls, self._calls + 1
             if self._asked.functions and block.call:
                 return ""
             frame = self._writer.delta(calls.first_delta(content, block.call, self._asked))
-            given = content.get("input")
+            given = calls.input_of(content)
             return frame + (self._arguments(block, json.encode(given)) if given else "")
         return ""
 
@@ -149,12 +157,15 @@ class StreamDecoder:
     def _message_stop(self, said: Said) -> str:
         assert self._message is not None
         frames = []
+        aside = "" if self._has_answer else "".join(self._aside)
+        if aside:
+            frames.append(self._writer.delta({"content": aside}))
         if self._thoughts:
             frames.append(self._writer.delta({"thinking_blocks": self._thoughts}))
         refusal = answer.refusal_of(self._message)
         if refusal:
             frames.append(self._writer.delta({"refusal": refusal}))
-        if self._annotations:
+        if self._annotations and not self._has_answer:
             frames.append(self._writer.delta({"annotations": self._annotations}))
         why = self._message.get("stop_reason")
         reason = answer.finish_reason(why, self._asked, called=self._calls > 0)
@@ -171,6 +182,9 @@ class StreamDecoder:
         if not text:
             return ""
         self._length += len(text)
+        if self._asked.answer_tool:
+            self._aside.append(text)
+            return ""
         if not self._asked.cited:
             self.carried = json.encode(text)
         return self._writer.delta({"content": text})

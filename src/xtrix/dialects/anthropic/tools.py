@@ -11,7 +11,7 @@ from typing import Any
 from xtrix.dialects.anthropic.calls import CUSTOM_INPUT
 from xtrix.dialects.anthropic.extensions import is_own_tool
 from xtrix.dialects.anthropic.parts import cache_mark
-from xtrix.dialects.anthropic.schemas import Size, size_of
+from xtrix.dialects.anthropic.schemas import Size, encode_schema, has_grammar, size_of
 from xtrix.errors import invalid, unsupported
 
 Tool = dict[str, Any]
@@ -36,9 +36,10 @@ class ToolNames:
     hash where that makes it another tool's.
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], reserved: Iterable[str] = ()) -> None:
+        """`reserved` are the names of tools that are not the client's."""
         self._theirs: dict[str, str] = {}
-        self._taken: set[str] = set()
+        self._taken: set[str] = set(reserved)
         for name in sorted(names, key=lambda name: _ODD.search(name) is not None):
             self(name)
 
@@ -47,7 +48,7 @@ class ToolNames:
         known = self._theirs.get(name)
         if known is not None:
             return known
-        theirs = _ODD.sub("_", name)[:_LONGEST_NAME]
+        theirs = _ODD.sub("_", name[:_LONGEST_NAME])
         if theirs in self._taken:
             digest = hashlib.sha256(name.encode()).hexdigest()[:8]
             theirs = f"{theirs[: _LONGEST_NAME - 9]}_{digest}"
@@ -75,23 +76,33 @@ def tool_name(tool: Tool) -> str:
     return str(said.get("name", "")) if isinstance(said, dict) else ""
 
 
+def own_names(tools: list[Tool]) -> list[str]:
+    """The names of those of `tools` that Anthropic runs."""
+    return [str(tool.get("name")) for tool in tools if is_own_tool(tool["type"])]
+
+
 def encode_tools(tools: list[Tool], names: ToolNames) -> list[Tool]:
     """Anthropic's tools. Raises ClientError."""
     return [_tool(tool, index, names) for index, tool in enumerate(tools)]
 
 
 def limit_strict(tools: list[Tool], most: int, taken: Size) -> bool:
-    """Take `strict` from Anthropic's `tools` past `most` of them, and past a grammar's room.
+    """Take `strict` from Anthropic's `tools` past `most` of them, and past what a grammar can say.
 
-    `taken` is the size of what else needs a grammar. Returns whether any tool has lost it.
+    The schema of one that stays strict is brought into the grammar's keywords, for others are
+    refused there (earendil-works/pi#9953, read 2026-11). `taken` is the size of what else needs a
+    grammar. Returns whether any tool has lost it.
     """
     lost = False
     for tool in tools:
         if not tool.get("strict"):
             continue
-        size = taken.plus(size_of(tool.get("input_schema")))
-        if most and size.fits:
+        schema = tool.get("input_schema", {})
+        size = taken.plus(size_of(schema))
+        if most and size.fits and has_grammar(schema):
             taken, most = size, most - 1
+            if schema:
+                tool["input_schema"] = encode_schema(schema)
         else:
             del tool["strict"]
             lost = True
@@ -106,11 +117,10 @@ def encode_choice(request: dict[str, Any], names: ToolNames) -> Tool | None:
         choice = None
     elif isinstance(said, str):
         choice = {"type": _CHOICES[said]}
-    elif said.get("type") == "allowed_tools":
+    elif _allows(request):
         choice = {"type": _CHOICES[said["allowed_tools"]["mode"]]}
     else:
-        named = said.get(said.get("type", "")) or said
-        choice = {"type": "tool", "name": names(named["name"])}
+        choice = {"type": "tool", "name": names(_chosen(request)[0])}
     # The older form has room for one call.
     single = request.get("parallel_tool_calls") is False or "functions" in request
     if single and (choice is None or choice["type"] != "none"):
@@ -127,9 +137,9 @@ def check_choice(request: dict[str, Any], tools: list[Tool]) -> None:
     if not tools:
         raise invalid(param, "it needs 'tools' to choose from.")
     known = {tool_name(tool) for tool in tools}
-    for name in _chosen(said):
+    for name in _chosen(request):
         if name not in known:
-            raise invalid(param, f"there is no tool '{name}' in 'tools'.")
+            raise invalid(param, f"there is no tool '{name[:_LONGEST_NAME]}' in 'tools'.")
 
 
 def check_names(tools: list[Tool]) -> None:
@@ -138,26 +148,36 @@ def check_names(tools: list[Tool]) -> None:
     for index, tool in enumerate(tools):
         name = tool_name(tool)
         if name and name in seen:
-            raise invalid(f"tools[{index}]", f"another tool is named '{name}' too.")
+            raise invalid(f"tools[{index}]", f"another tool is named '{name[:_LONGEST_NAME]}' too.")
         seen.add(name)
 
 
-def _chosen(said: Tool | str) -> list[str]:
-    """The names of the tools that a `tool_choice` names."""
-    if isinstance(said, str):
-        return []
-    if said.get("type") == "allowed_tools":
-        entries = said["allowed_tools"]["tools"]
-        return [str((entry.get(str(entry.get("type"))) or entry).get("name")) for entry in entries]
-    return [(said.get(said.get("type", "")) or said)["name"]]
+def _allows(request: dict[str, Any]) -> bool:
+    """Whether `tool_choice` names the tools that are allowed."""
+    said = request.get("tool_choice")
+    return isinstance(said, dict) and said["type"] == "allowed_tools"
+
+
+def _chosen(request: dict[str, Any]) -> list[str]:
+    """The names of the tools that `tool_choice`, or the older `function_call`, names."""
+    choice, function = request.get("tool_choice"), request.get("function_call")
+    if isinstance(choice, dict):
+        entries = choice["allowed_tools"]["tools"] if _allows(request) else [choice]
+        return [_entry_name(entry) for entry in entries]
+    return [function["name"]] if isinstance(function, dict) and not choice else []
+
+
+def _entry_name(entry: Tool) -> str:
+    """The name in a tool's mention, where it stands inside or, as in Responses, beside the type."""
+    inner = entry.get(entry.get("type") or "")
+    return str((inner if isinstance(inner, dict) else entry).get("name"))
 
 
 def allowed(tools: list[Tool], request: dict[str, Any]) -> list[Tool]:
     """The tools that `tool_choice` leaves, where it names the allowed ones."""
-    said = request.get("tool_choice")
-    if not isinstance(said, dict) or said.get("type") != "allowed_tools":
+    if not _allows(request):
         return tools
-    wanted = _chosen(said)
+    wanted = set(_chosen(request))
     return [tool for tool in tools if tool_name(tool) in wanted]
 
 
@@ -167,9 +187,9 @@ def _tool(tool: Tool, index: int, names: ToolNames) -> Tool:
     if is_own_tool(kind):
         return {key: value for key, value in tool.items() if key not in _MARKS} | cache_mark(tool)
     if kind not in {"function", "custom"}:
-        raise unsupported(f"{path}.type", f"no upstream tool is like '{kind}'.", value=True)
+        raise unsupported(f"{path}.type", f"no upstream tool is like '{kind[:64]}'.", value=True)
     said = tool[kind]
-    if (said.get("format") or {}).get("type", "text") != "text":
+    if kind == "custom" and ((said.get("format") or {}).get("type") or "text") != "text":
         raise unsupported(f"{path}.custom.format", "the upstream keeps to no grammar.", value=True)
     encoded: Tool = {"name": names(said["name"])}
     if said.get("description"):
@@ -194,6 +214,6 @@ def _input_schema(parameters: Tool | None, path: str) -> Tool:
             )
     for name in schema["properties"] if isinstance(schema["properties"], dict) else ():
         if not _PROPERTY.fullmatch(name):
-            why = f"the property '{name}' is not 1 to 64 letters, digits, '_', '.' or '-'."
-            raise invalid(path, why)
+            said = f"the property '{name[:_LONGEST_NAME]}'"
+            raise invalid(path, f"{said} is not 1 to 64 letters, digits, '_', '.' or '-'.")
     return schema

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from xtrix.completions import Usage
+from xtrix.errors import bad_response
 from xtrix.redact import word
 
 _REASONS = {
@@ -38,6 +39,16 @@ def _lowered(said: object) -> str:
     return said.lower() if isinstance(said, str) else ""
 
 
+def choice_index(said: dict[str, Any], default: int) -> int:
+    """The index of a choice; `default` where it says none. Raises UpstreamError."""
+    index = said.get("index")
+    if index is None:
+        return default
+    if type(index) is not int or index < 0:
+        raise bad_response("a choice whose index is no number")
+    return index
+
+
 def trim(said: dict[str, Any]) -> dict[str, Any]:
     """A message or delta without what says nothing, its reasoning under the one name.
 
@@ -70,18 +81,25 @@ def trim(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _joined(parts: list[Any], name: str) -> str:
-    return "".join(str(part.get(name, "")) for part in parts if isinstance(part, dict))
+    texts = (part.get(name) for part in parts if isinstance(part, dict))
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def usage_of(said: object) -> Usage | None:
-    """The usage that an upstream reports, or None where it reports none."""
+    """The usage that an upstream reports, or None where it reports none.
+
+    xAI and Gemini leave the tokens of reasoning out of `completion_tokens` and count them in the
+    total alone (vercel/ai#12425, read 2026-11); what the total has beyond its parts is theirs.
+    """
     if not isinstance(said, dict):
         return None
     prompt = _details(said, "prompt_tokens_details")
     completion = _details(said, "completion_tokens_details")
+    parts = _count(said, "prompt_tokens") + _count(said, "completion_tokens")
+    uncounted = max(0, _count(said, "total_tokens") - parts)
     return Usage(
         prompt=_count(said, "prompt_tokens"),
-        completion=_count(said, "completion_tokens"),
+        completion=_count(said, "completion_tokens") + uncounted,
         cached=_count(prompt, "cached_tokens") or _count(said, "prompt_cache_hit_tokens"),
         cache_written=_count(prompt, "cache_write_tokens"),
         reasoning=_count(completion, "reasoning_tokens"),

@@ -10,7 +10,7 @@ from typing import Any
 from xtrix import json
 from xtrix.completions import Completion, Usage, choice
 from xtrix.dialect import Asked
-from xtrix.dialects.openai.answer import finish_reason, trim, unknown_reason, usage_of
+from xtrix.dialects.openai.answer import choice_index, finish_reason, trim, unknown_reason, usage_of
 from xtrix.dialects.openai.errors import error_of
 from xtrix.dialects.openai.tools import ToolCalls
 from xtrix.errors import bad_response
@@ -48,6 +48,6 @@ def _choice(said: object, index: int) -> dict[str, Any]:
     silent = calls or known.get("refusal") or known.get("function_call")
     whole = {"role": "assistant", "content": None if silent else "", "refusal": None}
     reason = finish_reason(said.get("finish_reason"), called=bool(calls))
-    answer = choice(whole | known, reason, said.get("index", index))
+    answer = choice(whole | known, reason, choice_index(said, index))
     answer["logprobs"] = said.get("logprobs")
     return answer

@@ -11,9 +11,9 @@ from xtrix import json
 from xtrix.chunks import ChunkWriter
 from xtrix.completions import Usage
 from xtrix.dialect import Asked
-from xtrix.dialects.openai.answer import finish_reason, trim, unknown_reason, usage_of
+from xtrix.dialects.openai.answer import choice_index, finish_reason, trim, unknown_reason, usage_of
 from xtrix.dialects.openai.errors import error_of
-from xtrix.dialects.openai.tools import ToolCalls
+from xtrix.dialects.openai.tools import ToolCalls, may_begin
 from xtrix.errors import bad_response, truncated
 from xtrix.sse import Event
 
@@ -79,9 +79,7 @@ class StreamDecoder:
         return "".join(frames)
 
     def _choice(self, said: Delta) -> str:
-        index = said.get("index", 0)
-        if type(index) is not int or index < 0:
-            raise bad_response("a choice whose index is no number")
+        index = choice_index(said, 0)
         frames = []
         choice = self._choices.get(index)
         if choice is None:
@@ -90,17 +88,20 @@ class StreamDecoder:
         raw = said.get("delta")
         delta = trim(raw) if isinstance(raw, dict) else {}
         calls = delta.pop("tool_calls", None)
-        for key in [key for key in delta if _unindexed(delta[key])]:
+        calls = calls if isinstance(calls, list) else []
+        unindexed = [key for key in delta if _unindexed(delta[key])]
+        for key in unindexed:
             choice.lists.setdefault(key, []).extend(delta.pop(key))
         logprobs = said.get("logprobs")
         if delta or logprobs:
             frames.append(self._writer.delta(delta, index, logprobs))
-        if isinstance(calls, list):
+        if calls:
             deltas = choice.calls.feed(calls)
             frames += [self._writer.delta({"tool_calls": [call]}, index) for call in deltas]
             delta |= {"tool_calls": deltas}
+        is_stateless = not (unindexed or any(map(may_begin, calls)))
         choice.reason = said.get("finish_reason") or choice.reason
-        if not logprobs and not choice.reason:
+        if is_stateless and not (logprobs or choice.reason):
             self.carried = _carried(delta)
         return "".join(frames)
 
@@ -142,7 +143,8 @@ def _carried(delta: Delta) -> str | None:
 def _carried_arguments(calls: list[Delta]) -> str | None:
     if len(calls) != 1 or "id" in calls[0]:
         return None
-    arguments = calls[0].get("function", {}).get("arguments")
+    function = calls[0].get("function", {})
+    arguments = None if "name" in function else function.get("arguments")
     return json.encode(arguments) if arguments else None
 
 
