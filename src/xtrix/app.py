@@ -8,10 +8,11 @@ from urllib.parse import unquote
 
 from xtrix import auth, catalogue
 from xtrix import config as configuration
-from xtrix.completions import Request, Stamp, decode_request
+from xtrix.chunks import UsageForm
+from xtrix.completions import Stamp, decode_request
 from xtrix.config import Config, Lookup
-from xtrix.errors import ClientError, ConfigurationError
-from xtrix.exchange import Exchange, Life, Order, Record
+from xtrix.errors import ApiError, ClientError, ConfigurationError
+from xtrix.exchange import AcceptedRequest, Exchange, Record, Steps
 from xtrix.health import Health
 from xtrix.http import Reply, RequestHead, preflight, reply
 from xtrix.redact import redactor
@@ -28,8 +29,8 @@ BODY_SECONDS = 30.0
 class Gateway:
     """The gateway as one configuration makes it."""
 
-    def __init__(self, config: Config | ConfigurationError) -> None:
-        """A `ConfigurationError` in place of a configuration is every call's answer."""
+    def __init__(self, config: Config | ApiError) -> None:
+        """An error in place of a configuration is every call's answer."""
         self._config = config
         self._health = Health()
 
@@ -39,10 +40,10 @@ class Gateway:
         `token` is 32 random hex digits, `now` the shell's clock in Unix seconds.
         """
         exchange = Exchange(Record(f"req_{token}", head.method, head.path[:200]), self._health, now)
-        exchange.live(self._life(head, exchange))
+        exchange.follow(self._steps(head, exchange))
         return exchange
 
-    def _life(self, head: RequestHead, exchange: Exchange) -> Life:
+    def _steps(self, head: RequestHead, exchange: Exchange) -> Steps:
         if head.method == "OPTIONS":
             return preflight(head)
         path = head.path.rstrip("/") or "/"
@@ -50,7 +51,7 @@ class Gateway:
             _allow(head, "GET")
             return reply({"status": "ok", "service": "xtrix"})
         config = self._config
-        if isinstance(config, ConfigurationError):
+        if isinstance(config, ApiError):
             raise config
         is_completion = path in COMPLETIONS
         is_model = path == MODELS or path.startswith(MODELS + "/")
@@ -61,13 +62,11 @@ class Gateway:
         if is_model:
             return _list(config, path)
         _check_head(head, config.max_body_bytes)
-        body = yield ReadBody(config.max_body_bytes, BODY_SECONDS)
-        if isinstance(body, Failure):
-            raise _unread(body, config.max_body_bytes)
-        request = decode_request(body, config.default_model)
-        exchange.record.model = request["model"]
-        order = _order(config, request, head, exchange)
-        return (yield from exchange.complete(order))
+        # The body is given no name here, which would keep it until the answer.
+        accepted = _accept(
+            config, head, exchange, (yield ReadBody(config.max_body_bytes, BODY_SECONDS))
+        )
+        return (yield from exchange.complete(accepted))
 
 
 def configure(lookup: Lookup) -> Gateway:
@@ -78,22 +77,31 @@ def configure(lookup: Lookup) -> Gateway:
         return Gateway(error)
 
 
-def _order(config: Config, request: Request, head: RequestHead, exchange: Exchange) -> Order:
-    """`request` with its targets. Raises ClientError for a model that leads to none."""
+def _accept(
+    config: Config, head: RequestHead, exchange: Exchange, body: bytes | Failure
+) -> AcceptedRequest:
+    """The request that `body` spells, with its targets. Raises ClientError."""
+    if isinstance(body, Failure):
+        raise _unread(body, config.max_body_bytes)
+    request = decode_request(body, config.default_model)
+    exchange.record.model = request["model"]
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
     token = (head.headers.get("authorization") or "").split()[-1]
-    return Order(
-        request,
-        Stamp(
+    options = request.get("stream_options") or {}
+    return AcceptedRequest(
+        request=request,
+        streamed=bool(request.get("stream")),
+        usage_form=UsageForm(options.get("include_usage")),
+        stamp=Stamp(
             f"chatcmpl-{exchange.record.id[4:]}",
             int(exchange.now),
             request["model"],
             config.fingerprint,
         ),
-        plan,
-        redactor(*secrets, token),
-        config.keep_alive,
+        plan=plan,
+        redact=redactor(*secrets, token),
+        keep_alive=config.keep_alive,
     )
 
 
