@@ -52,6 +52,7 @@ SSE_TYPE = {"content-type": "text/event-stream"}
 ANSWERS = {
     "anthropic": b'{"type":"message","content":[],"stop_reason":"end_turn","usage":{}}',
     "openai": b'{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}',
+    "openai-responses": b'{"object":"response","status":"completed","output":[],"usage":{}}',
 }
 
 
@@ -160,6 +161,7 @@ def test_any_events_are_an_answer_or_an_error(dialect: str, events: list[Any], b
     start: dict[str, dict[str, Any]] = {
         "anthropic": {"type": "message_start", "message": {}},
         "openai": {"choices": [{"index": 0, "delta": {"content": "x"}}]},
+        "openai-responses": {"type": "response.output_text.delta", "delta": "x"},
     }
     told = Told([start[dialect], *events] if begun else events, "", [], "", "")
     seen = replay(dialect, [on_the_wire(told, "\n")])
