@@ -38,6 +38,7 @@ OPENAI: dict[str, Any] = {
         "null_content": True,
         "stream_usage": True,
         "obfuscation": True,
+        "client_metadata": True,
         "takes": ["verbosity"],
         "reasoning_back": True,
         "most_stops": 16,

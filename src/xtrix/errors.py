@@ -37,6 +37,17 @@ class ApiError(Exception):
         self.param = param
         self.headers = headers
 
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait, as its headers ask; None where they ask for none, or name a date."""
+        said = dict(self.headers)
+        for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+            try:
+                return float(said[name]) / unit
+            except (KeyError, ValueError):
+                continue
+        return None
+
     def envelope(self) -> dict[str, dict[str, str | None]]:
         """OpenAI's error object."""
         return {
@@ -78,18 +89,11 @@ class UpstreamError(ApiError):
             headers=(*headers, *fault.headers),
         )
         self.error_type = fault.error_type
+        self.relayed: dict[str, object] | None = None
+        """What the upstream's own error object says beside its message, in its protocol's form, for
+        a client of the same protocol. Nothing of it can be a secret; None where it says nothing,
+        or where the message is ours."""
         self._upstream_status = status
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds the upstream asks to wait; None where it asks for none, or names a date."""
-        said = dict(self.headers)
-        for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
-            try:
-                return float(said[name]) / unit
-            except (KeyError, ValueError):
-                continue
-        return None
 
     @property
     def again(self) -> bool:

@@ -302,6 +302,7 @@ _QUIRKS = _table(
     null_content=_BOOL,
     stream_usage=_BOOL,
     obfuscation=_BOOL,
+    client_metadata=_BOOL,
     takes=_list(_worded("must be a word that docs/providers.md lists", _TAKEN)),
     reasoning_back=_BOOL,
     most_stops=cs.int_schema(strict=True, ge=1),
