@@ -13,7 +13,18 @@ from xtrix import json
 from xtrix.app import Gateway, configure
 from xtrix.http import Reply, RequestHead, UpstreamHead, UpstreamRequest
 from xtrix.relay import Relay
-from xtrix.steps import Begin, Call, Collect, Failure, Outcome, ReadBody, Step, UpstreamAnswer, Wait
+from xtrix.steps import (
+    Begin,
+    Call,
+    CallAll,
+    Collect,
+    Failure,
+    Outcome,
+    ReadBody,
+    Step,
+    UpstreamAnswer,
+    Wait,
+)
 
 KEY = "client-key"
 UPSTREAM_KEY = "upstream-key"
@@ -31,6 +42,10 @@ class Upstream:
     failure: Failure | None = None
     cut: bool = False
     """Whether the connection broke at the end of `pieces`."""
+
+
+_NOBODY = Upstream(failure=Failure.CONNECTION)
+"""What a call for models meets with where the script says nothing of it."""
 
 
 @dataclass
@@ -71,13 +86,14 @@ def play(
     request: object,
     upstreams: Iterable[Upstream] = (),
     request_head: RequestHead | None = None,
+    now: float = NOW,
 ) -> Played:
     """What the client gets for `request`, whose calls meet with `upstreams` one after the other.
 
-    `request` is a body as bytes, or a value whose JSON is the body.
+    `request` is a body as bytes, or a value whose JSON is the body. It comes at `now`.
     """
     body = request if isinstance(request, bytes) else json.encode(request).encode()
-    player = _Player(body, iter(upstreams))
+    player = _Player(body, iter(upstreams), now)
     exchange = gate.open(request_head or head(), TOKEN, player.now)
     step = exchange.advance(None, player.now)
     while not isinstance(step, Reply | Relay):
@@ -95,8 +111,8 @@ def play(
 class _Player:
     """Stands in for the shell."""
 
-    def __init__(self, body: bytes, script: Iterator[Upstream]) -> None:
-        self.now = NOW
+    def __init__(self, body: bytes, script: Iterator[Upstream], now: float) -> None:
+        self.now = now
         self.calls: list[UpstreamRequest] = []
         self.waits: list[float] = []
         self.frames = ""
@@ -116,6 +132,9 @@ class _Player:
                 head = UpstreamHead(met.status, met.headers)
                 whole = UpstreamAnswer(head, self._body_of(met))
                 return met.failure or (whole if step.collect else head)
+            case CallAll():
+                self.calls += step.requests
+                return [self._answer(next(self._script, _NOBODY)) for _ in step.requests]
             case Collect():
                 return self._body_of(self._upstream)
             case Begin():
@@ -124,6 +143,11 @@ class _Player:
                 self.waits.append(step.seconds)
                 self.now += step.seconds
         return None
+
+    def _answer(self, met: Upstream) -> UpstreamAnswer | Failure:
+        body = self._body_of(met)
+        failed = met.failure or (body if isinstance(body, Failure) else None)
+        return failed or UpstreamAnswer(UpstreamHead(met.status, met.headers), body)
 
     def _body_of(self, upstream: Upstream) -> bytes | Failure:
         return Failure.CONNECTION if upstream.cut else b"".join(upstream.pieces)

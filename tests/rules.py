@@ -101,6 +101,8 @@ def _assert_tools(body: Body, family: Family) -> None:
     assert len(set(names)) == len(names), "a tool's name twice"
     assert all(_NAME.fullmatch(name) for name in names)
     assert all(tool["input_schema"]["type"] == "object" for tool in tools if "type" not in tool)
+    for tool in tools:
+        assert not tool.get("strict") or "type" in tool or _is_closed(tool["input_schema"])
     in_history = [use for turn in body["messages"] for use in _of(turn, "tool_use")]
     assert tools or not in_history, "calls in the history and no tools"
     choice = body.get("tool_choice")
@@ -111,7 +113,19 @@ def _assert_tools(body: Body, family: Family) -> None:
         assert choice["type"] != "none" or "disable_parallel_tool_use" not in choice
 
 
+def _is_closed(schema: Body) -> bool:
+    """Whether every object names its properties, in the keywords that a grammar knows."""
+    inner = [*schema.get("properties", {}).values(), *schema.get("anyOf", []), schema.get("items")]
+    return (
+        ("properties" not in schema or schema["additionalProperties"] is False)
+        and not {"minimum", "maximum", "minLength", "maxLength", "patternProperties"} & set(schema)
+        and all(_is_closed(each) for each in inner if isinstance(each, dict))
+    )
+
+
 def _assert_sampling(body: Body, family: Family) -> None:
+    if family.sampling == "any":
+        return
     assert body.get("temperature", 0) <= 1
     given = {"temperature", "top_p"} & set(body)
     most = {"both": 2, "one": 1, "none": 0}[family.sampling]
@@ -121,11 +135,12 @@ def _assert_sampling(body: Body, family: Family) -> None:
 
 def _assert_thinking(body: Body, family: Family) -> None:
     thinking = body.get("thinking", {"type": "disabled"})
-    if thinking["type"] == "disabled":
+    if thinking["type"] == "disabled" or family.sampling == "any":
         return
     assert thinking["type"] == {"budget": "enabled", "adaptive": "adaptive"}[family.thinking]
     if thinking["type"] == "enabled":
         assert 1024 <= thinking["budget_tokens"] < body["max_tokens"]
+        assert body["messages"][-1]["role"] != "assistant", "a prefill cannot be thought about"
     assert not {"temperature", "top_p", "top_k"} & set(body)
     assert body.get("tool_choice", {}).get("type") not in _FORCED
 

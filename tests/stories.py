@@ -61,6 +61,30 @@ def openai_call(call_id: str, **index: int) -> str:
     return data({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})
 
 
+def openai_annotated(word: str) -> str:
+    """Text beside a list that says the same in every event."""
+    return (
+        'data: {"choices":[{"index":0,"delta":{"annotations":[{"url":"u"}],'
+        f'"content":"{word}"}},"finish_reason":null}}]}}\n\n'
+    )
+
+
+def openai_extra(word: str) -> str:
+    """Text beside a field that says the same in every event."""
+    return (
+        'data: {"choices":[{"index":0,"delta":{"provider":"p",'
+        f'"content":"{word}"}},"finish_reason":null}}]}}\n\n'
+    )
+
+
+def openai_named_arguments(word: str) -> str:
+    """Arguments beside a name that comes again and again, without an id."""
+    return (
+        'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":'
+        f'{{"name":"f","arguments":"{word}"}}}}]}},"finish_reason":null}}]}}\n\n'
+    )
+
+
 OPENAI_BEGINS = data({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
 OPENAI_ENDS = data({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
 
@@ -82,7 +106,20 @@ STORIES: dict[str, tuple[str, list[str], Callable[[str], str], list[str]]] = {
 }
 
 
+UNSPLICED: dict[str, tuple[str, list[str], Callable[[str], str], list[str]]] = {
+    "openai-annotated": ("openai", [OPENAI_BEGINS], openai_annotated, [OPENAI_ENDS]),
+    "openai-extra": ("openai", [OPENAI_BEGINS], openai_extra, [OPENAI_ENDS]),
+    "openai-named-arguments": (
+        "openai",
+        [OPENAI_BEGINS, openai_call("one", index=0)],
+        openai_named_arguments,
+        [OPENAI_ENDS],
+    ),
+}
+"""Stories whose event changes more than the text that it carries: no fast path may take them."""
+
+
 def story(name: str, words: list[str]) -> list[str]:
     """The events of one story, whose words are spelled as in JSON."""
-    _, begins, event, ends = STORIES[name]
+    _, begins, event, ends = (STORIES | UNSPLICED)[name]
     return [*begins, *map(event, words), *ends]

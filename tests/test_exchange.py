@@ -412,7 +412,7 @@ class Life:
     @property
     def limit(self) -> float:
         """Seconds that the step may take."""
-        assert not isinstance(self.step, Reply | Relay)
+        assert not isinstance(self.step, Reply | Relay | Begin)
         return self.step.seconds
 
 
@@ -429,7 +429,7 @@ def test_each_step_has_the_limit_of_its_row() -> None:
     assert (streamed.limit, streamed.step.collect) == (10, None)
     begin = streamed.advance(UpstreamHead(200, SSE))
     assert isinstance(begin, Begin)
-    assert begin.seconds == 30
+    assert begin.relay.patience.first_byte == 30
 
 
 def test_one_deadline_for_all_attempts() -> None:
@@ -448,7 +448,7 @@ def test_a_stream_has_to_begin_within_the_deadline() -> None:
     life.now += 9
     begin = life.advance(UpstreamHead(200, SSE))
     assert isinstance(begin, Begin)
-    assert begin.seconds == pytest.approx(16)
+    assert begin.relay.patience.first_byte == pytest.approx(16)
     assert [begin.relay.tick(NOW + second) for second in (9, 24)] == ["", ""]
     assert not begin.relay.over
     life.now = 26

@@ -16,22 +16,24 @@ LAYERS = (
     "entry",
     "edge",
     "app",
+    "models",
     "exchange",
+    "translation",
     "catalogue health steps",
     "relay",
     "reframe config",
-    "dialects protocols",
-    "dialect protocol",
-    "chunks auth splice",
-    "completions",
+    "protocols",
+    "protocol openai",
+    "auth splice",
     "answer reasoning",
-    "schema http sse providers redact prompt",
+    "media rows cards",
+    "shape http sse providers redact prompt",
     "errors json",
 )
 """Top to bottom. A module imports from the layers below its own only; the modules of one folder of
 `FOLDERS` may import each other."""
 
-FOLDERS = ("dialects", "protocols")
+FOLDERS = ("protocols",)
 """Packages of packages, each of which knows none of its neighbours."""
 
 SHELL = {"entry", "edge"}

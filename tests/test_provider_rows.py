@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.answers import asked_for
 from tests.play import Played, Upstream, gateway, play
 from xtrix import json
 from xtrix.catalogue import plan_of
-from xtrix.completions import Request
 from xtrix.config import Config, load
 from xtrix.errors import ConfigurationError
 
@@ -211,7 +211,7 @@ def names_of(row: Row) -> Iterator[tuple[str, str]]:
 
 def call(settings: Settings, row: Row, **parameters: object) -> Played:
     """One streamed request to the provider of `row`, which refuses it."""
-    given = environment(settings) | {"MODELS": []}
+    given = environment(settings) | {"MODELS": [], "DEFAULT_MODEL": ""}
     del given["PROVIDERS"]
     request = {
         "model": next(names_of(row))[0],
@@ -251,7 +251,7 @@ def test_a_row_serves_its_models(settings: Settings, row: Row) -> None:
     config = loaded(settings)
     for name, upstream_name in names_of(row):
         for asked in (name, f"{row['name']}/{name}"):
-            request = Request(model=asked, messages=[])
+            request = asked_for(asked)
             (target,) = plan_of(config, request, 0.5).targets
             assert (target.provider.name, target.model) == (row["name"], upstream_name), asked
 
@@ -330,7 +330,7 @@ MODELS = [
 @pytest.mark.parametrize(("settings", "model"), MODELS)
 def test_a_model_leads_to_its_targets(settings: Settings, model: Row) -> None:
     config = loaded(settings)
-    plan = plan_of(config, Request(model=model["id"], messages=[]), 0.0)
+    plan = plan_of(config, asked_for(model["id"]), 0.0)
     aliases = {provider.name: provider.aliases for provider in config.providers}
     expected = []
     for target in model["targets"]:
@@ -346,8 +346,7 @@ def test_the_weights_share_conversations_out_as_the_page_says() -> None:
     config = loaded(settings)
     chosen: list[str] = []
     for number in range(1000):
-        request = Request(model="gpt-4.1", messages=[])
-        request["prompt_cache_key"] = f"conversation {number}"  # type: ignore[typeddict-unknown-key]  # read, though not named
+        request = asked_for("gpt-4.1", prompt_cache_key=f"conversation {number}")
         plans = [plan_of(config, request, chance) for chance in (0.0, 0.99)]
         assert plans[0] == plans[1], "chance moved a conversation away from its cache"
         chosen.append(plans[0].targets[0].provider.name)

@@ -1,5 +1,7 @@
 """What is taken out of a message from outside."""
 
+import tracemalloc
+
 import pytest
 
 from xtrix.redact import redactor, word
@@ -83,3 +85,23 @@ def test_what_is_no_word_may_not(said: object) -> None:
 @pytest.mark.parametrize("said", [None, "", [], 0])
 def test_what_was_not_said_is_missing(said: object) -> None:
     assert word(said) == "missing"
+
+
+@pytest.mark.parametrize("text", ["\x01", "Bearer  ", "sk-abcdefg ", "sk_", "Bearer abcdefg "])
+def test_a_long_run_of_one_word_takes_no_more_than_its_copies(text: str) -> None:
+    long = text * (2_000_000 // len(text))
+    redact = redactor("upstream-secret")
+    tracemalloc.start()
+    assert len(redact(long)) < 2010
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 200_000
+
+
+def test_a_secret_is_found_wherever_it_is_cut() -> None:
+    redact = redactor("upstream-secret")
+    for before in (*range(1980, 2005), *range(3980, 4005)):
+        assert "upstream-s" not in redact("x" * before + "upstream-secret" * 3)
+        assert "upstream-s" not in redact(
+            "upstream-secret" * 100 + "x" * before + "upstream-secret"
+        )

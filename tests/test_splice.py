@@ -5,8 +5,9 @@ Text that comes character by character takes the general path, for no piece of i
 
 import pytest
 
+from tests.answers import stream_of
 from tests.stories import OPENAI_BEGINS, OPENAI_ENDS, STORIES, data, openai_call, story
-from tests.streams import CountingDecoder, decoder, replay
+from tests.streams import CountingDecoder, replay
 from xtrix.reframe import Reframer
 from xtrix.splice import learn
 
@@ -30,7 +31,7 @@ ODD_WORDS = ("\\u00e9", "\\/", "a\u2028b", "a\x85b", "", "\\ud83d\\ude42", "\\u0
 def test_the_fast_path_is_taken(name: str) -> None:
     words = [WORDS[number % len(WORDS)] for number in range(1000)]
     dialect, begins, _, ends = STORIES[name]
-    counting = CountingDecoder(decoder(dialect))
+    counting = CountingDecoder(stream_of(dialect))
     reframer = Reframer(counting, str)
     frames = [reframer.feed(event) for event in story(name, words)]
     assert counting.events <= len(begins) + len(ends) + 3
@@ -40,7 +41,7 @@ def test_the_fast_path_is_taken(name: str) -> None:
 @pytest.mark.parametrize("name", STORIES)
 def test_the_fast_path_is_taken_for_many_events_in_one_piece(name: str) -> None:
     dialect, begins, event, _ends = STORIES[name]
-    counting = CountingDecoder(decoder(dialect))
+    counting = CountingDecoder(stream_of(dialect))
     reframer = Reframer(counting, str)
     for piece in [*begins, event("first")]:
         reframer.feed(piece)

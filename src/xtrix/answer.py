@@ -89,11 +89,16 @@ class CallStart(NamedTuple):
 class Writer(Protocol):
     """Writes one answer in the client's protocol. The order of calls is this module's grammar."""
 
-    continues: bool
-    """Whether the last call wrote one frame around its text and changed nothing else, so that the
-    same call with another text would write the same frame around that."""
-    sequence: int | None
-    """The number in the last frame that counts the frames, where the protocol has one."""
+    @property
+    def continues(self) -> bool:
+        """Whether the last call wrote one frame around its text and changed nothing else.
+
+        The same call with another text would then write the same frame around that.
+        """
+
+    @property
+    def sequence(self) -> int | None:
+        """The number in the last frame that counts the frames, where the protocol has one."""
 
     def begin(self, usage: Usage, service_tier: str | None) -> None:
         """The upstream has begun; `usage` is what is known so far."""
@@ -138,8 +143,9 @@ class Writer(Protocol):
 class StreamWriter(Writer, Protocol):
     """A Writer of frames."""
 
-    keep_alive: str
-    """The frame that breaks a long silence."""
+    @property
+    def keep_alive(self) -> str:
+        """The frame that breaks a long silence."""
 
     def take(self) -> str:
         """The frames written since the last call."""
@@ -166,6 +172,10 @@ class Expected:
     answers in text."""
     cited: bool = False
     """Whether passages may carry citations."""
+    stop: tuple[str, ...] = ()
+    """The client's stop sequences, one of which the upstream may name at the end."""
+    reasoning_back: bool = False
+    """Whether the upstream wants its readable reasoning back with the history."""
 
     def tool(self, name: str) -> ToolName:
         """The client's tool that the upstream calls `name`."""

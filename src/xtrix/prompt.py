@@ -64,7 +64,10 @@ class Source(NamedTuple):
     """`text` is plain text itself; `id` names an upload at one provider."""
     data: str
     media_type: str | None = None
-    """As the client labelled it, lower case; None where it did not."""
+    """What it is, lower case: by its first bytes where they tell, else as the client labelled it.
+    None where nobody says."""
+    charset: str | None = None
+    """Of text in `base64`; None where the client did not say."""
 
 
 @dataclass(slots=True)
@@ -132,6 +135,8 @@ class Call:
     """What else the call carries and its issuer wants back, in Chat Completions' spelling."""
     path: str = ""
     cache: Json | None = None
+    given: Json | None = None
+    """A function's arguments decoded, where whoever decoded the request has done so."""
 
 
 @dataclass(slots=True)
@@ -191,6 +196,8 @@ class Tool:
     """None leaves it open."""
     format: Json | None = None
     """A custom tool's grammar: `{"syntax": "lark", "definition": …}`; None for any text."""
+    format_binds: bool = False
+    """Whether to refuse the tool where the grammar cannot be kept to, instead of describing it."""
     namespace: str | None = None
     deferred: bool = False
     """Whether the model should see it only once a search has found it."""

@@ -13,7 +13,7 @@ from xtrix.answer import Expected, Reader, StreamWriter, Usage, WholeWriter, Wri
 from xtrix.errors import ApiError, UpstreamError
 from xtrix.http import Reply, UpstreamHead, UpstreamRequest
 from xtrix.prompt import Json, Origin, Prompt
-from xtrix.providers import Target
+from xtrix.providers import Provider, Target
 from xtrix.reasoning import Carrier
 from xtrix.sse import Event
 
@@ -67,6 +67,8 @@ class Answering(NamedTuple):
     """The target that answers."""
     carrier: Carrier
     expected: Expected = Expected()
+    clock: Callable[[], float] | None = None
+    """Tells the time in Unix seconds; None where nobody does."""
 
 
 class Stream(Protocol):
@@ -74,17 +76,30 @@ class Stream(Protocol):
 
     keep_alive: str
     """The frame that breaks a long silence."""
-    finished: bool
-    """Whether the upstream said that its answer is whole."""
-    usage: Usage
-    """What is known of it so far."""
-    unknown_stop_reason: str | None
-    """As `Reader.unknown_stop_reason`, once the end has come."""
-    carried: str | None
-    """The text that the last event carried, as JSON, when the same event with another text would
-    give the same frame with that other text (and the next sequence number); else None."""
-    sequence: int | None
-    """As `Writer.sequence`."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the upstream said that its answer is whole."""
+
+    @property
+    def usage(self) -> Usage:
+        """What is known of it so far."""
+
+    @property
+    def unknown_stop_reason(self) -> str | None:
+        """As `Reader.unknown_stop_reason`, once the end has come."""
+
+    @property
+    def carried(self) -> str | None:
+        """The text that the last event carried, as JSON, or None.
+
+        The same event with another text would give the same frame with that other text, and with
+        the next sequence number.
+        """
+
+    @property
+    def sequence(self) -> int | None:
+        """As `Writer.sequence`."""
 
     def feed(self, event: Event) -> str:
         """The frames that `event` gives rise to. Raises UpstreamError."""
@@ -126,12 +141,26 @@ class Codec(NamedTuple):
     """Raises ClientError for what this protocol, or the target's model, cannot be asked."""
     reader: Callable[[Writer, Answering], Reader]
     decode_error: Callable[[UpstreamHead, bytes], UpstreamError]
+    encode_models: Callable[[Provider, str | None], UpstreamRequest]
+    """Asks for a provider's models: the first page, or the one after the model that is named."""
+    encode_model: Callable[[Provider, str], UpstreamRequest]
+    """Asks what is known of one model."""
     # As both.
     relay_request: Callable[[Request, Target, Carrier], Encoded]
     """Raises ClientError."""
     relay_stream: Callable[[Answering], Stream]
     relay_whole: Callable[[bytes, Answering], Whole]
     """Of the upstream's body. Raises UpstreamError."""
+
+
+_ZERO_BY_DEFAULT = {"frequency_penalty", "presence_penalty", "top_logprobs"}
+
+
+def says_something(name: str, value: object) -> bool:
+    """Whether the parameter `name` asks for anything but what its absence means."""
+    if type(value) in {int, float}:
+        return value != 0 or name not in _ZERO_BY_DEFAULT
+    return bool(value)
 
 
 class Translation:
@@ -180,6 +209,7 @@ class Translation:
 
     def fail(self, error: ApiError) -> str:
         """As `Stream` has it."""
+        error.param = None  # an upstream names places in the request that it was sent
         self._writer.fail(error)
         return self._writer.take()
 

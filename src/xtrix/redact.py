@@ -22,6 +22,8 @@ def redactor(*secrets: str | None) -> Redactor:
     def redact(text: str) -> str:
         for secret in known:
             text = text.replace(secret, _GONE)
+        # What is cut off anyway: a pattern over megabytes costs many times their memory.
+        text = text[: 2 * _LONGEST]
         text = _CONTROL.sub(" ", _KEY.sub(_GONE, text))
         return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
 

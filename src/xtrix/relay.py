@@ -7,9 +7,8 @@ Time is told in ticks of the shell's clock, so that a piece of data costs no loo
 from typing import NamedTuple
 
 from xtrix import errors
-from xtrix.chunks import KEEP_ALIVE
-from xtrix.dialect import StreamDecoder
 from xtrix.errors import Headers
+from xtrix.protocol import Stream
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
 
@@ -34,11 +33,11 @@ class Relay(Reframer):
     status = 200
 
     def __init__(
-        self, decoder: StreamDecoder, redact: Redactor, headers: Headers, patience: Patience
+        self, stream: Stream, redact: Redactor, headers: Headers, patience: Patience
     ) -> None:
-        super().__init__(decoder, redact)
+        super().__init__(stream, redact)
         self.headers = headers
-        self._patience = patience
+        self.patience = patience
         self._heard = 0
         self._last_heard: float | None = None
         self._last_sent = 0.0
@@ -46,7 +45,7 @@ class Relay(Reframer):
     @property
     def tick_seconds(self) -> float:
         """How often `tick` wants to be called."""
-        first_byte, idle, keep_alive = self._patience
+        first_byte, idle, keep_alive = self.patience
         shortest = min(first_byte, idle, keep_alive or idle)
         return max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
 
@@ -66,10 +65,10 @@ class Relay(Reframer):
         if self.finished:
             # The upstream has said all and does not hang up. The client need not wait for it.
             return self.close()
-        first_byte, idle, keep_alive = self._patience
+        first_byte, idle, keep_alive = self.patience
         if now - self._last_heard >= (idle if self.begun else first_byte):
             return self.close(errors.out_of_time("nothing came for too long"))
         if self.begun and keep_alive and now - self._last_sent >= keep_alive:
             self._last_sent = now
-            return KEEP_ALIVE
+            return self._stream.keep_alive
         return ""

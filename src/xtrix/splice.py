@@ -5,6 +5,8 @@ way, its text before and after that string, and its frame's, are known; the next
 the same text around another string gives the same frame around that string. Anything else goes
 the general way. Measured in the Worker: 1 to 2 µs an event instead of 15 to 20.
 
+A protocol may number its frames. Then the number that stood in the one frame is counted on.
+
 Both ways give equal bytes: a string is moved only when it is spelled as the general way would
 spell it, which excludes escapes like `\/` and `\u00e9` and the line breaks that frames escape.
 """
@@ -22,35 +24,50 @@ class Splice(NamedTuple):
     before: str
     after: str
     frame_before: str
-    frame_between: str
+    """Up to the frame's number, where it has one; else up to the string."""
+    frame_middle: str | None
+    """From the number to the string; None where no number counts the frames."""
     frame_after: str
 
     def feed(self, text: str) -> tuple[str, str]:
-        """The frames of the events that `text` begins with, and the rest of `text`."""
-        before, after, frame_before, frame_between, frame_after = self
+        """The frames of the events that `text` begins with, not numbered, and the rest of it."""
+        bodies, rest = self.match(text)
+        return self.write(bodies), rest
+
+    def match(self, text: str) -> tuple[list[str], str]:
+        """The strings of the events that `text` begins with, without their quotes, and the rest."""
+        before, after = self.before, self.after
         if text.startswith(before) and text.endswith(after):
             body = text[len(before) : -len(after)]
             if body and _STRING_BODY.fullmatch(body):  # one event, as a model writes them
-                return frame_before + body + frame_after, ""
-        frames = frame_before
+                return [body], ""
+        bodies = []
         at = 0
         while text.startswith(before, at):
             start = at + len(before)
             end = _STRING_BODY.match(text, start).end()  # type: ignore[union-attr]  # may be empty
             if end == start or not text.startswith(after, end):
                 break
-            body = text[start:end]
-            frames += frame_between + body if at else body
+            bodies.append(text[start:end])
             at = end + len(after)
-            if at == len(text):
-                return frames + frame_after, ""
-        return (frames + frame_after, text[at:]) if at else ("", text)
+        return bodies, text[at:]
+
+    def write(self, bodies: list[str], number: int = 0) -> str:
+        """The frames of `bodies`, the first one numbered `number`."""
+        before, middle, after = self.frame_before, self.frame_middle, self.frame_after
+        if not bodies:
+            return ""
+        if middle is None:
+            return before + (after + before).join(bodies) + after
+        numbered = enumerate(bodies, number)
+        return "".join(f"{before}{count}{middle}{body}{after}" for count, body in numbered)
 
 
-def learn(event: str, frame: str, carried: str) -> Splice | None:
+def learn(event: str, frame: str, carried: str, number: int | None = None) -> Splice | None:
     """The splice that one event's text and its frame show, or None when they show none.
 
-    `carried` is the JSON string that both hold. It must stand in each exactly once.
+    `carried` is the JSON string that both hold. It must stand in each exactly once. `number` is
+    the one in the frame that counts the frames, if any does; it stands before the string.
     """
     if not event.endswith("\n") or frame.count("\n\n") != 1:
         return None
@@ -61,10 +78,12 @@ def learn(event: str, frame: str, carried: str) -> Splice | None:
     frame_before, frame_after = frame.split(carried)
     if not body or _STRING_BODY.fullmatch(body) is None:
         return None
-    return Splice(
-        before=before + '"',
-        after='"' + after,
-        frame_before=frame_before + '"',
-        frame_between='"' + frame_after + frame_before + '"',
-        frame_after='"' + frame_after,
-    )
+    middle = None
+    if number is not None:
+        head, counted, middle = frame_before.partition(f'"sequence_number":{number},')
+        if not counted:
+            return None
+        frame_before, middle = head + '"sequence_number":', f',{middle}"'
+    else:
+        frame_before += '"'
+    return Splice(before + '"', '"' + after, frame_before, middle, '"' + frame_after)

@@ -54,6 +54,7 @@ def server() -> Iterator[Upstream]:
 @pytest.fixture
 def upstream(server: Upstream) -> Iterator[Upstream]:
     """The upstream, with nothing to say yet. Whatever the test, no client's key may reach it."""
+    server.forget()  # whoever listed models has called it
     yield server
     seen = b"".join(call.body + repr((call.path, call.headers)).encode() for call in server.calls)
     server.forget()
@@ -118,7 +119,6 @@ def bindings(server: Upstream, places: dict[str, str]) -> dict[str, object]:
     return {
         "API_KEYS": ", ".join(CLIENT_KEYS),
         "MAX_BODY_BYTES": str(MAX_BODY_BYTES),
-        "DEFAULT_MODEL": "claude-sim",
         "KEEP_ALIVE_SECONDS": "0",
         "PROVIDERS": rows,
         **secrets,
@@ -130,8 +130,12 @@ def start(snapshot: Path) -> Start:
     """Starts a Worker of its own for whoever needs other bindings."""
 
     @contextlib.contextmanager
-    def started(bindings: dict[str, object], inspected: bool = False) -> Iterator[Gateway]:
-        with runtime.serve(bindings, snapshot=snapshot, inspected=inspected) as served:
+    def started(
+        bindings: dict[str, object], *, inspected: bool = False, v8_flags: tuple[str, ...] = ()
+    ) -> Iterator[Gateway]:
+        with runtime.serve(
+            bindings, snapshot=snapshot, inspected=inspected, v8_flags=v8_flags
+        ) as served:
             yield Gateway(served)
 
     return started
@@ -140,7 +144,7 @@ def start(snapshot: Path) -> Start:
 @pytest.fixture(scope="session")
 def worker(start: Start, bindings: dict[str, object]) -> Iterator[Gateway]:
     """The Worker that the tests share."""
-    with start(bindings) as gateway:
+    with start({**bindings, "DEFAULT_MODEL": "claude-sim"}) as gateway:
         yield gateway
         assert not NEVER_LOGGED.search(gateway.log())
 

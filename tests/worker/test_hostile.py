@@ -9,12 +9,15 @@ import select
 import socket
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.drawn import drawn
+from tests.play import Played, head, play
+from tests.play import Upstream as PlayedUpstream
+from tests.strategies import ODD_REQUESTS, mutated_requests
 from tests.worker.client import CLIENT_KEYS, DONE, Answer, error_in, payloads_in, question
 from tests.worker.conftest import MAX_BODY_BYTES, Gateway
 from tests.worker.faults import events_to_text
@@ -22,13 +25,9 @@ from tests.worker.memory import memory_of
 from tests.worker.scripts import JSON, STALL, Script, chunk, endless, stream, stream_head, whole
 from tests.worker.speech import ANTHROPIC, DIALECTS, OPENAI, Dialect, ToolCall
 from tests.worker.upstream import PATIENCE, Call, Upstream
+from xtrix.app import Gateway as Core
+from xtrix.app import configure
 
-FUZZED = settings(
-    max_examples=150,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 AUTHORIZED = f"Authorization: Bearer {CLIENT_KEYS[0]}\r\n"
 
 
@@ -493,46 +492,41 @@ def _endlessly(start: list[bytes], _: Call) -> Iterator[bytes | float]:
 
 # Anything at all
 
-PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
-ANY = st.recursive(
-    PLAIN,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["type", "text", "role", "x", "id"]), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-MESSAGE = st.fixed_dictionaries(
-    {
-        "role": st.sampled_from(["system", "developer", "user", "assistant", "tool", "function"]),
-        "content": st.text(max_size=9) | ANY,
-    },
-    optional=dict.fromkeys(["name", "tool_calls", "tool_call_id", "refusal", "audio"], ANY),
-)
-PARAMETERS = [
-    *("stream", "temperature", "top_p", "n", "stop", "max_tokens", "max_completion_tokens"),
-    *("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "user"),
-    *("response_format", "stream_options", "reasoning_effort", "logprobs", "metadata", "thinking"),
-]
-BODY = st.fixed_dictionaries(
-    {
-        "model": st.sampled_from([ANTHROPIC.model, OPENAI.model]),
-        "messages": st.lists(MESSAGE, max_size=4) | ANY,
-    },
-    optional=dict.fromkeys(PARAMETERS, ANY),
+BODY = st.tuples(mutated_requests() | ODD_REQUESTS, st.sampled_from([ANTHROPIC, OPENAI])).map(
+    lambda drawn: {**drawn[0], "model": drawn[1].model} if isinstance(drawn[0], dict) else drawn[0]
 )
 
 
-@FUZZED
-@given(body=BODY)
-def test_whatever_is_asked_the_answer_is_one_of_ours(
-    worker: Gateway, upstream: Upstream, body: dict[str, object]
+@pytest.fixture(scope="session")
+def core(bindings: dict[str, object]) -> Core:
+    """What the Worker runs, without a runtime around it."""
+    return configure(bindings.get)
+
+
+@drawn(150, body=BODY)
+def test_whatever_is_asked_the_answer_is_that_of_the_core(
+    worker: Gateway, upstream: Upstream, core: Core, body: object
 ) -> None:
+    """Which of two answers is right is told by the same code where nothing is hard to see."""
     upstream.answer_each(_any_answer)
     answer = worker.ask(json.dumps(body).encode())
-    assert answer.status in {200, 400}, answer
-    if answer.status == 400:
+    expected = _expected(core, json.dumps(body).encode())
+    assert answer.status == expected.status, answer
+    if answer.status != 200:
+        assert answer.status == 400
+        assert answer.error() == expected.json()["error"]
         assert answer.error()["type"] == "invalid_request_error"
+
+
+def _expected(core: Core, body: bytes) -> Played:
+    """The core's answer, for which an upstream says what `_any_answer` does."""
+    request = json.loads(body)
+    streams = isinstance(request, dict) and request.get("stream") is True
+    dialect = next((it for it in DIALECTS if it.model in body.decode()), OPENAI)
+    said = b"".join(dialect.text(["Yes."])) if streams else dialect.whole(".")
+    headers = {"content-type": "text/event-stream" if streams else "application/json"}
+    asked = head(authorization=f"Bearer {CLIENT_KEYS[0]}")
+    return play(core, body, [PlayedUpstream(200, headers, (said,))], asked)
 
 
 def _any_answer(call: Call) -> Script:
@@ -541,8 +535,7 @@ def _any_answer(call: Call) -> Script:
     return stream(dialect.text(["Yes."])) if sent.get("stream") else whole(200, dialect.whole("."))
 
 
-@FUZZED
-@given(body=st.binary(max_size=200))
+@drawn(150, body=st.binary(max_size=200))
 def test_whatever_bytes_are_sent_they_are_refused(
     worker: Gateway, upstream: Upstream, body: bytes
 ) -> None:
@@ -570,8 +563,7 @@ SHARDS = [
     *(b"", b"\n", b"\r", b"\n\n", b"\x00", b"\xff", b'"', b"{", b"}", b"\\"),
     *(b"data: ", b"null", b"9e999", b"\n\ndata: [DONE]\n\n", b"\xef\xbb\xbf", b": \n"),
 ]
-HARM = st.builds(
-    Harm,
+HARM = st.tuples(
     st.floats(0, 1),
     st.integers(0, 60),
     st.sampled_from(SHARDS) | st.binary(max_size=5),
@@ -579,14 +571,13 @@ HARM = st.builds(
 )
 
 
-@FUZZED
-@given(tools=st.booleans(), harm=HARM)
+@drawn(150, tools=st.booleans(), harm=HARM)
 def test_whatever_the_upstream_streams_the_client_gets_whole_frames_and_an_end(
-    worker: Gateway, upstream: Upstream, dialect: Dialect, tools: bool, harm: Harm
+    worker: Gateway, upstream: Upstream, dialect: Dialect, tools: bool, harm: tuple[Any, ...]
 ) -> None:
     call = ToolCall("call_1", "weather", ['{"city":', '"Paris"}'])
     events = dialect.tools([call], "One.") if tools else dialect.text(["One, ", "two."])
-    upstream.answer(stream(harm.done_to(b"".join(events))))
+    upstream.answer(stream(Harm(*harm).done_to(b"".join(events))))
     answer = worker.ask(question(dialect.model, stream=True))
     if answer.status != 200:
         assert answer.error()["type"] != "invalid_request_error"

@@ -1,1 +1,27 @@
-"""Anthropic's Messages."""
+"""Anthropic's Messages API (platform.claude.com/docs/en/api/messages, read 2026-11)."""
+
+from xtrix.protocol import Codec
+from xtrix.protocols.messages.encode import encode_prompt
+from xtrix.protocols.messages.errors import decode_error, encode_error
+from xtrix.protocols.messages.models import encode_model, encode_models
+from xtrix.protocols.messages.reader import Reader
+from xtrix.protocols.messages.relay import RelayStream, relay_request, relay_whole
+from xtrix.protocols.messages.request import decode_prompt, decode_request
+from xtrix.protocols.messages.writer import StreamWriter, WholeWriter
+
+MESSAGES = Codec(
+    name="messages",
+    decode_request=decode_request,
+    decode_prompt=decode_prompt,
+    stream_writer=StreamWriter,
+    whole_writer=WholeWriter,
+    encode_error=encode_error,
+    encode_prompt=encode_prompt,
+    reader=Reader,
+    decode_error=decode_error,
+    encode_models=encode_models,
+    encode_model=encode_model,
+    relay_request=relay_request,
+    relay_stream=RelayStream,
+    relay_whole=relay_whole,
+)

@@ -78,6 +78,11 @@ def encode_usage(usage: Usage) -> Json:
     }
 
 
+def decode_tier(usage: Json) -> str | None:
+    """OpenAI's name for the tier that `usage` says has served, None where it says nothing."""
+    return SERVICE_TIERS.get(str(usage.get("service_tier")))
+
+
 def encode_tier(service_tier: str | None) -> Json:
     """`service_tier`, in OpenAI's word for it, as a member of the usage; none where unknown."""
     tier = _TIERS_HERE.get(service_tier or "")

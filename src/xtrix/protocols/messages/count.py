@@ -99,7 +99,7 @@ def _result(result: Result) -> float:
 
 def _file(file: File) -> float:
     head = _text(file.name or "") + _text(file.context or "")
-    kind, data, _ = file.source
+    kind, data = file.source.kind, file.source.data
     if kind == "text":
         return head + _text(data)
     return head + max(_PDF_PAGE, len(data) / _BASE64_PER_TOKEN)
