@@ -321,7 +321,7 @@ def test_citations() -> None:
         writer.text("sunny.")
         writer.text_end(cited)
         writer.text("Next.")
-        writer.text_end([])
+        writer.text_end([Citation("https://smhi.se", "SMHI")])
         writer.end(DONE)
 
     first, second = message(script, Expected(cited=True))["content"]
@@ -329,7 +329,7 @@ def test_citations() -> None:
         ("https://yr.no", "Yr", "s sun"),
         ("https://met.no", "Met", "It is sunny."),
     ]
-    assert second == {"type": "text", "text": "Next."}
+    assert second["text"] == second["citations"][0]["cited_text"] == "Next."
 
 
 def test_text_that_moved_past_is_cited_too() -> None:
