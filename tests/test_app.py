@@ -125,7 +125,10 @@ def test_preflight_needs_no_token_and_echoes_the_headers_wanted(path: str) -> No
 
 def test_preflight_that_names_no_headers() -> None:
     played = play(gateway(ROW), b"", request_head=RequestHead("OPTIONS", "/", {}))
-    assert played.headers["access-control-allow-headers"] == "authorization, content-type"
+    assert (
+        played.headers["access-control-allow-headers"]
+        == "authorization, x-api-key, content-type, anthropic-version, anthropic-beta"
+    )
 
 
 def answers() -> dict[str, Played]:

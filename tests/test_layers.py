@@ -23,10 +23,10 @@ LAYERS = (
     "relay",
     "reframe config",
     "protocols",
-    "protocol",
+    "protocol openai",
     "auth splice",
     "answer reasoning",
-    "media rows cards openai_models",
+    "media rows cards",
     "shape http sse providers redact prompt",
     "errors json",
 )

@@ -14,7 +14,7 @@ from tests.answers import CARRIER, completion_of
 from tests.contract import told_streamed, told_whole
 from tests.drawn import drawn
 from tests.play import Played, Upstream, gateway, play
-from tests.rules import assert_accepted
+from tests.rules import assert_accepted, assert_made_right
 from tests.stories import STORIES, story
 from tests.strategies import (
     ANY_JSON,
@@ -52,6 +52,7 @@ SSE_TYPE = {"content-type": "text/event-stream"}
 ANSWERS = {
     "anthropic": b'{"type":"message","content":[],"stop_reason":"end_turn","usage":{}}',
     "openai": b'{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}',
+    "openai-responses": b'{"object":"response","status":"completed","output":[],"usage":{}}',
 }
 
 
@@ -110,7 +111,10 @@ def test_any_bytes_at_the_door_are_answered(dialect: str, body: bytes) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 @drawn(300, body=mutated_requests() | spoiled() | ODD_REQUESTS)
 def test_any_odd_request_is_answered(dialect: str, body: object) -> None:
-    assert_told(answered(dialect, json.encode(body).encode()))
+    played = answered(dialect, json.encode(body).encode())
+    assert_told(played)
+    for call in played.calls if dialect == "anthropic" else ():
+        assert_made_right(json.decode_object(call.body))
 
 
 # Streams
@@ -160,6 +164,7 @@ def test_any_events_are_an_answer_or_an_error(dialect: str, events: list[Any], b
     start: dict[str, dict[str, Any]] = {
         "anthropic": {"type": "message_start", "message": {}},
         "openai": {"choices": [{"index": 0, "delta": {"content": "x"}}]},
+        "openai-responses": {"type": "response.output_text.delta", "delta": "x"},
     }
     told = Told([start[dialect], *events] if begun else events, "", [], "", "")
     seen = replay(dialect, [on_the_wire(told, "\n")])

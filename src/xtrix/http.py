@@ -12,6 +12,11 @@ from xtrix.errors import ApiError, Headers
 
 CLIENT_HEADERS = (
     "authorization",
+    "x-api-key",
+    "anthropic-version",
+    "anthropic-beta",
+    "x-claude-code-session-id",
+    "upgrade",
     "content-length",
     "content-encoding",
     "access-control-request-headers",
@@ -36,10 +41,10 @@ STREAM_HEADERS: Headers = (
 ALLOW_ORIGIN = ("access-control-allow-origin", "*")
 _EXPOSED = (
     "access-control-expose-headers",
-    "x-request-id, retry-after, retry-after-ms, x-should-retry, x-ignored-parameters, "
+    "x-request-id, request-id, retry-after, retry-after-ms, x-should-retry, x-ignored-parameters, "
     "x-served-by, x-attempts",
 )
-_ALLOWED_HEADERS = "authorization, content-type"
+_ALLOWED_HEADERS = "authorization, x-api-key, content-type, anthropic-version, anthropic-beta"
 
 
 class RequestHead(NamedTuple):

@@ -209,6 +209,7 @@ class Translation:
 
     def fail(self, error: ApiError) -> str:
         """As `Stream` has it."""
+        error.param = None  # an upstream names places in the request that it was sent
         self._writer.fail(error)
         return self._writer.take()
 

@@ -162,6 +162,11 @@ class Provider:
         """Whether a client may ask for `model` by this provider's name."""
         return not self.only_listed or model in self.aliases or self.serves(model)
 
+    def responses_rule(self, model: str) -> ResponsesRule | None:
+        """What says when calls for the upstream's `model` take Responses; None for never."""
+        rules = self.responses
+        return next((it for it in rules if fnmatch.fnmatchcase(model, it.pattern)), None)
+
     def headers_with_key(self, own: str) -> dict[str, str]:
         """What every call carries: the row's headers, and the key, if there is one.
 
@@ -184,21 +189,15 @@ def protocol_of(provider: Provider, model: str, needs: Needs) -> str:
     unless a rule says that this call is only answered in the other.
     """
     own = PROTOCOLS[provider.dialect]
-    if not provider.responses or needs.chat_only:
-        return own
-    if needs.client == "responses":
+    rule = provider.responses_rule(model)
+    if needs.client == "responses" and provider.responses:
         return "responses"
-    for rule in provider.responses:
-        if fnmatch.fnmatchcase(model, rule.pattern):
-            return "responses" if _fits(rule, needs) else own
-    return own
-
-
-def _fits(rule: ResponsesRule, needs: Needs) -> bool:
+    if rule is None or needs.chat_only:
+        return own
     if rule.when == "always":
-        return True
+        return "responses"
     silent = {"none"} if rule.when == "tools" else {"none", None}
-    return needs.tools and needs.effort not in silent
+    return "responses" if needs.tools and needs.effort not in silent else own
 
 
 class Target(NamedTuple):

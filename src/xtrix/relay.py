@@ -37,7 +37,7 @@ class Relay(Reframer):
     ) -> None:
         super().__init__(stream, redact)
         self.headers = headers
-        self._patience = patience
+        self.patience = patience
         self._heard = 0
         self._last_heard: float | None = None
         self._last_sent = 0.0
@@ -45,7 +45,7 @@ class Relay(Reframer):
     @property
     def tick_seconds(self) -> float:
         """How often `tick` wants to be called."""
-        first_byte, idle, keep_alive = self._patience
+        first_byte, idle, keep_alive = self.patience
         shortest = min(first_byte, idle, keep_alive or idle)
         return max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
 
@@ -65,7 +65,7 @@ class Relay(Reframer):
         if self.finished:
             # The upstream has said all and does not hang up. The client need not wait for it.
             return self.close()
-        first_byte, idle, keep_alive = self._patience
+        first_byte, idle, keep_alive = self.patience
         if now - self._last_heard >= (idle if self.begun else first_byte):
             return self.close(errors.out_of_time("nothing came for too long"))
         if self.begun and keep_alive and now - self._last_sent >= keep_alive:

@@ -815,7 +815,10 @@ def test_thinking_as_anthropics_clients_ask_for_it() -> None:
     assert ignored(off, target("o3")) == ("thinking",)
     both = settings(thinking={"type": "adaptive"}, effort="high")
     assert asked(both, target("gpt-5.2"))["reasoning_effort"] == "high"
-    assert ignored(both) == ("thinking",)
+    assert ignored(both) == ("effort", "thinking")
+    budget = settings(thinking={"type": "enabled", "budget_tokens": 4096}, effort="high")
+    assert asked(budget, target("gpt-5.2"))["reasoning_effort"] == "high"
+    assert ignored(budget) == ("thinking",)
 
 
 # Formats
@@ -933,6 +936,11 @@ def test_fields_that_are_not_known_are_ignored_by_name() -> None:
     extras = {"context_management": {"edits": []}, "speed": "fast", "betas": [], "store": False}
     assert ignored(prompt(extras=extras)) == ("context_management", "speed")
     assert asked(prompt(extras=extras)) == asked(prompt())
+
+
+def test_what_the_clients_protocol_has_left_out_is_named_too() -> None:
+    wanted = prompt(ignored=("betas", "speed"), extras={"speed": "fast"})
+    assert ignored(wanted) == ("betas", "speed")
 
 
 @pytest.mark.parametrize("name", ["container", "mcp_servers", "moderation", "thread"])

@@ -284,7 +284,7 @@ def test_calls_and_results() -> None:
         "assistant",
         "Let me see.",
         Call("call_1", "get_weather", '{"city":"Paris"}'),
-        Call("call_2", "run_python", "print(1)", "custom"),
+        Call("call_2", "run_python", "print(1)", kind="custom"),
     )
     results = said(
         Result("call_2", [Text("1")]), Result("call_1", [Text("Sun"), Image(PNG)]), "And now?"

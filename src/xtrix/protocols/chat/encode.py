@@ -60,7 +60,8 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
             raise unsupported(name, "the upstream has nothing like it.")
     encoding = _Encoding(prompt, target)
     call, dropped = upstream_request(encoding.body(), target)
-    ignored = encoding.ignored | {prompt.param(_SETTINGS.get(name, name)) for name in dropped}
+    ignored = {*prompt.ignored, *encoding.ignored}
+    ignored |= {prompt.param(_SETTINGS.get(name, name)) for name in dropped}
     return Encoded(call, tuple(sorted(ignored)), encoding.expected())
 
 
@@ -162,12 +163,12 @@ class _Encoding:
         thinking = (self._settings.thinking or {}).get("type")
         wanted = self._settings.effort or ("none" if thinking == "disabled" else None)
         word = nearest_effort(wanted, self._family) if wanted else None
-        if self._family.thinking == "none":
-            lost = wanted not in {None, "none"} or thinking not in {None, "disabled"}
-        else:
-            lost = word != wanted
-        if lost:
-            self._ignore("thinking" if thinking else "effort")
+        reasons = self._family.thinking != "none"
+        if word != wanted and (reasons or wanted != "none"):
+            # With these it is the other word for the same.
+            self._ignore("thinking" if thinking in {"enabled", "disabled"} else "effort")
+        if thinking == "adaptive" and not reasons:
+            self._ignore("thinking")
         return word
 
     def _hints(self) -> Json:

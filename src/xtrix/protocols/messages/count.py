@@ -5,7 +5,9 @@ below a limit, so what cannot be known is taken for more. Images are measured wh
 says their size at its beginning.
 
 Sources: platform.claude.com/docs/en/build-with-claude/vision (pixels to tokens), …/pdf-support and
-…/token-counting (read 2026-11). What a character amounts to is a rule of thumb of our own.
+…/token-counting (read 2026-11). What a character amounts to is a rule of thumb of
+our own: measured against OpenAI's o200k_base (2026-11), it gives 0.9 to 1.5 times its count for
+prose, source text and JSON in several scripts; Anthropic's tokenizers count more than that one.
 """
 
 import base64
@@ -42,7 +44,7 @@ _CJK = re.compile(
     r"[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]+"
 )
 _PER_LETTER = 1 / 4
-_PER_SIGN = 1 / 2.5
+_PER_SIGN = 0.7
 _PER_CJK = 1.0
 _PER_OTHER = 1 / 2
 _PER_TURN = 4

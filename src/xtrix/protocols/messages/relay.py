@@ -124,7 +124,7 @@ class RelayStream:
 
     def _beginning(self) -> Json:
         message: Json = {"id": f"msg_{self._of.stamp.token}", "type": "message"}
-        message |= {"role": "assistant", "content": []}
+        message |= {"role": "assistant", "content": [], "stop_reason": None, "stop_sequence": None}
         return {"type": "message_start", "message": message}
 
     def _start(self, value: Json, came: str) -> str:
@@ -134,8 +134,7 @@ class RelayStream:
         if not isinstance(message, dict):
             raise bad_response("an event without 'message'")
         self._begun = True
-        mended = {"stop_reason": None, "stop_sequence": None, **message}
-        mended["model"] = self._of.stamp.model
+        mended = {**message, "model": self._of.stamp.model}
         if not isinstance(message.get("usage"), dict):
             mended["usage"] = {"input_tokens": 0, "output_tokens": 0}
         self._merge(mended["usage"])

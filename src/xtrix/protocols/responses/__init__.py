@@ -2,10 +2,10 @@
 
 from xtrix.errors import ApiError
 from xtrix.http import Reply, error_reply
-from xtrix.openai_models import encode_model, encode_models
+from xtrix.openai.errors import decode_error
+from xtrix.openai.models import encode_model, encode_models
 from xtrix.protocol import Codec
 from xtrix.protocols.responses.encode import encode_prompt
-from xtrix.protocols.responses.errors import decode_error
 from xtrix.protocols.responses.reader import Reader
 from xtrix.protocols.responses.relay import StreamRelay, relay_request, relay_whole
 from xtrix.protocols.responses.request import decode_prompt, decode_request

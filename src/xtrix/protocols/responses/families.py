@@ -13,7 +13,7 @@ import functools
 
 from xtrix.providers import Family
 
-_PLAIN = Family("", "both", "none", ())
+_PLAIN = Family("", "any", "none", ())
 _REASONING = Family("", "none")
 
 FAMILIES = (
@@ -25,7 +25,7 @@ FAMILIES = (
         _REASONING._replace(pattern=pattern)
         for pattern in ("gpt-[5-9]*", "openai/gpt-[5-9]*", "o[134]*", "openai/o[134]*")
     ),
-    Family("*", "both"),
+    Family("*", "any"),
 )
 
 
