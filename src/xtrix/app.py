@@ -11,6 +11,7 @@ from xtrix import auth, catalogue
 from xtrix import config as configuration
 from xtrix.cards import ModelCard
 from xtrix.config import Config, Lookup
+from xtrix.counting import count
 from xtrix.errors import ApiError, ClientError, ConfigurationError
 from xtrix.exchange import AcceptedRequest, Exchange, Record, Steps
 from xtrix.health import Health
@@ -29,6 +30,12 @@ CALLS = {
     "/messages": "messages",
 }
 """The protocol that is spoken at each path, with or without `/v1` before it."""
+COUNTS = {
+    path + counter.path: name
+    for path, name in CALLS.items()
+    if (counter := PROTOCOLS[name].counter)
+}
+"""The same for the paths at which tokens are counted."""
 MODELS = "/v1/models"
 HEALTH = "/health"
 
@@ -65,7 +72,7 @@ class Gateway:
         config = self._config
         if isinstance(config, ApiError):
             raise config
-        codec = _codec_at(path)
+        codec, counts = _codec_at(path), _counts_at(path)
         is_model = path == MODELS or path.startswith(MODELS + "/")
         if not (codec or is_model):
             raise ClientError(404, "unknown_url", f"There is no {head.method} {path} here.")
@@ -82,6 +89,8 @@ class Gateway:
         accepted = _accept(
             door, head, exchange, (yield ReadBody(config.max_body_bytes, BODY_SECONDS))
         )
+        if counts:
+            return (yield from count(exchange, accepted))
         return (yield from exchange.complete(accepted))
 
     def _list(self, config: Config, path: str, exchange: Exchange) -> Steps:
@@ -111,8 +120,14 @@ class _Door(NamedTuple):
 
 def _codec_at(path: str) -> Codec | None:
     """The protocol that is spoken at `path`; None where none is."""
-    name = CALLS.get(path.rstrip("/").removeprefix("/v1"))
+    path = path.rstrip("/").removeprefix("/v1")
+    name = CALLS.get(path) or COUNTS.get(path)
     return PROTOCOLS[name] if name else None
+
+
+def _counts_at(path: str) -> bool:
+    """Whether tokens are counted at `path`."""
+    return path.removeprefix("/v1") in COUNTS
 
 
 def _wants_socket(head: RequestHead, codec: Codec | None) -> bool:

@@ -219,6 +219,7 @@ def _provider(row: ProviderRow) -> Provider:
         quirks=row.quirks,
         binding=row.binding,
         families=row.families,
+        count_tokens=row.count_tokens,
         responses=row.responses,
     )
 

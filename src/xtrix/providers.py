@@ -150,6 +150,8 @@ class Provider:
     """A service binding to call instead of the network."""
     families: tuple[Family, ...] = ()
     """Rows for the dialect's table of model families, tried before its own."""
+    count_tokens: Literal["estimate", "off"] = "estimate"
+    """What a client gets that asks for a count of tokens, where the upstream does not count."""
     responses: tuple[ResponsesRule, ...] = ()
     """For an `openai` row that speaks Responses too: which calls take that. The first rule whose
     pattern fits counts; a model that none fits takes Chat Completions."""

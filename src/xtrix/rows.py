@@ -8,7 +8,7 @@ is for; that is the configuration's.
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
@@ -72,6 +72,7 @@ class ProviderRow(NamedTuple):
     quirks: Quirks = Quirks()
     binding: str | None = None
     families: tuple[Family, ...] = ()
+    count_tokens: Literal["estimate", "off"] = "estimate"
     responses: tuple[ResponsesRule, ...] = ()
 
 
@@ -351,6 +352,7 @@ _PROVIDER = SchemaValidator(
         quirks=_QUIRKS,
         binding=_looked_up(_SECRET, _binding),
         families=_list(_FAMILY),
+        count_tokens=cs.literal_schema(["estimate", "off"]),
         responses=_list(_RESPONSES_RULE),
     )
 )

@@ -93,6 +93,21 @@ class Conversion:
             encoded.default_max_tokens,
         )
 
+    def encode_count(self, target: Target) -> UpstreamRequest | None:
+        """The request that has `target` count tokens; None where it cannot be asked to."""
+        request, counter = self._request, self.codec.counter
+        assert request is not None
+        if counter is None or counter.relay_request is None:
+            return None
+        if self._codec_of(target, request) is not self.codec:
+            return None
+        return counter.relay_request(request, target).request
+
+    def prompt(self) -> Prompt:
+        """The request as a Prompt. Raises ClientError."""
+        assert self._request is not None
+        return self._asked(self._request)
+
     def stream(self, call: TargetCall, stamp: Stamp) -> Stream:
         """What turns the events of a stream of the target into the client's frames."""
         of = self._answering(call, stamp)

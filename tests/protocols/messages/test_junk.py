@@ -8,8 +8,8 @@ import pytest
 from tests.protocols.messages.answering import CARRIER, recorded, target
 from xtrix import json
 from xtrix.errors import ClientError
+from xtrix.estimate import estimate
 from xtrix.protocol import Request
-from xtrix.protocols.messages.count import estimate
 from xtrix.protocols.messages.errors import encode_error
 from xtrix.protocols.messages.relay import relay_count, relay_request
 from xtrix.protocols.messages.request import decode_prompt, decode_request

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.protocols.messages.answering import prompt, recorded, request
+from tests.protocols.messages.answering import prompt, recorded
 from xtrix import json
-from xtrix.protocols.messages.count import count_reply, estimate, not_counted
-from xtrix.protocols.messages.errors import encode_error
+from xtrix.estimate import estimate
 
 WORDS = "The quick brown fox jumps over the lazy dog. "
 
@@ -115,21 +114,6 @@ def test_documents() -> None:
 
 def test_everything_has_a_count() -> None:
     assert estimate(prompt(recorded("everything"))) > 3000
-
-
-def test_the_answer_says_that_it_is_an_estimate() -> None:
-    reply = count_reply(12, request({}))
-    assert (reply.status, json.decode(reply.body)) == (200, {"input_tokens": 12})
-    assert dict(reply.headers)["x-token-count"] == "estimate"
-    managed = count_reply(12, request({"context_management": {"edits": []}}))
-    assert json.decode(managed.body)["context_management"] == {"original_input_tokens": 12}
-
-
-def test_where_nothing_is_counted_the_client_is_told_so_for_good() -> None:
-    reply = encode_error(not_counted(), "req_1")
-    assert reply.status == 501
-    assert json.decode(reply.body)["error"]["type"] == "not_supported"
-    assert dict(reply.headers)["x-should-retry"] == "false"
 
 
 @pytest.mark.timeout(20)

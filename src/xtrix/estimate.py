@@ -17,8 +17,6 @@ from collections.abc import Callable
 from typing import Any
 
 from xtrix import json
-from xtrix.errors import NEVER_RETRY, ClientError
-from xtrix.http import Reply, reply
 from xtrix.prompt import (
     Audio,
     Block,
@@ -34,10 +32,6 @@ from xtrix.prompt import (
     Tool,
 )
 from xtrix.prompt import Text as TextBlock
-from xtrix.protocol import Request
-
-ESTIMATED: tuple[str, str] = ("x-token-count", "estimate")
-"""The header of an answer that was not counted."""
 
 _LETTERS = bytes(range(65, 91)) + bytes(range(97, 123)) + b" \t\r\n"
 _CJK = re.compile(
@@ -69,20 +63,6 @@ def estimate(prompt: Prompt) -> int:
     if prompt.settings.format:
         tokens += _text(json.encode(prompt.settings.format.schema))
     return math.ceil(tokens * _MARGIN)
-
-
-def count_reply(tokens: int, request: Request) -> Reply:
-    """The answer to a client that has asked for a count and gets an estimate."""
-    body: dict[str, Any] = {"input_tokens": tokens}
-    if request.fields.get("context_management"):
-        body["context_management"] = {"original_input_tokens": tokens}
-    return reply(body, headers=(ESTIMATED,))
-
-
-def not_counted() -> ClientError:
-    """The error where tokens are not even estimated; the client is not to ask again."""
-    message = "Tokens are not counted for this model; estimate them yourself."
-    return ClientError(501, "not_supported", message, headers=NEVER_RETRY)
 
 
 def _block(block: Block) -> float:
