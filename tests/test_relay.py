@@ -6,6 +6,7 @@ from tests.accumulate import frames
 from tests.stories import OPENAI_BEGINS, OPENAI_ENDS, openai_text
 from tests.streams import decoder
 from xtrix.chunks import KEEP_ALIVE
+from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 
 BEGAN = 1000.0
@@ -13,7 +14,7 @@ BEGAN = 1000.0
 
 def relay(first_byte: float = 30, idle: float = 20, keep_alive: float = 5) -> Relay:
     patience = Patience(first_byte, idle, keep_alive)
-    one = Relay(decoder("openai"), str, (("a", "b"),), patience)
+    one = Relay(decoder("openai"), Redactor(), (("a", "b"),), patience)
     assert one.tick(BEGAN) == ""
     return one
 
@@ -39,7 +40,7 @@ def test_a_relay_is_an_answer() -> None:
 
 
 def test_the_first_look_at_the_clock_starts_it() -> None:
-    one = Relay(decoder("openai"), str, (), Patience(30, 20, 5))
+    one = Relay(decoder("openai"), Redactor(), (), Patience(30, 20, 5))
     assert [one.tick(9e9), one.tick(9e9 + 29), one.error] == ["", "", None]
     one.tick(9e9 + 30)
     assert one.error
@@ -181,5 +182,5 @@ def test_usage_is_the_streams() -> None:
     ],
 )
 def test_how_often_it_wants_to_look_at_the_clock(patience: Patience, seconds: float) -> None:
-    one = Relay(decoder("openai"), str, (), patience)
+    one = Relay(decoder("openai"), Redactor(), (), patience)
     assert one.tick_seconds == pytest.approx(seconds)

@@ -15,7 +15,7 @@ from xtrix.errors import ApiError, ClientError, ConfigurationError
 from xtrix.exchange import AcceptedRequest, Exchange, Record, Steps
 from xtrix.health import Health
 from xtrix.http import Reply, RequestHead, preflight, reply
-from xtrix.redact import redactor
+from xtrix.redact import Redactor
 from xtrix.steps import Failure, ReadBody
 
 COMPLETIONS = ("/v1/chat/completions", "/chat/completions")
@@ -40,6 +40,7 @@ class Gateway:
         `token` is 32 random hex digits, `now` the shell's clock in Unix seconds.
         """
         exchange = Exchange(Record(f"req_{token}", head.method, head.path[:200]), self._health, now)
+        exchange.redactor = Redactor(token=_token(head))
         exchange.follow(self._steps(head, exchange))
         return exchange
 
@@ -87,7 +88,7 @@ def _accept(
     exchange.record.model = request["model"]
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
-    token = (head.headers.get("authorization") or "").split()[-1]
+    exchange.redactor = Redactor(*secrets, token=_token(head))
     options = request.get("stream_options") or {}
     return AcceptedRequest(
         request=request,
@@ -100,9 +101,14 @@ def _accept(
             config.fingerprint,
         ),
         plan=plan,
-        redact=redactor(*secrets, token),
         keep_alive=config.keep_alive,
     )
+
+
+def _token(head: RequestHead) -> str | None:
+    """What the client sent as its key, accepted or not."""
+    said = (head.headers.get("authorization") or "").split()
+    return said[-1] if said else None
 
 
 def _list(config: Config, path: str) -> Reply:

@@ -79,7 +79,6 @@ class AcceptedRequest:
     usage_form: UsageForm
     stamp: Stamp
     plan: Plan
-    redact: Redactor
     keep_alive: float
 
     def take_request(self, *, for_last_target: bool) -> Request:
@@ -127,6 +126,7 @@ class Exchange:
         self.record = record
         self.headers: Headers = answer_headers(record.id)
         """What every answer to this request carries beside its own."""
+        self.redactor = Redactor()
         self._health = health
         self._began = self.now = now
         self._relay: Relay | None = None
@@ -179,7 +179,8 @@ class Exchange:
         if left:
             record.error = "client_left"
         said = ((name, getattr(record, name)) for name in Record.__slots__)
-        return json.encode({name: value for name, value in said if value is not None})
+        line = json.encode({name: value for name, value in said if value is not None})
+        return self.redactor.line(line)
 
     def complete(self, accepted: AcceptedRequest) -> Steps:
         """The steps of a completion: each target of the plan until one answers."""
@@ -217,7 +218,7 @@ class Exchange:
             try:
                 return (yield from self._attempt(accepted, call))
             except UpstreamError as error:
-                error.message = accepted.redact(error.message)
+                self.redactor.clean(error)
                 name = f"{target.provider.name}/{target.model}"
                 self.record.failures.append(f"{name}: {error.code or error.status}")
                 pause = self._pause(call, error)
@@ -256,7 +257,8 @@ class Exchange:
         self._count(completion.usage)
         self.record.unknown_stop_reason = completion.unknown_stop_reason
         headers = (*self._served(), *_ignored(call.ignored))
-        return reply(completion.wire(accepted.stamp), headers=headers)
+        whole = reply(completion.wire(accepted.stamp), headers=headers)
+        return whole._replace(body=self.redactor.body(whole.body))
 
     def _open_relay(self, accepted: AcceptedRequest, call: _TargetCall) -> Relay:
         writer = ChunkWriter(accepted.stamp, accepted.usage_form)
@@ -265,7 +267,7 @@ class Exchange:
         limits = call.target.provider.timeouts
         first_byte = self._left(accepted.plan, limits.first_byte)
         patience = Patience(first_byte, limits.idle, accepted.keep_alive)
-        relay = Relay(decoder, accepted.redact, headers, patience)
+        relay = Relay(decoder, self.redactor, headers, patience)
         relay.tick(self.now)
         return relay
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from xtrix import errors
 from xtrix.chunks import KEEP_ALIVE
 from xtrix.dialect import StreamDecoder
-from xtrix.errors import Headers
+from xtrix.errors import ApiError, Headers
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
 
@@ -34,9 +34,10 @@ class Relay(Reframer):
     status = 200
 
     def __init__(
-        self, decoder: StreamDecoder, redact: Redactor, headers: Headers, patience: Patience
+        self, decoder: StreamDecoder, redactor: Redactor, headers: Headers, patience: Patience
     ) -> None:
-        super().__init__(decoder, redact)
+        super().__init__(decoder, redactor)
+        self._redactor = redactor
         self.headers = headers
         self.patience = patience
         self._heard = 0
@@ -49,6 +50,22 @@ class Relay(Reframer):
         first_byte, idle, keep_alive = self.patience
         shortest = min(first_byte, idle, keep_alive or idle)
         return max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
+
+    # `typing.override` came with Python 3.12, and this runs on 3.11 too.
+    def feed(self, text: str) -> str:  # type: ignore[explicit-override]
+        """As a `Reframer`'s, without an upstream's secrets."""
+        return self._redactor.answer(super().feed(text))
+
+    def close(  # type: ignore[explicit-override]
+        self, broken: ApiError | None = None
+    ) -> str:
+        """As a `Reframer`'s, without an upstream's secrets."""
+        return self._redactor.answer(super().close(broken))
+
+    def fail(self, error: ApiError) -> str:  # type: ignore[explicit-override]
+        """As a `Reframer`'s, without a secret in any field of `error`."""
+        self._redactor.clean(error)
+        return super().fail(error)
 
     def crash(self) -> str:
         """The last frames after our own fault."""
