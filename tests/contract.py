@@ -8,9 +8,9 @@ from typing import Any
 from tests import accumulate
 from tests.play import Played
 from xtrix import json
-from xtrix.errors import FAULTS, UNKNOWN_4XX, UNKNOWN_5XX
+from xtrix.errors import FAULTS
 
-FAULT_TYPES = {fault.error_type for fault in [*FAULTS.values(), UNKNOWN_4XX, UNKNOWN_5XX]}
+FAULT_TYPES = {fault.error_type for fault in FAULTS.values()}
 """What the table of upstream errors makes of them."""
 FINISH_REASONS = {"stop", "length", "tool_calls", "function_call", "content_filter"}
 

@@ -14,7 +14,7 @@ from tests.answers import CARRIER, completion_of
 from tests.contract import told_streamed, told_whole
 from tests.drawn import drawn
 from tests.play import Played, Upstream, gateway, play
-from tests.rules import assert_accepted
+from tests.rules import assert_accepted, assert_made_right
 from tests.stories import STORIES, story
 from tests.strategies import (
     ANY_JSON,
@@ -111,7 +111,10 @@ def test_any_bytes_at_the_door_are_answered(dialect: str, body: bytes) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 @drawn(300, body=mutated_requests() | spoiled() | ODD_REQUESTS)
 def test_any_odd_request_is_answered(dialect: str, body: object) -> None:
-    assert_told(answered(dialect, json.encode(body).encode()))
+    played = answered(dialect, json.encode(body).encode())
+    assert_told(played)
+    for call in played.calls if dialect == "anthropic" else ():
+        assert_made_right(json.decode_object(call.body))
 
 
 # Streams

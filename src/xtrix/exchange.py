@@ -164,9 +164,9 @@ class Exchange:
                 continue
             except UpstreamError as error:
                 failure = error.with_traceback(None)
-                if error.elsewhere and len(plan.targets) > 1:
+                if error.policy.counts and len(plan.targets) > 1:
                     self._health.failed(target, self.now)
-                if not error.elsewhere or self._is_late(plan):
+                if not error.policy.elsewhere or self._is_late(plan):
                     break
             else:
                 self._health.answered(target)
@@ -208,7 +208,7 @@ class Exchange:
         head = _sound((yield Call(call.take_request(), self._left(accepted.plan, limits.connect))))
         if head.status != 200 or not head.may_be(EVENT_STREAM):
             body = _sound((yield collect))
-            raise _error_in(call.codec, head, body) or errors.bad_response("it is not a stream")
+            raise _error_in(call.codec, head, body) or errors.wrong_type("it is not a stream")
         relay = self._open_relay(accepted, call)
         yield Begin(relay)
         if relay.error and not relay.begun:
@@ -235,7 +235,7 @@ class Exchange:
 
     def _pause(self, call: TargetCall, error: UpstreamError) -> float | None:
         """Seconds until the same target is tried again; None when it is not."""
-        if call.is_last or not error.again:
+        if call.is_last or not error.policy.repeat:
             return None
         retries = call.target.provider.retries
         # A quarter of the wait is drawn from the request's id, so that clients spread out.
@@ -270,7 +270,7 @@ class Exchange:
 _FAILED: dict[Failure, Callable[[], UpstreamError]] = {
     Failure.CONNECTION: errors.no_connection,
     Failure.TIME: lambda: errors.out_of_time("no answer came"),
-    Failure.SIZE: lambda: errors.bad_response("it is too large"),
+    Failure.SIZE: errors.too_large,
 }
 
 
@@ -286,7 +286,7 @@ def _check(codec: Codec, head: UpstreamHead, body: bytes) -> None:
     if head.status != 200:
         raise _error_in(codec, head, body) or errors.bad_response("it is no completion")
     if not head.may_be("application/json"):
-        raise errors.bad_response("its content type is not JSON")
+        raise errors.wrong_type("its content type is not JSON")
 
 
 def _error_in(codec: Codec, head: UpstreamHead, body: bytes) -> UpstreamError | None:

@@ -190,7 +190,6 @@ _CARRIED = {
 
 def _relayed(request: Request, target: Target, path: str) -> Encoded:
     provider = target.provider
-    query = f"?{provider.query}" if provider.query else ""
     fields = without_ours(request.fields)
     if fields is None:
         body = with_model(request.body, request.fields, target.model)
@@ -198,7 +197,7 @@ def _relayed(request: Request, target: Target, path: str) -> Encoded:
         body = json.encode_body({**fields, "model": target.model})
     return Encoded(
         UpstreamRequest(
-            url=f"{provider.base_url}/{path}{query}",
+            url=f"{provider.base_url}/{path}",
             headers=_headers(provider, request),
             body=body,
             binding=provider.binding,
