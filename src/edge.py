@@ -148,7 +148,7 @@ class Shell:
     def _open(self, number: int, text: str) -> Any:
         """The first step for the request whose head `text` spells."""
         head, now = json.decode(text), time.time()
-        request = RequestHead(head["method"], head["path"], head["headers"])
+        request = RequestHead(head["method"], head["path"], head["headers"], head["query"])
         exchange = self._gateway.open(request, head["token"], now)
         running = self._running[number] = _Running(exchange)
         return self._said(running, exchange.advance(None, now))
