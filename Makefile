@@ -4,7 +4,7 @@ RUN := .venv/bin/python -m
 # The tests that start a Worker, a model or a browser.
 SLOW := tests/worker tests/clients tests/page tests/tools
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check defences format deploy bench hostile clean
+.PHONY: help setup dev test check fuzz defences format deploy bench hostile clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: static  ## check everything: format, lint, types, the Worker, the SDKs, th
 
 check: static  ## the quick part of test: nothing that starts a Worker
 	@$(RUN) pytest --quiet $(SLOW:%=--ignore %)
+
+fuzz: setup  ## try what nobody thought of, new things each time (10 minutes; SEED=1 draws the same)
+	@$(RUN) tools.fuzz $(SEED:%=--seed %) $(ARGS)
 
 defences: setup  ## take out one defence after the other, and see that its tests fail (30 minutes)
 	@$(RUN) tools.defences

@@ -1,150 +1,286 @@
 // The waiting, and what Python would pay for with a crossing for each promise, header and piece of
 // data. It decides nothing: every step, every text for the client, and when to stop, is Python's.
+//
+// Python is called with an exchange's number, and says:
+//   open, advance, failed    the next step: [its name and arguments as JSON, its body or undefined]
+//   feed, tick, close, broken        frames for the client, as text
+//   answered, left                   nothing
+// and calls `stop` to end the upstream call under way, and `end` when the exchange is over.
 
-let env, clientHeaders, upstreamHeaders, advance, feed, tell;
+let env, clientHeaders, upstreamHeaders, python, lastResort;
+const exchanges = new Map();
 
 export const attach = (...given) =>
-  ([env, clientHeaders, upstreamHeaders, advance, feed, tell] = given);
+  ([env, clientHeaders, upstreamHeaders, python, lastResort] = given);
+
+// The promise is inside an object, for Pyodide makes a future of every one that is returned to it.
+export const serve = (number, request) => ({ response: new Exchange(number, request).live() });
+
+export const stop = (number) => exchanges.get(number).stop();
+
+export function end(number) {
+  exchanges.get(number).end();
+  exchanges.delete(number);
+}
+
+const FIRST_ROOM = 16384;
+const CRUMBS = 64;
+
+const encoder = new TextEncoder();
+
+// What nobody waits for any more.
+const gone = () => new Response(null, { status: 499 });
 
 const named = (headers, names) =>
   Object.fromEntries(names.map((it) => [it, headers.get(it) ?? undefined]));
 
-export function head(request) {
-  const token = crypto.randomUUID().replaceAll("-", "");
-  const path = URL.parse(request.url)?.pathname ?? ""; // a client's Host may be no part of a URL
-  return JSON.stringify([token, request.method, path, named(request.headers, clientHeaders)]);
-}
+// Where one of our own lines failed: nothing of the values that it failed on.
+const kindAndPlace = (error) => [error?.name, /edge\.js:\d+/.exec(error?.stack)?.[0] ?? "edge.js"];
 
-// The promise is inside an object, for Pyodide makes a future of every one that is returned to it.
-export const serve = (...given) => ({ response: live(...given) });
+class Exchange {
+  over = false;
 
-// What is said is JSON, or an array of that and a body.
-async function live(request, number, said) {
-  for (const io = { request, number }; ; ) {
-    const [text, body] = [said].flat();
-    const [name, ...given] = JSON.parse(text);
-    if (name === "answer") return answer(body ?? io.readable, ...given);
-    io.body = body;
-    said = advance(number, ...(await steps[name](io, ...given)));
+  constructor(number, request) {
+    this.number = number;
+    this.request = request;
+    this.token = crypto.randomUUID().replaceAll("-", "");
+    exchanges.set(number, this);
+    request.signal.addEventListener("abort", () => this.leave());
   }
-}
 
-function answer(body, status, headers, line) {
-  if (line) console.log(line);
-  return new Response(body, { status, headers });
-}
-
-const steps = {
-  call,
-  callAll,
-  begin,
-  readBody: (io, ...limits) => read(io, io.request, ...limits),
-  collect: (io, ...limits) => read(io, io.response, ...limits),
-  wait: (_, milliseconds) => new Promise((done) => setTimeout(() => done([]), milliseconds)),
-};
-
-async function call(io, binding, url, init, milliseconds, ...limits) {
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), milliseconds);
-  try {
-    const options = { ...init, body: io.body, signal: late.signal };
-    io.response = await (binding ? env[binding] : globalThis).fetch(url, options);
-  } catch {
-    return [late.signal.aborted ? "time" : "connection"];
-  } finally {
-    clearTimeout(timer);
-  }
-  const said = JSON.stringify([io.response.status, named(io.response.headers, upstreamHeaders)]);
-  return limits.length ? [said, ...(await read(io, io.response, ...limits))] : [said];
-}
-
-async function callAll(io, calls, limit, milliseconds) {
-  const late = AbortSignal.timeout(milliseconds);
-  const answers = calls.map(async ({ binding, url, ...init }) => {
+  async live() {
     try {
-      const options = { ...init, redirect: "manual", signal: late };
-      const response = await (binding ? env[binding] : globalThis).fetch(url, options);
-      const [failure, body] = await read(io, response, limit, milliseconds);
-      if (failure) return { failure: late.aborted ? "time" : failure };
-      const headers = named(response.headers, upstreamHeaders);
-      return { status: response.status, headers, body };
-    } catch {
-      return { failure: late.aborted ? "time" : "connection" };
+      let step = python.open(this.number, this.head());
+      for (;;) {
+        const { name, ...given } = JSON.parse(step[0]);
+        if (name === "answer") return this.answer(given, step[1]);
+        this.sending = step.pop();
+        const { body, ...heard } = await this[name](given);
+        if (this.over) return gone();
+        step = python.advance(this.number, JSON.stringify(heard), body);
+        body?.buffer.transfer(0); // Python has it: megabytes that need not wait for the collector
+      }
+    } catch (error) {
+      return this.over ? gone() : this.fail(error);
     }
-  });
-  const heard = await Promise.all(answers);
-  const heads = heard.map(({ body, ...head }) => head);
-  return [JSON.stringify(heads), ...heard.map(({ body }) => body)];
-}
-
-async function read(io, message, limit, milliseconds) {
-  if (message.headers.get("content-length") > limit) return ["size"];
-  if (!message.body) return ["", new Uint8Array()];
-  const reader = message.body.getReader();
-  const pieces = [];
-  let told = Date.now();
-  let failure, timer;
-  const stop = (why) => ((failure = why), reader.cancel());
-  try {
-    for (let size = 0; size <= limit; ) {
-      timer = setTimeout(() => stop("time"), milliseconds);
-      const { done, value } = await reader.read();
-      clearTimeout(timer);
-      if (done) return failure ? [failure] : ["", await whole(pieces)];
-      pieces.push(value);
-      size += value.length;
-      if (Date.now() < told + 1000) continue;
-      told = Date.now();
-      tell(io.number, "piece");
-    }
-    await stop("size");
-  } catch {
-    clearTimeout(timer);
   }
-  return [failure ?? "connection"];
+
+  head() {
+    const path = URL.parse(this.request.url)?.pathname ?? ""; // a Host may be no part of a URL
+    const headers = named(this.request.headers, clientHeaders);
+    return JSON.stringify({ token: this.token, method: this.request.method, path, headers });
+  }
+
+  answer({ status, headers, streams }, body) {
+    const response = new Response(streams ? this.stream.readable : body, { status, headers });
+    python.answered(this.number);
+    return response;
+  }
+
+  fail(error) {
+    try {
+      const [text, body] = python.failed(this.number, ...kindAndPlace(error), this.token);
+      return this.answer(JSON.parse(text), body);
+    } catch (worse) {
+      const [crash, at] = kindAndPlace(worse);
+      const { id, body, ...head } = JSON.parse(lastResort.replaceAll("TOKEN", this.token));
+      console.error(JSON.stringify({ crash, at, id }));
+      end(this.number);
+      return new Response(body, head);
+    }
+  }
+
+  leave() {
+    if (!this.over) python.left(this.number);
+  }
+
+  stop() {
+    this.stream?.stop();
+    this.reader?.cancel().catch(() => {});
+    this.upstream?.abort();
+  }
+
+  end() {
+    this.over = true;
+    this.stop();
+    this.request = this.response = this.sending = this.reader = this.upstream = undefined;
+  }
+
+  // The steps. Each gives what came of it: `failure`, `status` and `headers`, `body`.
+
+  readBody(limits) {
+    return this.read(this.request, limits);
+  }
+
+  collect(limits) {
+    return this.read(this.response, limits);
+  }
+
+  async call({ binding, url, method, headers, milliseconds, collect }) {
+    this.upstream = new AbortController();
+    let late = false;
+    const giveUp = () => {
+      late = true;
+      this.upstream.abort();
+    };
+    const timer = setTimeout(giveUp, milliseconds);
+    const given = {
+      method,
+      headers: new Headers(headers),
+      // A redirect followed would take the upstream's key to another server.
+      redirect: "manual",
+      body: this.sending,
+      signal: this.upstream.signal,
+    };
+    this.sending = undefined;
+    try {
+      this.response = await (binding ? env[binding] : globalThis).fetch(url, given);
+    } catch {
+      return { failure: late ? "time" : "connection" };
+    } finally {
+      clearTimeout(timer);
+    }
+    const head = {
+      status: this.response.status,
+      headers: named(this.response.headers, upstreamHeaders),
+    };
+    return collect ? { ...head, ...(await this.collect(collect)) } : head;
+  }
+
+  // Calls without bodies, side by side. Their answers are texts.
+  async callAll({ calls, limit, milliseconds }) {
+    this.upstream = new AbortController();
+    let late = false;
+    const giveUp = () => {
+      late = true;
+      this.upstream?.abort();
+    };
+    const timer = setTimeout(giveUp, milliseconds);
+    const { signal } = this.upstream;
+    const one = async ({ binding, url, method, headers }) => {
+      const given = { method, headers: new Headers(headers), redirect: "manual", signal };
+      const response = await (binding ? env[binding] : globalThis).fetch(url, given);
+      const { failure, body } = await this.read(response, { limit, milliseconds });
+      if (failure) return { failure: late ? "time" : failure };
+      const text = new TextDecoder().decode(body);
+      return { status: response.status, headers: named(response.headers, upstreamHeaders), text };
+    };
+    const failed = () => ({ failure: late ? "time" : "connection" });
+    const answers = await Promise.all(calls.map((given) => one(given).catch(failed)));
+    clearTimeout(timer);
+    return { answers };
+  }
+
+  begin({ milliseconds }) {
+    this.stream = new Stream(this, milliseconds);
+    return this.stream.begun;
+  }
+
+  wait({ milliseconds }) {
+    return new Promise((done) => setTimeout(() => done({}), milliseconds));
+  }
+
+  // All goes into one buffer that grows, so that a body costs its bytes, in however many pieces
+  // they come. A piece costs a promise and two views as well, 400 bytes of garbage: from a body
+  // that comes in crumbs more than one is taken at once. Up to `CRUMBS` bytes may then come before
+  // they count as heard.
+  async read(message, { limit, milliseconds }) {
+    if (!message.body) return { body: new Uint8Array() };
+    const reader = (this.reader = message.body.getReader({ mode: "byob" }));
+    let buffer = new ArrayBuffer(Math.min(FIRST_ROOM, limit + 1));
+    let size = 0;
+    let least = 1;
+    let heard = Date.now();
+    let failure, timer;
+    const giveUp = (why) => {
+      failure ??= why;
+      reader.cancel().catch(() => {});
+    };
+    const watch = () => {
+      const left = heard + milliseconds - Date.now();
+      if (left > 0) timer = setTimeout(watch, left);
+      else giveUp("time");
+    };
+    watch();
+    if (message.headers.get("content-length") > limit) giveUp("size");
+    while (!failure) {
+      if (size === buffer.byteLength) buffer = buffer.transfer(Math.min(2 * size, limit + 1));
+      const room = new Uint8Array(buffer, size);
+      const min = Math.min(least, room.length);
+      const piece = await reader.read(room, { min }).catch(() => giveUp("connection"));
+      if (failure) break;
+      buffer = piece.value.buffer;
+      if (piece.done) break;
+      size += piece.value.length;
+      if (size > limit) giveUp("size");
+      const waited = Date.now() - heard;
+      heard += waited;
+      least = waited < 10 ? Math.min(2 * least, CRUMBS) : 1;
+    }
+    clearTimeout(timer);
+    return failure ? { failure } : { body: new Uint8Array(buffer, 0, size) };
+  }
 }
 
-const whole = (pieces) => (pieces.length === 1 ? pieces[0] : new Blob(pieces).bytes());
+// The upstream's body on its way to the client.
+class Stream {
+  over = false;
+  reading = false;
 
-function begin(io, milliseconds) {
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  const encoder = new TextEncoder();
-  const { readable, writable } = new IdentityTransformStream();
-  const reader = io.response.body.getReader({ mode: "byob" });
-  const writer = writable.getWriter();
-  let begun, over;
-  const beginning = new Promise((resolve) => (begun = () => resolve([])));
-  // Frames come as a text; the last ones in an array, with the log line.
-  const take = (said) => {
-    if (typeof said === "string") return said;
-    const [frames, line] = said;
-    over = true;
-    clearInterval(timer);
-    reader.cancel().catch(() => {});
-    if (line) console.log(line);
-    return frames;
-  };
-  const on = (event) => (over ? "" : take(tell(io.number, event)));
-  const send = (frames) => {
-    if (frames || over) begun();
-    return frames && writer.write(encoder.encode(frames)).catch(() => on("left"));
-  };
-  const timer = setInterval(() => send(on("tick")), milliseconds);
-  const pump = async () => {
-    for (let buffer = new Uint8Array(16384); !over; ) {
-      const { done, value } = await reader.read(buffer);
-      if (done) break;
-      const text = decoder.decode(value, { stream: true });
-      buffer = new Uint8Array(value.buffer);
-      if (!over) await send(take(feed(io.number, text)));
+  constructor(exchange, milliseconds) {
+    const { readable, writable } = new IdentityTransformStream();
+    this.exchange = exchange;
+    this.readable = readable;
+    this.writer = writable.getWriter();
+    this.reader = exchange.response.body.getReader({ mode: "byob" });
+    this.begun = new Promise((begin) => (this.begin = () => begin({})));
+    this.timer = setInterval(() => this.send(this.ask("tick", this.reading)), milliseconds);
+    this.pump();
+  }
+
+  async pump() {
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    try {
+      for (let buffer = new Uint8Array(FIRST_ROOM); !this.over; ) {
+        const { done, value } = await this.read(buffer);
+        if (done) break;
+        buffer = new Uint8Array(value.buffer);
+        await this.send(this.ask("feed", decoder.decode(value, { stream: true })));
+      }
+      await this.send(this.ask("feed", decoder.decode()));
+      await this.send(this.ask("close"));
+    } catch (error) {
+      this.send(this.ask("broken", ...kindAndPlace(error)));
+    } finally {
+      this.begin();
+      this.writer.close().catch(() => {});
     }
-    if (!over) await send(take(feed(io.number, decoder.decode())));
-  };
-  io.request.signal.addEventListener("abort", () => on("left"));
-  pump()
-    .catch(() => {})
-    .then(() => send(on("close")))
-    .finally(() => writer.close().catch(() => {}));
-  io.readable = readable;
-  return beginning;
+  }
+
+  // A connection that breaks has ended; what it owes is for Python to know.
+  async read(buffer) {
+    this.reading = true;
+    try {
+      return await this.reader.read(buffer);
+    } catch {
+      return { done: true };
+    } finally {
+      this.reading = false;
+    }
+  }
+
+  ask(name, ...given) {
+    return this.over ? "" : python[name](this.exchange.number, ...given);
+  }
+
+  send(frames) {
+    if (frames || this.over) this.begin();
+    return frames && this.writer.write(encoder.encode(frames)).catch(() => this.exchange.leave());
+  }
+
+  stop() {
+    this.over = true;
+    clearInterval(this.timer);
+    this.reader.cancel().catch(() => {});
+  }
 }

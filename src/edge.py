@@ -1,20 +1,23 @@
 """All JavaScript: what an exchange wants done is said to `edge.js`, and what it heard is told back.
 
 No decisions are made here. An exchange says what to do next, and this module says it in words that
-`edge.js` understands. JavaScript does the waiting: it holds three functions of Python's, one set
-for the isolate, and knows a request by its number. So a request makes no proxy, no task and no
-promise in Python, which cost 40 to 150 µs each (measured), and one whose client left without a
-word leaves no more behind than its entry here.
+`edge.js` understands. JavaScript does the waiting: it holds Python's functions, one set for the
+isolate, and knows an exchange by its number. So a request makes no proxy, no task and no promise
+in Python, which cost 40 to 150 µs each (measured).
+
+Whatever fails once a request has come in, in the core, here or in `edge.js`, comes to `_failed`,
+or to `_broken` where a stream is under way. They are the one place where an error of our own is
+logged and becomes what the client gets.
 
 Nothing of JavaScript is made while this module is imported, for the deployed snapshot could not
 hold it.
 """
 
 import itertools
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import js
@@ -22,10 +25,19 @@ from pyodide.ffi import JsProxy, create_proxy, to_js
 from workers import import_from_javascript
 
 from xtrix import json
-from xtrix.app import configure
+from xtrix.app import Gateway, configure
 from xtrix.config import Lookup
+from xtrix.errors import internal_error
 from xtrix.exchange import Exchange
-from xtrix.http import CLIENT_HEADERS, UPSTREAM_HEADERS, Reply, RequestHead, UpstreamHead
+from xtrix.http import (
+    CLIENT_HEADERS,
+    UPSTREAM_HEADERS,
+    Reply,
+    RequestHead,
+    UpstreamHead,
+    answer_headers,
+    error_reply,
+)
 from xtrix.relay import Relay
 from xtrix.steps import (
     Answer,
@@ -43,12 +55,6 @@ from xtrix.steps import (
 
 edge_js = import_from_javascript("edge.js")
 
-_SLACK = 3.0
-"""Seconds past its limit after which a step will never end: its request has been destroyed."""
-
-_SWEPT_AT_ONCE = 25
-"""Exchanges ended on the way of one request, which waits for it."""
-
 
 class _Promised:
     """What the SDK takes for a response of its own: it hands `js_object` to the runtime as it is.
@@ -65,138 +71,169 @@ class _Running:
     """An exchange that is not over."""
 
     exchange: Exchange
-    step: Step | Answer | None = None
-    """The last that was said of it."""
-    relay: Any = None
-    """The stream that was begun last, a `Relay`."""
-    due: float = math.inf
-    """When its request must have been destroyed, unless something was heard."""
+    relay: Relay | None = None
+    """The stream that was begun last; None once a reply is the answer."""
+    answered: bool = False
+    """Whether the client has its answer, of which a stream's frames may be still to come."""
+
+
+def _guarded(otherwise: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Makes a method that JavaScript calls give what `otherwise` gives where it fails."""
+
+    def guard(method: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(method)
+        def guarded(shell: Any, number: int, *given: Any) -> Any:
+            try:
+                return method(shell, number, *given)
+            except Exception as error:
+                return otherwise(shell, number, type(error).__name__, _place(error))
+
+        return guarded
+
+    return guard
 
 
 class Shell:
     """Serves every exchange of the isolate."""
 
     def __init__(self, env: Any) -> None:
-        self._gateway = configure(_lookup(env))
+        self._gateway = _gateway(env)
         self._numbers = itertools.count()
         self._running: dict[int, _Running] = {}
+        called = {
+            "open": self._open,
+            "advance": self._advance,
+            "answered": self._answered,
+            "feed": self._feed,
+            "tick": self._tick,
+            "close": self._close,
+            "left": self._left,
+            "failed": self._failed,
+            "broken": self._broken,
+        }
+        proxies = {name: create_proxy(method) for name, method in called.items()}
+        functions = to_js(proxies, dict_converter=js.Object.fromEntries)
         names = to_js(CLIENT_HEADERS), to_js(UPSTREAM_HEADERS)
-        called = map(create_proxy, (self._advance, self._feed, self._tell))
-        edge_js.attach(env, *names, *called)
+        edge_js.attach(env, *names, functions, _last_resort())
 
     def fetch(self, request: Any) -> Any:
         """The response to `request`, which the SDK has wrapped, as the SDK takes one."""
-        request = request.js_object
-        token, method, path, headers = json.decode(edge_js.head(request))
-        now = time.time()
-        self._sweep(now)
-        number = next(self._numbers)
-        head = RequestHead(method, path, headers)
-        self._running[number] = _Running(self._gateway.open(head, token, now))
-        said = self._go_on(number, None, now)
-        return _Promised(edge_js.serve(request, number, said).response)
+        return _Promised(edge_js.serve(next(self._numbers), request.js_object).response)
 
-    def _advance(self, number: int, *heard: Any) -> Any:
-        """What to do next, as `_go_on` says it. `heard` is what came of the last step."""
-        outcome = _outcome(self._running[number].step, *heard)
-        return self._go_on(number, outcome, time.time())
+    def _failed(self, number: int, kind: str, place: str, token: str = "") -> Any:
+        """The answer of an exchange in which an error of this `kind` came up.
 
-    def _go_on(self, number: int, outcome: Outcome, now: float) -> Any:
-        """The next step, or the answer, in JSON; or that in an array with the body it goes with."""
+        `token` is for a request of which nothing more was heard.
+        """
+        running = self._running.pop(number, None)
+        if running is None:
+            nothing_known = RequestHead("", "", {})
+            running = _Running(self._gateway.open(nothing_known, token, time.time()))
+        _report(kind, place, running.exchange.record.id)
+        edge_js.stop(number)
+        said = self._said(running, running.exchange.crash())
+        self._running[number] = running  # not before: what fails here too is let go of
+        return said
+
+    def _broken(self, number: int, kind: str, place: str) -> str:
+        """The last frames of a stream in which an error of this `kind` came up."""
+        _report(kind, place, self._running[number].exchange.record.id)
+        return self._frames(number, Relay.crash)
+
+    def _unheard(self, _: int, kind: str, place: str) -> None:
+        """Nothing is left that an error of this `kind` could change."""
+        _report(kind, place, None)
+
+    @_guarded(_failed)
+    def _open(self, number: int, text: str) -> Any:
+        """The first step for the request whose head `text` spells."""
+        head, now = json.decode(text), time.time()
+        request = RequestHead(head["method"], head["path"], head["headers"])
+        exchange = self._gateway.open(request, head["token"], now)
+        running = self._running[number] = _Running(exchange)
+        return self._said(running, exchange.advance(None, now))
+
+    @_guarded(_failed)
+    def _advance(self, number: int, heard: str, body: Any = None) -> Any:
+        """What to do next, or the answer. `heard` and `body` are what came of the last step."""
         running = self._running[number]
-        try:
-            step = running.exchange.advance(outcome, now)
-        except Exception as error:
-            _report(error)
-            step = running.exchange.crash()
-        running.step = step
-        if isinstance(step, Reply | Relay):
-            return self._answer(number, step)
-        running.due = now + _longest(step) + _SLACK
+        return self._said(running, running.exchange.advance(_outcome(heard, body), time.time()))
+
+    def _said(self, running: _Running, step: Step | Answer) -> Any:
+        """`step` for `edge.js`: a name with arguments as JSON, and a body or None."""
+        said, body = _SAID[type(step)](step)
         if isinstance(step, Begin):
             running.relay = step.relay
-        text, body = _SAID[type(step)](step)
-        return to_js((json.encode(text), body)) if body else json.encode(text)
+        elif isinstance(step, Reply | Relay):
+            running.relay = step if isinstance(step, Relay) else None
+            said["headers"] = dict((*running.exchange.headers, *step.headers))
+        return to_js((json.encode(said), body))
 
-    def _answer(self, number: int, answer: Answer) -> Any:
-        """`answer` in JSON. A reply is logged now, a stream at its end, which may have been."""
+    @_guarded(_unheard)
+    def _answered(self, number: int) -> None:
+        """Note that the client has its answer. A reply is over with that, a stream may go on."""
         running = self._running[number]
-        running.due = math.inf  # from here on JavaScript is told when the client leaves
-        headers = dict((*running.exchange.headers, *answer.headers))
-        streams = isinstance(answer, Relay) and not answer.over
-        line = None if streams else self._end(number)
-        text = json.encode(("answer", answer.status, headers, line))
-        return to_js((text, answer.body)) if isinstance(answer, Reply) and answer.body else text
+        running.answered = True
+        if running.relay is None or running.relay.over:
+            self._end(number)
 
-    def _feed(self, number: int, text: str) -> Any:
-        """The frames that `text` of the upstream makes; the last ones as `_last` gives them."""
+    @_guarded(_broken)
+    def _feed(self, number: int, text: str) -> str:
+        """The frames that `text` of the upstream makes."""
+        return self._frames(number, Relay.feed, text)
+
+    @_guarded(_broken)
+    def _tick(self, number: int, reading: bool) -> str:
+        """The frames that time makes. `reading` says that the upstream is waited for."""
+        return self._frames(number, Relay.tick, time.time())
+
+    @_guarded(_broken)
+    def _close(self, number: int) -> str:
+        """The last frames, now that the upstream has ended its answer."""
+        return self._frames(number, Relay.close)
+
+    def _frames(self, number: int, act: Callable[..., str], *given: Any) -> str:
+        """The frames that the stream's `act` makes, after which it may be over."""
         running = self._running[number]
+        relay = running.relay
+        frames = act(relay, *given)
+        if relay is not None and relay.over:
+            edge_js.stop(number)
+            if running.answered:
+                self._end(number)
+        return frames
+
+    @_guarded(_unheard)
+    def _left(self, number: int) -> None:
+        """End an exchange whose client has left."""
+        self._end(number, left=True)
+
+    def _end(self, number: int, *, left: bool = False) -> None:
+        """Let go of an exchange, and log it."""
+        exchange = self._running.pop(number).exchange
+        edge_js.end(number)
+        exchange.close()
         try:
-            frames = running.relay.feed(text)
+            js.console.log(exchange.log_line(time.time(), left=left))
         except Exception as error:
-            _report(error)
-            frames = running.relay.crash()
-        return self._last(number, frames) if running.relay.over else frames
-
-    def _tell(self, number: int, event: str) -> Any:
-        """The frames that are due when `event` has come about; the last ones as `_last` does."""
-        running = self._running[number]
-        if event == "left":
-            return to_js(("", self._end(number, left=True)))
-        try:
-            frames = _EVENTS[event](running)
-        except Exception as error:
-            _report(error)
-            frames = running.relay.crash()
-        return self._last(number, frames) if running.relay and running.relay.over else frames
-
-    def _last(self, number: int, frames: str) -> Any:
-        """An array of `frames` and the log line, which is empty before there is an answer."""
-        answered = isinstance(self._running[number].step, Relay)
-        return to_js((frames, self._end(number) if answered else ""))
-
-    def _end(self, number: int, *, left: bool = False) -> str:
-        """The log line of an exchange that is over."""
-        return self._running.pop(number).exchange.log_line(time.time(), left=left)
-
-    def _sweep(self, now: float) -> None:
-        """End exchanges whose client left before the answer began, a few at a time.
-
-        The runtime drops such a request, and whatever waits for it waits for ever. Its signal was
-        seen to fire on workerd 1.20261117.1, but a request that is ended otherwise may have none.
-        """
-        overdue = [number for number, running in self._running.items() if running.due < now]
-        for number in overdue[:_SWEPT_AT_ONCE]:
-            js.console.log(self._end(number, left=True))
+            _report(type(error).__name__, _place(error), exchange.record.id)
 
 
-def _heard_something(running: _Running) -> str:
-    """Nothing for the client: a piece of a body came, and the next may take as long again."""
-    assert isinstance(running.step, ReadBody | Call | CallAll | Collect)
-    running.due = time.time() + _longest(running.step) + _SLACK
-    return ""
-
-
-_EVENTS: dict[str, Callable[[_Running], str]] = {
-    "piece": _heard_something,
-    "tick": lambda running: running.relay.tick(time.time()),
-    "close": lambda running: running.relay.close(),
-}
-
-_Said = tuple[tuple[object, ...], bytes | None]
-"""The name of a function of `edge.js` with its arguments, and a body."""
+_Said = tuple[dict[str, Any], bytes | None]
+"""The name of a method of `edge.js` with its arguments, and a body."""
 
 
 def _say_call(step: Call) -> _Said:
-    request, collect = step.request, step.collect
-    init = {
+    request = step.request
+    said = {
+        "name": "call",
+        "binding": request.binding,
+        "url": request.url,
         "method": request.method,
-        "headers": dict(request.headers),
-        # A redirect followed would take the upstream's key to another server.
-        "redirect": "manual",
+        "headers": request.headers,
+        "milliseconds": step.seconds * 1000,
+        "collect": _limits(step.collect) if step.collect else None,
     }
-    limits = (collect.limit, collect.seconds * 1000) if collect else ()
-    said = ("call", request.binding, request.url, init, step.seconds * 1000, *limits)
     return said, request.body
 
 
@@ -206,55 +243,58 @@ def _say_calls(step: CallAll) -> _Said:
             "binding": request.binding,
             "url": request.url,
             "method": request.method,
-            "headers": dict(request.headers),
+            "headers": request.headers,
         }
         for request in step.requests
     ]
-    return ("callAll", calls, step.limit, step.seconds * 1000), None
+    limits = {"limit": step.limit, "milliseconds": step.seconds * 1000}
+    return {"name": "callAll", "calls": calls, **limits}, None
+
+
+def _limits(step: ReadBody | Collect) -> dict[str, float]:
+    return {"limit": step.limit, "milliseconds": step.seconds * 1000}
 
 
 _SAID: dict[type, Callable[[Any], _Said]] = {
-    ReadBody: lambda step: (("readBody", step.limit, step.seconds * 1000), None),
+    ReadBody: lambda step: ({"name": "readBody", **_limits(step)}, None),
     Call: _say_call,
     CallAll: _say_calls,
-    Collect: lambda step: (("collect", step.limit, step.seconds * 1000), None),
-    Begin: lambda step: (("begin", step.relay.tick_seconds * 1000), None),
-    Wait: lambda step: (("wait", step.seconds * 1000), None),
+    Collect: lambda step: ({"name": "collect", **_limits(step)}, None),
+    Begin: lambda step: ({"name": "begin", "milliseconds": step.relay.tick_seconds * 1000}, None),
+    Wait: lambda step: ({"name": "wait", "milliseconds": step.seconds * 1000}, None),
+    Reply: lambda reply: ({"name": "answer", "status": reply.status}, reply.body or None),
+    Relay: lambda relay: ({"name": "answer", "status": relay.status, "streams": True}, None),
 }
 
-_FAILURES = {failure.value for failure in Failure}
+
+def _outcome(text: str, data: Any) -> Outcome:
+    """What came of a step, of what `edge.js` heard."""
+    heard = json.decode(text)
+    if "answers" in heard:
+        return [_answer(each) for each in heard["answers"]]
+    body = data.to_bytes() if data is not None else None
+    content = Failure(heard["failure"]) if "failure" in heard else body
+    if "status" not in heard:
+        return content
+    head = UpstreamHead(heard["status"], heard["headers"])
+    return head if content is None else UpstreamAnswer(head, content)
 
 
-def _outcome(step: Step | Answer | None, said: str = "", *body: Any) -> Outcome:
-    """What came of `step`, as its kind has it, of what `edge.js` heard."""
-    if said in _FAILURES:
-        return Failure(said)
-    if isinstance(step, CallAll):
-        return [_answer(*heard) for heard in zip(json.decode(said), body, strict=True)]
-    if isinstance(step, Call):
-        status, headers = json.decode(said)
-        head = UpstreamHead(status, headers)
-        return UpstreamAnswer(head, _body(*body)) if body else head
-    return body[0].to_bytes() if body else None
-
-
-def _answer(heard: json.Json, body: Any) -> UpstreamAnswer | Failure:
+def _answer(heard: json.Json) -> UpstreamAnswer | Failure:
+    """One of the answers to calls that were made side by side."""
     if "failure" in heard:
         return Failure(heard["failure"])
-    return UpstreamAnswer(UpstreamHead(heard["status"], heard["headers"]), body.to_bytes())
+    head = UpstreamHead(heard["status"], heard["headers"])
+    return UpstreamAnswer(head, heard["text"].encode(errors="replace"))
 
 
-def _body(failure: str, data: Any = None) -> bytes | Failure:
-    if failure:
-        return Failure(failure)
-    whole: bytes = data.to_bytes()
-    return whole
-
-
-def _longest(step: Step) -> float:
-    """Seconds that may pass with nothing heard of `step`: of a call, nor of its answer's head."""
-    collect = step.collect if isinstance(step, Call) else None
-    return step.seconds + collect.seconds if collect else step.seconds
+def _gateway(env: Any) -> Gateway:
+    """The gateway of the configuration, or one that answers every call with our own error."""
+    try:
+        return configure(_lookup(env))
+    except Exception as error:
+        _report(type(error).__name__, _place(error), None)
+        return Gateway(internal_error())
 
 
 def _lookup(env: Any) -> Lookup:
@@ -267,10 +307,27 @@ def _lookup(env: Any) -> Lookup:
     return read
 
 
-def _report(error: Exception) -> None:
-    """Log where our own code failed, without the values it failed on."""
+def _last_resort() -> str:
+    """The answer where even `_failed` fails, as JSON; TOKEN stands for the request's."""
+    reply = error_reply(internal_error())
+    request_id = "req_TOKEN"
+    said = {
+        "id": request_id,
+        "status": reply.status,
+        "headers": dict((*answer_headers(request_id), *reply.headers)),
+        "body": reply.body.decode(),
+    }
+    return json.encode(said)
+
+
+def _report(kind: str, place: str, request_id: str | None) -> None:
+    """Log an error without the values that it came of."""
+    js.console.error(json.encode({"crash": kind, "at": place, "id": request_id}))
+
+
+def _place(error: Exception) -> str:
+    """Where `error` came up."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"
-    js.console.error(json.encode({"crash": type(error).__name__, "at": place}))
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"

@@ -4,8 +4,10 @@ Knows nothing of requests and answers. What is the same for all of them is here:
 of a value are, and what does not belong there.
 """
 
+import ast
 import contextlib
 import pathlib
+import re
 import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
@@ -15,6 +17,7 @@ from typing_extensions import override
 
 from xtrix import json
 
+_SOURCE = pathlib.Path(__file__).parents[1] / "src/xtrix"
 Path = tuple[int | str, ...]
 """The way from a value's root to one of its places."""
 
@@ -59,6 +62,23 @@ what is too long or too deep to be handled at all has tests of its own."""
 
 FEW = ("null", "-1", '"x"', "[0]", "{}", '{"type":{}}')
 """Those that are tried in a place of a kind that had all of them elsewhere."""
+
+
+def _names_read() -> set[str]:
+    """Every name of a field for which the code looks, wherever it does."""
+    names = set()
+    for path in _SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(ast.Attribute(attr="get" | "pop"), [ast.Constant(str(name)), *_]):
+                    names.add(name)
+                case ast.Subscript(slice=ast.Constant(str(name))):
+                    names.add(name)
+    return {name for name in names if re.fullmatch(r"[a-z_]+", name)}
+
+
+FIELDS_READ = sorted(_names_read())
+"""Also those that no golden folder has."""
 
 
 def places(value: Any, path: Path = ()) -> Iterator[Path]:

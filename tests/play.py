@@ -42,6 +42,8 @@ class Upstream:
     failure: Failure | None = None
     cut: bool = False
     """Whether the connection broke at the end of `pieces`."""
+    too_large: bool = False
+    """Whether the body goes on for longer than it is read."""
 
 
 _NOBODY = Upstream(failure=Failure.CONNECTION)
@@ -150,6 +152,8 @@ class _Player:
         return failed or UpstreamAnswer(UpstreamHead(met.status, met.headers), body)
 
     def _body_of(self, upstream: Upstream) -> bytes | Failure:
+        if upstream.too_large:
+            return Failure.SIZE
         return Failure.CONNECTION if upstream.cut else b"".join(upstream.pieces)
 
 

@@ -125,7 +125,10 @@ def test_preflight_needs_no_token_and_echoes_the_headers_wanted(path: str) -> No
 
 def test_preflight_that_names_no_headers() -> None:
     played = play(gateway(ROW), b"", request_head=RequestHead("OPTIONS", "/", {}))
-    assert played.headers["access-control-allow-headers"] == "authorization, content-type"
+    assert (
+        played.headers["access-control-allow-headers"]
+        == "authorization, x-api-key, content-type, anthropic-version, anthropic-beta"
+    )
 
 
 def answers() -> dict[str, Played]:
@@ -233,10 +236,11 @@ def test_an_absent_model_is_the_default_one(absent: dict[str, None]) -> None:
 
 
 def test_the_default_model_of_the_documentation() -> None:
-    row = {**ROW, "aliases": {"claude-3-5-sonnet-20241022": "claude-haiku-4-5"}}
+    row = {**ROW, "aliases": {"claude-3-5-sonnet-20241022": "claude-sonnet-4-6"}}
     played = play(gateway(row), {"messages": REQUEST["messages"]}, [ANSWER])
     assert played.json()["model"] == "claude-3-5-sonnet-20241022"
-    assert json.decode(played.calls[0].body)["model"] == "claude-haiku-4-5"
+    assert json.decode(played.calls[0].body)["model"] == "claude-sonnet-4-6"
+    assert played.headers["x-served-by"] == "local/claude-sonnet-4-6"
 
 
 # Configuration

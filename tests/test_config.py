@@ -10,7 +10,7 @@ from xtrix import json, rows
 from xtrix.config import DEFAULT_MODEL, KEEP_ALIVE_SECONDS, MAX_BODY_BYTES, Config, load
 from xtrix.errors import ConfigurationError
 from xtrix.protocols import DIALECTS
-from xtrix.providers import Family, Quirks, Retries, Timeouts
+from xtrix.providers import Family, Quirks, ResponsesRule, Retries, Timeouts
 
 ROW: dict[str, Any] = {
     "name": "one",
@@ -363,6 +363,9 @@ def test_where_a_row_is_faulty_it_cannot_be_told_whether_the_default_is_served()
         ("anthropic", "query", 7),
         ("anthropic", "quirks", {"drop": ["seed"]}),
         ("anthropic", "quirks", {}),
+        ("anthropic", "responses", ["*"]),
+        ("openai-responses", "responses", ["*"]),
+        ("openai-responses", "responses", None),
     ],
 )
 def test_a_field_that_the_dialect_never_reads(dialect: str, field: str, value: object) -> None:
@@ -387,9 +390,30 @@ def test_every_dialect_says_what_it_reads() -> None:
     assert set(rows.OWN_FIELDS) == set(DIALECTS)
     of_some = {path.partition(".")[0] for paths in rows.OWN_FIELDS.values() for path in paths}
     for dialect, own in rows.OWN_FIELDS.items():
-        files = (Path(rows.__file__).parent / "protocols" / DIALECTS[dialect].name).glob("*.py")
+        source = Path(rows.__file__).parent
+        files = [*(source / "protocols" / DIALECTS[dialect].name).glob("*.py")]
+        if "responses" in own:
+            files += [source / "providers.py", *(source / "protocols/responses").glob("*.py")]
         code = "".join(file.read_text() for file in files)
-        assert {it for it in of_some if re.search(rf"provider\.{it}\b", code)} == own
+        read = {it for it in of_some if re.search(rf"provider\.{it}\b", code)}
+        assert read == {path.partition(".")[0] for path in own}
+
+
+def test_a_quirk_that_the_dialect_never_reads() -> None:
+    row = {**ROW, "dialect": "openai-responses", "quirks": {"drop": ["user"], "null_content": True}}
+    assert faults(row) == ["PROVIDERS[0].quirks.null_content: this row's dialect does not read it"]
+
+
+def test_which_calls_take_responses() -> None:
+    rules = ["gpt-6*", {"pattern": "gpt-5.4*", "when": "effort"}, {"pattern": "o*"}]
+    (provider,) = config({**ROW, "responses": rules}).providers
+    assert provider.responses == (
+        ResponsesRule("gpt-6*"),
+        ResponsesRule("gpt-5.4*", "effort"),
+        ResponsesRule("o*", "always"),
+    )
+    (fault,) = faults({**ROW, "responses": [{"pattern": "gpt-6*", "when": "never"}]})
+    assert fault.startswith("PROVIDERS[0].responses[0].when: ")
 
 
 BROKEN_SECRETS = ["line\nbreak", "carriage\rreturn", "clé", "nul\x00", "emoji 🙂"]

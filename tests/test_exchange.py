@@ -88,24 +88,40 @@ def failing(status: int, **headers: str) -> Upstream:
     return Upstream(status, {**JSON, **named}, (json.encode(said).encode(),))
 
 
+HTML = Upstream(200, {"content-type": "text/html"}, (b"<html>Bad</html>",))
 FAILURES_BEFORE_AN_ANSWER = {
     "connection": Upstream(failure=Failure.CONNECTION),
     "time": Upstream(failure=Failure.TIME),
     **{str(status): failing(status) for status in (408, 429, 500, 502, 503, 504, 520, 529)},
-    "html": Upstream(200, {"content-type": "text/html"}, (b"<html>Bad</html>",)),
     "no json": Upstream(200, JSON, (b"Bad",)),
     "no completion": Upstream(200, JSON, (b"{}",)),
     "redirect": Upstream(302, {}, ()),
     "cut off": Upstream(200, JSON, (b'{"type":',), cut=True),
 }
+NO_STREAM_AT_ALL = {"no json", "no completion"}
+"""Where a stream was asked for these are answers of another type."""
 FAILURES_BEFORE_AN_EVENT = {
-    **FAILURES_BEFORE_AN_ANSWER,
+    **{kind: it for kind, it in FAILURES_BEFORE_AN_ANSWER.items() if kind not in NO_STREAM_AT_ALL},
     "error event": Upstream(200, SSE, (b"data: " + json.encode(OVERLOADED).encode() + b"\n\n",)),
     "no event": Upstream(200, SSE, (b": ping\n\n",)),
     "nothing": Upstream(200, SSE, ()),
     "odd event": Upstream(200, SSE, (b"data: <html>\n\n",)),
-    "whole": ANTHROPIC,
 }
+TOO_LARGE = Upstream(200, JSON, too_large=True)
+USELESS_ANSWERS = {
+    "html": (REQUEST, HTML),
+    "json of another type": (REQUEST, Upstream(200, {"content-type": "text/json"}, (b"{}",))),
+    "a stream": (REQUEST, ANTHROPIC_STREAM),
+    "too large": (REQUEST, TOO_LARGE),
+    "html for a stream": (STREAMED, HTML),
+    "whole for a stream": (STREAMED, ANTHROPIC),
+    **{
+        f"{kind} for a stream": (STREAMED, FAILURES_BEFORE_AN_ANSWER[kind])
+        for kind in sorted(NO_STREAM_AT_ALL)
+    },
+    "too large for a stream": (STREAMED, TOO_LARGE),
+}
+"""What was generated and paid for, and would be no other the next time."""
 
 
 def gate(
@@ -222,6 +238,28 @@ def test_a_failed_stream_is_taken_elsewhere_before_its_first_event(kind: str) ->
     assert completion(played.body)["choices"][0]["message"]["content"] == "From second"
     assert played.headers["x-served-by"] == "second/gpt-4.1"
     assert played.headers["x-attempts"] == "2"
+
+
+@pytest.mark.parametrize("kind", USELESS_ANSWERS)
+def test_a_useless_answer_is_not_paid_for_again(kind: str) -> None:
+    request, useless = USELESS_ANSWERS[kind]
+    played = play(retrying(3), request, [useless])
+    assert len(played.calls) == 1
+    assert played.status == 502
+    assert error_of(played)["code"] == "bad_upstream_response"
+    assert played.headers["x-should-retry"] == "false"
+
+
+@pytest.mark.parametrize("kind", USELESS_ANSWERS)
+def test_a_useless_answer_is_asked_for_elsewhere_and_tires_no_target(kind: str) -> None:
+    request, useless = USELESS_ANSWERS[kind]
+    one = gate()
+    for _ in range(FAILURES + 1):
+        answer = OPENAI_STREAM if request is STREAMED else OPENAI
+        played = play(one, request, [useless, answer])
+        assert played.headers["x-served-by"] == "second/gpt-4.1"
+        assert len(played.calls) == 2
+    assert "first.test" in asked(one)
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 413, 422])
@@ -412,7 +450,7 @@ class Life:
     @property
     def limit(self) -> float:
         """Seconds that the step may take."""
-        assert not isinstance(self.step, Reply | Relay)
+        assert not isinstance(self.step, Reply | Relay | Begin)
         return self.step.seconds
 
 
@@ -429,7 +467,7 @@ def test_each_step_has_the_limit_of_its_row() -> None:
     assert (streamed.limit, streamed.step.collect) == (10, None)
     begin = streamed.advance(UpstreamHead(200, SSE))
     assert isinstance(begin, Begin)
-    assert begin.seconds == 30
+    assert begin.relay.patience.first_byte == 30
 
 
 def test_one_deadline_for_all_attempts() -> None:
@@ -448,7 +486,7 @@ def test_a_stream_has_to_begin_within_the_deadline() -> None:
     life.now += 9
     begin = life.advance(UpstreamHead(200, SSE))
     assert isinstance(begin, Begin)
-    assert begin.seconds == pytest.approx(16)
+    assert begin.relay.patience.first_byte == pytest.approx(16)
     assert [begin.relay.tick(NOW + second) for second in (9, 24)] == ["", ""]
     assert not begin.relay.over
     life.now = 26

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.answers import asked_for
-from tests.play import Played, Upstream, gateway, play
+from tests.play import KEY, Played, Upstream, gateway, play
 from xtrix import json
 from xtrix.catalogue import plan_of
-from xtrix.config import Config, load
+from xtrix.config import DEFAULT_MODEL, Config, load
 from xtrix.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[1]
@@ -221,6 +221,26 @@ def call(settings: Settings, row: Row, **parameters: object) -> Played:
     }
     refusal = Upstream(400, {"content-type": "application/json"}, (b"{}",))
     return play(gateway(row, **given), request, [refusal])
+
+
+@pytest.mark.parametrize("place", ["wrangler.toml", "docs/providers.md"])
+def test_a_model_of_the_same_class_stands_for_the_retired_one_and_is_named(place: str) -> None:
+    (settings, *_) = [each for each in SETTINGS if each.place.startswith(place)]
+    answer = {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "text", "text": "Yes."}],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 1, "output_tokens": 1},
+    }
+    upstream = Upstream(200, {}, (json.encode_body(answer),))
+    request = {"model": DEFAULT_MODEL, "messages": [{"role": "user", "content": "Hello"}]}
+    variables = environment(settings)
+    rows = variables.pop("PROVIDERS")
+    assert isinstance(rows, list)
+    played = play(gateway(*rows, **{**variables, "API_KEYS": KEY}), request, [upstream])
+    assert played.json()["model"] == DEFAULT_MODEL
+    assert played.headers["x-served-by"] == "anthropic/claude-sonnet-4-6"
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda each: each.place)

@@ -12,7 +12,7 @@ import pytest
 
 from xtrix.config import Config, load
 from xtrix.errors import ConfigurationError
-from xtrix.providers import Family, Provider, Quirks, Retries, Timeouts
+from xtrix.providers import Family, Provider, Quirks, ResponsesRule, Retries, Timeouts
 from xtrix.rows import OWN_FIELDS, ModelRow, ProviderRow
 
 Path = tuple[str | int, ...]
@@ -38,14 +38,20 @@ OPENAI: dict[str, Any] = {
         "null_content": True,
         "stream_usage": True,
         "obfuscation": True,
+        "client_metadata": True,
         "takes": ["verbosity"],
         "reasoning_back": True,
         "most_stops": 16,
     },
     "binding": "SERVICE",
+    "responses": ["gpt-6*", {"pattern": "gpt-5*", "when": "tools"}],
 }
 ANTHROPIC: dict[str, Any] = {
-    **{name: deepcopy(it) for name, it in OPENAI.items() if name not in {"query", "quirks"}},
+    **{
+        name: deepcopy(it)
+        for name, it in OPENAI.items()
+        if name not in {"query", "quirks", "responses"}
+    },
     "name": "two",
     "dialect": "anthropic",
     "families": [
@@ -174,7 +180,8 @@ def test_every_field_that_there_is_is_tried() -> None:
     assert set(OPENAI["retries"]) == set(Retries._fields)
     assert set(ANTHROPIC["families"][0]) == set(Family._fields)
     assert set(MODEL) == set(ModelRow._fields)
-    assert set(OWN_FIELDS) == {"openai", "anthropic"}
+    assert set(OPENAI["responses"][1]) == set(ResponsesRule._fields)
+    assert set(OWN_FIELDS) == {"openai", "anthropic", "openai-responses"}
     domain = {each.name for each in fields(Provider)} - {"key", "secrets", "lacks"}
     assert domain == set(ProviderRow._fields) - {"api_key", "secret_headers"}
 

@@ -55,7 +55,7 @@ def document() -> Schema:
         "security": [{"bearer": []}],
         "paths": {
             "/v1/chat/completions": {"post": _completions()},
-            "/v1/models": {"get": _get("listModels", "The models that have a name.", "ModelList")},
+            "/v1/models": {"get": _get("listModels", "The models there are.", "ModelList")},
             "/v1/models/{id}": {"get": _model()},
             "/health": {"get": _health()},
         },

@@ -4,25 +4,38 @@ Knows the public routes and the order of checks: the key before a byte of the bo
 body's shape before a target is chosen. Refuses to know JavaScript and how a step is carried out.
 """
 
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from xtrix import auth, catalogue
 from xtrix import config as configuration
 from xtrix.cards import ModelCard
 from xtrix.config import Config, Lookup
-from xtrix.errors import ClientError, ConfigurationError
-from xtrix.exchange import Exchange, Life, Order, Record
+from xtrix.counting import count
+from xtrix.errors import ApiError, ClientError, ConfigurationError
+from xtrix.exchange import AcceptedRequest, Exchange, Record, Steps
 from xtrix.health import Health
 from xtrix.http import RequestHead, preflight, reply
 from xtrix.models import Models
-from xtrix.protocol import Request, Stamp
+from xtrix.protocol import Codec, Stamp
 from xtrix.protocols import PROTOCOLS
 from xtrix.reasoning import Carrier
-from xtrix.redact import redactor
+from xtrix.redact import Redactor
 from xtrix.steps import Failure, ReadBody
 from xtrix.translation import Conversion
 
-COMPLETIONS = ("/v1/chat/completions", "/chat/completions")
+CALLS = {
+    "/chat/completions": "chat",
+    "/responses": "responses",
+    "/messages": "messages",
+}
+"""The protocol that is spoken at each path, with or without `/v1` before it."""
+COUNTS = {
+    path + counter.path: name
+    for path, name in CALLS.items()
+    if (counter := PROTOCOLS[name].counter)
+}
+"""The same for the paths at which tokens are counted."""
 MODELS = "/v1/models"
 HEALTH = "/health"
 
@@ -33,8 +46,8 @@ BODY_SECONDS = 30.0
 class Gateway:
     """The gateway as one configuration makes it."""
 
-    def __init__(self, config: Config | ConfigurationError) -> None:
-        """A `ConfigurationError` in place of a configuration is every call's answer."""
+    def __init__(self, config: Config | ApiError) -> None:
+        """An error in place of a configuration is every call's answer."""
         self._config = config
         self._health = Health()
         self._models = Models()
@@ -44,11 +57,13 @@ class Gateway:
 
         `token` is 32 random hex digits, `now` the shell's clock in Unix seconds.
         """
-        exchange = Exchange(Record(f"req_{token}", head.method, head.path[:200]), self._health, now)
-        exchange.live(self._life(head, exchange))
+        record = Record(f"req_{token}", head.method, head.path[:200])
+        exchange = Exchange(record, self._health, now, _codec_at(head.path) or PROTOCOLS["chat"])
+        exchange.redactor = Redactor(tokens=auth.tokens(head.headers))
+        exchange.follow(self._steps(head, exchange))
         return exchange
 
-    def _life(self, head: RequestHead, exchange: Exchange) -> Life:
+    def _steps(self, head: RequestHead, exchange: Exchange) -> Steps:
         if head.method == "OPTIONS":
             return preflight(head)
         path = head.path.rstrip("/") or "/"
@@ -56,27 +71,31 @@ class Gateway:
             _allow(head, "GET")
             return reply({"status": "ok", "service": "xtrix"})
         config = self._config
-        if isinstance(config, ConfigurationError):
+        if isinstance(config, ApiError):
             raise config
-        is_completion = path in COMPLETIONS
+        codec, counts = _codec_at(path), _counts_at(path)
         is_model = path == MODELS or path.startswith(MODELS + "/")
-        if not (is_completion or is_model):
+        if not (codec or is_model):
             raise ClientError(404, "unknown_url", f"There is no {head.method} {path} here.")
-        _allow(head, "POST" if is_completion else "GET")
-        auth.authenticate(head.headers.get("authorization"), config.accepted_keys)
-        if is_model:
+        if not _wants_socket(head, codec):
+            _allow(head, "POST" if codec else "GET")
+        client = auth.authenticate(head.headers, config.accepted_keys)
+        if codec is None:
             return (yield from self._list(config, path, exchange))
+        if _wants_socket(head, codec):
+            raise _no_socket()
         _check_head(head, config.max_body_bytes)
-        body = yield ReadBody(config.max_body_bytes, BODY_SECONDS)
-        if isinstance(body, Failure):
-            raise _unread(body, config.max_body_bytes)
-        request = PROTOCOLS["chat"].decode_request(body, head.headers, config.default_model)
-        exchange.record.model = request.model
-        order = _order(config, request, head, exchange)
-        return (yield from exchange.complete(order))
+        # The body is given no name here, which would keep it until the answer.
+        door = _Door(config, codec, Carrier(config.secret, client))
+        accepted = _accept(
+            door, head, exchange, (yield ReadBody(config.max_body_bytes, BODY_SECONDS))
+        )
+        if counts:
+            return (yield from count(exchange, accepted))
+        return (yield from exchange.complete(accepted))
 
-    def _list(self, config: Config, path: str, exchange: Exchange) -> Life:
-        """The life of a call for all models, or for the one that `path` names."""
+    def _list(self, config: Config, path: str, exchange: Exchange) -> Steps:
+        """The steps of a call for all models, or for the one that `path` names."""
         wanted = unquote(path.removeprefix(MODELS).removeprefix("/"))
         if wanted:
             return reply(_model((yield from self._models.one(config, wanted, exchange))))
@@ -92,23 +111,61 @@ def configure(lookup: Lookup) -> Gateway:
         return Gateway(error)
 
 
-def _order(config: Config, request: Request, head: RequestHead, exchange: Exchange) -> Order:
-    """`request` with its targets. Raises ClientError for a model that leads to none."""
+class _Door(NamedTuple):
+    """What a body is taken in with."""
+
+    config: Config
+    codec: Codec
+    carrier: Carrier
+
+
+def _codec_at(path: str) -> Codec | None:
+    """The protocol that is spoken at `path`; None where none is."""
+    path = path.rstrip("/").removeprefix("/v1")
+    name = CALLS.get(path) or COUNTS.get(path)
+    return PROTOCOLS[name] if name else None
+
+
+def _counts_at(path: str) -> bool:
+    """Whether tokens are counted at `path`."""
+    return path.removeprefix("/v1") in COUNTS
+
+
+def _wants_socket(head: RequestHead, codec: Codec | None) -> bool:
+    """Whether a client asks for Responses over a WebSocket, as Codex does before anything else."""
+    upgrade = head.headers.get("upgrade", "").lower()
+    return codec is not None and head.method == "GET" and upgrade == "websocket"
+
+
+def _no_socket() -> ClientError:
+    """426 is the one answer at which Codex goes on without a WebSocket at once."""
+    message = "There are no WebSockets here; send the same request with POST."
+    return ClientError(426, "websocket_not_supported", message)
+
+
+def _accept(
+    door: _Door, head: RequestHead, exchange: Exchange, body: bytes | Failure
+) -> AcceptedRequest:
+    """The request that `body` spells, with its targets. Raises ClientError."""
+    config, codec, carrier = door
+    if isinstance(body, Failure):
+        raise _unread(body, config.max_body_bytes)
+    request = codec.decode_request(body, head.headers, config.default_model)
+    exchange.record.model = request.model
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
-    token = (head.headers.get("authorization") or "").split()[-1]
-    return Order(
-        Conversion(PROTOCOLS["chat"], request, Carrier(b"", b"")),
-        Stamp(
+    exchange.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
+    return AcceptedRequest(
+        conversion=Conversion(codec, request, carrier),
+        stamp=Stamp(
             exchange.record.id[4:],
             int(exchange.now),
             request.model,
             config.fingerprint,
             exchange.record.id,
         ),
-        plan,
-        redactor(*secrets, token),
-        config.keep_alive,
+        plan=plan,
+        keep_alive=config.keep_alive,
     )
 
 

@@ -48,6 +48,8 @@ class Config(NamedTuple):
     """Seconds of silence after which a client is sent a comment; 0 sends none."""
     fingerprint: str
     """Stands for this version and configuration in `system_fingerprint`."""
+    secret: bytes = b""
+    """What nobody but this gateway can know: made of all its secrets, and new when one is."""
 
 
 def load(lookup: Lookup) -> Config:
@@ -77,7 +79,14 @@ def load(lookup: Lookup) -> Config:
         variables.faults.append("DEFAULT_MODEL is no model that PROVIDERS or MODELS serve")
     if variables.faults:
         raise ConfigurationError(variables.faults)
-    return config._replace(fingerprint=_fingerprint([table for _, table in tables], models))
+    return config._replace(
+        fingerprint=_fingerprint([table for _, table in tables], models), secret=_secret_of(config)
+    )
+
+
+def _secret_of(config: Config) -> bytes:
+    keys = [secret.encode() for row in config.providers for secret in row.secrets]
+    return hashlib.sha256(b"\0".join(sorted([*keys, *config.accepted_keys]))).digest()
 
 
 def _twice(where: str, names: list[str]) -> list[str]:
@@ -210,6 +219,8 @@ def _provider(row: ProviderRow) -> Provider:
         quirks=row.quirks,
         binding=row.binding,
         families=row.families,
+        count_tokens=row.count_tokens,
+        responses=row.responses,
     )
 
 

@@ -10,7 +10,7 @@ Refuses to know routes, keys and configuration (`app` does), and how any step is
 import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from xtrix import errors, json
 from xtrix.answer import Usage
@@ -23,14 +23,13 @@ from xtrix.http import (
     Reply,
     UpstreamHead,
     answer_headers,
-    error_reply,
 )
-from xtrix.protocol import Codec, Encoded, Stamp
-from xtrix.providers import Plan, Retries, Target
+from xtrix.protocol import Codec, Stamp
+from xtrix.providers import Plan
 from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, Wait
-from xtrix.translation import Conversion, codec_of
+from xtrix.translation import Conversion, TargetCall
 
 MAX_ANSWER_BYTES = 16_000_000
 """The largest whole answer taken from an upstream: rewriting it takes several times its size."""
@@ -38,7 +37,8 @@ MAX_ANSWER_BYTES = 16_000_000
 _HEADER_SAFE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MOST_NAMES = 32
 
-Life: TypeAlias = Generator[Step, Any, Answer]
+Steps: TypeAlias = Generator[Step, Any, Answer]
+"""What is to be done, step by step; each is sent its outcome."""
 
 
 @dataclass(slots=True)
@@ -67,58 +67,71 @@ class Record:
     total_ms: int | None = None
 
 
-class Order(NamedTuple):
+@dataclass(slots=True)
+class AcceptedRequest:
     """A valid request and what goes with it, the same for every target."""
 
     conversion: Conversion
     stamp: Stamp
     plan: Plan
-    redact: Redactor
     keep_alive: float
 
     @property
     def streamed(self) -> bool:
         """Whether the client asked for a stream."""
-        return self.conversion.request.stream
+        return self.conversion.settings.stream
 
 
 class Exchange:
     """One client request with its upstream calls."""
 
-    def __init__(self, record: Record, health: Health, now: float) -> None:
-        """`now` is the shell's clock in Unix seconds."""
+    def __init__(self, record: Record, health: Health, now: float, codec: Codec) -> None:
+        """`now` is the shell's clock in Unix seconds, `codec` the protocol that errors have."""
         self.record = record
+        self._codec = codec
         self.headers: Headers = answer_headers(record.id)
         """What every answer to this request carries beside its own."""
+        self.redactor = Redactor()
         self._health = health
         self._began = self.now = now
         self._relay: Relay | None = None
-        self._life: Life | None = None
+        self._steps: Steps | None = None
 
-    def live(self, life: Life) -> None:
-        """Take `life` as what is to be done, before the first step."""
-        self._life = life
+    def follow(self, steps: Steps) -> None:
+        """Take `steps` as what is to be done, before the first of them."""
+        self._steps = steps
 
     def advance(self, outcome: Outcome, now: float) -> Step | Answer:
         """What to do next, or the answer. `outcome` is the last step's; None before the first.
 
         `now` is the shell's clock in seconds.
         """
-        assert self._life is not None
+        assert self._steps is not None
         self.now = now
         try:
-            return self._life.send(outcome)
+            return self._steps.send(outcome)
         except StopIteration as done:
             answer: Answer = done.value
         except ApiError as error:
             self.record.error = error.code
-            answer = error_reply(error)
+            answer = self._codec.encode_error(error, self.record.id)
         return self._answered(answer)
 
     def crash(self) -> Answer:
-        """The answer after our own fault."""
+        """The answer after our own fault. Nothing of what was to be done is done any more."""
+        self.close()
         self.record.error = "internal_error"
-        return self._answered(error_reply(errors.internal_error()))
+        return self._answered(self._codec.encode_error(errors.internal_error(), self.record.id))
+
+    def close(self) -> None:
+        """Let go of what is still to be done, and of all that was kept for it.
+
+        Steps that are not at their end hold their exchange and are held by it: only Python's
+        collector of cycles would find the two, and what they hold with them.
+        """
+        if self._steps:
+            self._steps.close()
+            self._steps = None
 
     def log_line(self, now: float, *, left: bool = False) -> str:
         """The record as JSON once all is done; `left` when the client did not wait for that."""
@@ -127,29 +140,34 @@ class Exchange:
         if self._relay:
             self._count(self._relay.usage)
             record.unknown_stop_reason = self._relay.unknown_stop_reason
-            record.error = self._relay.error.code if self._relay.error else None
+            record.error = record.error or (self._relay.error.code if self._relay.error else None)
         if left:
             record.error = "client_left"
         said = ((name, getattr(record, name)) for name in Record.__slots__)
-        return json.encode({name: value for name, value in said if value is not None})
+        line = json.encode({name: value for name, value in said if value is not None})
+        return self.redactor.line(line)
 
-    def complete(self, order: Order) -> Life:
-        """The life of a completion: each target of the plan until one answers."""
-        self.record.model = order.stamp.model
-        self.record.stream = order.streamed
+    def complete(self, accepted: AcceptedRequest) -> Steps:
+        """The steps of a completion: each target of the plan until one answers."""
+        self.record.model = accepted.stamp.model
+        self.record.stream = accepted.streamed
+        plan = accepted.plan
         failure: UpstreamError | None = None
         refusal: ClientError | None = None
-        for target in self._health.order(order.plan.targets, self.now):
+        targets = self._health.order(plan.targets, self.now)
+        for left, target in zip(reversed(range(len(targets))), targets, strict=True):
             try:
-                answer = yield from self._try(order, target)
+                call = accepted.conversion.encode(target, is_last=not left)
+                answer = yield from self._try(accepted, call)
             except ClientError as error:
-                refusal = error  # this dialect cannot say it; another may
+                # This dialect cannot say it; another may. A traceback would hold the request.
+                refusal = error.with_traceback(None)
                 continue
             except UpstreamError as error:
-                failure = error
-                if error.elsewhere and len(order.plan.targets) > 1:
+                failure = error.with_traceback(None)
+                if error.policy.counts and len(plan.targets) > 1:
                     self._health.failed(target, self.now)
-                if not error.elsewhere or self._is_late(order.plan):
+                if not error.policy.elsewhere or self._is_late(plan):
                     break
             else:
                 self._health.answered(target)
@@ -158,76 +176,73 @@ class Exchange:
             failure.headers += self._served()
         raise failure or refusal or errors.internal_error()
 
-    def _try(self, order: Order, target: Target) -> Life:
-        """The life of up to `attempts` calls to one target. Raises UpstreamError."""
-        retries = target.provider.retries
-        attempt = 1
+    def _try(self, accepted: AcceptedRequest, call: TargetCall) -> Steps:
+        """The steps of up to `attempts` calls to one target. Raises UpstreamError."""
+        target = call.target
         while True:
             try:
-                return (yield from self._attempt(order, target))
+                return (yield from self._attempt(accepted, call))
             except UpstreamError as error:
-                error.message = order.redact(error.message)
+                self.redactor.clean(error)
+                accepted.conversion.own(error, call)
                 name = f"{target.provider.name}/{target.model}"
                 self.record.failures.append(f"{name}: {error.code or error.status}")
-                pause = self._pause(retries, attempt, error)
-                if pause is None or self._is_late(order.plan, pause):
+                pause = self._pause(call, error)
+                if pause is None or self._is_late(accepted.plan, pause):
                     raise
             yield Wait(pause)
-            attempt += 1
 
-    def _attempt(self, order: Order, target: Target) -> Life:
-        """The life of one call. Raises UpstreamError, or ClientError for what cannot be asked."""
-        codec = codec_of(target)
-        encoded = order.conversion.encode(target)
-        limits = target.provider.timeouts
+    def _attempt(self, accepted: AcceptedRequest, call: TargetCall) -> Steps:
+        """The steps of one call. Raises UpstreamError."""
+        limits = call.target.provider.timeouts
         self.record.attempts += 1
-        self.record.provider = target.provider.name
-        self.record.upstream_model = target.model
-        self.record.default_max_tokens = encoded.default_max_tokens
+        self.record.provider = call.target.provider.name
+        self.record.upstream_model = call.target.model
+        self.record.default_max_tokens = call.default_max_tokens
         collect = Collect(MAX_ANSWER_BYTES, limits.idle)
-        if not order.streamed:
-            seconds = self._left(order.plan, limits.first_byte)
-            answer = _sound((yield Call(encoded.request, seconds, collect)))
+        if not accepted.streamed:
+            seconds = self._left(accepted.plan, limits.first_byte)
+            answer = _sound((yield Call(call.take_request(), seconds, collect)))
             body = _sound(answer.body)
-            _check(codec, answer.head, body)
-            return self._reply(order, target, encoded, body)
-        head = _sound((yield Call(encoded.request, self._left(order.plan, limits.connect))))
+            _check(call.codec, answer.head, body)
+            return self._reply(accepted, call, body)
+        head = _sound((yield Call(call.take_request(), self._left(accepted.plan, limits.connect))))
         if head.status != 200 or not head.may_be(EVENT_STREAM):
             body = _sound((yield collect))
-            raise _error_in(codec, head, body) or errors.bad_response("it is not a stream")
-        patience = Patience(
-            self._left(order.plan, limits.first_byte), limits.idle, order.keep_alive
-        )
-        relay = self._open_relay(order, target, encoded, patience)
-        yield Begin(relay, patience.first_byte)
+            raise _error_in(call.codec, head, body) or errors.wrong_type("it is not a stream")
+        relay = self._open_relay(accepted, call)
+        yield Begin(relay)
         if relay.error and not relay.begun:
             raise relay.error
         self._relay = relay
         return relay
 
-    def _reply(self, order: Order, target: Target, encoded: Encoded, body: bytes) -> Answer:
+    def _reply(self, accepted: AcceptedRequest, call: TargetCall, body: bytes) -> Answer:
         """The answer that a whole response is. Raises UpstreamError."""
-        whole = order.conversion.whole(body, target, encoded, order.stamp)
+        whole = accepted.conversion.whole(body, call, accepted.stamp)
         self._count(whole.usage)
         self.record.unknown_stop_reason = whole.unknown_stop_reason
-        return Reply(200, (JSON_TYPE, *self._served(), *_ignored(encoded)), whole.body)
+        headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
+        return Reply(200, headers, self.redactor.body(whole.body))
 
-    def _open_relay(
-        self, order: Order, target: Target, encoded: Encoded, patience: Patience
-    ) -> Relay:
-        stream = order.conversion.stream(target, encoded, order.stamp)
-        headers = (*STREAM_HEADERS, *self._served(), *_ignored(encoded))
-        relay = Relay(stream, order.redact, headers, patience)
+    def _open_relay(self, accepted: AcceptedRequest, call: TargetCall) -> Relay:
+        stream = accepted.conversion.stream(call, accepted.stamp)
+        headers = (*STREAM_HEADERS, *self._served(), *_ignored(call.ignored))
+        limits = call.target.provider.timeouts
+        first_byte = self._left(accepted.plan, limits.first_byte)
+        patience = Patience(first_byte, limits.idle, accepted.keep_alive)
+        relay = Relay(stream, self.redactor, headers, patience)
         relay.tick(self.now)
         return relay
 
-    def _pause(self, retries: Retries, attempt: int, error: UpstreamError) -> float | None:
+    def _pause(self, call: TargetCall, error: UpstreamError) -> float | None:
         """Seconds until the same target is tried again; None when it is not."""
-        if attempt >= retries.attempts or not error.again:
+        if call.is_last or not error.policy.repeat:
             return None
+        retries = call.target.provider.retries
         # A quarter of the wait is drawn from the request's id, so that clients spread out.
         chance = int(self.record.id[-8:], 16) / 0xFFFFFFFF
-        pause = retries.backoff * 2 ** (attempt - 1) * (1 - chance / 4)
+        pause = retries.backoff * 2 ** (call.attempts - 1) * (1 - chance / 4)
         pause = max(pause, error.retry_after or 0)
         return pause if pause <= retries.longest else None
 
@@ -257,7 +272,7 @@ class Exchange:
 _FAILED: dict[Failure, Callable[[], UpstreamError]] = {
     Failure.CONNECTION: errors.no_connection,
     Failure.TIME: lambda: errors.out_of_time("no answer came"),
-    Failure.SIZE: lambda: errors.bad_response("it is too large"),
+    Failure.SIZE: errors.too_large,
 }
 
 
@@ -273,7 +288,7 @@ def _check(codec: Codec, head: UpstreamHead, body: bytes) -> None:
     if head.status != 200:
         raise _error_in(codec, head, body) or errors.bad_response("it is no completion")
     if not head.may_be("application/json"):
-        raise errors.bad_response("its content type is not JSON")
+        raise errors.wrong_type("its content type is not JSON")
 
 
 def _error_in(codec: Codec, head: UpstreamHead, body: bytes) -> UpstreamError | None:
@@ -289,7 +304,7 @@ def _error_in(codec: Codec, head: UpstreamHead, body: bytes) -> UpstreamError | 
     return codec.decode_error(head, body) if said else None
 
 
-def _ignored(encoded: Encoded) -> Headers:
+def _ignored(parameters: tuple[str, ...]) -> Headers:
     """The header that names what was left out. A name that could break a header is not named."""
-    names = [name for name in encoded.ignored if _HEADER_SAFE.fullmatch(name)]
+    names = [name for name in parameters if _HEADER_SAFE.fullmatch(name)]
     return (("x-ignored-parameters", ", ".join(names[:_MOST_NAMES])),) if names else ()

@@ -122,6 +122,17 @@ class Whole(NamedTuple):
     unknown_stop_reason: str | None = None
 
 
+class Counter(NamedTuple):
+    """How a protocol counts the tokens of a request without answering it."""
+
+    path: str
+    """After that of the protocol's calls, such as `/count_tokens`."""
+    encode: Callable[[int, Request], Json]
+    """The answer's JSON, of a number and the request."""
+    relay_request: Callable[[Request, Target], Encoded] | None = None
+    """The request for an upstream of the same protocol; None where those do not count."""
+
+
 class Codec(NamedTuple):
     """One protocol."""
 
@@ -151,6 +162,8 @@ class Codec(NamedTuple):
     relay_stream: Callable[[Answering], Stream]
     relay_whole: Callable[[bytes, Answering], Whole]
     """Of the upstream's body. Raises UpstreamError."""
+    counter: Counter | None = None
+    """None where the protocol counts no tokens."""
 
 
 _ZERO_BY_DEFAULT = {"frequency_penalty", "presence_penalty", "top_logprobs"}
@@ -209,6 +222,7 @@ class Translation:
 
     def fail(self, error: ApiError) -> str:
         """As `Stream` has it."""
+        error.param = None  # an upstream names places in the request that it was sent
         self._writer.fail(error)
         return self._writer.take()
 

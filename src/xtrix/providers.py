@@ -60,6 +60,9 @@ class Quirks(NamedTuple):
     """Whether it accepts `stream_options`; without it usage comes unasked or not at all."""
     obfuscation: bool = False
     """Whether it pads stream events unless `include_obfuscation` says false."""
+    client_metadata: bool = False
+    """Whether it may be told what OpenAI's own programs say of themselves: ids of an installation
+    among it, in the field of that name."""
     takes: tuple[str, ...] = ()
     """Which of `TAKEN` it takes. Only what is made out of another protocol's request asks this: a
     client of Chat Completions says itself what it sends."""
@@ -67,9 +70,6 @@ class Quirks(NamedTuple):
     """Whether it wants the `reasoning_content` of each of its messages back with the history."""
     most_stops: int = 4
     """How many `stop` sequences it takes."""
-    client_metadata: bool = False
-    """Whether it may be told what OpenAI's own programs say of themselves: ids of an installation
-    among it, in the field of that name."""
 
 
 class ResponsesRule(NamedTuple):
@@ -150,6 +150,8 @@ class Provider:
     """A service binding to call instead of the network."""
     families: tuple[Family, ...] = ()
     """Rows for the dialect's table of model families, tried before its own."""
+    count_tokens: Literal["estimate", "off"] = "estimate"
+    """What a client gets that asks for a count of tokens, where the upstream does not count."""
     responses: tuple[ResponsesRule, ...] = ()
     """For an `openai` row that speaks Responses too: which calls take that. The first rule whose
     pattern fits counts; a model that none fits takes Chat Completions."""
@@ -161,6 +163,11 @@ class Provider:
     def reaches(self, model: str) -> bool:
         """Whether a client may ask for `model` by this provider's name."""
         return not self.only_listed or model in self.aliases or self.serves(model)
+
+    def responses_rule(self, model: str) -> ResponsesRule | None:
+        """What says when calls for the upstream's `model` take Responses; None for never."""
+        rules = self.responses
+        return next((it for it in rules if fnmatch.fnmatchcase(model, it.pattern)), None)
 
     def headers_with_key(self, own: str) -> dict[str, str]:
         """What every call carries: the row's headers, and the key, if there is one.
@@ -184,21 +191,15 @@ def protocol_of(provider: Provider, model: str, needs: Needs) -> str:
     unless a rule says that this call is only answered in the other.
     """
     own = PROTOCOLS[provider.dialect]
-    if not provider.responses or needs.chat_only:
-        return own
-    if needs.client == "responses":
+    rule = provider.responses_rule(model)
+    if needs.client == "responses" and provider.responses:
         return "responses"
-    for rule in provider.responses:
-        if fnmatch.fnmatchcase(model, rule.pattern):
-            return "responses" if _fits(rule, needs) else own
-    return own
-
-
-def _fits(rule: ResponsesRule, needs: Needs) -> bool:
+    if rule is None or needs.chat_only:
+        return own
     if rule.when == "always":
-        return True
+        return "responses"
     silent = {"none"} if rule.when == "tools" else {"none", None}
-    return needs.tools and needs.effort not in silent
+    return "responses" if needs.tools and needs.effort not in silent else own
 
 
 class Target(NamedTuple):

@@ -7,7 +7,7 @@ Time is told in ticks of the shell's clock, so that a piece of data costs no loo
 from typing import NamedTuple
 
 from xtrix import errors
-from xtrix.errors import Headers
+from xtrix.errors import ApiError, Headers
 from xtrix.protocol import Stream
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
@@ -33,11 +33,12 @@ class Relay(Reframer):
     status = 200
 
     def __init__(
-        self, stream: Stream, redact: Redactor, headers: Headers, patience: Patience
+        self, stream: Stream, redactor: Redactor, headers: Headers, patience: Patience
     ) -> None:
-        super().__init__(stream, redact)
+        super().__init__(stream, redactor)
+        self._redactor = redactor
         self.headers = headers
-        self._patience = patience
+        self.patience = patience
         self._heard = 0
         self._last_heard: float | None = None
         self._last_sent = 0.0
@@ -45,9 +46,25 @@ class Relay(Reframer):
     @property
     def tick_seconds(self) -> float:
         """How often `tick` wants to be called."""
-        first_byte, idle, keep_alive = self._patience
+        first_byte, idle, keep_alive = self.patience
         shortest = min(first_byte, idle, keep_alive or idle)
         return max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
+
+    # `typing.override` came with Python 3.12, and this runs on 3.11 too.
+    def feed(self, text: str) -> str:  # type: ignore[explicit-override]
+        """As a `Reframer`'s, without an upstream's secrets."""
+        return self._redactor.answer(super().feed(text))
+
+    def close(  # type: ignore[explicit-override]
+        self, broken: ApiError | None = None
+    ) -> str:
+        """As a `Reframer`'s, without an upstream's secrets."""
+        return self._redactor.answer(super().close(broken))
+
+    def fail(self, error: ApiError) -> str:  # type: ignore[explicit-override]
+        """As a `Reframer`'s, without a secret in any field of `error`."""
+        self._redactor.clean(error)
+        return super().fail(error)
 
     def crash(self) -> str:
         """The last frames after our own fault."""
@@ -65,7 +82,7 @@ class Relay(Reframer):
         if self.finished:
             # The upstream has said all and does not hang up. The client need not wait for it.
             return self.close()
-        first_byte, idle, keep_alive = self._patience
+        first_byte, idle, keep_alive = self.patience
         if now - self._last_heard >= (idle if self.begun else first_byte):
             return self.close(errors.out_of_time("nothing came for too long"))
         if self.begun and keep_alive and now - self._last_sent >= keep_alive:

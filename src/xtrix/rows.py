@@ -8,14 +8,14 @@ is for; that is the configuration's.
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
 from xtrix.errors import ConfigurationError
-from xtrix.providers import TAKEN, Family, Quirks, Retries, Timeouts
+from xtrix.providers import TAKEN, Family, Quirks, ResponsesRule, Retries, Timeouts
 
 Info: TypeAlias = cs.ValidationInfo[Any]
 """What pydantic-core hands to a function that validates; here its `context` looks up a variable."""
@@ -25,7 +25,13 @@ Table: TypeAlias = Mapping[str, Any]
 
 OWN_FIELDS: dict[str, frozenset[str]] = {
     "anthropic": frozenset({"families"}),
-    "openai": frozenset({"query", "quirks", "families"}),
+    "openai": frozenset({"query", "quirks", "responses", "families"}),
+    "openai-responses": frozenset(
+        {
+            *("query", "families", "quirks.rename", "quirks.drop", "quirks.roles"),
+            "quirks.obfuscation",
+        }
+    ),
 }
 """By dialect, what it reads of the fields that not every dialect reads. `quirks.drop` would be that
 one quirk, `quirks` is all of them. A field of some other dialect's is a fault in a row."""
@@ -66,6 +72,8 @@ class ProviderRow(NamedTuple):
     quirks: Quirks = Quirks()
     binding: str | None = None
     families: tuple[Family, ...] = ()
+    count_tokens: Literal["estimate", "off"] = "estimate"
+    responses: tuple[ResponsesRule, ...] = ()
 
 
 class TargetRow(NamedTuple):
@@ -257,6 +265,11 @@ def _with_weight(entry: object) -> object:
     return {"target": entry} if isinstance(entry, str) else entry
 
 
+def _with_pattern(entry: object) -> object:
+    """A rule without a condition may be written as its pattern alone."""
+    return {"pattern": entry} if isinstance(entry, str) else entry
+
+
 def _provider(
     *,
     headers: Mapping[str, str] = {},
@@ -290,6 +303,7 @@ _QUIRKS = _table(
     null_content=_BOOL,
     stream_usage=_BOOL,
     obfuscation=_BOOL,
+    client_metadata=_BOOL,
     takes=_list(_worded("must be a word that docs/providers.md lists", _TAKEN)),
     reasoning_back=_BOOL,
     most_stops=cs.int_schema(strict=True, ge=1),
@@ -307,6 +321,15 @@ _FAMILY = _table(
     forced_tools=_BOOL,
     system_inside=_BOOL,
     max_output=cs.int_schema(strict=True, ge=1),
+)
+_RESPONSES_RULE = cs.no_info_before_validator_function(
+    _with_pattern,
+    _table(
+        ResponsesRule,
+        "pattern",
+        pattern=_UPSTREAM_MODEL,
+        when=cs.literal_schema(["always", "tools", "effort"]),
+    ),
 )
 
 _PROVIDER = SchemaValidator(
@@ -329,6 +352,8 @@ _PROVIDER = SchemaValidator(
         quirks=_QUIRKS,
         binding=_looked_up(_SECRET, _binding),
         families=_list(_FAMILY),
+        count_tokens=cs.literal_schema(["estimate", "off"]),
+        responses=_list(_RESPONSES_RULE),
     )
 )
 _TARGET = _parsed(

@@ -58,8 +58,6 @@ class Begin(NamedTuple):
     """Put the upstream's body through `relay` until that has begun or is over. Outcome: None."""
 
     relay: Relay
-    seconds: float
-    """The longest that this takes: the relay's own limit."""
 
 
 class Wait(NamedTuple):

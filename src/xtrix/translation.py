@@ -1,61 +1,165 @@
 """One client's request on its way to targets of any protocol, and their answers on the way back.
 
-Decides one thing: whether a target speaks the client's own protocol, which makes it a relay, or
-another, which takes a Prompt, a Reader and a Writer. The Prompt is made when it is first needed.
+Decides one thing: whether a target is called in the client's own protocol, which makes it a relay,
+or in another, which takes a Prompt, a Reader and a Writer. The Prompt is made when it is first
+needed.
 """
 
+from dataclasses import dataclass, replace
+
 from xtrix import json
+from xtrix.answer import Expected
+from xtrix.errors import ClientError, UpstreamError
+from xtrix.http import UpstreamRequest
 from xtrix.prompt import Origin, Prompt
-from xtrix.protocol import Answering, Codec, Encoded, Request, Stamp, Stream, Translation, Whole
-from xtrix.protocols import DIALECTS
-from xtrix.providers import Target
+from xtrix.protocol import Answering, Codec, Request, Stamp, Stream, Translation, Whole
+from xtrix.protocols import PROTOCOLS, needs_of
+from xtrix.providers import Needs, Target, protocol_of
 from xtrix.reasoning import Carrier
+
+_TURNS = {"messages", "input", "system"}
+"""The fields that make a request large. No answer is read or written by them."""
+
+
+@dataclass(slots=True)
+class TargetCall:
+    """What one target is asked, as often as its row allows."""
+
+    target: Target
+    codec: Codec
+    request: UpstreamRequest | None
+    """None once no further attempt can need it: it may be megabytes."""
+    expected: Expected
+    ignored: tuple[str, ...]
+    default_max_tokens: int | None
+    attempts: int = 0
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the row allows no further attempt."""
+        return self.attempts >= self.target.provider.retries.attempts
+
+    def take_request(self) -> UpstreamRequest:
+        """The request of the next attempt, which is forgotten with the last one."""
+        request = self.request
+        assert request is not None
+        self.attempts += 1
+        if self.is_last:
+            self.request = None
+        return request
 
 
 class Conversion:
-    """A request with its client's protocol."""
+    """A request in its client's protocol, and what becomes of it in others."""
 
     def __init__(self, codec: Codec, request: Request, carrier: Carrier) -> None:
         self.codec = codec
-        self.request = request
-        self._carrier = carrier
+        small = {name: value for name, value in request.fields.items() if name not in _TURNS}
+        self.settings = replace(request, fields=small, body=b"")
+        """The request without its turns, which is all that an answer needs."""
+        self._request: Request | None = request
         self._prompt: Prompt | None = None
+        self._carrier = carrier
 
-    def encode(self, target: Target) -> Encoded:
-        """The request in the terms of `target`. Raises ClientError for what it cannot be asked."""
-        theirs = codec_of(target)
-        if theirs is self.codec:
-            return theirs.relay_request(self.request, target, self._carrier)
-        if self._prompt is None:
-            self._prompt = self.codec.decode_prompt(self.request, self._carrier)
-        return theirs.encode_prompt(self._prompt, target)
+    def encode(self, target: Target, *, is_last: bool) -> TargetCall:
+        """What `target` is asked. Raises ClientError for what it cannot be asked.
 
-    def stream(self, target: Target, encoded: Encoded, stamp: Stamp) -> Stream:
-        """What turns the events of a stream of `target` into the client's frames."""
-        of = self._answering(target, encoded, stamp)
-        theirs = codec_of(target)
+        With the last target the request is forgotten: it may be megabytes.
+        """
+        request = self._request
+        assert request is not None
+        theirs = self._codec_of(target, request)
         if theirs is self.codec:
-            return theirs.relay_stream(of)
+            encoded = theirs.relay_request(request, target, self._carrier)
+        else:
+            prompt = self._asked(request)
+            encoded = theirs.encode_prompt(prompt, target)
+            encoded = encoded._replace(ignored=tuple(sorted({*encoded.ignored, *prompt.ignored})))
+        if is_last:
+            self._request = self._prompt = None
+        if theirs is self.codec:
+            encoded = theirs.relay_request(request, target, self._carrier)
+        else:
+            prompt = self._prompt or self.codec.decode_prompt(request, self._carrier)
+            self._prompt = None if is_last else prompt
+            encoded = theirs.encode_prompt(prompt, target)
+            encoded = encoded._replace(ignored=tuple(sorted({*encoded.ignored, *prompt.ignored})))
+        return TargetCall(
+            target,
+            theirs,
+            encoded.request,
+            encoded.expected,
+            encoded.ignored,
+            encoded.default_max_tokens,
+        )
+
+    def encode_count(self, target: Target) -> UpstreamRequest | None:
+        """The request that has `target` count tokens; None where it cannot be asked to."""
+        request, counter = self._request, self.codec.counter
+        assert request is not None
+        if counter is None or counter.relay_request is None:
+            return None
+        if self._codec_of(target, request) is not self.codec:
+            return None
+        return counter.relay_request(request, target).request
+
+    def prompt(self) -> Prompt:
+        """The request as a Prompt. Raises ClientError."""
+        assert self._request is not None
+        return self._asked(self._request)
+
+    def stream(self, call: TargetCall, stamp: Stamp) -> Stream:
+        """What turns the events of a stream of the target into the client's frames."""
+        of = self._answering(call, stamp)
+        if call.codec is self.codec:
+            return self.codec.relay_stream(of)
         writer = self.codec.stream_writer(of)
-        return Translation(theirs.reader(writer, of), writer)
+        return Translation(call.codec.reader(writer, of), writer)
 
-    def whole(self, body: bytes, target: Target, encoded: Encoded, stamp: Stamp) -> Whole:
-        """The client's form of a whole answer of `target`. Raises UpstreamError."""
-        of = self._answering(target, encoded, stamp)
-        theirs = codec_of(target)
-        if theirs is self.codec:
-            return theirs.relay_whole(body, of)
+    def whole(self, body: bytes, call: TargetCall, stamp: Stamp) -> Whole:
+        """The client's form of a whole answer of the target. Raises UpstreamError."""
+        of = self._answering(call, stamp)
+        if call.codec is self.codec:
+            return self.codec.relay_whole(body, of)
         writer = self.codec.whole_writer(of)
-        reader = theirs.reader(writer, of)
+        reader = call.codec.reader(writer, of)
         reader.whole(body)
         return Whole(json.encode_body(writer.body()), reader.usage, reader.unknown_stop_reason)
 
-    def _answering(self, target: Target, encoded: Encoded, stamp: Stamp) -> Answering:
-        name = codec_of(target).name
-        origin = Origin(target.provider.name, target.model, name)
-        return Answering(self.request, stamp, origin, self._carrier, encoded.expected)
+    def own(self, error: UpstreamError, call: TargetCall) -> None:
+        """Take from the error of a call what it says of another request than the client's.
 
+        An upstream names places in the request that it was sent, and only a relayed one has those
+        of the client's.
+        """
+        if call.codec is not self.codec and error.param != "model":
+            error.param = None
 
-def codec_of(target: Target) -> Codec:
-    """The protocol that `target` speaks."""
-    return DIALECTS[target.provider.dialect]
+    def _codec_of(self, target: Target, request: Request) -> Codec:
+        """The protocol in which `target` is called for `request`."""
+        provider, model = target
+        needs = Needs(self.codec.name)
+        if provider.responses_rule(model):
+            needs = self._needs(request, needs)
+        return PROTOCOLS[protocol_of(provider, model, needs)]
+
+    def _needs(self, request: Request, otherwise: Needs) -> Needs:
+        """What the request needs of a row that speaks two protocols.
+
+        A request that makes no sense as a Prompt needs nothing: whoever it is relayed to says what
+        is wrong with it.
+        """
+        try:
+            return needs_of(self._asked(request), self.codec.name)
+        except ClientError:
+            return otherwise
+
+    def _asked(self, request: Request) -> Prompt:
+        """The request as a Prompt. Raises ClientError."""
+        if self._prompt is None:
+            self._prompt = self.codec.decode_prompt(request, self._carrier)
+        return self._prompt
+
+    def _answering(self, call: TargetCall, stamp: Stamp) -> Answering:
+        origin = Origin(call.target.provider.name, call.target.model, call.codec.name)
+        return Answering(self.settings, stamp, origin, self._carrier, call.expected)

@@ -44,9 +44,13 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
             "the same; what was used is logged",
             "test_clients_leave.py::test_leaving_a_flowing_stream",
         ),
+        "after 3 MB, within the request, before the head, before the first event, in mid-stream": (
+            "all that was held is let go of, and the log says so within a second",
+            "test_clients_leave.py::test_who_leaves_before_the_answer_leaves_nothing_behind",
+        ),
         "5,000 of them": (
-            "memory stays flat",
-            "test_clients_leave.py::test_abandoned_requests_are_swept",
+            "memory stays flat, and each has its line in the log",
+            "test_clients_leave.py::test_thousands_that_left_leave_nothing_behind",
         ),
         "slow readers": (
             "the upstream waits",
@@ -57,6 +61,10 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
         "a body over the limit": (
             "413, without reading it all",
             "test_hostile.py::test_a_body_without_a_length_is_read_no_further_than_the_limit",
+        ),
+        "a body in chunks of one byte, the client's or the upstream's": (
+            "it costs no more memory than its bytes do",
+            "test_crumbs.py::test_a_request_in_crumbs",
         ),
         "nesting of any depth, in bodies, tool arguments and answers": (
             "400, or 502 where it is the upstream's; the isolate lives",
@@ -88,8 +96,18 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
             "test_hostile.py::test_whatever_is_asked_the_answer_is_one_of_ours",
         ),
     },
+    "Our own defects": {
+        "anything in the core or the shell that raises, before the answer": (
+            "500 `internal_error`; the log has the request's id and the place; the call is ended",
+            "test_boundary.py::test_a_defect_before_the_answer",
+        ),
+        "the same in mid-stream": (
+            "the text so far, an error frame `internal_error`, `[DONE]`",
+            "test_boundary.py::test_a_defect_in_mid_stream",
+        ),
+    },
     "Secrets": {
-        "an upstream that tells its key": (
+        "an upstream that tells its key, in any field or header of an answer or an error": (
             "`[redacted]`",
             "test_secrets.py::test_an_upstream_that_tells_its_key_tells_nobody",
         ),

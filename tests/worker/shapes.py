@@ -29,13 +29,16 @@ class Shape(NamedTuple):
     """It is an upstream's answer."""
     model: str = OPENAI.model
     """Of an upstream's answer: who is asked."""
+    status: int = 200
+    """What the client is answered, where nothing but its size is against it."""
 
     def body(self, size: int) -> bytes:
         """The body that is about `size` bytes on the wire, what frames it among them."""
         if self.pieces:
             size = size * self.pieces // len(chunk(b"x" * self.pieces))
         before, after = self.text.split("…")
-        return (before + self.fill(size - len(before) - len(after)) + after).encode()
+        around = len((before + after).encode())
+        return (before + self.fill(size - around) + after).encode()
 
 
 def many(unit: str, joint: str = ",") -> Fill:
@@ -82,8 +85,10 @@ def _said(dialect: Dialect, content: str) -> str:
 
 
 def _called(dialect: Dialect, calls: str) -> str:
-    """A request with these calls in its history."""
-    return _asked(dialect, f'[{{"role":"user","content":"x"}},{{"role":"assistant",{calls}}}]')
+    """A request with these fields of an assistant's message in its history, and one result."""
+    user = '{"role":"user","content":"x"}'
+    result = '{"role":"tool","tool_call_id":"1","content":"x"},' if '"id":"1"' in calls else ""
+    return _asked(dialect, f'[{user},{{"role":"assistant",{calls}}},{result}{user}]')
 
 
 _WORDS = "The quick brown fox jumps over the lazy dog. " * 11
@@ -105,11 +110,28 @@ _IMAGE = '[{"type":"image_url","image_url":{"url":"data:…"}}]'
 _ONE_CALL = '"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"…"}}]'
 
 
+_WRONG = {
+    *("parts that are 0", "parts that are {}", "messages that are 0", "messages without content"),
+    *("tools that are 0", "calls that are 0", "biases that are 101", "stops that are 0"),
+    *("allowed tools that are 0", "a model's name", "a role", "one integer", "one fraction"),
+    *("arrays", "objects", "arrays that end nowhere", "content"),
+}
+"""The shapes that nobody takes."""
+
+_UNTRANSLATABLE = {
+    *("a data URI of ;", "a data URI of parameters", "a data URI of =", "arguments of arrays"),
+    "a data URI of white space",
+}
+"""The shapes that have no meaning in Anthropic's API; one of OpenAI's kind judges for itself."""
+
+
 def _either(dialect: Dialect) -> dict[str, list[Shape]]:
     """The shapes that a request of either dialect may have, by group."""
 
     def shape(name: str, text: str, fill: Fill, pieces: int = 0) -> Shape:
-        return Shape(f"{name}, {dialect.name}", text, fill, pieces)
+        wrong = name in _WRONG or (dialect is ANTHROPIC and name in _UNTRANSLATABLE)
+        status = 400 if wrong else 200
+        return Shape(f"{name}, {dialect.name}", text, fill, pieces, status=status)
 
     return {
         f"many wrong, {dialect.name}": [
@@ -146,9 +168,13 @@ def _either(dialect: Dialect) -> dict[str, list[Shape]]:
                 many('{"type":"text","text":"x"}'),
             ),
             shape(
-                "calls without arguments",
-                _called(dialect, '"tool_calls":[…]'),
-                many('{"id":"#","type":"function","function":{"name":"f","arguments":""}}'),
+                "calls and their results",
+                _asked(dialect, '[{"role":"user","content":"x"},…]'),
+                many(
+                    '{"role":"assistant","tool_calls":[{"id":"#","type":"function",'
+                    '"function":{"name":"f","arguments":""}}]},'
+                    '{"role":"tool","tool_call_id":"#","content":""}'
+                ),
             ),
             shape(
                 "properties of a tool",
@@ -212,7 +238,7 @@ def _either(dialect: Dialect) -> dict[str, list[Shape]]:
             shape(
                 "a data URI of base64 in lines",
                 _said(dialect, _IMAGE.replace("…", "image/png;base64,…")),
-                run("AAA\\n"),
+                run("AAAA\\n"),
             ),
             shape(
                 "a data URI of =",
@@ -252,7 +278,7 @@ def _either(dialect: Dialect) -> dict[str, list[Shape]]:
                 "many tools' schemas twenty deep",
                 _with(dialect, ',"tools":[…]'),
                 many(
-                    f"{_TOOL}"
+                    _TOOL.replace('"f"', '"f#"')
                     + '{"type":"object","properties":{"p":' * 20
                     + "{}"
                     + "}}" * 20
@@ -296,8 +322,20 @@ _CHOICES = (
 )
 
 
-def _whole(dialect: Dialect, name: str, text: str, fill: Fill, pieces: int = 0) -> Shape:
-    return Shape(f"{name}, {dialect.name}", text, fill, pieces, answers=True, model=dialect.model)
+_MALFORMED = {"blocks of no kind", "blocks that are 0", "deep", "calls of no kind"}
+"""Answers that are the upstream's fault."""
+
+
+def _answer(dialect: Dialect, name: str, text: str, fill: Fill, pieces: int = 0) -> Shape:
+    return Shape(
+        f"answered: {name}, {dialect.name}",
+        text,
+        fill,
+        pieces,
+        answers=True,
+        model=dialect.model,
+        status=502 if name in _MALFORMED else 200,
+    )
 
 
 def _streams(dialect: Dialect) -> list[Shape]:
@@ -307,7 +345,8 @@ def _streams(dialect: Dialect) -> list[Shape]:
     line = whole.replace("…", ":…\n\n")
 
     def shape(name: str, text: str, fill: Fill, pieces: int = 0) -> Shape:
-        return _whole(dialect, name, text, fill, pieces)._replace(streamed=True)
+        named = f"streamed: {name}, {dialect.name}"
+        return _answer(dialect, name, text, fill, pieces)._replace(name=named, streamed=True)
 
     return [
         shape("words", whole, run(dialect.delta("x").decode())),
@@ -324,7 +363,7 @@ def _streams(dialect: Dialect) -> list[Shape]:
 ANSWERS = {
     "answers, anthropic": [
         *(
-            _whole(ANTHROPIC, name, _MESSAGE, fill)
+            _answer(ANTHROPIC, name, _MESSAGE, fill)
             for name, fill in {
                 "blocks of one character": many('{"type":"text","text":"x"}'),
                 "blocks of no kind": many("{}"),
@@ -334,7 +373,7 @@ ANSWERS = {
                 "deep": nested("[", "]"),
             }.items()
         ),
-        _whole(
+        _answer(
             ANTHROPIC,
             "one text, byte by byte",
             _MESSAGE.replace("…", '{"type":"text","text":"…"}'),
@@ -344,7 +383,7 @@ ANSWERS = {
     ],
     "answers, openai": [
         *(
-            _whole(OPENAI, name, _CHOICES.replace("…", text), fill)
+            _answer(OPENAI, name, _CHOICES.replace("…", text), fill)
             for name, text, fill in (
                 ("parts of one character", '"content":[…]', many('{"type":"text","text":"x"}')),
                 ("parts that are 0", '"content":[…]', many("0")),
@@ -357,7 +396,7 @@ ANSWERS = {
                 ("annotations", '"content":"x","annotations":[…]', many("{}")),
             )
         ),
-        _whole(
+        _answer(
             OPENAI,
             "one text, byte by byte",
             _CHOICES.replace("…", '"content":"…"'),

@@ -39,6 +39,11 @@ class Connection:
         """Sends what may be a request, or half of one."""
         self._writer.write(data)
 
+    async def sent(self) -> None:
+        """Returns when the kernel has taken all that was sent."""
+        self._writer.transport.set_write_buffer_limits(high=0)
+        await self._writer.drain()
+
     async def ask(self, request: bytes) -> tuple[int, bytes]:
         """Returns status and body of the answer."""
         self.send(request)

@@ -6,9 +6,9 @@ the model's next words must do it.
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -129,62 +129,177 @@ def test_what_was_used_is_logged(worker: Gateway, upstream: Upstream) -> None:
     assert (record["provider"], record["model"]) == ("sim-anthropic", ANTHROPIC.model)
 
 
-# Abandoned requests
+# What is left of them
+
+LARGE = {"messages": [{"role": "user", "content": "x" * 3_000}] * 1_000}
+"""3 MB that are valid. What an exchange holds of it is several times as much."""
+ROUNDS = 8
+KEPT = 2_000_000
+"""Bytes that V8 may hold more of after them all: less than one body of those that left."""
+
+
+@pytest.fixture(scope="module")
+def roomy(start: Start, bindings: dict[str, object]) -> Iterator[Gateway]:
+    """A Worker that takes large bodies and has the time limits that it has by default."""
+    with start(bindings | {"MAX_BODY_BYTES": "5000000"}, inspected=True) as worker:
+        yield worker
+
+
+def abandoned(worker: Gateway) -> list[dict[str, object]]:
+    """Returns the log lines of the clients that left."""
+    return [it for it in records(worker.log()) if it.get("error") == "client_left"]
+
+
+@contextlib.contextmanager
+def nothing_left(worker: Gateway) -> Iterator[Callable[[], None]]:
+    """Yields what is to be called after each round. After the first, memory may not grow."""
+    python: list[int] = []
+    before = 0
+
+    def note() -> None:
+        nonlocal before
+        python.append(memory_of(worker.pid).python)
+        before = before or held(worker)
+
+    yield note
+    assert python == [python[0]] * ROUNDS
+    assert held(worker) - before < KEPT
+
+
+def held(worker: Gateway) -> int:
+    """Returns the bytes that V8 holds when it has collected its garbage."""
+    return reachable(worker.inspector, lambda: worker.ask(line="GET /health"))
+
+
+def wait_for_line(worker: Gateway, count: int) -> None:
+    """Returns when so many clients' leaving is logged; fails after a second."""
+    deadline = time.monotonic() + AT_ONCE
+    while len(abandoned(worker)) < count:
+        assert time.monotonic() < deadline, f"{len(abandoned(worker))} lines of {count}"
+        time.sleep(0.01)  # a file cannot be waited for
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_who_leaves_before_the_answer_leaves_nothing_behind(
+    roomy: Gateway, upstream: Upstream, dialect: Dialect, moment: str
+) -> None:
+    streamed, script = MOMENTS[moment]
+    upstream.answer(script)
+    known = len(abandoned(roomy))
+    with nothing_left(roomy) as note:
+        for number in range(1, ROUNDS + 1):
+            request = roomy.open(question(dialect.model, stream=streamed) | LARGE)
+            call = upstream.wait_for_call(number)
+            assert roomy.ask(line="GET /health").status == 200  # time for the head to arrive
+            request.reset()
+            assert call.left.wait(AT_ONCE)
+            wait_for_line(roomy, known + number)
+            note()
+    last = abandoned(roomy)[-1]
+    assert (last["status"], last["model"], last["attempts"]) == (0, dialect.model, 1)
+
+
+def test_who_leaves_within_the_request_leaves_nothing_behind(
+    roomy: Gateway, upstream: Upstream
+) -> None:
+    request = request_bytes(question(OPENAI.model) | LARGE)
+    known = len(abandoned(roomy))
+    with nothing_left(roomy) as note:
+        for number in range(1, ROUNDS + 1):
+            asyncio.run(_send_and_reset(roomy.port, request[:-20]))
+            wait_for_line(roomy, known + number)
+            note()
+    assert abandoned(roomy)[-1]["status"] == 0
+    assert upstream.calls == []
+
+
+async def _send_and_reset(port: int, data: bytes) -> None:
+    connection = await Connection.open(port)
+    connection.send(data)
+    await connection.sent()
+    connection.reset()
+
+
+def test_who_leaves_in_mid_stream_leaves_nothing_behind(
+    roomy: Gateway, upstream: Upstream, dialect: Dialect
+) -> None:
+    upstream.answer(stream([*events_to_text(dialect), STALL]))
+    known = len(abandoned(roomy))
+    with nothing_left(roomy) as note:
+        for number in range(1, ROUNDS + 1):
+            request = roomy.open(question(dialect.model, stream=True) | LARGE)
+            request.frame_of_text()
+            request.reset()
+            assert upstream.wait_for_call(number).left.wait(AT_ONCE)
+            wait_for_line(roomy, known + number)
+            note()
+    assert abandoned(roomy)[-1]["status"] == 200
+
+
+def test_who_leaves_between_two_attempts_is_not_tried_for_again(
+    start: Start, bindings: dict[str, object], upstream: Upstream
+) -> None:
+    row = {
+        "name": "retried",
+        "dialect": "openai",
+        "base_url": upstream.base_url,
+        "models": ["gpt-*"],
+        "retries": {"attempts": 2, "backoff": 2},
+    }
+    upstream.answer(whole(503, OPENAI.error("server_error", "Not now.")))
+    with start(bindings | {"PROVIDERS": [row]}) as worker:
+        request = worker.open(question(OPENAI.model))
+        upstream.wait_for_call()
+        assert worker.ask(line="GET /health").status == 200
+        request.reset()
+        wait_for_line(worker, 1)
+        upstream.answer(whole(200, OPENAI.whole("Yes.")))
+        time.sleep(2.5)  # it is time that must pass: the pause before the second attempt
+        assert len(upstream.calls) == 1
+
 
 ABANDONED = 5_000
 
 
 @pytest.mark.timeout(300)
-def test_abandoned_requests_are_swept(
+def test_thousands_that_left_leave_nothing_behind(
     start: Start, bindings: dict[str, object], upstream: Upstream
 ) -> None:
-    """The runtime forgets a request whose client left before the answer, without a word to it.
+    """The runtime drops a request whose client left before the answer, and all that waits for it.
 
-    A Worker that does not sweep keeps 7 KB of each in Python, and one in which a promise of
-    Python's waits for the answer 4 KB more in each of the two languages. Python's memory grows by
-    a fifth at a time: one such step may be the chance of how many there were at once.
+    An exchange that is not let go of then is 7 KB in Python, and a promise of Python's that waits
+    for the answer 4 KB more in each of the two languages. Python's memory grows by a fifth at a
+    time: one such step may be the chance of how many there were at once.
     """
-    provider = {
-        "name": "patient",
-        "dialect": "anthropic",
-        "base_url": upstream.base_url,
-        "models": ["claude-*"],
-        "timeouts": dict.fromkeys(("connect", "first_byte", "idle"), 1),
-    }
     quarter = ABANDONED // 4
-    python, held = [], []
-    with start(bindings | {"PROVIDERS": [provider]}, inspected=True) as worker:
+    python, reached = [], []
+    with start(bindings, inspected=True) as worker:
         upstream.answer([STALL])
         for count in range(quarter, ABANDONED + 1, quarter):
             asyncio.run(_abandon(worker, upstream, quarter))
-            _wait_until_swept(worker, count)
+            wait_for_line(worker, count)
             upstream.calls.clear()
             python.append(memory_of(worker.pid).python)
-            held.append(reachable(worker.inspector, lambda: worker.ask(line="GET /health")))
+            reached.append(held(worker))
     assert python[-1] - python[0] < 3 * quarter * 3_000, python
-    assert held[-1] - held[0] < 3 * quarter * 200, held
+    assert reached[-1] - reached[0] < 3 * quarter * 200, reached
 
 
-def test_a_body_that_keeps_coming_is_not_swept(
+def test_a_body_that_keeps_coming_may_take_its_time(
     worker: Gateway, upstream: Upstream, dialect: Dialect
 ) -> None:
-    """It may take longer in all than it may be silent, and than the sweeper waits after that."""
+    """It may take longer in all than it may be silent."""
     said = dialect.whole("At last.")
     length = len(said) // 20 + 1
     pieces = [said[start : start + length] for start in range(0, len(said), length)]
     upstream.answer(stream([part for piece in pieces for part in (piece, 0.3)], JSON))
-    with ThreadPoolExecutor() as beside:
-        answer = beside.submit(worker.ask, question(f"hasty-{dialect.model}"))
-        while not answer.done():
-            worker.ask(line="GET /health")  # each request sweeps what is overdue
-            time.sleep(0.1)
-    assert answer.result().json()["choices"][0]["message"]["content"] == "At last."
+    answer = worker.ask(question(f"hasty-{dialect.model}"))
+    assert answer.json()["choices"][0]["message"]["content"] == "At last."
 
 
 def test_head_and_body_may_each_take_their_time(
     start: Start, bindings: dict[str, object], upstream: Upstream
 ) -> None:
-    """The head of a whole answer is not told; the sweeper waits for it and for the body."""
     row = {
         "name": "patient",
         "dialect": "openai",
@@ -194,12 +309,9 @@ def test_head_and_body_may_each_take_their_time(
     }
     body = chunk(OPENAI.whole("At last."))
     upstream.answer([4.0, stream_head(JSON), 4.0, body, LAST_CHUNK])
-    with start(bindings | {"PROVIDERS": [row]}) as worker, ThreadPoolExecutor() as beside:
-        answer = beside.submit(worker.ask, question(OPENAI.model))
-        while not answer.done():
-            worker.ask(line="GET /health")  # each request sweeps what is overdue
-            time.sleep(0.1)
-    assert answer.result().json()["choices"][0]["message"]["content"] == "At last."
+    with start(bindings | {"PROVIDERS": [row]}) as worker:
+        answer = worker.ask(question(OPENAI.model))
+    assert answer.json()["choices"][0]["message"]["content"] == "At last."
 
 
 async def _abandon(worker: Gateway, upstream: Upstream, count: int) -> None:
@@ -217,15 +329,3 @@ async def _abandon(worker: Gateway, upstream: Upstream, count: int) -> None:
                 connection.reset()
     for call in upstream.calls:
         assert await asyncio.to_thread(call.left.wait, AT_ONCE)
-
-
-def _wait_until_swept(worker: Gateway, count: int) -> None:
-    """Returns when the log has a line for each of the abandoned: then their `finally` ran."""
-    deadline = time.monotonic() + 40
-    swept = 0
-    while swept < count:
-        assert time.monotonic() < deadline, f"{swept} of {count} were swept"
-        for _ in range(10):
-            worker.ask(line="GET /health")  # each request sweeps what is overdue
-        time.sleep(0.05)
-        swept = sum(1 for it in records(worker.log()) if it.get("error") == "client_left")

@@ -204,3 +204,27 @@ def _check(status: int, body: bytes) -> None:
     else:
         assert status == 200
         assert b"words" in body
+
+
+WAITING_AT_ONCE = 12
+
+
+def test_requests_that_wait_for_their_upstream_hold_nothing_of_their_bodies(
+    start: Start, bindings: dict[str, object], upstream: Upstream, dialect: Dialect
+) -> None:
+    """What was asked is needed until the last target has it, and then by nobody.
+
+    Python's memory grows with what is held at once, and never shrinks.
+    """
+    large = {"messages": [{"role": "user", "content": "x" * 3_000}] * 1_000}
+    upstream.answer([GATE, *whole(200, dialect.whole("Yes."))])
+    with start(bindings | {"MAX_BODY_BYTES": "5000000"}) as worker:
+        waiting, python = [], []
+        for number in range(1, WAITING_AT_ONCE + 1):
+            waiting.append(worker.open(question(dialect.model) | large))
+            upstream.wait_for_call(number)
+            python.append(memory_of(worker.pid).python)
+        for call in upstream.calls:
+            call.release()
+        assert [it.answer().status for it in waiting] == [200] * WAITING_AT_ONCE
+    assert python == [python[0]] * WAITING_AT_ONCE

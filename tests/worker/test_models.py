@@ -63,7 +63,7 @@ LIES: dict[str, Script] = {
     "null": whole(200, b"null"),
     "no text": whole(200, b"\xff\xfe\x00\x01"),
     "nesting without end": whole(200, b'{"data":' + b"[" * 100_000),
-    "names that are none": listing("bad\r\nx-evil: 1", "bad é", "", "..", f"bad-{KEY}"),
+    "names that are none": listing("bad-\r\nx-evil: 1", "bad-é", "bad- x", "", "..", f"bad-{KEY}"),
     "an error": whole(200, b'{"error":{"message":"no"}}'),
     "a redirect": whole(302, b"", [("location", "/v1/models/elsewhere")]),
     **{str(status): whole(status, b'{"error":{}}') for status in (204, 401, 404, 429, 500, 529)},

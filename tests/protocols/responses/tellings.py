@@ -16,8 +16,9 @@ from xtrix.answer import (
     Usage,
     Writer,
 )
+from xtrix.errors import UpstreamError
 from xtrix.prompt import Origin, Sealed
-from xtrix.protocol import Answering, Request, Stamp
+from xtrix.protocol import Answering, Request, Stamp, Translation
 from xtrix.protocols.responses.writer import StreamWriter, WholeWriter
 from xtrix.reasoning import Carrier
 from xtrix.sse import Event
@@ -70,22 +71,27 @@ def whole(steps: Iterable[Step], of: Answering | None = None) -> Json:
     return writer.body()
 
 
-def replay(reader: Callable[[Writer, Answering], Reader], events: Iterable[Event]) -> str:
-    """The frames that an upstream's stream becomes, for a Reader of any protocol."""
-    of = answering()
+def replay(
+    reader: Callable[[Writer, Answering], Reader], events: Iterable[Event], of: Answering
+) -> str:
+    """The frames that an upstream's stream becomes, for a Reader of any protocol.
+
+    One that fails before it has begun becomes none.
+    """
     writer = StreamWriter(of)
-    reading = reader(writer, of)
-    for event in events:
-        if not reading.finished:
-            reading.feed(event)
-    if not reading.finished:
-        reading.close()
-    return writer.take()
+    stream = Translation(reader(writer, of), writer)
+    frames = ""
+    try:
+        for event in events:
+            if not stream.finished:
+                frames += stream.feed(event)
+        return frames if stream.finished else frames + stream.close()
+    except UpstreamError as error:
+        return frames + stream.fail(error) if frames else ""
 
 
-def replay_whole(reader: Callable[[Writer, Answering], Reader], body: bytes) -> Json:
-    """The object that an upstream's whole answer becomes."""
-    of = answering()
+def replay_whole(reader: Callable[[Writer, Answering], Reader], body: bytes, of: Answering) -> Json:
+    """The object that an upstream's whole answer becomes. Raises UpstreamError."""
     writer = WholeWriter(of)
     reader(writer, of).whole(body)
     return writer.body()

@@ -1,11 +1,11 @@
 """OpenAI's Chat Completions, as OpenAI and the many who follow it speak it."""
 
 from xtrix.http import error_reply
-from xtrix.openai_models import encode_model, encode_models
+from xtrix.openai.errors import decode_error
+from xtrix.openai.models import encode_model, encode_models
 from xtrix.protocol import Codec
 from xtrix.protocols.chat.door import decode_request
 from xtrix.protocols.chat.encode import encode_prompt
-from xtrix.protocols.chat.errors import decode_error
 from xtrix.protocols.chat.reader import Reader
 from xtrix.protocols.chat.request import decode_prompt
 from xtrix.protocols.chat.stream import StreamRelay

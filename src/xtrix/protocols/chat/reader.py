@@ -11,6 +11,7 @@ reasoning), docs.vllm.ai (`stop_reason`), docs.sglang.ai (`matched_stop`).
 from xtrix import json
 from xtrix.answer import Citation, Finish, FinishReason, Usage, Writer
 from xtrix.errors import UpstreamError, bad_response, truncated
+from xtrix.openai.errors import error_of
 from xtrix.prompt import Json
 from xtrix.protocol import Answering
 from xtrix.protocols.chat.answer import (
@@ -21,7 +22,6 @@ from xtrix.protocols.chat.answer import (
     usage_of,
 )
 from xtrix.protocols.chat.blocks import REFUSAL, TEXT, Blocks, Piece
-from xtrix.protocols.chat.errors import error_of
 from xtrix.protocols.chat.pieces import PIECEWISE
 from xtrix.protocols.chat.tools import ToolCalls, may_begin
 from xtrix.sse import Event

@@ -10,10 +10,10 @@ from typing import Any
 from xtrix import json
 from xtrix.answer import Usage
 from xtrix.errors import ApiError, bad_response, truncated
+from xtrix.openai.errors import error_of
 from xtrix.protocol import Answering
 from xtrix.protocols.chat.answer import choice_index, finish_reason, trim, unknown_reason, usage_of
 from xtrix.protocols.chat.chunks import KEEP_ALIVE, chunk_writer, error_frames
-from xtrix.protocols.chat.errors import error_of
 from xtrix.protocols.chat.tools import ToolCalls, may_begin
 from xtrix.sse import Event
 
@@ -56,8 +56,7 @@ class StreamRelay:
         except ValueError:
             raise bad_response("an event that is not JSON") from None
         if chunk.get("error") or event.name == "error":
-            error = chunk.get("error", chunk)
-            raise error_of(error if isinstance(error, dict) else {"message": error})
+            raise error_of(chunk.get("error", chunk))
         return self._chunk(chunk)
 
     def close(self) -> str:

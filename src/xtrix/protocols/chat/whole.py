@@ -10,10 +10,10 @@ from typing import Any
 from xtrix import json
 from xtrix.answer import Usage
 from xtrix.errors import bad_response
+from xtrix.openai.errors import error_of
 from xtrix.protocol import Answering, Whole
 from xtrix.protocols.chat.answer import choice_index, finish_reason, trim, unknown_reason, usage_of
 from xtrix.protocols.chat.completion import encode_choice, encode_completion
-from xtrix.protocols.chat.errors import error_of
 from xtrix.protocols.chat.tools import ToolCalls
 
 

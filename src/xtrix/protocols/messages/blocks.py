@@ -1,83 +1,186 @@
-"""Images and files as Messages' content blocks.
+"""Content blocks of Messages as blocks of a Prompt, one at a time.
 
-Nothing is fetched here: an image's URL is passed on for the upstream to read.
-Source: platform.claude.com/docs/en/build-with-claude/vision and …/pdf-support, read 2026-11.
+What only Anthropic can read is kept for it or told in words; what lives at Anthropic alone, such as
+an upload, is refused by its place. Refuses to know which block may follow which: `turns` does.
+
+Source: platform.claude.com/docs/en/api/messages, read 2026-11.
 """
 
-from xtrix import media
-from xtrix.errors import unsupported
-from xtrix.prompt import Audio, Block, File, Image, Json, Source
+from collections.abc import Callable, Iterator
 
-_IMAGES = {"image/jpeg", "image/png", "image/gif", "image/webp"}
-_PDF = "application/pdf"
-_TEXTS = {"application/json", "application/xml"}
-"""What is text without being called so."""
+from xtrix import json
+from xtrix.prompt import (
+    Block,
+    Call,
+    File,
+    Image,
+    Json,
+    Opaque,
+    Result,
+    Sealed,
+    Source,
+    Text,
+    Thinking,
+)
+from xtrix.protocols.messages.errors import unsupported
+from xtrix.protocols.messages.history import line_of
+from xtrix.reasoning import Carrier, is_carried
 
+PROTOCOL = "messages"
+PDF = "application/pdf"
 
-def encode_media(block: Block, ignored: set[str]) -> Json:
-    """The block of an image or a file. Adds to `ignored` what is left out. Raises ClientError."""
-    match block:
-        case Image():
-            if block.detail not in {None, "", "auto"}:
-                ignored.add("image_url.detail")
-            return _image(block)
-        case File():
-            return _file(block)
-        case Audio():
-            why = "the upstream model does not hear 'input_audio'."
-            raise unsupported(block.path, why, value=True)
-    raise AssertionError(type(block))
-
-
-def marked(block: Json, cache: Json | None) -> Json:
-    """`block` with a cache mark, where there is one."""
-    return {**block, "cache_control": cache} if cache else block
+_INSIDE = {"text", "image"}
+_UPLOAD = "an upload is known to its own provider alone; send the data itself."
 
 
-def _image(block: Image) -> Json:
-    source = block.source
-    if source.kind == "url":
-        return {"type": "image", "source": {"type": "url", "url": source.data}}
-    if source.kind == "base64" and source.media_type == _PDF:
-        return _document(source, block.path)
-    if source.kind == "base64" and source.media_type in _IMAGES:
-        return {"type": "image", "source": _base64(source)}
-    why = f"an image must be JPEG, PNG, GIF or WebP, not '{source.media_type}'."
-    raise unsupported(block.path, why, value=True)
+def each(content: str | list[Json] | None, path: str) -> Iterator[tuple[Json, str]]:
+    """The blocks of a content with their places; a string is a text block."""
+    if isinstance(content, str):
+        yield {"type": "text", "text": content}, path
+        return
+    for index, block in enumerate(content or ()):
+        yield block, f"{path}.{index}"
 
 
-def _file(block: File) -> Json:
-    if block.source.kind == "id":
-        why = "files are read from 'file_data'; the upstream knows no 'file_id' of OpenAI's."
-        raise unsupported(block.path, why, value=True)
-    encoded = _document(block.source, block.path)
-    if block.name:
-        encoded["title"] = block.name
-    if block.context:
-        encoded["context"] = block.context
-    if block.citations:
-        encoded["citations"] = block.citations
-    return encoded
+def shown(block: Json, path: str) -> list[Block]:
+    """A block that a user or a tool shows: text, an image, a document. Raises ClientError."""
+    decode = _SHOWN.get(block["type"])
+    if decode is None:
+        why = f"blocks of the type '{block['type'][:64]}' are known to Anthropic's models only."
+        raise unsupported(f"{path}.type", why)
+    return decode(block, path)
 
 
-def _document(source: Source, path: str) -> Json:
-    media_type = source.media_type
-    if source.kind == "text":
-        return _text(source.data)
-    if source.kind == "url":
-        return {"type": "document", "source": {"type": "url", "url": source.data}}
-    if media_type == _PDF:
-        return {"type": "document", "source": _base64(source)}
-    if media_type and (media_type.startswith("text/") or media_type in _TEXTS):
-        return _text(media.text_of(source, path))
-    why = f"a file must be a PDF or text, not '{media_type or ''}'."
-    raise unsupported(path, why, value=True)
+def result(block: Json, path: str) -> Result:
+    """What a tool gave back. Raises ClientError."""
+    content = [
+        decoded
+        for inner, place in each(block.get("content"), f"{path}.content")
+        for decoded in shown(inner, place)
+    ]
+    return Result(
+        call_id=block["tool_use_id"],
+        content=content,
+        is_error=bool(block.get("is_error")),
+        path=path,
+        cache=block.get("cache_control"),
+    )
 
 
-def _text(text: str) -> Json:
-    source = {"type": "text", "media_type": "text/plain", "data": text}
-    return {"type": "document", "source": source}
+def call(block: Json, path: str) -> Call:
+    """A call to one of the client's tools."""
+    arguments = json.encode(block["input"])
+    cache = block.get("cache_control")
+    return Call(block["id"], block["name"], arguments, path=path, cache=cache)
 
 
-def _base64(source: Source) -> Json:
-    return {"type": "base64", "media_type": source.media_type, "data": source.data}
+def thinking(block: Json, path: str, carrier: Carrier) -> list[Block]:
+    """Reasoning; sealed if its signature is Anthropic's or one of ours that opens."""
+    words, signature = block["thinking"], block.get("signature")
+    sealed = Sealed(block) if signature else None
+    if is_carried(signature):
+        sealed = carrier.open(signature)
+    return [Thinking(words, sealed, path)] if words or sealed else []
+
+
+def redacted(block: Json, path: str, carrier: Carrier) -> list[Block]:
+    """Reasoning that nobody but its issuer can read."""
+    data = block["data"]
+    sealed = Sealed(block) if data else None
+    if is_carried(data):
+        sealed = carrier.open(data)
+    return [Thinking("", sealed, path)] if sealed else []
+
+
+def opaque(block: Json, path: str) -> Opaque:
+    """A block that Anthropic alone can read."""
+    words = block.get("content") if block["type"] == "compaction" else line_of(block)
+    return Opaque(PROTOCOL, block, words or "", path, _mark(block))
+
+
+def text(block: Json, path: str) -> list[Block]:
+    """Text; an empty one, which Anthropic refuses, is no block."""
+    return [Text(block["text"], path, block.get("cache_control"))] if block["text"] else []
+
+
+def _image(block: Json, path: str) -> list[Block]:
+    source = block["source"]
+    place = f"{path}.source"
+    match source["type"]:
+        case "base64":
+            found = Source("base64", source["data"], source["media_type"].lower())
+            place += ".data"
+        case "url":
+            found = Source("url", source["url"])
+            place += ".url"
+        case "file":
+            raise unsupported(f"{place}.file_id", _UPLOAD)
+        case _:
+            raise unsupported(f"{place}.type", "an image is base64 or a URL.")
+    return [Image(found, place, block.get("cache_control"))]
+
+
+def _document(block: Json, path: str) -> list[Block]:
+    source = block["source"]
+    place = f"{path}.source"
+    match source["type"]:
+        case "base64":
+            return [_file(block, Source("base64", source["data"], source["media_type"]), place)]
+        case "text":
+            return [_file(block, Source("text", source["data"], "text/plain"), place)]
+        case "url":
+            return [_file(block, Source("url", source["url"], PDF), place)]
+        case "content":
+            return _composed(block, f"{place}.content")
+        case "file":
+            raise unsupported(f"{place}.file_id", _UPLOAD)
+    raise unsupported(f"{place}.type", "a document is base64, text, content or a URL.")
+
+
+def _file(block: Json, source: Source, path: str) -> File:
+    return File(
+        source,
+        path,
+        cache=block.get("cache_control"),
+        name=block.get("title"),
+        context=block.get("context"),
+        citations=block.get("citations"),
+    )
+
+
+def _composed(block: Json, path: str) -> list[Block]:
+    """A document that is made of blocks: text alone is one text file, with images it is no file."""
+    blocks: list[Block] = []
+    for inner, place in each(block["source"]["content"], path):
+        if inner["type"] not in _INSIDE:
+            raise unsupported(f"{place}.type", "a document is made of text and images.")
+        blocks += shown(inner, place)
+    texts = [decoded.text for decoded in blocks if isinstance(decoded, Text)]
+    if len(texts) == len(blocks):
+        return [_file(block, Source("text", "\n\n".join(texts), "text/plain"), path)]
+    head = "\n".join(filter(None, (block.get("title"), block.get("context"))))
+    return [*([Text(head, path)] if head else []), *blocks]
+
+
+def _search_result(block: Json, path: str) -> list[Block]:
+    head = f"{block['title']}\n{block['source']}"
+    texts = [inner["text"] for inner in block["content"]]
+    return [Text("\n\n".join([head, *texts]), path, block.get("cache_control"))]
+
+
+def _tool_reference(block: Json, path: str) -> list[Block]:
+    return [Text(f"Loaded: {block['tool_name']}", path)]
+
+
+def _mark(block: Json) -> Json | None:
+    mark = block.get("cache_control")
+    return mark if isinstance(mark, dict) else None
+
+
+_SHOWN: dict[str, Callable[[Json, str], list[Block]]] = {
+    "text": text,
+    "image": _image,
+    "document": _document,
+    "search_result": _search_result,
+    "tool_reference": _tool_reference,
+}

@@ -17,7 +17,8 @@ from xtrix.errors import unsupported
 from xtrix.http import UpstreamRequest
 from xtrix.prompt import Json, Prompt, WebSearch
 from xtrix.protocol import Encoded, says_something
-from xtrix.protocols.messages import tools as tool
+from xtrix.protocols.messages import encode_tools as tool
+from xtrix.protocols.messages.encode_turns import encode_turns
 from xtrix.protocols.messages.extensions import (
     EXTENSIONS,
     check_thinking,
@@ -29,7 +30,6 @@ from xtrix.protocols.messages.names import ToolNames
 from xtrix.protocols.messages.output import encode_format
 from xtrix.protocols.messages.schemas import MOST_STRICT_TOOLS
 from xtrix.protocols.messages.thinking import budget_of, encode_effort, is_exact
-from xtrix.protocols.messages.turns import encode_turns
 from xtrix.providers import Family, Target
 
 DEFAULT_MAX_TOKENS = 8192

@@ -16,24 +16,17 @@ from xtrix.answer import CallStart, Citation, Finish, FinishReason, Usage, Write
 from xtrix.errors import bad_response, truncated
 from xtrix.prompt import Sealed
 from xtrix.protocol import Answering
+from xtrix.protocols.messages.answer import (
+    STOP_REASONS,
+    decode_tier,
+    decode_usage,
+    unknown_reason,
+)
 from xtrix.protocols.messages.errors import error_of
 from xtrix.protocols.messages.names import CUSTOM_INPUT
-from xtrix.protocols.messages.usage import decode_tier, decode_usage
-from xtrix.redact import word
 from xtrix.sse import Event
 
 Json = dict[str, Any]
-
-_REASONS = {
-    "end_turn": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-    "tool_use": FinishReason.STOP,
-    "max_tokens": FinishReason.LENGTH,
-    "model_context_window_exceeded": FinishReason.LENGTH,
-    # The loop of a server's own tools was cut short: the answer is not whole.
-    "pause_turn": FinishReason.LENGTH,
-    "refusal": FinishReason.FILTERED,
-}
 
 
 class _Block:
@@ -325,8 +318,8 @@ class Reader:
         if refusal:
             self._writer.refusal(refusal)
         why = self._message.get("stop_reason")
-        known = _REASONS.get(why) if isinstance(why, str) else None
-        self.unknown_stop_reason = None if known else word(why)
+        known = STOP_REASONS.get(str(why))
+        self.unknown_stop_reason = unknown_reason(why)
         sequence = self._message.get("stop_sequence")
         self._writer.end(
             Finish(

@@ -1,133 +1,140 @@
-"""A Prompt's tools, and what it says of their use, in Messages' terms.
+"""The tools that a model may see, and what it may do with them.
 
-Source: platform.claude.com/docs/en/agents-and-tools/tool-use, read 2026-11.
+Anthropic's clients send tools that are to be shown only once they were found. A search by the
+client tells what it has found as `tool_reference` blocks in a result; system messages add and
+remove tools in mid-conversation. Other providers know nothing of it, so the list that they get is
+the one in effect at the end of the conversation.
+
+Source: platform.claude.com/docs/en/agents-and-tools/tool-use/tool-search-tool, …/web-search-tool
+and the types of anthropic-python 2.14.0 (read 2026-11).
 """
 
-import re
-from typing import Any
+from typing import NamedTuple
 
-from xtrix import json
-from xtrix.errors import invalid, unsupported
-from xtrix.prompt import Json, Tool, ToolChoice
-from xtrix.protocols.messages.blocks import marked
-from xtrix.protocols.messages.extensions import is_own_tool
-from xtrix.protocols.messages.names import CUSTOM_INPUT, ToolNames
-from xtrix.protocols.messages.schemas import Size, encode_schema, has_grammar, size_of
+from xtrix.prompt import Json, Tool, ToolChoice, WebSearch
+from xtrix.protocols.messages.errors import invalid, unsupported
+from xtrix.protocols.messages.schema import CUSTOM, WEB_SEARCH, tool_kind
 
-_PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
-_LONGEST_ECHO = 128
-_CHOICES = {"auto": "auto", "none": "none", "required": "any"}
-_UNIONS = ("oneOf", "anyOf", "allOf")
-_MARKS = {"cache_control", "prompt_cache_breakpoint"}
-_CUSTOM_SCHEMA = {
-    "type": "object",
-    "properties": {CUSTOM_INPUT: {"type": "string"}},
-    "required": [CUSTOM_INPUT],
-}
+_SEARCH_NAME = "web_search"
+_TOOL_SEARCH = "tool_search_tool_"
+_MODES = {"auto": "auto", "any": "required", "none": "none", "tool": "named"}
+_PLACES = ("city", "country", "region", "timezone")
 
 
-def allowed(tools: list[Tool], choice: ToolChoice | None) -> list[Tool]:
-    """The tools that `choice` leaves, where it names the allowed ones."""
-    if choice is None or choice.allowed is None:
-        return tools
-    wanted = set(choice.allowed)
-    return [tool for tool in tools if (tool.namespace, tool.name) in wanted]
+class ToolChanges:
+    """What a conversation says about its tools."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+        """Names that a search by the client has found."""
+        self.offered: dict[str, bool] = {}
+        """Names with the last that was said of each: offered or withdrawn."""
+        self.defined: list[tuple[Json, str]] = []
+        """Tools that were defined on the way, with their places."""
+
+    def take(self, block: Json, path: str) -> None:
+        """Take note of a `tool_addition` or `tool_removal`."""
+        added = block["type"] == "tool_addition"
+        if not added and block["type"] != "tool_removal":
+            return  # a change of a kind that is not known here
+        tool = block["tool"]
+        if tool["type"] == "tool_reference":
+            self.offered[tool["name"]] = added
+        elif tool["type"] == "tool_definition" and added:
+            definition = tool["definition"]
+            self.defined.append((definition, f"{path}.tool.definition"))
+            self.offered[str(definition.get("name"))] = True
+
+    def shows(self, tool: Tool) -> bool:
+        """Whether the model may see `tool` by now."""
+        return self.offered.get(tool.name, not tool.deferred or tool.name in self.found)
 
 
-def own_names(tools: list[Tool]) -> list[str]:
-    """The names of those of `tools` that Anthropic runs."""
-    hosted = [tool.hosted for tool in tools if tool.hosted is not None]
-    return [str(said.get("name")) for said in hosted if is_own_tool(said["type"])]
+class Tools(NamedTuple):
+    """What the request offers to its model."""
+
+    tools: list[Tool]
+    choice: ToolChoice | None
+    web_search: WebSearch | None
+    ignored: set[str]
 
 
-def encode_tools(tools: list[Tool], names: ToolNames) -> list[Json]:
-    """Messages' tools. Raises ClientError."""
-    return [_tool(tool, names) for tool in tools]
-
-
-def limit_strict(tools: list[Json], most: int, taken: Size) -> bool:
-    """Take `strict` from Messages' `tools` past `most` of them, and past what a grammar can say.
-
-    The schema of one that stays strict is brought into the grammar's keywords, for others are
-    refused there (earendil-works/pi#9953, read 2026-11). `taken` is the size of what else needs a
-    grammar. Returns whether any tool has lost it.
-    """
-    lost = False
-    for tool in tools:
-        if not tool.get("strict"):
-            continue
-        schema = tool.get("input_schema", {})
-        size = taken.plus(size_of(schema))
-        if most and size.fits and has_grammar(schema):
-            taken, most = size, most - 1
-            if schema:
-                tool["input_schema"] = encode_schema(schema)
+def decode_tools(fields: Json, changes: ToolChanges) -> Tools:
+    """The tools of a request whose conversation says `changes` of them. Raises ClientError."""
+    declared = [(tool, f"tools.{index}") for index, tool in enumerate(fields.get("tools") or ())]
+    search: WebSearch | None = None
+    ignored = set()
+    tools: list[Tool] = []
+    for tool, path in [*declared, *changes.defined]:
+        kind = tool_kind(tool)
+        if kind == CUSTOM:
+            tools.append(_custom(tool, path))
+        elif kind == WEB_SEARCH and search is None:
+            search = _web_search(tool, path)
+        elif kind.startswith(_TOOL_SEARCH):
+            # Nobody can search, so all is shown.
+            ignored.add(f"{path}.type")
         else:
-            del tool["strict"]
-            lost = True
-    return lost
+            why = f"tools of the type '{kind[:64]}' are known to Anthropic's models only."
+            raise unsupported(f"{path}.type", why)
+    _refuse_namesakes(tools)
+    choice = fields.get("tool_choice")
+    chosen = choice.get("name") if choice else None
+    shown = [tool for tool in tools if ignored or changes.shows(tool) or tool.name == chosen]
+    for each in shown:
+        each.deferred = False
+    return Tools(shown, _choice(choice, shown, search), search, ignored)
 
 
-def encode_choice(
-    choice: ToolChoice | None, names: ToolNames, *, parallel: bool | None
-) -> Json | None:
-    """Messages' `tool_choice`, None where the client leaves it open."""
-    encoded: Json | None = None
-    if choice is not None and choice.mode == "named":
-        encoded = {"type": "tool", "name": names(choice.namespace, choice.name)}
-    elif choice is not None:
-        encoded = {"type": _CHOICES[choice.mode]}
-    if parallel is False and (encoded is None or encoded["type"] != "none"):
-        encoded = {**(encoded or {"type": "auto"}), "disable_parallel_tool_use": True}
-    return encoded
+def _custom(tool: Json, path: str) -> Tool:
+    return Tool(
+        "function",
+        tool["name"],
+        description=tool.get("description"),
+        schema=tool["input_schema"],
+        strict=tool.get("strict"),
+        deferred=bool(tool.get("defer_loading")),
+        path=path,
+        cache=tool.get("cache_control"),
+    )
 
 
-def _tool(tool: Tool, names: ToolNames) -> Json:
-    if tool.hosted is not None:
-        return _hosted(tool, tool.hosted)
-    if tool.format is not None and tool.format_binds:
-        path = f"{tool.path}.custom.format"
-        raise unsupported(path, "the upstream keeps to no grammar.", value=True)
-    encoded: Json = {"name": names(tool.namespace, tool.name)}
-    description = _description(tool)
-    if description:
-        encoded["description"] = description
-    if tool.kind == "custom":
-        encoded["input_schema"] = _CUSTOM_SCHEMA
-        return marked(encoded, tool.cache)
-    encoded["input_schema"] = _input_schema(tool.schema, f"{tool.path}.function.parameters")
-    if tool.strict:
-        encoded["strict"] = True
-    return marked(encoded, tool.cache)
+def _web_search(tool: Json, path: str) -> WebSearch:
+    if tool.get("blocked_domains"):
+        why = "other providers' searches can be kept to some domains, not off them."
+        raise unsupported(f"{path}.blocked_domains", why)
+    place = tool.get("user_location") or {}
+    location = {name: place[name] for name in _PLACES if place.get(name)}
+    return WebSearch(
+        location=location or None,
+        domains=tuple(tool.get("allowed_domains") or ()),
+        max_uses=tool.get("max_uses"),
+        path=f"{path}.type",
+    )
 
 
-def _hosted(tool: Tool, said: Json) -> Json:
-    if not is_own_tool(said["type"]):
-        why = f"no upstream tool is like '{said['type'][:64]}'."
-        raise unsupported(f"{tool.path}.type", why, value=True)
-    kept = {key: value for key, value in said.items() if key not in _MARKS}
-    return marked(kept, tool.cache)
+def _refuse_namesakes(tools: list[Tool]) -> None:
+    """Raise ClientError for the second of two tools with one name."""
+    seen: set[str] = set()
+    for tool in tools:
+        if tool.name in seen:
+            raise invalid(f"{tool.path}.name", "Tool names must be unique.")
+        seen.add(tool.name)
 
 
-def _description(tool: Tool) -> str | None:
-    """What the tool is for; a grammar, which Anthropic does not keep to, is at least told."""
-    if tool.format is None:
-        return tool.description
-    grammar = f"The input must keep to this grammar: {json.encode(tool.format)}"
-    return f"{tool.description}\n\n{grammar}" if tool.description else grammar
-
-
-def _input_schema(parameters: Json | None, path: str) -> Json:
-    """`parameters` with every keyword kept; the root is an object. Raises ClientError."""
-    schema: dict[str, Any] = {**(parameters or {}), "type": "object"}
-    schema.setdefault("properties", {})
-    for union in _UNIONS:
-        if union in schema:
-            raise unsupported(
-                path, f"the upstream refuses '{union}' at a schema's root.", value=True
-            )
-    for name in schema["properties"] if isinstance(schema["properties"], dict) else ():
-        if not _PROPERTY.fullmatch(name):
-            said = f"the property '{name[:_LONGEST_ECHO]}'"
-            raise invalid(path, f"{said} is not 1 to 64 letters, digits, '_', '.' or '-'.")
-    return schema
+def _choice(choice: Json | None, tools: list[Tool], search: WebSearch | None) -> ToolChoice | None:
+    """Which tools to call; None where that is open. Raises ClientError."""
+    if choice is None:
+        return None
+    mode = _MODES[choice["type"]]
+    name = choice.get("name", "")
+    if mode == "named" and not any(tool.name == name for tool in tools):
+        if search and name == _SEARCH_NAME:
+            return None  # it is the search that is meant, which is asked for by its setting
+        why = f"Tool '{name[:128]}' not found in provided tools"
+        raise invalid("tool_choice.name", why)
+    if not tools:
+        if mode == "required" and not search:
+            raise invalid("tool_choice", "may only be specified while providing tools.")
+        return None
+    return ToolChoice(mode, name if mode == "named" else "")  # type: ignore[arg-type]  # the table's

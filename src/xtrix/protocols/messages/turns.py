@@ -1,226 +1,203 @@
-"""A Prompt's turns as Messages' system blocks and turns.
+"""The messages of a request as turns, and what they say on the way about tools and effort.
 
-The rules they have to keep, each a 400 upstream: every `tool_use` is answered in the next user
-turn, its results come first there and answer nothing else; ids are unique; no text is empty; a
-turn is not. Turns of one role in a row are made one: results in turns of their own would teach the
-model to stop calling in parallel.
+Checks what ties messages together, with Anthropic's sentences: each call has its result before the
+assistant speaks again, each result answers such a call, and every block stands in a turn of its
+role. Messages inside the conversation that have the role `system` stay where they are.
 
-Source: platform.claude.com/docs/en/api/messages and …/tool-use/implement-tool-use, read 2026-11.
+Source: platform.claude.com/docs/en/api/messages, …/tool-use/implement-tool-use and the types of
+anthropic-python 2.14.0, read 2026-11.
 """
 
-import hashlib
-import re
 from collections.abc import Callable
-from typing import Any
 
-from xtrix import json
-from xtrix.errors import invalid, unsupported
-from xtrix.prompt import (
-    Block,
-    Call,
-    Json,
-    Opaque,
-    Origin,
-    Prompt,
-    Refusal,
-    Result,
-    Text,
-    Thinking,
-    Turn,
-)
-from xtrix.protocols.messages.blocks import encode_media, marked
-from xtrix.protocols.messages.names import CUSTOM_INPUT, ToolNames
-from xtrix.providers import Family, Target
+from xtrix.errors import ClientError
+from xtrix.prompt import Block, Call, Json, Thinking, Turn
+from xtrix.protocols.messages import blocks
+from xtrix.protocols.messages.calls import extra_of
+from xtrix.protocols.messages.errors import invalid, unsupported
+from xtrix.protocols.messages.tools import ToolChanges
+from xtrix.reasoning import Carrier
 
-_ODD_ID = re.compile(r"[^a-zA-Z0-9_-]")
-_LONGEST_ID = 128
-_EMPTY = "(empty)"
-_SYSTEM_MARK = "[system] "
+BILLING = "x-anthropic-billing-header:"
+"""What a line of Claude Code's begins with that says who pays. It changes from request to request,
+and only Anthropic takes it out before it looks for a cached prefix."""
 
 
 class Turns:
-    """The turns taken in so far, in Messages' form."""
+    """The messages taken in so far."""
 
-    def __init__(self, target: Target, family: Family, names: ToolNames) -> None:
-        self.system: list[Json] = []
-        self.turns: list[Json] = []
-        self.ignored: set[str] = set()
-        """What was left out of messages, by the client's names."""
-        self._target = target
-        self._family = family
-        self._names = names
-        self._ids: set[str] = set()
-        self._repeats: dict[str, int] = {}
+    def __init__(self, carrier: Carrier) -> None:
+        self.turns: list[Turn] = []
+        self.changes = ToolChanges()
+        self.effort: str | None = None
+        """The last effort that a system message asks for."""
+        self._carrier = carrier
         self._open: dict[str, str] = {}
-        """The calls without a result yet: the client's id to the upstream's."""
-        self._results = 0
-        """Results that the last turn begins with."""
-        self._held: list[Json] = []
-        """System text that came later than the first turn, until it is known what follows it."""
+        """The calls without a result yet: id and the place of their message."""
+        self._role = ""
+        """Of the last message that is not a system message."""
 
-    @property
-    def has_calls(self) -> bool:
-        """Whether any tool has been called in it."""
-        return bool(self._ids)
+    def system(self, content: str | list[Json] | None) -> None:
+        """Take in the request's `system`. Raises ClientError."""
+        found: list[Block] = []
+        for block, path in blocks.each(content, "system"):
+            _only(block, path, {"text"}, "system")
+            found += blocks.text(_without_billing(block), path)
+        self._add("system", found, "system")
 
-    def add(self, turn: Turn) -> None:
-        """Take in `turn`. Raises ClientError."""
-        if turn.extra.get("name"):
-            self.ignored.add("messages.name")
-        role = "system" if turn.role == "developer" else turn.role
-        if role != "system" and not self._open:
-            self._tell_system(role)
-        _ROLES[role](self, turn)
-
-    def close(self, prompt: Prompt) -> None:
-        """Finish after the last turn of `prompt`. Raises ClientError."""
-        self._tell_system("assistant")
-        if not self.turns and self.system:
-            self._turn("user", [self.system.pop()])
-        if not self.turns:
+    def messages(self, messages: list[Json]) -> None:
+        """Take in all messages. Raises ClientError."""
+        last_user = max(
+            (index for index, each in enumerate(messages) if each["role"] == "user"), default=-1
+        )
+        for index, message in enumerate(messages):
+            path = f"messages.{index}"
+            if message["role"] == "system":
+                self._inside(message, path, is_cleared=_is_cleared(message, index < last_user))
+            else:
+                _ROLES[message["role"]](self, message, path)
+                self._role = message["role"]
+        self._refuse_open()
+        if not any(turn.role != "system" for turn in self.turns):
             raise invalid("messages", "none of them has any content.")
-        last = self.turns[-1]
-        if last["role"] == "assistant":
-            self._end_in_prefill(last, prompt.turns[-1].path)
 
-    def _system(self, turn: Turn) -> None:
-        blocks = [block for each in turn.blocks if (block := self.block(each))]
-        (self._held if self.turns else self.system).extend(blocks)
+    def _user(self, message: Json, path: str) -> None:
+        found: list[Block] = []
+        for block, place in blocks.each(message["content"], f"{path}.content"):
+            if block["type"] == "tool_result":
+                found.append(self._result(block, place))
+                continue
+            _only(block, place, _USER, "user")
+            found += blocks.shown(block, place)
+        self._add("user", found, path)
 
-    def _tell_system(self, next_role: str) -> None:
-        """Put the system text held where it came, before a turn of `next_role`.
+    def _assistant(self, message: Json, path: str) -> None:
+        if self._role == "user":
+            self._refuse_open()
+        found: list[Block] = []
+        extras: dict[str, Json] = {}
+        for block, place in blocks.each(message["content"], f"{path}.content"):
+            for decoded in self._said(block, place, path):
+                extra = extra_of(decoded.sealed) if isinstance(decoded, Thinking) else {}
+                extras |= extra
+                found += [] if extra else [decoded]
+        for decoded in found:
+            if isinstance(decoded, Call):
+                decoded.extra = extras.get(decoded.id, {})
+        self._add("assistant", found, path)
 
-        Not hoisted, which would change the prefix that prompt caching rests on. Models that take
-        system turns inside the chat take them between a user's turn and an assistant's.
-        """
-        blocks, self._held = self._held, []
-        if not blocks:
-            return
-        after = self.turns[-1]["role"]
-        if self._family.system_inside and (after, next_role) == ("user", "assistant"):
-            self._turn("system", blocks)
-            return
-        self._turn("user", [{**block, "text": _SYSTEM_MARK + block["text"]} for block in blocks])
+    def _said(self, block: Json, place: str, path: str) -> list[Block]:
+        """A block of the assistant's."""
+        match block["type"]:
+            case "text":
+                return blocks.text(block, place)
+            case "tool_use":
+                return [self._call(block, place, path)]
+            case "thinking":
+                return blocks.thinking(block, place, self._carrier)
+            case "redacted_thinking":
+                return blocks.redacted(block, place, self._carrier)
+            case "compaction":
+                for index, change in enumerate(block.get("tool_changes") or ()):
+                    self.changes.take(change, f"{place}.tool_changes.{index}")
+        _never(block, place, {*_USER, "tool_result"} - {"text"}, "assistant")
+        return [blocks.opaque(block, place)]
 
-    def _user(self, turn: Turn) -> None:
-        results = [self._result(block) for block in turn.blocks if isinstance(block, Result)]
-        others = [block for block in turn.blocks if not isinstance(block, Result)]
-        blocks = [block for each in others if (block := self.block(each))]
-        if not blocks and not results:
-            mark = turn.blocks[-1].cache if turn.blocks else None
-            blocks = [marked({"type": "text", "text": _EMPTY}, mark)]
-        self._turn("user", blocks, results)
+    def _call(self, block: Json, place: str, path: str) -> Call:
+        if block["id"] in self._open:
+            raise invalid(f"{place}.id", "`tool_use` ids must be unique")
+        self._open[block["id"]] = path
+        return blocks.call(block, place)
 
-    def _assistant(self, turn: Turn) -> None:
-        blocks = [block for each in turn.blocks if (block := self.block(each))]
-        if blocks:
-            self._turn("assistant", blocks)
+    def _result(self, block: Json, place: str) -> Block:
+        if self._open.pop(block["tool_use_id"], None) is None:
+            why = (
+                "unexpected `tool_use_id` found in `tool_result` blocks: "
+                f"{block['tool_use_id'][:128]}. Each `tool_result` block must have a corresponding "
+                "`tool_use` block in the previous message."
+            )
+            raise invalid(place, why)
+        for inner, _ in blocks.each(block.get("content"), ""):
+            if inner["type"] == "tool_reference":
+                self.changes.found.add(inner["tool_name"])
+        return blocks.result(block, place)
 
-    def block(self, block: Block) -> Json | None:
-        """The block in Messages' form; None for one that is left out. Raises ClientError."""
-        encode = _BLOCKS.get(type(block))
-        encoded = encode(self, block) if encode else encode_media(block, self.ignored)
-        return marked(encoded, block.cache) if encoded else None
+    def _inside(self, message: Json, path: str, *, is_cleared: bool) -> None:
+        """A system message inside the conversation; of a cleared one only its tools are left."""
+        if self._open:
+            why = "a system message may not stand between `tool_use` blocks and their results."
+            raise invalid(f"{path}.role", why)
+        found: list[Block] = []
+        for block, place in blocks.each(message.get("content"), f"{path}.content"):
+            _only(block, place, {"text", "tool_addition", "tool_removal"}, "system")
+            if block["type"] != "text":
+                self.changes.take(block, place)
+            elif not is_cleared:
+                found += blocks.text(block, place)
+        effort = (message.get("output_config") or {}).get("effort")
+        if effort and not is_cleared:
+            self.effort = effort
+        self._add("system", found, path)
 
-    def _text(self, block: Text | Refusal) -> Json | None:
-        return {"type": "text", "text": block.text} if block.text.strip() else None
+    def _add(self, role: str, found: list[Block], path: str) -> None:
+        if found:
+            self.turns.append(Turn(role, found, path))  # type: ignore[arg-type]  # by the schema
 
-    def _thinking(self, block: Thinking) -> Json | None:
-        """A signed block as it was, where it was issued here; a foreign signature is refused."""
-        sealed = block.sealed
-        if sealed is None:
-            return None
-        provider = self._target.provider.name
-        here = Origin(provider, self._target.model, "messages")
-        return sealed.value if sealed.origin in {None, here} else None
-
-    def _opaque(self, block: Opaque) -> Json | None:
-        if block.protocol == "messages":
-            return block.value
-        return {"type": "text", "text": block.text} if block.text.strip() else None
-
-    def _call(self, block: Call) -> Json:
-        is_custom = block.kind == "custom"
-        given = {CUSTOM_INPUT: block.arguments} if is_custom else _arguments(block)
-        theirs = self._unique(block.id)
-        self._open[block.id] = theirs
-        name = self._names(block.namespace, block.name)
-        return {"type": "tool_use", "id": theirs, "name": name, "input": given}
-
-    def _result(self, block: Result) -> Json:
-        theirs = self._open.pop(block.call_id)
-        encoded: Json = {"type": "tool_result", "tool_use_id": theirs}
-        content: Any = [each for inner in block.content if (each := self.block(inner))]
-        match block.content:
-            case [Text(cache=None)] if content:
-                content = content[0]["text"]
-        if content:
-            encoded["content"] = content
-        if block.is_error:
-            encoded["is_error"] = True
-        return marked(encoded, block.cache)
-
-    def _turn(self, role: str, blocks: list[Json], results: list[Json] | None = None) -> None:
-        """Add to the last turn where it has the same role, else begin one."""
-        if not self.turns or self.turns[-1]["role"] != role:
-            self.turns.append({"role": role, "content": []})
-            self._results = 0
-        content = self.turns[-1]["content"]
-        content[self._results : self._results] = results or ()
-        self._results += len(results or ())
-        content += blocks
-
-    def _unique(self, said: str) -> str:
-        """`said` as an id that Anthropic takes and that no other call has."""
-        if len(said) > _LONGEST_ID:
-            said = hashlib.sha256(said.encode(errors="replace")).hexdigest()
-        plain = _ODD_ID.sub("_", said) or "call"
-        theirs = plain
-        while theirs in self._ids:
-            number = self._repeats[plain] = self._repeats.get(plain, 1) + 1
-            theirs = f"{plain}_{number}"
-        self._ids.add(theirs)
-        return theirs
-
-    def _end_in_prefill(self, last: Json, path: str) -> None:
-        if not self._family.prefill:
-            why = "this model cannot go on with an assistant message; end with a 'user' message."
-            raise unsupported(path, why, value=True)
-        text = last["content"][-1]
-        if text["type"] == "text":
-            text["text"] = text["text"].rstrip()
+    def _refuse_open(self) -> None:
+        """Raise ClientError for calls that have no result by now."""
+        if self._open:
+            path = next(iter(self._open.values()))
+            ids = ", ".join(name[:128] for name in list(self._open)[:8])
+            why = (
+                "`tool_use` ids were found without `tool_result` blocks immediately after: "
+                f"{ids}. Each `tool_use` block must have a corresponding `tool_result` block in "
+                "the next message."
+            )
+            raise invalid(path, why)
 
 
-_ROLES: dict[str, Callable[[Turns, Turn], None]] = {
-    "system": Turns._system,
+_USER = {"text", "image", "document", "search_result"}
+_ROLES: dict[str, Callable[[Turns, Json, str], None]] = {
     "user": Turns._user,
     "assistant": Turns._assistant,
 }
-_BLOCKS: dict[type, Callable[[Turns, Any], Json | None]] = {
-    Text: Turns._text,
-    Refusal: Turns._text,
-    Thinking: Turns._thinking,
-    Opaque: Turns._opaque,
-    Call: Turns._call,
+_BY_OTHERS = {
+    "tool_use": "assistant",
+    "thinking": "assistant",
+    "redacted_thinking": "assistant",
+    "tool_result": "user",
+    "tool_addition": "system",
+    "tool_removal": "system",
 }
 
 
-def encode_turns(prompt: Prompt, target: Target, family: Family, names: ToolNames) -> Turns:
-    """The turns of `prompt` in Messages' form. Raises ClientError."""
-    turns = Turns(target, family, names)
-    for turn in prompt.turns:
-        turns.add(turn)
-    turns.close(prompt)
-    return turns
+def _only(block: Json, path: str, allowed: set[str], role: str) -> None:
+    """Raise ClientError for a block that `role` does not say."""
+    kind = block["type"]
+    if kind not in allowed:
+        raise _misplaced(kind, path, role)
 
 
-def _arguments(call: Call) -> Json:
-    """The object that a call's arguments spell; "" is none. Raises ClientError."""
-    if call.given is not None:
-        return call.given
-    text = call.arguments
-    try:
-        return json.decode_object(text) if text.strip() else {}
-    except ValueError:
-        why = "its arguments must be the JSON of an object."
-        raise invalid(call.path, why) from None
+def _never(block: Json, path: str, refused: set[str], role: str) -> None:
+    kind = block["type"]
+    if kind in refused or kind in _BY_OTHERS:
+        raise _misplaced(kind, path, role)
+
+
+def _misplaced(kind: str, path: str, role: str) -> ClientError:
+    whose = _BY_OTHERS.get(kind)
+    if whose and whose != role:
+        return invalid(path, f"`{kind}` blocks can only be in `{whose}` messages")
+    return unsupported(f"{path}.type", f"'{kind[:64]}' cannot be told to this model here.")
+
+
+def _is_cleared(message: Json, before_user: bool) -> bool:
+    return before_user and message.get("clear_at") == "next_user_message"
+
+
+def _without_billing(block: Json) -> Json:
+    """`block` without the line on who pays; a block that begins with it is that line."""
+    text = block["text"]
+    if not text.startswith(BILLING):
+        return block
+    return {**block, "text": text.partition("\n")[2]}

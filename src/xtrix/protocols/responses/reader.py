@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 from xtrix import json
 from xtrix.answer import CallStart, Citation, Finish, FinishReason, Usage, Writer
 from xtrix.errors import bad_response, truncated
+from xtrix.openai.errors import error_of
 from xtrix.prompt import Sealed
 from xtrix.protocol import Answering
-from xtrix.protocols.responses.errors import error_of
 from xtrix.protocols.responses.usage import decode_usage
 from xtrix.redact import word
 from xtrix.sse import Event

@@ -14,11 +14,11 @@ from typing import Any
 from xtrix import json
 from xtrix.answer import Usage
 from xtrix.errors import ApiError, UpstreamError, bad_response, truncated, unsupported
+from xtrix.openai.errors import error_of
 from xtrix.prompt import Sealed
 from xtrix.protocol import Answering, Encoded, Request, Whole, says_something
 from xtrix.protocols.responses.blocks import PROTOCOL
 from xtrix.protocols.responses.encode import take_out, upstream_request
-from xtrix.protocols.responses.errors import error_of
 from xtrix.protocols.responses.frames import DONE, KEEP_ALIVE, Frames
 from xtrix.protocols.responses.resource import Resource, State, tell_failure
 from xtrix.protocols.responses.schema import item_kind

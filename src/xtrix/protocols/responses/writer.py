@@ -160,8 +160,7 @@ class _Machine:
         """As `Writer` has it."""
         assert self._item is not None
         assert self._item.growing is not None
-        for text in texts:
-            self._item.growing.body.add(text)
+        self._item.growing.body.add("".join(texts))
         self._frames.number += len(texts)
 
     def _message(self) -> Message:

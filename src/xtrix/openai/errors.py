@@ -1,10 +1,10 @@
-"""Errors as Responses upstreams word them: whole, as an `error` event, or in a failed response.
+"""Errors as OpenAI and the upstreams that follow it word them, whole or inside a stream.
 
-An `error` event comes in two forms: the fields in the event itself, as the SDKs' types have it, or
-in a member `error`, as OpenAI sends it and Open Responses demands it.
+An error object has `message`, `type`, `param` and `code`, where some put a number. A stream of
+Responses tells it in an event's own fields or in its member `error`.
 
-Sources: openai-python 3.57.0, `ResponseError` and `ResponseErrorEvent`, and
-platform.openai.com/docs/guides/error-codes (read 2026-11).
+Sources, read 2026-11: platform.openai.com/docs/guides/error-codes, openai-python 3.57.0
+(`ResponseError`), and openrouter.ai/docs/api/reference/errors.
 """
 
 from typing import Any
@@ -13,31 +13,17 @@ from xtrix import json
 from xtrix.errors import UpstreamError, worded
 from xtrix.http import UpstreamHead
 
-Json = dict[str, Any]
-
+_REFUSALS = {
+    *("invalid_request_error", "context_length_exceeded", "invalid_prompt"),
+    *("invalid_encrypted_content", "bio_policy", "cyber_policy", "data_residency_mismatch"),
+    *("misalignment_policy_violation", "image_content_policy_violation"),
+    *("invalid_image", "invalid_image_format", "invalid_image_mode", "invalid_image_url"),
+    *("invalid_base64_image", "image_too_large", "image_too_small", "image_file_too_large"),
+    *("image_parse_error", "image_file_not_found", "empty_image_file"),
+    *("unsupported_image_media_type", "failed_to_download_image"),
+}
 _STATUS = {
-    "invalid_request_error": 400,
-    "context_length_exceeded": 400,
-    "invalid_prompt": 400,
-    "invalid_encrypted_content": 400,
-    "bio_policy": 400,
-    "cyber_policy": 400,
-    "misalignment_policy_violation": 400,
-    "data_residency_mismatch": 400,
-    "invalid_image": 400,
-    "invalid_image_format": 400,
-    "invalid_base64_image": 400,
-    "invalid_image_url": 400,
-    "invalid_image_mode": 400,
-    "image_too_large": 400,
-    "image_too_small": 400,
-    "image_parse_error": 400,
-    "image_content_policy_violation": 400,
-    "image_file_too_large": 400,
-    "image_file_not_found": 400,
-    "unsupported_image_media_type": 400,
-    "empty_image_file": 400,
-    "failed_to_download_image": 400,
+    **dict.fromkeys(_REFUSALS, 400),
     "invalid_api_key": 401,
     "authentication_error": 401,
     "insufficient_quota": 402,
@@ -48,10 +34,10 @@ _STATUS = {
     "rate_limit_error": 429,
     "requests": 429,
     "tokens": 429,
-    "slow_down": 503,
     "server_error": 500,
     "internal_server_error": 500,
     "service_unavailable_error": 503,
+    "slow_down": 503,
     "vector_store_timeout": 504,
     "overloaded_error": 529,
     "server_is_overloaded": 529,
@@ -65,6 +51,8 @@ def decode_error(head: UpstreamHead, body: bytes) -> UpstreamError:
         said = json.decode(body)
     except ValueError:
         said = None
+    if isinstance(said, list) and said:
+        said = said[0]  # Gemini's compatible endpoint puts its errors into a list
     return error_of(said.get("error", said) if isinstance(said, dict) else None, head)
 
 
@@ -73,10 +61,10 @@ def error_of(said: object, head: UpstreamHead | None = None) -> UpstreamError:
 
     `said` is an object, or the message alone; anything else says nothing.
     """
-    error: Json = said if isinstance(said, dict) else {"message": said}
+    error: dict[str, Any] = said if isinstance(said, dict) else {"message": said}
     words = [error.get("code"), error.get("type")]
     status = head.status if head and head.status != 200 else _status(words)
-    if any(isinstance(each, str) and each in _QUOTA for each in words):
+    if any(isinstance(word, str) and word in _QUOTA for word in words):
         status = 402
     message = error.get("message")
     headers = head.retry_headers() if head else ()

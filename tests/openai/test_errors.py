@@ -1,4 +1,4 @@
-"""Errors as OpenAI-compatible upstreams word them."""
+"""Errors as OpenAI and those who follow it word them."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from xtrix import json
 from xtrix.errors import UpstreamError
 from xtrix.http import UpstreamHead
-from xtrix.protocols.chat.errors import decode_error, error_of
+from xtrix.openai.errors import decode_error, error_of
 
 
 def decoded(status: int, said: object, **headers: str) -> UpstreamError:
@@ -37,6 +37,9 @@ def decoded(status: int, said: object, **headers: str) -> UpstreamError:
         (200, {"type": "server_error"}, 500, "upstream_error"),
         (200, {"code": "unheard_of"}, 502, "upstream_error"),
         (200, {"code": 42}, 502, "upstream_error"),
+        (403, {"code": "usage_not_included"}, 429, "insufficient_quota"),
+        (200, {"code": "context_length_exceeded"}, 400, "context_length_exceeded"),
+        (200, {"code": "image_too_large"}, 400, "image_too_large"),
         (200, {}, 502, "upstream_error"),
     ],
     ids=str,
@@ -64,6 +67,12 @@ def test_statuses(status: int, error: dict[str, Any], expected: int, code: str |
         ("overloaded_error", 503, "server_is_overloaded"),
         ("server_is_overloaded", 503, "server_is_overloaded"),
         ("service_unavailable_error", 503, "upstream_error"),
+        ("usage_not_included", 429, "insufficient_quota"),
+        ("slow_down", 503, "upstream_error"),
+        ("vector_store_timeout", 504, "upstream_timeout"),
+        ("context_length_exceeded", 400, None),
+        ("failed_to_download_image", 400, None),
+        ("cyber_policy", 400, None),
     ],
 )
 def test_its_type_decides_where_there_is_no_status(
@@ -104,6 +113,11 @@ def test_what_it_says_of_retrying_is_kept() -> None:
     head = {"retry-after": "5", "x-should-retry": "true", "content-type": "x"}
     seen = decode_error(UpstreamHead(429, head), b"{}")
     assert dict(seen.headers) == {"retry-after": "5", "x-should-retry": "true"}
+
+
+def test_a_message_alone_or_nothing() -> None:
+    assert error_of("Why.").message == "Why."
+    assert error_of(None).message == "The upstream answered 502."
 
 
 @pytest.mark.parametrize("message", [None, 7, ["x"], ""])

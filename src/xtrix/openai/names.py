@@ -68,6 +68,24 @@ class ToolNames:
         return {theirs: tool for theirs, tool in table.items() if tool != ToolName(theirs)}
 
 
+class CallIds:
+    """The upstream's id for each call of a history, where equal ids would be taken for one call."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._repeats: dict[str, int] = {}
+
+    def new(self, said: str) -> str:
+        """An id for the next call that the client calls `said`."""
+        plain = call_id(said)
+        theirs = plain
+        while theirs in self._taken:
+            number = self._repeats[plain] = self._repeats.get(plain, 1) + 1
+            theirs = call_id(f"{plain}_{number}")
+        self._taken.add(theirs)
+        return theirs
+
+
 def call_id(said: str) -> str:
     """The upstream's id for a call that the client calls `said`."""
     return said if 0 < len(said) <= LONGEST_ID else f"call_{_digest(said)[:32]}"

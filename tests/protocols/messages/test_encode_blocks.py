@@ -11,9 +11,9 @@ from tests.protocols.messages.encoding import text
 from xtrix.errors import ClientError
 from xtrix.prompt import Block
 from xtrix.protocols.chat.request import EPHEMERAL, cache_mark, decode_content, decode_part
+from xtrix.protocols.messages.encode_turns import Turns
 from xtrix.protocols.messages.families import family_of
 from xtrix.protocols.messages.names import ToolNames
-from xtrix.protocols.messages.turns import Turns
 from xtrix.providers import Provider, Target
 
 BYTES = {
