@@ -675,8 +675,10 @@ def test_an_error_instead_of_an_answer() -> None:
 def test_what_events_carry() -> None:
     reading, _ = reader()
     seen = []
+    silent = delta({"content": ""}, logprobs={"content": [{}]})
     for said in (
         *(delta({"role": "assistant"}), text("a"), text("b"), {**text("c"), "usage": USAGE}),
+        *(silent, text("d"), text("e")),
         *(thought("d"), thought("e"), text("f"), text("g", logprobs={"content": [{}]})),
         called(fragment("{", "f", index=0, id="a")),
         called(fragment('"a"', index=0)),
@@ -688,7 +690,22 @@ def test_what_events_carry() -> None:
     ):
         reading.feed(chunk_event(said))
         seen.append(reading.carried)
-    carried = [None, None, '"b"', None, None, '"e"', None, None, None, '"\\"a\\""', '":1"']
+    carried = [
+        None,
+        None,
+        '"b"',
+        None,
+        None,
+        None,
+        '"e"',
+        None,
+        '"e"',
+        None,
+        None,
+        None,
+        '"\\"a\\""',
+        '":1"',
+    ]
     assert seen == [*carried, None, None, None, None]
 
 
