@@ -7,6 +7,7 @@ from tests.answers import stream_of
 from tests.stories import OPENAI_BEGINS, OPENAI_ENDS, openai_text
 from xtrix.protocols.chat.chunks import KEEP_ALIVE
 from xtrix.protocols.chat.usage import encode_usage
+from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 
 BEGAN = 1000.0
@@ -14,7 +15,7 @@ BEGAN = 1000.0
 
 def relay(first_byte: float = 30, idle: float = 20, keep_alive: float = 5) -> Relay:
     patience = Patience(first_byte, idle, keep_alive)
-    one = Relay(stream_of("openai"), str, (("a", "b"),), patience)
+    one = Relay(stream_of("openai"), Redactor(), (("a", "b"),), patience)
     assert one.tick(BEGAN) == ""
     return one
 
@@ -40,7 +41,7 @@ def test_a_relay_is_an_answer() -> None:
 
 
 def test_the_first_look_at_the_clock_starts_it() -> None:
-    one = Relay(stream_of("openai"), str, (), Patience(30, 20, 5))
+    one = Relay(stream_of("openai"), Redactor(), (), Patience(30, 20, 5))
     assert [one.tick(9e9), one.tick(9e9 + 29), one.error] == ["", "", None]
     one.tick(9e9 + 30)
     assert one.error
@@ -182,5 +183,5 @@ def test_usage_is_the_streams() -> None:
     ],
 )
 def test_how_often_it_wants_to_look_at_the_clock(patience: Patience, seconds: float) -> None:
-    one = Relay(stream_of("openai"), str, (), patience)
+    one = Relay(stream_of("openai"), Redactor(), (), patience)
     assert one.tick_seconds == pytest.approx(seconds)

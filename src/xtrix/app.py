@@ -20,7 +20,7 @@ from xtrix.models import Models
 from xtrix.protocol import Codec, Stamp
 from xtrix.protocols import PROTOCOLS
 from xtrix.reasoning import Carrier
-from xtrix.redact import redactor
+from xtrix.redact import Redactor
 from xtrix.steps import Failure, ReadBody
 from xtrix.translation import Conversion
 
@@ -59,6 +59,7 @@ class Gateway:
         """
         record = Record(f"req_{token}", head.method, head.path[:200])
         exchange = Exchange(record, self._health, now, _codec_at(head.path) or PROTOCOLS["chat"])
+        exchange.redactor = Redactor(tokens=auth.tokens(head.headers))
         exchange.follow(self._steps(head, exchange))
         return exchange
 
@@ -153,6 +154,7 @@ def _accept(
     exchange.record.model = request.model
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
+    exchange.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
     return AcceptedRequest(
         conversion=Conversion(codec, request, carrier),
         stamp=Stamp(
@@ -163,7 +165,6 @@ def _accept(
             exchange.record.id,
         ),
         plan=plan,
-        redact=redactor(*secrets, *auth.tokens(head.headers)),
         keep_alive=config.keep_alive,
     )
 

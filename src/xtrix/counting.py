@@ -10,7 +10,6 @@ from xtrix.estimate import estimate
 from xtrix.exchange import AcceptedRequest, Exchange, Steps
 from xtrix.http import JSON_TYPE, Reply, reply
 from xtrix.protocol import Codec
-from xtrix.providers import Target
 from xtrix.steps import Call, Collect, UpstreamAnswer
 
 MAX_BYTES = 100_000
@@ -35,7 +34,7 @@ def count(exchange: Exchange, accepted: AcceptedRequest) -> Steps:
         )
         limits = target.provider.timeouts
         call = Call(request, limits.first_byte, Collect(MAX_BYTES, limits.idle))
-        counted = _counted((yield call), accepted, target)
+        counted = _counted((yield call), exchange, conversion.codec)
         if counted is not None:
             return Reply(200, (JSON_TYPE,), counted)
     tokens = estimate(conversion.prompt())
@@ -44,16 +43,15 @@ def count(exchange: Exchange, accepted: AcceptedRequest) -> Steps:
     )
 
 
-def _counted(outcome: object, accepted: AcceptedRequest, target: Target) -> bytes | None:
+def _counted(outcome: object, exchange: Exchange, codec: Codec) -> bytes | None:
     """What the upstream counted; None where it does not count. Raises UpstreamError."""
     if not isinstance(outcome, UpstreamAnswer) or not isinstance(outcome.body, bytes):
         raise errors.no_connection()
     if outcome.head.status in _DOES_NOT_COUNT:
         return None
-    codec: Codec = accepted.conversion.codec
     if outcome.head.status != 200:
         error = codec.decode_error(outcome.head, outcome.body)
-        error.message = accepted.redact(error.message)
+        exchange.redactor.clean(error)
         raise error
     try:
         tokens = json.decode_object(outcome.body).get("input_tokens")

@@ -74,7 +74,6 @@ class AcceptedRequest:
     conversion: Conversion
     stamp: Stamp
     plan: Plan
-    redact: Redactor
     keep_alive: float
 
     @property
@@ -92,6 +91,7 @@ class Exchange:
         self._codec = codec
         self.headers: Headers = answer_headers(record.id)
         """What every answer to this request carries beside its own."""
+        self.redactor = Redactor()
         self._health = health
         self._began = self.now = now
         self._relay: Relay | None = None
@@ -144,7 +144,8 @@ class Exchange:
         if left:
             record.error = "client_left"
         said = ((name, getattr(record, name)) for name in Record.__slots__)
-        return json.encode({name: value for name, value in said if value is not None})
+        line = json.encode({name: value for name, value in said if value is not None})
+        return self.redactor.line(line)
 
     def complete(self, accepted: AcceptedRequest) -> Steps:
         """The steps of a completion: each target of the plan until one answers."""
@@ -182,7 +183,7 @@ class Exchange:
             try:
                 return (yield from self._attempt(accepted, call))
             except UpstreamError as error:
-                error.message = accepted.redact(error.message)
+                self.redactor.clean(error)
                 accepted.conversion.own(error, call)
                 name = f"{target.provider.name}/{target.model}"
                 self.record.failures.append(f"{name}: {error.code or error.status}")
@@ -221,7 +222,8 @@ class Exchange:
         whole = accepted.conversion.whole(body, call, accepted.stamp)
         self._count(whole.usage)
         self.record.unknown_stop_reason = whole.unknown_stop_reason
-        return Reply(200, (JSON_TYPE, *self._served(), *_ignored(call.ignored)), whole.body)
+        headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
+        return Reply(200, headers, self.redactor.body(whole.body))
 
     def _open_relay(self, accepted: AcceptedRequest, call: TargetCall) -> Relay:
         stream = accepted.conversion.stream(call, accepted.stamp)
@@ -229,7 +231,7 @@ class Exchange:
         limits = call.target.provider.timeouts
         first_byte = self._left(accepted.plan, limits.first_byte)
         patience = Patience(first_byte, limits.idle, accepted.keep_alive)
-        relay = Relay(stream, accepted.redact, headers, patience)
+        relay = Relay(stream, self.redactor, headers, patience)
         relay.tick(self.now)
         return relay
 

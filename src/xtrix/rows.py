@@ -29,7 +29,7 @@ OWN_FIELDS: dict[str, frozenset[str]] = {
     "openai-responses": frozenset(
         {
             *("query", "families", "quirks.rename", "quirks.drop", "quirks.roles"),
-            "quirks.obfuscation",
+            *("quirks.obfuscation", "quirks.client_metadata"),
         }
     ),
 }

@@ -107,7 +107,7 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
         ),
     },
     "Secrets": {
-        "an upstream that tells its key": (
+        "an upstream that tells its key, in any field or header of an answer or an error": (
             "`[redacted]`",
             "test_secrets.py::test_an_upstream_that_tells_its_key_tells_nobody",
         ),
