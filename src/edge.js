@@ -67,9 +67,11 @@ class Exchange {
   }
 
   head() {
-    const path = URL.parse(this.request.url)?.pathname ?? ""; // a Host may be no part of a URL
+    const url = URL.parse(this.request.url); // null where the client's Host is part of no URL
+    const path = url?.pathname ?? "";
+    const query = url?.search.slice(1) ?? "";
     const headers = named(this.request.headers, clientHeaders);
-    return JSON.stringify({ token: this.token, method: this.request.method, path, headers });
+    return JSON.stringify({ token: this.token, method: this.request.method, path, headers, query });
   }
 
   answer({ status, headers, streams }, body) {

@@ -148,7 +148,7 @@ class Shell:
     def _open(self, number: int, text: str) -> Any:
         """The first step for the request whose head `text` spells."""
         head, now = json.decode(text), time.time()
-        request = RequestHead(head["method"], head["path"], head["headers"])
+        request = RequestHead(head["method"], head["path"], head["headers"], head["query"])
         exchange = self._gateway.open(request, head["token"], now)
         running = self._running[number] = _Running(exchange)
         return self._said(running, exchange.advance(None, now))
@@ -185,18 +185,18 @@ class Shell:
     @_guarded(_broken)
     def _tick(self, number: int, reading: bool) -> str:
         """The frames that time makes. `reading` says that the upstream is waited for."""
-        return self._frames(number, Relay.tick, time.time())
+        return self._frames(number, Relay.tick, time.time(), reading=reading)
 
     @_guarded(_broken)
     def _close(self, number: int) -> str:
         """The last frames, now that the upstream has ended its answer."""
         return self._frames(number, Relay.close)
 
-    def _frames(self, number: int, act: Callable[..., str], *given: Any) -> str:
+    def _frames(self, number: int, act: Callable[..., str], *given: Any, **named: Any) -> str:
         """The frames that the stream's `act` makes, after which it may be over."""
         running = self._running[number]
         relay = running.relay
-        frames = act(relay, *given)
+        frames = act(relay, *given, **named)
         if relay is not None and relay.over:
             edge_js.stop(number)
             if running.answered:

@@ -9,17 +9,18 @@ from urllib.parse import unquote
 
 from xtrix import auth, catalogue
 from xtrix import config as configuration
-from xtrix.cards import ModelCard
 from xtrix.config import Config, Lookup
+from xtrix.counting import count
 from xtrix.errors import ApiError, ClientError, ConfigurationError
 from xtrix.exchange import AcceptedRequest, Exchange, Record, Steps
 from xtrix.health import Health
 from xtrix.http import RequestHead, preflight, reply
+from xtrix.listing import encode_list, encode_model, is_anthropics
 from xtrix.models import Models
 from xtrix.protocol import Codec, Stamp
 from xtrix.protocols import PROTOCOLS
 from xtrix.reasoning import Carrier
-from xtrix.redact import redactor
+from xtrix.redact import Redactor
 from xtrix.steps import Failure, ReadBody
 from xtrix.translation import Conversion
 
@@ -29,6 +30,12 @@ CALLS = {
     "/messages": "messages",
 }
 """The protocol that is spoken at each path, with or without `/v1` before it."""
+COUNTS = {
+    path + counter.path: name
+    for path, name in CALLS.items()
+    if (counter := PROTOCOLS[name].counter)
+}
+"""The same for the paths at which tokens are counted."""
 MODELS = "/v1/models"
 HEALTH = "/health"
 
@@ -51,7 +58,8 @@ class Gateway:
         `token` is 32 random hex digits, `now` the shell's clock in Unix seconds.
         """
         record = Record(f"req_{token}", head.method, head.path[:200])
-        exchange = Exchange(record, self._health, now, _codec_at(head.path) or PROTOCOLS["chat"])
+        exchange = Exchange(record, self._health, now, _codec_for(head))
+        exchange.redactor = Redactor(tokens=auth.tokens(head.headers))
         exchange.follow(self._steps(head, exchange))
         return exchange
 
@@ -65,7 +73,7 @@ class Gateway:
         config = self._config
         if isinstance(config, ApiError):
             raise config
-        codec = _codec_at(path)
+        codec, counts = _codec_at(path), _counts_at(path)
         is_model = path == MODELS or path.startswith(MODELS + "/")
         if not (codec or is_model):
             raise ClientError(404, "unknown_url", f"There is no {head.method} {path} here.")
@@ -73,7 +81,7 @@ class Gateway:
             _allow(head, "POST" if codec else "GET")
         client = auth.authenticate(head.headers, config.accepted_keys)
         if codec is None:
-            return (yield from self._list(config, path, exchange))
+            return (yield from self._list(config, path, exchange, head))
         if _wants_socket(head, codec):
             raise _no_socket()
         _check_head(head, config.max_body_bytes)
@@ -82,15 +90,18 @@ class Gateway:
         accepted = _accept(
             door, head, exchange, (yield ReadBody(config.max_body_bytes, BODY_SECONDS))
         )
+        if counts:
+            return (yield from count(exchange, accepted))
         return (yield from exchange.complete(accepted))
 
-    def _list(self, config: Config, path: str, exchange: Exchange) -> Steps:
+    def _list(self, config: Config, path: str, exchange: Exchange, head: RequestHead) -> Steps:
         """The steps of a call for all models, or for the one that `path` names."""
         wanted = unquote(path.removeprefix(MODELS).removeprefix("/"))
         if wanted:
-            return reply(_model((yield from self._models.one(config, wanted, exchange))))
+            card = yield from self._models.one(config, wanted, exchange)
+            return reply(encode_model(card, head.headers))
         cards = yield from self._models.all(config, exchange)
-        return reply({"object": "list", "data": [_model(card) for card in cards.values()]})
+        return reply(encode_list([*cards.values()], head.headers, head.query))
 
 
 def configure(lookup: Lookup) -> Gateway:
@@ -111,8 +122,20 @@ class _Door(NamedTuple):
 
 def _codec_at(path: str) -> Codec | None:
     """The protocol that is spoken at `path`; None where none is."""
-    name = CALLS.get(path.rstrip("/").removeprefix("/v1"))
+    path = path.rstrip("/").removeprefix("/v1")
+    name = CALLS.get(path) or COUNTS.get(path)
     return PROTOCOLS[name] if name else None
+
+
+def _codec_for(head: RequestHead) -> Codec:
+    """The protocol in which a client is told what went wrong."""
+    otherwise = PROTOCOLS["messages" if is_anthropics(head.headers) else "chat"]
+    return _codec_at(head.path) or otherwise
+
+
+def _counts_at(path: str) -> bool:
+    """Whether tokens are counted at `path`."""
+    return path.removeprefix("/v1") in COUNTS
 
 
 def _wants_socket(head: RequestHead, codec: Codec | None) -> bool:
@@ -138,6 +161,7 @@ def _accept(
     exchange.record.model = request.model
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
+    exchange.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
     return AcceptedRequest(
         conversion=Conversion(codec, request, carrier),
         stamp=Stamp(
@@ -148,19 +172,8 @@ def _accept(
             exchange.record.id,
         ),
         plan=plan,
-        redact=redactor(*secrets, *auth.tokens(head.headers)),
         keep_alive=config.keep_alive,
     )
-
-
-def _model(card: ModelCard) -> dict[str, object]:
-    """`card` in OpenAI's form, in which every model has a date."""
-    return {
-        "id": card.id,
-        "object": "model",
-        "created": card.created or 0,
-        "owned_by": card.owner,
-    }
 
 
 def _allow(head: RequestHead, method: str) -> None:

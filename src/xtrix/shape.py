@@ -186,25 +186,32 @@ def _refusal(failure: ValidationError, schema: cs.CoreSchema) -> ClientError:
     return ClientError(400, "invalid_value", f"Invalid value for '{param}': {why}.", param=param)
 
 
-def _path(location: tuple[int | str, ...], schema: Any) -> str:
-    """`location` as one would write it in JavaScript.
+def steps_of(location: tuple[int | str, ...], schema: Any) -> list[int | str]:
+    """The steps of a fault's `location` that lead through the request.
 
     The schema is walked along: where it has a union, the step names the union's choice, which is
     no part of the request.
     """
-    path = ""
+    steps = []
     for step in location:
         while schema.get("type") == "nullable":
             schema = schema["schema"]
         if schema.get("type") == "tagged-union":
             schema = schema["choices"][step]
             continue
-        path += f"[{step}]" if isinstance(step, int) else f".{step[:LONGEST_ECHO]}"
+        steps.append(step)
         field = schema.get("fields", {}).get(step, schema)
         schema = (
             field.get("items_schema") or field.get("values_schema") or field.get("schema") or {}
         )
-    return path.removeprefix(".")
+    return steps
+
+
+def _path(location: tuple[int | str, ...], schema: Any) -> str:
+    """`location` as one would write it in JavaScript."""
+    steps = steps_of(location, schema)
+    path = (f"[{s}]" if isinstance(s, int) else f".{s[:LONGEST_ECHO]}" for s in steps)
+    return "".join(path).removeprefix(".")
 
 
 def _worded(message: str) -> str:

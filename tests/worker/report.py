@@ -53,8 +53,8 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
             "test_clients_leave.py::test_thousands_that_left_leave_nothing_behind",
         ),
         "slow readers": (
-            "the upstream waits",
-            "test_load.py::test_a_slow_reader_makes_the_upstream_wait",
+            "the upstream waits; the rest comes when they read on, however late",
+            "test_load.py::test_a_slow_reader_makes_the_upstream_wait_and_still_gets_it_all",
         ),
     },
     "Hostile requests": {
@@ -107,7 +107,7 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
         ),
     },
     "Secrets": {
-        "an upstream that tells its key": (
+        "an upstream that tells its key, in any field or header of an answer or an error": (
             "`[redacted]`",
             "test_secrets.py::test_an_upstream_that_tells_its_key_tells_nobody",
         ),

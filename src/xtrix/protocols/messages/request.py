@@ -22,6 +22,7 @@ from xtrix.protocols.messages.settings import SETTING_NAMES, decode_settings, se
 from xtrix.protocols.messages.tools import decode_tools
 from xtrix.protocols.messages.turns import Turns
 from xtrix.reasoning import Carrier
+from xtrix.shape import MOST_VALUES, has_too_many_values
 
 _MODEL = re.compile(r"[!-~]{1,256}")
 _AT_ONE_UPSTREAM = {
@@ -47,6 +48,9 @@ def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) 
 
     Where it names no model, `default_model` is filled in, in the body too.
     """
+    if has_too_many_values(body):
+        message = f"The request is made of more than {MOST_VALUES} values; send fewer, longer ones."
+        raise ClientError(413, "request_too_large", message)
     try:
         fields = json.decode_object(body)
     except ValueError as failure:
