@@ -268,24 +268,22 @@ _SAID: dict[type, Callable[[Any], _Said]] = {
 
 
 def _outcome(text: str, data: Any) -> Outcome:
-    """What came of a step, of what `edge.js` heard."""
+    """What came of a step, of what `edge.js` heard and the body that came, or an array of both."""
     heard = json.decode(text)
     if "answers" in heard:
-        return [_answer(each) for each in heard["answers"]]
+        return [_outcome_of(*each) for each in zip(heard["answers"], data, strict=True)]
+    outcome: Outcome = _outcome_of(heard, data)
+    return outcome
+
+
+def _outcome_of(heard: json.Json, data: Any) -> Any:
+    """What came of one call or of reading one body."""
     body = data.to_bytes() if data is not None else None
     content = Failure(heard["failure"]) if "failure" in heard else body
     if "status" not in heard:
         return content
     head = UpstreamHead(heard["status"], heard["headers"])
     return head if content is None else UpstreamAnswer(head, content)
-
-
-def _answer(heard: json.Json) -> UpstreamAnswer | Failure:
-    """One of the answers to calls that were made side by side."""
-    if "failure" in heard:
-        return Failure(heard["failure"])
-    head = UpstreamHead(heard["status"], heard["headers"])
-    return UpstreamAnswer(head, heard["text"].encode(errors="replace"))
 
 
 def _gateway(env: Any) -> Gateway:
