@@ -116,9 +116,13 @@ def test_what_is_no_object(body: bytes) -> None:
 
 @pytest.mark.parametrize("depth", [1_000, 200_000])
 def test_what_is_nested_too_deep(depth: int) -> None:
-    assert refusal(b'{"messages":' + b"[" * depth).code == "invalid_json"
+    error = refusal(b'{"messages":' + b"[" * depth)
+    assert (error.code, error.param) == ("invalid_json", "messages[0][0][0]")
     tools = b'{"messages":[],"tools":' + b'[{"a":' * depth + b"1" + b"}]" * depth + b"}"
-    assert refusal(tools).code == "invalid_json"
+    error = refusal(tools)
+    assert (error.code, error.param) == ("invalid_json", "tools[0].a[0]")
+    error = refusal(b"[" * depth)
+    assert (error.code, error.param) == ("invalid_json", None)
 
 
 CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}

@@ -111,8 +111,10 @@ def decode_request(body: bytes, default_model: str) -> Request:
     try:
         said = json.decode_object(body)
     except ValueError as failure:
-        message = f"The request body is not a JSON object: {failure}."
-        raise ClientError(400, "invalid_json", message) from None
+        path = failure.path if isinstance(failure, json.TooDeep) else None
+        what = f"'{path}'" if path else "The request body is not a JSON object"
+        message = f"{what}: {failure}."
+        raise ClientError(400, "invalid_json", message, param=path) from None
     try:
         _REQUEST.validate_python(said)
     except ValidationError as failure:
