@@ -5,7 +5,7 @@ fault. A message is the same whether it came whole or as the events that it coul
 a stream is the same however the network cut it.
 
 The folders' answers repeat each other, so all the junk is tried where a kind of place is met first,
-and some of it everywhere else; with `--thorough` all of it everywhere, which takes ten minutes.
+and some of it everywhere else; with `--thorough` all of it everywhere, which takes minutes.
 """
 
 import contextlib

@@ -40,6 +40,7 @@ def worker(server: Upstream, local_model: model.Model, snapshot: Path) -> Iterat
     replayed = [
         ("anthropic", ["claude-*"], {"claude-3-5-sonnet-20241022": "claude-sonnet-4-6"}),
         ("openai", [*sorted(others), "gpt-*"], {}),
+        ("openai-responses", ["native-*"], {}),
     ]
     rows = [
         *(

@@ -12,6 +12,7 @@ import pytest
 
 from tests.worker.client import CLIENT_KEYS
 from tests.worker.conftest import Gateway, Start
+from tests.worker.logs import record_of
 from tests.worker.memory import memory_of
 from tests.worker.scripts import (
     CLOSE,
@@ -203,9 +204,10 @@ def test_many_lists_at_once_take_no_more_memory_than_an_isolate_has(
     assert MAX_LIST_BYTES - 20 < len(body) <= MAX_LIST_BYTES
     upstream.answer(whole(200, body))
     rows = [row(f"many-{number}", upstream.base_url) for number in range(8)]
-    given = {"API_KEYS": CLIENT_KEYS[0], "A_KEY": KEY, "PROVIDERS": rows}
-    with start(given) as worker:
-        assert ids(worker) == []
+    with gateway(start, *rows) as worker:
+        answer = worker.ask(line="GET /v1/models")
+        assert answer.json()["data"] == []
+        assert record_of(worker.log, answer.headers["x-request-id"])["failures"] == []
         assert memory_of(worker.pid).python < 100 * 2**20
 
 
