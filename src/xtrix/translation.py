@@ -77,13 +77,6 @@ class Conversion:
             encoded = encoded._replace(ignored=tuple(sorted({*encoded.ignored, *prompt.ignored})))
         if is_last:
             self._request = self._prompt = None
-        if theirs is self.codec:
-            encoded = theirs.relay_request(request, target, self._carrier)
-        else:
-            prompt = self._prompt or self.codec.decode_prompt(request, self._carrier)
-            self._prompt = None if is_last else prompt
-            encoded = theirs.encode_prompt(prompt, target)
-            encoded = encoded._replace(ignored=tuple(sorted({*encoded.ignored, *prompt.ignored})))
         return TargetCall(
             target,
             theirs,

@@ -103,4 +103,4 @@ def encode_call_id(call_id: str) -> str:
 
 def _count(counts: Json, name: str) -> int:
     count = counts.get(name)
-    return count if isinstance(count, int) and count > 0 else 0
+    return count if type(count) is int and count > 0 else 0
