@@ -10,9 +10,12 @@ import hmac
 from xtrix.errors import ClientError
 
 _CHALLENGE = (("www-authenticate", 'Bearer realm="xtrix"'),)
-_NO_TOKEN = "No API key was given. Send it as 'Authorization: Bearer YOUR_KEY'."
-_MALFORMED = "The Authorization header is malformed. It must be 'Bearer YOUR_KEY'."
-_WRONG = "Incorrect API key. This gateway's operator gives out the right one."
+# Each begins with OpenAI's own words: some clients, LiteLLM among them (1.106, read 2026-11), know
+# an authentication error by nothing else.
+_INCORRECT = "Incorrect API key provided"
+_NO_TOKEN = f"{_INCORRECT}: No API key was given. Send it as 'Authorization: Bearer YOUR_KEY'."
+_MALFORMED = f"{_INCORRECT}: The Authorization header is malformed. It must be 'Bearer YOUR_KEY'."
+_WRONG = f"{_INCORRECT}. This gateway's operator gives out the right one."
 
 
 def digests(keys: str) -> tuple[bytes, ...]:
@@ -34,6 +37,15 @@ def authenticate(authorization: str | None, accepted: tuple[bytes, ...]) -> None
         matches += hmac.compare_digest(given, digest)
     if not matches:
         raise _refusal(_WRONG)
+
+
+def accepts(authorization: str | None, accepted: tuple[bytes, ...]) -> bool:
+    """Whether the header `authorization` carries an accepted key."""
+    try:
+        authenticate(authorization, accepted)
+    except ClientError:
+        return False
+    return True
 
 
 def _digest(key: str) -> bytes:

@@ -22,6 +22,7 @@ from xtrix.health import Health
 from xtrix.http import (
     EVENT_STREAM,
     STREAM_HEADERS,
+    Reply,
     UpstreamHead,
     UpstreamRequest,
     answer_headers,
@@ -296,6 +297,8 @@ class Exchange:
         return (("x-served-by", served_by), ("x-attempts", str(self.record.attempts)))
 
     def _answered(self, answer: Answer) -> Answer:
+        if self.record.method == "HEAD" and isinstance(answer, Reply):
+            answer = answer._replace(body=b"")
         self.record.status = answer.status
         self.record.first_byte_ms = round((self.now - self._began) * 1000)
         return answer
