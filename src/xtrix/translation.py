@@ -74,16 +74,14 @@ class Conversion:
         else:
             prompt = self._asked(request)
             encoded = theirs.encode_prompt(prompt, target)
-            encoded = encoded._replace(ignored=tuple(sorted({*encoded.ignored, *prompt.ignored})))
+            here = Origin(target.provider.name, target.model, theirs.name)
+            ignored = {*encoded.ignored, *prompt.ignored, *prompt.foreign_thinking(here)}
+            encoded = encoded._replace(
+                ignored=tuple(sorted(ignored)),
+                expected=encoded.expected.by_bare_names(prompt.tools),
+            )
         if is_last:
             self._request = self._prompt = None
-        if theirs is self.codec:
-            encoded = theirs.relay_request(request, target, self._carrier)
-        else:
-            prompt = self._prompt or self.codec.decode_prompt(request, self._carrier)
-            self._prompt = None if is_last else prompt
-            encoded = theirs.encode_prompt(prompt, target)
-            encoded = encoded._replace(ignored=tuple(sorted({*encoded.ignored, *prompt.ignored})))
         return TargetCall(
             target,
             theirs,
