@@ -127,13 +127,59 @@ def messages(draw: Draw) -> list[dict[str, Any]]:
     return [*said, {"role": "user", "content": draw(WORDS | parts())}]
 
 
-CLOSED = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 3}}}
-FUNCTIONS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
-    [
-        {},
-        {"parameters": {**CLOSED, "additionalProperties": {"type": "string"}}, "strict": True},
-        {"parameters": CLOSED, "strict": True},
-    ]
+KEYWORDS: dict[str, st.SearchStrategy[Any]] = {
+    **dict.fromkeys(("minimum", "maximum", "minLength", "maxLength", "multipleOf"), st.just(3)),
+    **dict.fromkeys(("minItems", "maxItems", "minProperties"), st.integers(0, 2)),
+    "pattern": st.just("^a+$"),
+    "format": st.just("date"),
+    "enum": st.just(["a", "b"]),
+    "const": st.just("a"),
+    "default": LEAVES,
+    "description": WORDS,
+    "title": WORDS,
+    "not": st.just({"type": "null"}),
+    "additionalProperties": st.booleans() | st.just({"type": "number"}),
+    "patternProperties": st.just({"^a": {"type": "string"}}),
+    "required": st.just(["a"]),
+}
+
+
+def _schemas(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """JSON schemas that are made of others."""
+    several = st.lists(inner, min_size=1, max_size=2)
+    named = st.dictionaries(st.sampled_from(["a", "b"]), inner)
+    shapes = (
+        several.map(lambda schemas: {"anyOf": schemas})
+        | several.map(lambda schemas: {"oneOf": schemas})
+        | inner.map(lambda schema: {"type": "array", "items": schema})
+        | named.map(lambda schemas: {"type": "object", "properties": schemas})
+    )
+    return st.builds(lambda shape, more: {**more, **shape}, shapes, _keywords())
+
+
+def _keywords() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=KEYWORDS)
+
+
+SCHEMAS = st.builds(
+    lambda named, more: {**more, "type": "object", "properties": named},
+    st.dictionaries(
+        st.sampled_from(["a", "b", "c"]),
+        st.recursive(
+            st.builds(
+                lambda kind, more: {"type": kind, **more},
+                st.sampled_from(["string", "integer", "boolean", "object", ["string", "null"]]),
+                _keywords(),
+            ),
+            _schemas,
+            max_leaves=4,
+        ),
+    ),
+    _keywords(),
+)
+"""What tools and structured output may be held to."""
+FUNCTIONS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {}, optional={"parameters": SCHEMAS, "strict": st.none() | st.booleans()}
 )
 """What a function may say beside its name."""
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
@@ -150,12 +196,9 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
         ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
     ),
     "parallel_tool_calls": st.booleans(),
-    "response_format": st.sampled_from(
-        [
-            {"type": "text"},
-            {"type": "json_object"},
-            {"type": "json_schema", "json_schema": {"name": "x", "schema": CLOSED}},
-        ]
+    "response_format": st.sampled_from([{"type": "text"}, {"type": "json_object"}])
+    | SCHEMAS.map(
+        lambda schema: {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
     ),
     "cache_control": st.just({"type": "ephemeral"}),
     "web_search_options": st.sampled_from(
@@ -196,6 +239,8 @@ def requests(draw: Draw) -> dict[str, Any]:
         request["thinking"] = draw(THINKING[family_of(request["model"]).thinking])
         request.pop("max_tokens", None)
         request.pop("max_completion_tokens", None)
+    if not thinks and family_of(request["model"]).prefill and draw(st.integers(0, 3)) == 0:
+        request["messages"].append({"role": "assistant", "content": "So"})
     names = draw(st.lists(NAMES, max_size=3, unique=True))
     if names:
         request["tools"] = [

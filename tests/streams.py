@@ -125,6 +125,8 @@ def has_finished(dialect: str, text: str) -> bool:
     """Whether the upstream has said by then why its answer ended; read from its text alone."""
     if dialect == "anthropic":
         return re.search(r'"stop_reason": ?"', text) is not None
+    if dialect == "openai-responses":
+        return re.search(r'"type": ?"response\.(completed|incomplete)"', text) is not None
     if "[DONE]" in text:
         return True
     reasons: dict[int, bool] = {}

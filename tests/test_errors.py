@@ -99,7 +99,7 @@ def test_how_long_the_upstream_asks_to_wait(headers: errors.Headers, wait: float
 )
 def test_what_is_tried_again_and_what_elsewhere(status: int, again: bool, elsewhere: bool) -> None:
     error = UpstreamError(status, "")
-    assert (error.again, error.elsewhere) == (again, elsewhere)
+    assert (error.policy.repeat, error.policy.elsewhere) == (again, elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -152,12 +152,41 @@ def test_each_fault(error: ApiError, expected: tuple[int, str, str | None]) -> N
     assert error.message
 
 
-@pytest.mark.parametrize(
-    "fault", [errors.no_connection(), errors.truncated(), errors.out_of_time("")]
-)
+@pytest.mark.parametrize("fault", [errors.no_connection(), errors.truncated()])
 def test_the_networks_faults_are_tried_again(fault: UpstreamError) -> None:
-    assert fault.again
-    assert fault.elsewhere
+    assert fault.policy.repeat
+    assert fault.policy.elsewhere
+
+
+def test_our_own_time_is_not_spent_twice_on_one_target() -> None:
+    policy = errors.out_of_time("").policy
+    assert (policy.repeat, policy.elsewhere, policy.counts) == (False, True, True)
+    assert UpstreamError(504, "theirs").policy.repeat
+
+
+@pytest.mark.parametrize("fault", [errors.too_large(), errors.wrong_type("it is text")])
+def test_an_answer_that_was_paid_for_and_is_of_no_use_is_not_bought_again(
+    fault: UpstreamError,
+) -> None:
+    """Not by us, not by the client's SDK; and what one client asks for takes nobody's target."""
+    assert seen(fault) == (502, "api_error", "bad_upstream_response")
+    assert not fault.policy.repeat
+    assert not fault.policy.counts
+    assert fault.policy.elsewhere
+    assert dict(fault.headers)["x-should-retry"] == "false"
+
+
+@pytest.mark.parametrize("kind", errors.FAULTS)
+def test_what_is_repeated_here_may_go_well_elsewhere_and_for_the_client_too(
+    kind: int | str,
+) -> None:
+    policy = errors.FAULTS[kind].policy
+    if policy.repeat:
+        assert policy.elsewhere
+        assert policy.client_retry
+        assert policy.counts
+    told = ("x-should-retry", "false") in UpstreamError(kind, "").headers
+    assert told != policy.client_retry
 
 
 def test_every_fault_of_a_configuration_is_named() -> None:

@@ -88,24 +88,40 @@ def failing(status: int, **headers: str) -> Upstream:
     return Upstream(status, {**JSON, **named}, (json.encode(said).encode(),))
 
 
+HTML = Upstream(200, {"content-type": "text/html"}, (b"<html>Bad</html>",))
 FAILURES_BEFORE_AN_ANSWER = {
     "connection": Upstream(failure=Failure.CONNECTION),
     "time": Upstream(failure=Failure.TIME),
     **{str(status): failing(status) for status in (408, 429, 500, 502, 503, 504, 520, 529)},
-    "html": Upstream(200, {"content-type": "text/html"}, (b"<html>Bad</html>",)),
     "no json": Upstream(200, JSON, (b"Bad",)),
     "no completion": Upstream(200, JSON, (b"{}",)),
     "redirect": Upstream(302, {}, ()),
     "cut off": Upstream(200, JSON, (b'{"type":',), cut=True),
 }
+NO_STREAM_AT_ALL = {"no json", "no completion"}
+"""Where a stream was asked for these are answers of another type."""
 FAILURES_BEFORE_AN_EVENT = {
-    **FAILURES_BEFORE_AN_ANSWER,
+    **{kind: it for kind, it in FAILURES_BEFORE_AN_ANSWER.items() if kind not in NO_STREAM_AT_ALL},
     "error event": Upstream(200, SSE, (b"data: " + json.encode(OVERLOADED).encode() + b"\n\n",)),
     "no event": Upstream(200, SSE, (b": ping\n\n",)),
     "nothing": Upstream(200, SSE, ()),
     "odd event": Upstream(200, SSE, (b"data: <html>\n\n",)),
-    "whole": ANTHROPIC,
 }
+TOO_LARGE = Upstream(200, JSON, too_large=True)
+USELESS_ANSWERS = {
+    "html": (REQUEST, HTML),
+    "json of another type": (REQUEST, Upstream(200, {"content-type": "text/json"}, (b"{}",))),
+    "a stream": (REQUEST, ANTHROPIC_STREAM),
+    "too large": (REQUEST, TOO_LARGE),
+    "html for a stream": (STREAMED, HTML),
+    "whole for a stream": (STREAMED, ANTHROPIC),
+    **{
+        f"{kind} for a stream": (STREAMED, FAILURES_BEFORE_AN_ANSWER[kind])
+        for kind in sorted(NO_STREAM_AT_ALL)
+    },
+    "too large for a stream": (STREAMED, TOO_LARGE),
+}
+"""What was generated and paid for, and would be no other the next time."""
 
 
 def gate(
@@ -137,12 +153,12 @@ def test_a_whole_answer_says_who_gave_it() -> None:
     assert len(played.calls) == 1
 
 
-def test_a_whole_answer_carries_our_stamps_and_the_name_asked_for() -> None:
+def test_a_whole_answer_carries_our_stamps_and_says_who_answers_to_a_name_of_several() -> None:
     body = play(gate(), REQUEST, [ANTHROPIC]).json()
     assert body["id"] == f"chatcmpl-{TOKEN}"
     assert body["object"] == "chat.completion"
     assert body["created"] == int(NOW)
-    assert body["model"] == "any"
+    assert body["model"] == "claude-haiku-4-5"
     assert body["system_fingerprint"].startswith("fp_")
     assert body["usage"]["total_tokens"] == 5
 
@@ -199,7 +215,7 @@ def test_no_name_of_the_clients_breaks_a_header() -> None:
 # Failures
 
 
-@pytest.mark.parametrize("kind", FAILURES_BEFORE_AN_ANSWER)
+@pytest.mark.parametrize("kind", sorted(FAILURES_BEFORE_AN_ANSWER.keys() - {"time"}))
 def test_a_failed_answer_is_tried_again(kind: str) -> None:
     failed = FAILURES_BEFORE_AN_ANSWER[kind]
     played = play(retrying(3), REQUEST, [failed, failed, ANTHROPIC])
@@ -207,7 +223,7 @@ def test_a_failed_answer_is_tried_again(kind: str) -> None:
     assert played.headers["x-attempts"] == "3"
 
 
-@pytest.mark.parametrize("kind", FAILURES_BEFORE_AN_EVENT)
+@pytest.mark.parametrize("kind", sorted(FAILURES_BEFORE_AN_EVENT.keys() - {"time"}))
 def test_a_failed_stream_is_tried_again_before_its_first_event(kind: str) -> None:
     failed = FAILURES_BEFORE_AN_EVENT[kind]
     played = play(retrying(2), STREAMED, [failed, ANTHROPIC_STREAM])
@@ -222,6 +238,28 @@ def test_a_failed_stream_is_taken_elsewhere_before_its_first_event(kind: str) ->
     assert completion(played.body)["choices"][0]["message"]["content"] == "From second"
     assert played.headers["x-served-by"] == "second/gpt-4.1"
     assert played.headers["x-attempts"] == "2"
+
+
+@pytest.mark.parametrize("kind", USELESS_ANSWERS)
+def test_a_useless_answer_is_not_paid_for_again(kind: str) -> None:
+    request, useless = USELESS_ANSWERS[kind]
+    played = play(retrying(3), request, [useless])
+    assert len(played.calls) == 1
+    assert played.status == 502
+    assert error_of(played)["code"] == "bad_upstream_response"
+    assert played.headers["x-should-retry"] == "false"
+
+
+@pytest.mark.parametrize("kind", USELESS_ANSWERS)
+def test_a_useless_answer_is_asked_for_elsewhere_and_tires_no_target(kind: str) -> None:
+    request, useless = USELESS_ANSWERS[kind]
+    one = gate()
+    for _ in range(FAILURES + 1):
+        answer = OPENAI_STREAM if request is STREAMED else OPENAI
+        played = play(one, request, [useless, answer])
+        assert played.headers["x-served-by"] == "second/gpt-4.1"
+        assert len(played.calls) == 2
+    assert "first.test" in asked(one)
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 413, 422])

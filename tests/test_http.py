@@ -33,6 +33,38 @@ def test_what_an_upstream_says_of_retrying() -> None:
     )
 
 
+DATE = "Sun, 22 Nov 2026 15:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("name", "sense"),
+    [
+        ("retry-after", ["0", "17", "0.5", "1e3", DATE]),
+        ("retry-after-ms", ["1500", "0"]),
+        ("x-should-retry", ["true", "false"]),
+    ],
+)
+def test_what_makes_sense_of_retrying_comes_through(name: str, sense: list[str]) -> None:
+    for value in sense:
+        assert UpstreamHead(429, {name: value}).retry_headers() == ((name, value),)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("retry-after", it)
+            for it in ("", "soon", "5 s", "17, 18", "x" * 9, "1" * 21, "٣", DATE * 2)
+        ),
+        *(("retry-after", it) for it in (DATE.lower(), "Sun, 22 Nov 2026", "2026-11-22T15:00:00Z")),
+        *(("retry-after-ms", it) for it in ("", "soon", DATE)),
+        *(("x-should-retry", it) for it in ("", "True", "yes", "1", "false,true")),
+    ],
+)
+def test_what_an_upstream_says_of_retrying_has_to_make_sense(name: str, value: str) -> None:
+    assert UpstreamHead(429, {name: value}).retry_headers() == ()
+
+
 def test_a_reply_is_json() -> None:
     assert reply({"a": 1}, 201, (("b", "c"),)) == (
         201,

@@ -16,7 +16,7 @@ LAYERS = (
     "entry",
     "edge",
     "app",
-    "models",
+    "counting models",
     "exchange",
     "translation",
     "catalogue health steps",
@@ -26,7 +26,8 @@ LAYERS = (
     "protocol openai",
     "auth splice",
     "answer reasoning",
-    "media rows cards",
+    "listing",
+    "media rows cards estimate",
     "shape http sse providers redact prompt",
     "errors json",
 )

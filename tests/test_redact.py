@@ -4,7 +4,9 @@ import tracemalloc
 
 import pytest
 
-from xtrix.redact import redactor, word
+from xtrix import json
+from xtrix.errors import UpstreamError
+from xtrix.redact import Redactor, word
 
 
 @pytest.mark.parametrize(
@@ -16,7 +18,7 @@ from xtrix.redact import redactor, word
     ],
 )
 def test_what_looks_like_a_key(text: str) -> None:
-    said = redactor()(f"Incorrect API key provided: {text}, sorry.")
+    said = Redactor()(f"Incorrect API key provided: {text}, sorry.")
     assert text not in said
     assert said.startswith("Incorrect API key provided: [redacted]")
     assert said.endswith("sorry.")
@@ -35,33 +37,33 @@ def test_what_looks_like_a_key(text: str) -> None:
     ],
 )
 def test_ordinary_words_stay(text: str) -> None:
-    assert redactor("a-secret-key")(text) == text
+    assert Redactor("a-secret-key")(text) == text
 
 
 def test_known_secrets_wherever_they_stand() -> None:
-    redact = redactor("upstream-secret", "client-secret", None, "")
+    redact = Redactor("upstream-secret", "client-secret", None, "")
     assert redact("upstream-secretclient-secret?upstream-secret") == (
         "[redacted][redacted]?[redacted]"
     )
 
 
 def test_a_secret_too_short_to_be_one_takes_no_words_with_it() -> None:
-    assert redactor("a", "test", "secret")("a test of a secret") == "a test of a secret"
+    assert Redactor("a", "test", "secret")("a test of a secret") == "a test of a secret"
 
 
 def test_control_characters_become_spaces_but_lines_stay() -> None:
-    assert redactor()("a\x00b\x1bc\x7fd\te\nf") == "a b c d\te\nf"
+    assert Redactor()("a\x00b\x1bc\x7fd\te\nf") == "a b c d\te\nf"
 
 
 def test_a_long_text_is_cut() -> None:
-    said = redactor()("x" * 1_000_000)
+    said = Redactor()("x" * 1_000_000)
     assert len(said) < 2100
     assert said.endswith(" …")
-    assert redactor()("x" * 2000) == "x" * 2000
+    assert Redactor()("x" * 2000) == "x" * 2000
 
 
 def test_a_key_at_the_cut_is_not_half_shown() -> None:
-    said = redactor("upstream-secret")("x" * 1990 + "upstream-secret")
+    said = Redactor("upstream-secret")("x" * 1990 + "upstream-secret")
     assert "upstream" not in said
 
 
@@ -90,7 +92,7 @@ def test_what_was_not_said_is_missing(said: object) -> None:
 @pytest.mark.parametrize("text", ["\x01", "Bearer  ", "sk-abcdefg ", "sk_", "Bearer abcdefg "])
 def test_a_long_run_of_one_word_takes_no_more_than_its_copies(text: str) -> None:
     long = text * (2_000_000 // len(text))
-    redact = redactor("upstream-secret")
+    redact = Redactor("upstream-secret")
     tracemalloc.start()
     assert len(redact(long)) < 2010
     _, peak = tracemalloc.get_traced_memory()
@@ -99,9 +101,59 @@ def test_a_long_run_of_one_word_takes_no_more_than_its_copies(text: str) -> None
 
 
 def test_a_secret_is_found_wherever_it_is_cut() -> None:
-    redact = redactor("upstream-secret")
+    redact = Redactor("upstream-secret")
     for before in (*range(1980, 2005), *range(3980, 4005)):
         assert "upstream-s" not in redact("x" * before + "upstream-secret" * 3)
         assert "upstream-s" not in redact(
             "upstream-secret" * 100 + "x" * before + "upstream-secret"
         )
+
+
+def cleaned(**fields: str) -> dict[str, str | None]:
+    """What is left of an upstream's error with these fields."""
+    error = UpstreamError(400, fields.get("message", "Why."))
+    error.code, error.param = fields.get("code"), fields.get("param")
+    Redactor("correct_horse_battery", tokens=("client-key-1",)).clean(error)
+    return error.envelope()["error"]
+
+
+@pytest.mark.parametrize("code", ["context_length_exceeded", "3000", "DeploymentNotFound", "a.b-c"])
+def test_the_code_of_an_error_is_a_word(code: str) -> None:
+    assert cleaned(code=code)["code"] == code
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("", "two words", "x" * 65, "x" * 100_000, "größe", "a\nb", "a:b", "sk-ant-api03-abcdef"),
+        *("correct_horse_battery", "bad_correct_horse_battery", "client-key-1"),
+    ],
+)
+def test_what_is_no_word_is_no_code(code: str) -> None:
+    assert not cleaned(code=code)["code"]
+
+
+def test_the_parameter_of_an_error_has_no_key_and_an_end() -> None:
+    assert cleaned(param="messages[0].content")["param"] == "messages[0].content"
+    assert cleaned(param="k=correct_horse_battery")["param"] == "k=[redacted]"
+    assert cleaned(param="k=client-key-1")["param"] == "k=[redacted]"
+    assert len(cleaned(param="x" * 100_000)["param"] or "") == 200
+
+
+def test_of_two_secrets_the_longer_goes_first() -> None:
+    redactor = Redactor("secret-one", "secret-one-and-two")
+    assert redactor("secret-one-and-two, secret-one") == "[redacted], [redacted]"
+
+
+def test_in_an_answer_only_the_upstreams_secrets_go() -> None:
+    redactor = Redactor('up"stream-key', tokens=("client-key-1",))
+    said = json.encode({"a": 'up"stream-key and client-key-1', "b": "sk-ant-api03-abcdef"})
+    gone = json.encode({"a": "[redacted] and client-key-1", "b": "sk-ant-api03-abcdef"})
+    assert redactor.answer(said) == gone
+    assert redactor.body(said.encode()) == gone.encode()
+
+
+def test_in_the_log_no_known_secret_stays() -> None:
+    redactor = Redactor('up"stream-key', tokens=("client-key-1",))
+    line = json.encode({"path": "/client-key-1", "failures": ['up"stream-key']})
+    assert redactor.line(line) == '{"path":"/[redacted]","failures":["[redacted]"]}'

@@ -7,6 +7,7 @@ from tests.answers import stream_of
 from tests.stories import OPENAI_BEGINS, OPENAI_ENDS, openai_text
 from xtrix.protocols.chat.chunks import KEEP_ALIVE
 from xtrix.protocols.chat.usage import encode_usage
+from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 
 BEGAN = 1000.0
@@ -14,7 +15,7 @@ BEGAN = 1000.0
 
 def relay(first_byte: float = 30, idle: float = 20, keep_alive: float = 5) -> Relay:
     patience = Patience(first_byte, idle, keep_alive)
-    one = Relay(stream_of("openai"), str, (("a", "b"),), patience)
+    one = Relay(stream_of("openai"), Redactor(), (("a", "b"),), patience)
     assert one.tick(BEGAN) == ""
     return one
 
@@ -40,7 +41,7 @@ def test_a_relay_is_an_answer() -> None:
 
 
 def test_the_first_look_at_the_clock_starts_it() -> None:
-    one = Relay(stream_of("openai"), str, (), Patience(30, 20, 5))
+    one = Relay(stream_of("openai"), Redactor(), (), Patience(30, 20, 5))
     assert [one.tick(9e9), one.tick(9e9 + 29), one.error] == ["", "", None]
     one.tick(9e9 + 30)
     assert one.error
@@ -99,6 +100,16 @@ def test_any_piece_ends_a_silence() -> None:
         one.feed(": ping\n\n")
         assert one.tick(BEGAN + minute * 15) == ""
     assert not one.over
+
+
+def test_who_waits_for_the_client_does_not_wait_for_the_upstream() -> None:
+    """A reader may pause for as long as it likes; then the upstream has all its time again."""
+    one = begun(idle=20, keep_alive=5)
+    paused = [one.tick(BEGAN + second, reading=False) for second in range(1, 1_000)]
+    assert set(paused) == {""}
+    assert one.tick(BEGAN + 1_018) == KEEP_ALIVE
+    assert not one.over
+    assert code_of(one.tick(BEGAN + 1_019)) == "upstream_timeout"
 
 
 def test_the_client_hears_that_we_are_still_here() -> None:
@@ -182,5 +193,5 @@ def test_usage_is_the_streams() -> None:
     ],
 )
 def test_how_often_it_wants_to_look_at_the_clock(patience: Patience, seconds: float) -> None:
-    one = Relay(stream_of("openai"), str, (), patience)
+    one = Relay(stream_of("openai"), Redactor(), (), patience)
     assert one.tick_seconds == pytest.approx(seconds)

@@ -55,7 +55,7 @@ def document() -> Schema:
         "security": [{"bearer": []}],
         "paths": {
             "/v1/chat/completions": {"post": _completions()},
-            "/v1/models": {"get": _get("listModels", "The models that have a name.", "ModelList")},
+            "/v1/models": {"get": _get("listModels", "The models there are.", "ModelList")},
             "/v1/models/{id}": {"get": _model()},
             "/health": {"get": _health()},
         },
@@ -144,6 +144,8 @@ def _model() -> Schema:
 def _health() -> Schema:
     operation = _get("getHealth", "Whether the gateway is up; calls no upstream.", "Health")
     del operation["responses"]["401"], operation["responses"]["500"]
+    faulty = _errors("503")["503"] | {"description": "The gateway is configured wrongly."}
+    operation["responses"]["503"] = faulty
     return operation | {"security": []}
 
 

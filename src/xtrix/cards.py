@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from xtrix import json
 from xtrix.json import Json
 from xtrix.providers import Provider
-from xtrix.redact import redactor
+from xtrix.redact import Redactor
 
 MODEL_NAME = re.compile(r"(?=.*[A-Za-z0-9])[!-~]{1,256}")
 """What can be a model's name at all: a client can send it, a header carry it, and a URL end in it,
@@ -71,7 +71,7 @@ def decode_page(body: bytes) -> tuple[list[Any], str | None]:
 
 def cards_in(entries: list[Any], provider: Provider) -> Iterator[ModelCard]:
     """Those of `entries` that clients can ask for."""
-    redact = redactor(*provider.secrets)
+    redact = Redactor(*provider.secrets)
     wanted = {*provider.aliases.values()}
     for entry in entries[:_MOST_ENTRIES]:
         name = entry.get("id") if isinstance(entry, dict) else None

@@ -219,6 +219,7 @@ def _provider(row: ProviderRow) -> Provider:
         quirks=row.quirks,
         binding=row.binding,
         families=row.families,
+        count_tokens=row.count_tokens,
         responses=row.responses,
     )
 
@@ -243,6 +244,7 @@ def _model(
         tuple(_target(target, providers[target.provider]) for target in sound),
         tuple(target.weight for target in sound),
         row.deadline,
+        row.first_byte,
     )
 
 

@@ -1,7 +1,8 @@
 """Errors as the client sees them: OpenAI's envelope, and whose fault each one is.
 
-Knows what an upstream's status means for our client. Refuses to know how a dialect words its
-errors (its `errors` module does) and when to try again (`exchange` does).
+Knows what each kind of an upstream's fault means for our client, and what may be done about it.
+Refuses to know how a dialect words its errors (its `errors` module does), and does nothing about
+any of them (`exchange` does).
 
 Source: platform.openai.com/docs/guides/error-codes, read 2026-11. Both SDKs retry 408, 409, 429
 and every 5xx, and obey `x-should-retry` (openai-python 3.3.1 and openai-node 7.5.0, observed).
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 Headers = tuple[tuple[str, str], ...]
 
+TOO_LONG = "context_length_exceeded"
 BAD_RESPONSE = "bad_upstream_response"
 NEVER_RETRY: Headers = (("x-should-retry", "false"),)
 
@@ -67,85 +69,129 @@ class ClientError(ApiError):
 
 
 class ConfigurationError(ApiError):
-    """The operator's fault: every faulty entry is named, no value is shown."""
+    """The operator's fault: every faulty entry is named, no value is shown.
 
-    def __init__(self, faults: list[str]) -> None:
+    Without `faults` nothing is named either, for whoever has no key.
+    """
+
+    def __init__(self, faults: list[str], status: int = 500) -> None:
         self.faults = faults
-        message = "This gateway is configured wrongly: " + "; ".join(faults)
-        super().__init__(500, "configuration_error", message, headers=NEVER_RETRY)
+        what = "; ".join(faults) or "its log, and who asks with a key, is told what is wrong."
+        message = f"This gateway is configured wrongly: {what}"
+        super().__init__(status, "configuration_error", message, headers=NEVER_RETRY)
 
 
-class UpstreamError(ApiError):
-    """The upstream's fault, or the network's on the way to it."""
+class Policy(NamedTuple):
+    """What may be done about a fault."""
 
-    def __init__(self, status: int, message: str, *, headers: Headers = ()) -> None:
-        """`status` is what the upstream answered, or the one its failure amounts to."""
-        fault = FAULTS.get(status) or (UNKNOWN_5XX if status >= 500 else UNKNOWN_4XX)
-        super().__init__(
-            fault.status or status,
-            fault.code,
-            fault.message or message,
-            param="model" if fault.code == "model_not_found" else None,
-            headers=(*headers, *fault.headers),
-        )
-        self.error_type = fault.error_type
-        self.relayed: dict[str, object] | None = None
-        """What the upstream's own error object says beside its message, in its protocol's form, for
-        a client of the same protocol. Nothing of it can be a secret; None where it says nothing,
-        or where the message is ours."""
-        self._upstream_status = status
+    repeat: bool
+    """Whether the same call may go well a little later."""
+    elsewhere: bool
+    """Whether another target may answer what this one could not."""
+    client_retry: bool
+    """Whether the client is left to judge by the status; else it is told not to try again."""
+    counts: bool
+    """Whether it says of the target that it fails, whoever asks."""
 
-    @property
-    def again(self) -> bool:
-        """Whether the same call may go well a little later."""
-        return self._upstream_status >= 500 or self._upstream_status in {408, 429}
 
-    @property
-    def elsewhere(self) -> bool:
-        """Whether another target may answer what this one could not."""
-        return self.again or self._upstream_status in {401, 402, 403, 404}
+TRANSIENT = Policy(repeat=True, elsewhere=True, client_retry=True, counts=True)
+TARGET_REFUSES = Policy(repeat=False, elsewhere=True, client_retry=False, counts=True)
+MODEL_IS_MISSING = Policy(repeat=False, elsewhere=True, client_retry=True, counts=True)
+REQUEST_IS_WRONG = Policy(repeat=False, elsewhere=False, client_retry=True, counts=False)
+# Its size is nobody's failure, and another target may have room.
+DOES_NOT_FIT = Policy(repeat=False, elsewhere=True, client_retry=True, counts=False)
+# Our own time is spent: to wait as long again for the same target helps nobody.
+TIME_IS_UP = Policy(repeat=False, elsewhere=True, client_retry=True, counts=True)
+# The upstream has done its work and been paid, and would do the same again.
+ANSWER_IS_UNUSABLE = Policy(repeat=False, elsewhere=True, client_retry=False, counts=False)
 
 
 class Fault(NamedTuple):
-    """What one upstream status becomes."""
+    """What one kind of fault becomes."""
 
     status: int
-    """Ours; 0 keeps the upstream's."""
     error_type: str
     code: str | None
+    policy: Policy
     message: str = ""
     """Ours; empty relays the upstream's."""
-    headers: Headers = ()
 
 
 _REQUEST = "invalid_request_error"
 _OUR_KEY = "The upstream refused this gateway's own credentials; your key is not at fault."
 
-FAULTS = {
-    400: Fault(400, _REQUEST, None),
-    401: Fault(502, "api_error", "upstream_authentication_error", _OUR_KEY, NEVER_RETRY),
-    402: Fault(429, "insufficient_quota", "insufficient_quota", headers=NEVER_RETRY),
-    403: Fault(502, "api_error", "upstream_authentication_error", _OUR_KEY, NEVER_RETRY),
-    404: Fault(404, _REQUEST, "model_not_found"),
-    408: Fault(504, "timeout", "upstream_timeout"),
-    409: Fault(409, _REQUEST, "conflict"),
-    413: Fault(413, _REQUEST, "request_too_large"),
-    422: Fault(422, _REQUEST, None),
-    429: Fault(429, "rate_limit_error", "rate_limit_exceeded"),
-    500: Fault(500, "api_error", "upstream_error"),
-    502: Fault(502, "api_error", "upstream_error"),
-    503: Fault(503, "api_error", "upstream_error"),
-    504: Fault(504, "timeout", "upstream_timeout"),
-    529: Fault(503, "service_unavailable_error", "server_is_overloaded"),
+FAULTS: dict[int | str, Fault] = {
+    400: Fault(400, _REQUEST, None, REQUEST_IS_WRONG),
+    401: Fault(502, "api_error", "upstream_authentication_error", TARGET_REFUSES, _OUR_KEY),
+    402: Fault(429, "insufficient_quota", "insufficient_quota", TARGET_REFUSES),
+    403: Fault(502, "api_error", "upstream_authentication_error", TARGET_REFUSES, _OUR_KEY),
+    404: Fault(404, _REQUEST, "model_not_found", MODEL_IS_MISSING),
+    408: Fault(504, "timeout", "upstream_timeout", TRANSIENT),
+    409: Fault(409, _REQUEST, "conflict", REQUEST_IS_WRONG),
+    413: Fault(413, _REQUEST, "request_too_large", REQUEST_IS_WRONG),
+    422: Fault(422, _REQUEST, None, REQUEST_IS_WRONG),
+    429: Fault(429, "rate_limit_error", "rate_limit_exceeded", TRANSIENT),
+    500: Fault(500, "api_error", "upstream_error", TRANSIENT),
+    502: Fault(502, "api_error", "upstream_error", TRANSIENT),
+    503: Fault(503, "api_error", "upstream_error", TRANSIENT),
+    504: Fault(504, "timeout", "upstream_timeout", TRANSIENT),
+    529: Fault(503, "service_unavailable_error", "server_is_overloaded", TRANSIENT),
+    "another 4xx": Fault(400, _REQUEST, None, REQUEST_IS_WRONG),
+    "another status": Fault(502, "api_error", "upstream_error", TRANSIENT),
+    "no connection": Fault(502, "api_error", "upstream_connection_error", TRANSIENT),
+    "out of time": Fault(504, "timeout", "upstream_timeout", TIME_IS_UP),
+    "too long a prompt": Fault(400, _REQUEST, TOO_LONG, DOES_NOT_FIT),
+    "cut off": Fault(502, "api_error", "upstream_truncated", TRANSIENT),
+    "malformed": Fault(502, "api_error", BAD_RESPONSE, TRANSIENT),
+    "of another type": Fault(502, "api_error", BAD_RESPONSE, ANSWER_IS_UNUSABLE),
+    "too large": Fault(502, "api_error", BAD_RESPONSE, ANSWER_IS_UNUSABLE),
 }
-UNKNOWN_4XX = Fault(400, _REQUEST, None)
-UNKNOWN_5XX = Fault(502, "api_error", "upstream_error")
+"""By the upstream's status, or by a name where there is none to go by."""
+
+
+class UpstreamError(ApiError):
+    """The upstream's fault, or the network's on the way to it."""
+
+    def __init__(self, kind: int | str, message: str, *, headers: Headers = ()) -> None:
+        """`kind` is the status that the upstream answered or its failure amounts to, or a name."""
+        if kind not in FAULTS:
+            kind = "another 4xx" if 400 <= int(kind) < 500 else "another status"
+        fault = FAULTS[kind]
+        self._policy = fault.policy
+        super().__init__(
+            fault.status,
+            fault.code,
+            fault.message or message,
+            param="model" if fault.code == "model_not_found" else None,
+            headers=headers if fault.policy.client_retry else (*headers, *NEVER_RETRY),
+        )
+        self.error_type = fault.error_type
+        self.refuses_reasoning = False
+        """Whether it refuses the reasoning that the request gives back."""
+        self.relayed: dict[str, object] | None = None
+        """What the upstream's own error object says beside its message, in its protocol's form, for
+        a client of the same protocol. Nothing of it can be a secret; None where it says nothing,
+        or where the message is ours."""
+
+    @property
+    def policy(self) -> Policy:
+        """What may be done about it."""
+        fits_not = self.code == TOO_LONG and self.status == 400
+        return FAULTS["too long a prompt"].policy if fits_not else self._policy
 
 
 _NO_CREDIT = "credit balance is too low"
 _TOO_LONG = re.compile(
     r"prompt is too long|maximum context length|exceeds? (the )?(available )?context", re.IGNORECASE
 )
+
+
+_REASONING_REFUSED = re.compile(
+    r"signature|thinking. (or .redacted_thinking. )?blocks?\b|encrypted.content|reasoning. item",
+    re.IGNORECASE,
+)
+"""What 400s say of reasoning that was issued elsewhere or changed: Anthropic's, Gemini's and
+OpenAI's words (anomalyco/opencode#4608, can1357/oh-my-pi#3399, read 2026-11)."""
 
 
 def worded(status: int, message: str, headers: Headers = ()) -> UpstreamError:
@@ -157,34 +203,39 @@ def worded(status: int, message: str, headers: Headers = ()) -> UpstreamError:
         status = 402
     error = UpstreamError(status, message or f"The upstream answered {status}.", headers=headers)
     if error.status == 400 and _TOO_LONG.search(message):
-        error.code = "context_length_exceeded"
+        error.code = TOO_LONG
+    error.refuses_reasoning = status == 400 and _REASONING_REFUSED.search(message) is not None
     return error
 
 
 def no_connection() -> UpstreamError:
     """The upstream was not reached, or hung up before it answered."""
-    return _bad_gateway("upstream_connection_error", "The upstream could not be reached.")
+    return UpstreamError("no connection", "The upstream could not be reached.")
 
 
-def bad_response(what: str) -> UpstreamError:
+def bad_response(what: str, *, kind: str = "malformed") -> UpstreamError:
     """The upstream answered with something that is not its protocol. `what` says what, unquoted."""
-    return _bad_gateway(BAD_RESPONSE, f"The upstream's answer made no sense: {what}.")
+    return UpstreamError(kind, f"The upstream's answer made no sense: {what}.")
+
+
+def wrong_type(what: str) -> UpstreamError:
+    """The upstream answered with something that does not even claim to be its protocol."""
+    return bad_response(what, kind="of another type")
+
+
+def too_large() -> UpstreamError:
+    """The upstream's answer is larger than can be rewritten."""
+    return bad_response("it is too large", kind="too large")
 
 
 def truncated() -> UpstreamError:
     """The upstream's stream ended before its end."""
-    return _bad_gateway("upstream_truncated", "The upstream cut its answer off before the end.")
+    return UpstreamError("cut off", "The upstream cut its answer off before the end.")
 
 
 def out_of_time(what: str) -> UpstreamError:
     """A time limit passed. `what` names what did not come."""
-    return UpstreamError(504, f"The upstream took too long: {what}.")
-
-
-def _bad_gateway(code: str, message: str) -> UpstreamError:
-    error = UpstreamError(502, message)
-    error.code = code
-    return error
+    return UpstreamError("out of time", f"The upstream took too long: {what}.")
 
 
 def internal_error() -> ApiError:

@@ -4,7 +4,8 @@ Knows header names and CORS. Refuses to know who is calling and what a body mean
 Header names are lower case throughout.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from xtrix import json
@@ -24,7 +25,13 @@ CLIENT_HEADERS = (
 """The only headers of a client's request that are read."""
 
 RETRY_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry")
-"""Passed from the upstream to the client as they came."""
+"""Passed from the upstream to the client, where they say what they are for."""
+
+_HTTP_DATE = re.compile(  # RFC 9110, 5.6.7: the one form that may still be sent
+    r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+    r" \d{4} \d\d:\d\d:\d\d GMT"
+)
+_LONGEST_NUMBER = 20
 
 UPSTREAM_HEADERS = ("content-type", *RETRY_HEADERS)
 """The only headers of an upstream's response that are read."""
@@ -53,6 +60,8 @@ class RequestHead(NamedTuple):
     method: str
     path: str
     headers: Mapping[str, str]
+    query: str = ""
+    """What follows the `?`, as it came."""
 
 
 class UpstreamRequest(NamedTuple):
@@ -72,13 +81,30 @@ class UpstreamHead(NamedTuple):
     headers: Mapping[str, str]
 
     def retry_headers(self) -> Headers:
-        """What it said about trying again, as it said it."""
-        return tuple((name, self.headers[name]) for name in RETRY_HEADERS if name in self.headers)
+        """What it said about trying again, as it said it; what is something else is left out."""
+        said = ((name, self.headers.get(name, "")) for name in RETRY_HEADERS)
+        return tuple((name, value) for name, value in said if _SENSE[name](value))
 
     def may_be(self, content_type: str) -> bool:
         """Whether the body does not claim to be anything else than `content_type`."""
         claimed = self.headers.get("content-type", content_type)
         return claimed.partition(";")[0].strip().lower() == content_type
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.isascii() and len(text) <= _LONGEST_NUMBER
+
+
+_SENSE: dict[str, Callable[[str], bool]] = {
+    "retry-after": lambda text: _is_number(text) or bool(_HTTP_DATE.fullmatch(text)),
+    "retry-after-ms": _is_number,
+    "x-should-retry": lambda text: text in {"true", "false"},
+}
+"""What each of `RETRY_HEADERS` may say."""
 
 
 class Reply(NamedTuple):

@@ -122,6 +122,17 @@ class Whole(NamedTuple):
     unknown_stop_reason: str | None = None
 
 
+class Counter(NamedTuple):
+    """How a protocol counts the tokens of a request without answering it."""
+
+    path: str
+    """After that of the protocol's calls, such as `/count_tokens`."""
+    encode: Callable[[int, Request], Json]
+    """The answer's JSON, of a number and the request."""
+    relay_request: Callable[[Request, Target], Encoded] | None = None
+    """The request for an upstream of the same protocol; None where those do not count."""
+
+
 class Codec(NamedTuple):
     """One protocol."""
 
@@ -132,6 +143,8 @@ class Codec(NamedTuple):
     ClientError."""
     decode_prompt: Callable[[Request, Carrier], Prompt]
     """Raises ClientError."""
+    without_reasoning: Callable[[Request], Request]
+    """The request without what earlier answers have reasoned."""
     stream_writer: Callable[[Answering], StreamWriter]
     whole_writer: Callable[[Answering], WholeWriter]
     encode_error: Callable[[ApiError, str], Reply]
@@ -151,6 +164,8 @@ class Codec(NamedTuple):
     relay_stream: Callable[[Answering], Stream]
     relay_whole: Callable[[bytes, Answering], Whole]
     """Of the upstream's body. Raises UpstreamError."""
+    counter: Counter | None = None
+    """None where the protocol counts no tokens."""
 
 
 _ZERO_BY_DEFAULT = {"frequency_penalty", "presence_penalty", "top_logprobs"}

@@ -1,33 +1,77 @@
-"""What must not be read in a message that came from outside: keys, and text without end."""
+"""What must not be seen of what came from outside: keys, and text without end.
+
+Two measures. What an upstream answers is the model's words and what was made of them; there its
+own secrets are looked for, to the letter, in every field, and nothing else: a text about keys
+stays what it is, and the client's own key is no news to the client. An error, and the log, show
+no key at all: not the client's either, nor what merely looks like one.
+
+A secret is found where it stands whole in one text. One that an upstream would spread over two
+events of a stream is not: to look for that would hold every text back by a key's length.
+"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 
-Redactor = Callable[[str], str]
+from xtrix import json
+from xtrix.errors import ApiError
 
 _LONGEST = 2000
+_LONGEST_PARAM = 200
 _SHORTEST = 8
 """Characters. A shorter key would take common words with it; nobody's real key is so short."""
 _GONE = "[redacted]"
 # What providers' keys look like, masked or whole, and bearer tokens.
 _KEY = re.compile(r"\b(?:(?:sk|pk|key|gsk|xai)[-_]|AIza)[\w*.-]{6,}|\b[Bb]earer\s+[\w.*~+/=-]{6,}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]{0,31}")
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
-def redactor(*secrets: str | None) -> Redactor:
-    """Takes `secrets` out of a text, and what looks like one."""
-    known = [secret for secret in secrets if secret and len(secret) >= _SHORTEST]
+class Redactor:
+    """Takes secrets out of what is shown of one exchange."""
 
-    def redact(text: str) -> str:
-        for secret in known:
+    def __init__(self, *secrets: str | None, tokens: Sequence[str] = ()) -> None:
+        """`secrets` are the upstreams', `tokens` the client's."""
+        self._known = _longest_first({*secrets, *tokens})
+        self._spelled = [_spelled(secret) for secret in self._known]
+        self._in_answers = [_spelled(secret) for secret in _longest_first({*secrets})]
+
+    def __call__(self, text: str) -> str:
+        """`text` of an error, cut to what a person would read of it."""
+        for secret in self._known:
             text = text.replace(secret, _GONE)
         # What is cut off anyway: a pattern over megabytes costs many times their memory.
         text = text[: 2 * _LONGEST]
         text = _CONTROL.sub(" ", _KEY.sub(_GONE, text))
         return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
 
-    return redact
+    def clean(self, error: ApiError) -> None:
+        """Take secrets out of every field of `error` that an upstream may have filled."""
+        error.message = self(error.message)
+        if error.code and not (_CODE.fullmatch(error.code) and self(error.code) == error.code):
+            error.code = None
+        if error.param:
+            error.param = self(error.param)[:_LONGEST_PARAM]
+        error.headers = tuple(each for each in error.headers if self(each[1]) == each[1])
+
+    def answer(self, text: str) -> str:
+        """`text`, which is JSON or frames of it, without an upstream's secret in any field."""
+        for secret in self._in_answers:
+            if secret in text:
+                text = text.replace(secret, _GONE)
+        return text
+
+    def body(self, data: bytes) -> bytes:
+        """As `answer`, for the bytes of a body."""
+        for secret in self._in_answers:
+            data = data.replace(secret.encode(), _GONE.encode())
+        return data
+
+    def line(self, text: str) -> str:
+        """`text`, which is a JSON line of the log, without any secret that is known."""
+        for secret in self._spelled:
+            text = text.replace(secret, _GONE)
+        return text
 
 
 def word(said: object) -> str:
@@ -38,3 +82,14 @@ def word(said: object) -> str:
     if not said:
         return "missing"
     return said if isinstance(said, str) and _WORD.fullmatch(said) else "unknown"
+
+
+def _longest_first(secrets: set[str | None]) -> list[str]:
+    """Those that are long enough to be one. Of two that overlap the longer must go first."""
+    known = [secret for secret in secrets if secret and len(secret) >= _SHORTEST]
+    return sorted(known, key=lambda secret: (-len(secret), secret))
+
+
+def _spelled(secret: str) -> str:
+    """`secret` as it stands within a JSON string."""
+    return json.encode(secret)[1:-1]

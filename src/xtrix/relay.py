@@ -7,7 +7,7 @@ Time is told in ticks of the shell's clock, so that a piece of data costs no loo
 from typing import NamedTuple
 
 from xtrix import errors
-from xtrix.errors import Headers
+from xtrix.errors import ApiError, Headers
 from xtrix.protocol import Stream
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
@@ -33,9 +33,10 @@ class Relay(Reframer):
     status = 200
 
     def __init__(
-        self, stream: Stream, redact: Redactor, headers: Headers, patience: Patience
+        self, stream: Stream, redactor: Redactor, headers: Headers, patience: Patience
     ) -> None:
-        super().__init__(stream, redact)
+        super().__init__(stream, redactor)
+        self._redactor = redactor
         self.headers = headers
         self.patience = patience
         self._heard = 0
@@ -49,16 +50,34 @@ class Relay(Reframer):
         shortest = min(first_byte, idle, keep_alive or idle)
         return max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
 
+    # `typing.override` came with Python 3.12, and this runs on 3.11 too.
+    def feed(self, text: str) -> str:  # type: ignore[explicit-override]
+        """As a `Reframer`'s, without an upstream's secrets."""
+        return self._redactor.answer(super().feed(text))
+
+    def close(  # type: ignore[explicit-override]
+        self, broken: ApiError | None = None
+    ) -> str:
+        """As a `Reframer`'s, without an upstream's secrets."""
+        return self._redactor.answer(super().close(broken))
+
+    def fail(self, error: ApiError) -> str:  # type: ignore[explicit-override]
+        """As a `Reframer`'s, without a secret in any field of `error`."""
+        self._redactor.clean(error)
+        return super().fail(error)
+
     def crash(self) -> str:
         """The last frames after our own fault."""
         return self.fail(errors.internal_error())
 
-    def tick(self, now: float) -> str:
+    def tick(self, now: float, *, reading: bool = True) -> str:
         """What is due at `now` (seconds): a comment into a long silence, or the end of it.
 
-        The first call starts the clock. Until the stream has begun, nothing that comes resets it.
+        `reading` is whether the upstream is waited for. Else it is the client, who has not taken
+        the last frames yet, and the upstream's silence is none. The first call starts the clock.
+        Until the stream has begun, nothing that comes resets it.
         """
-        if self._last_heard is None or (self.begun and self._heard != self.fed):
+        if self._last_heard is None or (self.begun and (self._heard != self.fed or not reading)):
             self._heard = self.fed
             self._last_heard = self._last_sent = now
             return ""

@@ -8,7 +8,7 @@ is for; that is the configuration's.
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
@@ -29,7 +29,7 @@ OWN_FIELDS: dict[str, frozenset[str]] = {
     "openai-responses": frozenset(
         {
             *("query", "families", "quirks.rename", "quirks.drop", "quirks.roles"),
-            "quirks.obfuscation",
+            *("quirks.obfuscation", "quirks.client_metadata"),
         }
     ),
 }
@@ -72,6 +72,7 @@ class ProviderRow(NamedTuple):
     quirks: Quirks = Quirks()
     binding: str | None = None
     families: tuple[Family, ...] = ()
+    count_tokens: Literal["estimate", "off"] = "estimate"
     responses: tuple[ResponsesRule, ...] = ()
 
 
@@ -89,6 +90,7 @@ class ModelRow(NamedTuple):
     id: str
     targets: tuple[TargetRow, ...]
     deadline: float | None = None
+    first_byte: float | None = None
 
 
 def parse_provider(where: str, table: Table, lookup: Callable[[str], object]) -> ProviderRow:
@@ -351,6 +353,7 @@ _PROVIDER = SchemaValidator(
         quirks=_QUIRKS,
         binding=_looked_up(_SECRET, _binding),
         families=_list(_FAMILY),
+        count_tokens=cs.literal_schema(["estimate", "off"]),
         responses=_list(_RESPONSES_RULE),
     )
 )
@@ -373,6 +376,7 @@ _MODEL = SchemaValidator(
             least=1,
         ),
         deadline=_SECONDS,
+        first_byte=_SECONDS,
     )
 )
 _CLIENT_MODEL = SchemaValidator(_MODEL_NAME)

@@ -29,9 +29,9 @@ LONGEST_ECHO = 64
 """Characters of a client's own word that an error repeats."""
 
 MOST_VALUES = 150_000
-"""Values that a request may be made of. Each takes 60 to 230 bytes in the interpreter (measured by
-the memory tests), so that a few megabytes of small ones would fill the isolate. An agent's request
-of several megabytes has some thousands."""
+"""Values that a request may be made of. A few megabytes of small ones would fill the isolate; with
+so many, and text up to 5 MB, Python's memory went from 38 to 78 MB of its 128 (thirteen shapes on
+workerd, 2026-11). An agent's request of several megabytes has some thousands."""
 
 _OTHER = "other"
 _WINDOW = 65_536
@@ -115,19 +115,25 @@ class Shape:
 
     def decode(self, body: bytes) -> dict[str, Any]:
         """The object that `body` spells, checked. Raises ClientError."""
-        if has_too_many_values(body):
-            message = f"The request is made of more than {MOST_VALUES} values; send fewer, longer."
-            raise ClientError(413, "request_too_large", message)
-        try:
-            fields = json.decode_object(body)
-        except ValueError as failure:
-            message = f"The request body is not a JSON object: {failure}."
-            raise ClientError(400, "invalid_json", message) from None
+        fields = decode_body(body)
         try:
             self._validator.validate_python(fields)
         except ValidationError as failure:
             raise _refusal(failure, self.schema) from None
         return fields
+
+
+def decode_body(body: bytes) -> dict[str, Any]:
+    """The object that a request's body spells, unchecked. Raises ClientError."""
+    if has_too_many_values(body):
+        message = f"The request is made of more than {MOST_VALUES} values; send fewer, longer ones."
+        raise ClientError(413, "request_too_large", message)
+    try:
+        return json.decode_object(body)
+    except ValueError as failure:
+        path = failure.path if isinstance(failure, json.TooDeep) else None
+        what = f"'{path}'" if path else "The request body is not a JSON object"
+        raise ClientError(400, "invalid_json", f"{what}: {failure}.", param=path) from None
 
 
 def has_too_many_values(body: bytes) -> bool:
@@ -186,25 +192,32 @@ def _refusal(failure: ValidationError, schema: cs.CoreSchema) -> ClientError:
     return ClientError(400, "invalid_value", f"Invalid value for '{param}': {why}.", param=param)
 
 
-def _path(location: tuple[int | str, ...], schema: Any) -> str:
-    """`location` as one would write it in JavaScript.
+def steps_of(location: tuple[int | str, ...], schema: Any) -> list[int | str]:
+    """The steps of a fault's `location` that lead through the request.
 
     The schema is walked along: where it has a union, the step names the union's choice, which is
     no part of the request.
     """
-    path = ""
+    steps = []
     for step in location:
         while schema.get("type") == "nullable":
             schema = schema["schema"]
         if schema.get("type") == "tagged-union":
             schema = schema["choices"][step]
             continue
-        path += f"[{step}]" if isinstance(step, int) else f".{step[:LONGEST_ECHO]}"
+        steps.append(step)
         field = schema.get("fields", {}).get(step, schema)
         schema = (
             field.get("items_schema") or field.get("values_schema") or field.get("schema") or {}
         )
-    return path.removeprefix(".")
+    return steps
+
+
+def _path(location: tuple[int | str, ...], schema: Any) -> str:
+    """`location` as one would write it in JavaScript."""
+    steps = steps_of(location, schema)
+    path = (f"[{s}]" if isinstance(s, int) else f".{s[:LONGEST_ECHO]}" for s in steps)
+    return "".join(path).removeprefix(".")
 
 
 def _worded(message: str) -> str:

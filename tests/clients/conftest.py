@@ -38,8 +38,9 @@ def worker(server: Upstream, local_model: model.Model, snapshot: Path) -> Iterat
         each.json("request.json")["model"] for each in scenarios() if each.dialect == "openai"
     }
     replayed = [
-        ("anthropic", ["claude-*"], {"claude-3-5-sonnet-20241022": "claude-haiku-4-5"}),
+        ("anthropic", ["claude-*"], {"claude-3-5-sonnet-20241022": "claude-sonnet-4-6"}),
         ("openai", [*sorted(others), "gpt-*"], {}),
+        ("openai-responses", ["native-*"], {}),
     ]
     rows = [
         *(

@@ -3,6 +3,7 @@
 
 import { createInterface } from "node:readline";
 import OpenAI from "openai";
+import { jobs as responses } from "./node_responses.mjs";
 
 const jobs = {
   create: (client, request) => client.chat.completions.create(request),
@@ -74,6 +75,8 @@ const jobs = {
     await stream.done().catch(() => {}); // it rejects with the abort that was asked for
     return text;
   },
+
+  ...responses,
 };
 
 /** The request with every tool strict, which is what the SDK asks for to parse arguments. */

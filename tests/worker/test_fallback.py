@@ -18,7 +18,18 @@ from tests.worker.client import CLIENT_KEYS, DONE, UPSTREAM_KEYS, Answer, questi
 from tests.worker.conftest import Gateway, Start
 from tests.worker.faults import HTML, HTML_HEADERS, events_to_text
 from tests.worker.logs import Record, record_of, records
-from tests.worker.scripts import GATE, JSON, RESET, STALL, Script, chunk, stream, stream_head, whole
+from tests.worker.scripts import (
+    GATE,
+    JSON,
+    RESET,
+    STALL,
+    Script,
+    chunk,
+    head,
+    stream,
+    stream_head,
+    whole,
+)
 from tests.worker.sees import SAID, Broken, Refusal
 from tests.worker.speech import ANTHROPIC, OPENAI, Dialect
 from tests.worker.swarm import Connection, request_bytes
@@ -111,6 +122,7 @@ MODELS = [
     model("begun", "first", "second"),
     model("attempts", "patient", "second"),
     model("attempts-in-vain", "patient", "second"),
+    model("useless", "patient"),
     model("retry-after", "patient", "second"),
     model("retry-after-too-long", "patient", "second"),
     model("never-again", "patient", "second"),
@@ -335,6 +347,23 @@ def test_what_cannot_go_well_is_not_tried_again(pair: Pair) -> None:
     pair.first.answer(whole(401, b"{}"))
     answer = pair.ask("never-again")
     assert (served_by(answer), answer.headers["x-attempts"]) == ("second", "2")
+
+
+USELESS: dict[str, Script] = {
+    "too large": [head(200, [*JSON, ("content-length", "20000000")]), b"{", STALL],
+    "of another type": whole(200, OPENAI.whole("Yes."), [("content-type", "text/json")]),
+}
+
+
+@pytest.mark.parametrize("kind", USELESS)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_answer_of_no_use_is_not_paid_for_again(pair: Pair, kind: str, streamed: bool) -> None:
+    pair.first.answer(USELESS[kind])
+    answer = pair.ask("useless", stream=streamed)
+    assert (answer.status, answer.error()["code"]) == (502, "bad_upstream_response")
+    assert answer.headers["x-should-retry"] == "false"
+    assert answer.headers["x-attempts"] == "1"
+    assert len(pair.first.calls) == 1
 
 
 # In time

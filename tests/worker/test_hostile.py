@@ -232,11 +232,19 @@ def test_what_is_not_json_is_refused(worker: Gateway, upstream: Upstream, body: 
 )
 def test_a_number_that_is_none(worker: Gateway, upstream: Upstream, name: str, number: str) -> None:
     body = with_messages('[{"role":"user","content":"x"}]')[:-1] + f',"{name}":{number}}}'.encode()
-    answer = worker.ask(body)
-    if name in {"seed", "unknown"} and answer.status == 200:  # passed on if it is a number
-        json.loads(upstream.wait_for_call().body, parse_constant=pytest.fail)
-    else:
-        refused(answer)
+    refused(worker.ask(body))
+    assert upstream.calls == []
+
+
+@pytest.mark.parametrize("name", ["seed", "unknown"])
+@pytest.mark.parametrize("number", ["1e308", "-0", "1" + "0" * 300])
+def test_a_number_that_is_large_goes_on_as_it_is(
+    worker: Gateway, upstream: Upstream, name: str, number: str
+) -> None:
+    body = with_messages('[{"role":"user","content":"x"}]')[:-1] + f',"{name}":{number}}}'.encode()
+    assert worker.ask(body).status == (400 if name == "seed" and "e" in number else 200)
+    for call in upstream.calls:
+        assert json.loads(call.body)[name] == json.loads(number)
 
 
 def test_of_a_key_given_twice_the_last_counts_for_everybody(
@@ -256,16 +264,16 @@ def test_of_a_key_given_twice_the_last_counts_for_everybody(
 def test_any_character_is_text(
     worker: Gateway, upstream: Upstream, dialect: Dialect, text: str
 ) -> None:
-    """Half of a surrogate pair may be replaced; it may not be an error of ours."""
+    """Of half a surrogate pair something else may be made; it is no error."""
     upstream.answer(whole(200, dialect.whole("Yes.")))
     body = with_messages(f'[{{"role":"user","content":"a{text}b"}}]', model=dialect.model)
-    answer = worker.ask(body)
-    if answer.status == 200:
-        sent = json.loads(upstream.wait_for_call().body.decode())["messages"][0]["content"]
-        assert (sent if isinstance(sent, str) else sent[0]["text"])[0] == "a"
+    assert worker.ask(body).status == 200
+    sent = json.loads(upstream.wait_for_call().body.decode())["messages"][0]["content"]
+    said = sent if isinstance(sent, str) else sent[0]["text"]
+    if text.startswith(("\\ud83d\\ude00", "\\u0", "\\uf", "\\u2", "\x7f")):
+        assert said == json.loads(f'"a{text}b"')
     else:
-        assert "\\ud" in text
-        refused(answer)
+        assert (said[0], said[-1]) == ("a", "b")
 
 
 @pytest.mark.parametrize("name", ["__proto__", "constructor", "prototype", "toString", "__class__"])
@@ -276,9 +284,8 @@ def test_names_that_mean_something_to_a_language(
     evil = {name: {"isAdmin": True, "stream": True, "role": "system"}}
     message = {"role": "user", "content": "x", **evil}
     answer = worker.ask({"model": dialect.model, "messages": [message], **evil})
-    assert answer.status in {200, 400}
-    if answer.status == 200:
-        assert answer.json()["object"] == "chat.completion"
+    assert answer.status == 200
+    assert answer.json()["object"] == "chat.completion"
     refused(worker.ask({"model": dialect.model, "messages": evil}))
     assert worker.ask(line=f"GET /v1/models/{name}").status == 404
     assert worker.ask(question(name)).status == 404
@@ -287,27 +294,26 @@ def test_names_that_mean_something_to_a_language(
 # What reaches a header, a frame or another server
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        "gpt-x\r\nx-evil: 1",
-        "gpt-x\nx-evil: 1",
-        "gpt-\x00",
-        "gpt-" + "x" * 10_000,
-        "gpt-é\u2028",
-        "../../v1/messages",
-        "gpt-\ud83d",
-    ],
-)
+NO_MODELS = {
+    "gpt-x\r\nx-evil: 1": 400,
+    "gpt-x\nx-evil: 1": 400,
+    "gpt-\x00": 400,
+    "gpt-" + "x" * 10_000: 400,
+    "gpt-é\u2028": 400,
+    "gpt-\ud83d": 400,
+    "../../v1/messages": 404,
+}
+
+
+@pytest.mark.parametrize("model", NO_MODELS)
 def test_a_model_is_never_more_than_a_name(worker: Gateway, upstream: Upstream, model: str) -> None:
     for asked in (False, True):
         answer = worker.ask(question(model, stream=asked))
-        assert answer.status in {200, 400, 404}
+        assert answer.status == NO_MODELS[model]
+        assert answer.error()["param"] == "model"
         assert not any("evil" in name for name in answer.headers)
         assert all(len(value) < 2_000 for value in answer.headers.values())
-    for call in upstream.calls:
-        assert call.path == OPENAI.path
-        assert not any(name == "x-evil" for name, _ in call.headers)
+    assert upstream.calls == []
 
 
 @pytest.mark.parametrize(
@@ -319,9 +325,9 @@ def test_the_name_of_a_field_is_never_a_header(
     """Ignored fields are named in a header."""
     upstream.answer(whole(200, dialect.whole("Yes.")))
     answer = worker.ask(question(dialect.model) | {name: 1})
-    assert answer.status in {200, 400}
+    assert answer.status == 200
     assert "set-cookie" not in answer.headers
-    assert len(answer.headers.get("x-ignored-parameters", "")) < 4_000
+    assert "x-ignored-parameters" not in answer.headers
 
 
 def test_text_that_looks_like_the_protocol(
@@ -339,14 +345,25 @@ def test_text_that_looks_like_the_protocol(
     assert "error" in answer.payloads()[-1]
 
 
-@pytest.mark.parametrize("hostile", [b"a\rb", b"a\x00b", b"\xe9\xff", b"x" * 20_000, b""])
+ODD_HEADERS = {
+    # What is no header at all is no answer.
+    b"a\rb": (502, "upstream_connection_error"),
+    b"a\x00b": (502, "upstream_connection_error"),
+    b"\xe9\xff": (429, "rate_limit_exceeded"),
+    b"x" * 20_000: (429, "rate_limit_exceeded"),
+    b"": (429, "rate_limit_exceeded"),
+}
+
+
+@pytest.mark.parametrize("hostile", ODD_HEADERS)
 def test_an_upstreams_header_that_is_odd(
     worker: Gateway, upstream: Upstream, hostile: bytes
 ) -> None:
     script = whole(429, OPENAI.error("rate_limit_error", "Slower."))[0]
     upstream.answer([script.replace(b"\r\n", b"\r\nretry-after: " + hostile + b"\r\n", 1)])
     answer = worker.ask(question(OPENAI.model))
-    assert answer.status in {429, 502}
+    assert (answer.status, answer.error()["code"]) == ODD_HEADERS[hostile]
+    assert "retry-after" not in answer.headers
 
 
 STEERING = {
@@ -381,7 +398,10 @@ def test_a_client_never_steers_the_call(
         "anthropic-version": "mine",
         "cookie": "mine=1",
     }
-    assert worker.ask(question(dialect.model, **{name: value}), headers).status in {200, 400}
+    answer = worker.ask(question(dialect.model, **{name: value}), headers)
+    refused_here = name == "betas" and dialect is ANTHROPIC  # it would be a header of the call
+    assert answer.status == (400 if refused_here else 200)
+    assert len(upstream.calls) == (0 if refused_here else 1)
     assert elsewhere.calls == []
     for call in upstream.calls:
         assert not any("mine" in value or "elsewhere" in value for _, value in call.headers)
@@ -428,34 +448,61 @@ def test_a_packed_body_is_refused(worker: Gateway, upstream: Upstream, coding: s
     assert upstream.calls == []
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        "Content-Length: 2\r\nContent-Length: 3\r\n",
-        "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
-        "Content-Length: -1\r\n",
-        "Content-Length: x\r\n",
-        "Transfer-Encoding: chunked, identity\r\n",
-    ],
-)
+@pytest.mark.parametrize("coding", ["identity", "Identity"])
+def test_a_body_may_say_that_it_is_not_packed(worker: Gateway, coding: str) -> None:
+    headers = {"authorization": f"Bearer {CLIENT_KEYS[0]}", "content-encoding": coding}
+    assert worker.ask(question(OPENAI.model), headers).status == 200
+
+
+AMBIGUOUS = {
+    "Content-Length: 2\r\nContent-Length: 3\r\n": b"400",
+    # The runtime reads it as chunked, as it should, and waits for a chunk in vain.
+    "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n": b"408",
+    "Content-Length: -1\r\n": b"400",
+    "Content-Length: x\r\n": b"400",
+    "Transfer-Encoding: chunked, identity\r\n": b"400",
+}
+
+
+@pytest.mark.parametrize("lines", AMBIGUOUS)
 def test_ambiguous_framing_is_refused(worker: Gateway, upstream: Upstream, lines: str) -> None:
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n{AUTHORIZED}{lines}\r\n"
-    assert raw(worker, head.encode() + b"{}").split(b" ", 2)[1] in {b"400", b"408", b"501"}
+    assert raw(worker, head.encode() + b"{}").split(b" ", 2)[1] == AMBIGUOUS[lines]
     assert upstream.calls == []
 
 
-@pytest.mark.parametrize("host", ["x/health?x=", "x#/health", "[::1]", "", "x\\health"])
+HOSTS = {
+    "x/health?x=": b"200",  # it is the URL of what is open to everybody
+    "x#/health": b"404",
+    "[::1]": b"401",
+    "": b"400",
+    "x\\health": b"404",
+}
+
+
+@pytest.mark.parametrize("host", HOSTS)
 def test_the_host_opens_no_door(worker: Gateway, host: str) -> None:
     """The runtime makes the URL of it, so it may lead elsewhere; never to more than is open."""
     head = f"GET /v1/models HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     answer = raw(worker, head.encode())
-    assert answer.split(b" ", 2)[1] in {b"400", b"401", b"404"} or b'"status":"ok"' in answer
+    assert answer.split(b" ", 2)[1] == HOSTS[host]
+    assert (b'"status":"ok"' in answer) == (HOSTS[host] == b"200")
     assert b'"object"' not in answer
 
 
-def test_a_path_that_only_looks_like_health_needs_a_key(worker: Gateway) -> None:
-    for path in ("/health/../v1/models", "/v1/models?x=/health", "//v1/models", "/v1/models/"):
-        assert worker.ask(headers={}, line=f"GET {path}").status in {401, 404}
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/health/../v1/models", 401),
+        ("/v1/models?x=/health", 401),
+        ("/v1/models/", 401),
+        ("//v1/models", 404),
+    ],
+)
+def test_a_path_that_only_looks_like_health_needs_a_key(
+    worker: Gateway, path: str, status: int
+) -> None:
+    assert worker.ask(headers={}, line=f"GET {path}").status == status
 
 
 # An upstream made to hurt

@@ -21,7 +21,7 @@ from tests.worker.faults import HTML_HEADERS, events_to_text
 from tests.worker.logs import record_of
 from tests.worker.scripts import JSON, STALL, Script, stream, whole
 from tests.worker.sees import SAID
-from tests.worker.speech import ANTHROPIC, INPUT_TOKENS, OUTPUT_TOKENS, Dialect
+from tests.worker.speech import ANTHROPIC, INPUT_TOKENS, OUTPUT_TOKENS, Dialect, ToolCall
 from tests.worker.upstream import Upstream
 
 REQUEST_HEADERS = {
@@ -77,6 +77,9 @@ def leaks(dialect: Dialect) -> dict[str, tuple[bool, Script]]:
     first = stream([dialect.error_event("api_error", message)], telling_stream(telling))
     later = [*events_to_text(dialect), dialect.error_event("api_error", message)]
     bad = f"data: {{{message}\n\n".encode()
+    waits = [*JSON, *((name, key) for name in ("retry-after", "retry-after-ms", "x-should-retry"))]
+    said = [it.replace(b"KEY", _escapes(key)) for it in dialect.text(["One", "two", "KEY"])]
+    call = ToolCall(key, "f", [f'{{"key":"{key}"}}'])
     return errors | {
         "an answer's headers": (False, whole(200, dialect.whole("x"), [*JSON, *telling])),
         "a stream's headers": (True, stream(dialect.text(SAID), telling_stream(telling))),
@@ -87,6 +90,14 @@ def leaks(dialect: Dialect) -> dict[str, tuple[bool, Script]]:
         "odd JSON": (False, whole(400, json.dumps({"detail": message}).encode())),
         "a string for an error": (False, whole(400, json.dumps({"error": message}).encode())),
         "the kind of an error": (False, whole(400, dialect.error(key, "x"))),
+        "the code and the parameter of an error": (False, whole(400, _named(f"bad-{key}"))),
+        "the code, and no more": (False, whole(400, _named(key))),
+        "a wish to wait": (False, whole(429, dialect.error("rate_limit_error", "x"), waits)),
+        "an answer": (False, whole(200, dialect.whole(f"It is {key}."))),
+        "an answer of escapes": (True, stream(said)),
+        "a stream's text": (True, stream(dialect.text([f"It is {key}.", key, "."]))),
+        "a stream's thoughts": (True, stream(dialect.thinking([f"It is {key}."], ["x"]))),
+        "the arguments of a call": (True, stream(dialect.tools([call]))),
         "a first event": (True, first),
         "a later event": (True, stream(later)),
         "a malformed event": (True, stream([*events_to_text(dialect), bad, STALL])),
@@ -101,8 +112,18 @@ def telling_stream(telling: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def _escaped(dialect: Dialect, key: str) -> bytes:
     """Returns an error whose text has the key, but whose bytes do not."""
-    escaped = "".join(f"\\u{ord(character):04x}" for character in key)
-    return dialect.error("invalid_request_error", "KEY").replace(b"KEY", escaped.encode())
+    return dialect.error("invalid_request_error", "KEY").replace(b"KEY", _escapes(key))
+
+
+def _escapes(text: str) -> bytes:
+    """Returns the text as it may be spelled within a JSON string."""
+    return "".join(f"\\u{ord(character):04x}" for character in text).encode()
+
+
+def _named(secret: str) -> bytes:
+    """Returns an OpenAI error with this in its code and its parameter."""
+    error = {"message": "x", "type": "invalid_request_error", "code": secret, "param": secret}
+    return json.dumps({"error": error}).encode()
 
 
 @pytest.mark.parametrize("leak", leaks(ANTHROPIC))

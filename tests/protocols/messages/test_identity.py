@@ -22,9 +22,9 @@ ODDITIES = {
     "large integers": b'{"model":"old","a":[9007199254740993,123456789012345678901234567890]}',
     "repeated keys": b'{"model":"old","a":{"b":1,"b":2},"a":{"c":1,"c":2}}',
     "deep": b'{"model":"old","a":' + b"[" * 150 + b"]" * 150 + b"}",
-    "nested field of another value": b'{"a":{"model":"x","model":{}},"model":"old"}',
-    "nested key with a quotation mark": rb'{"a":{"x\"model":"old"},"model":"old"}',
-    "value that looks like the field": rb'{"a":"\"model\":\"old\"","model":"old"}',
+    "nested field of another value": b'{"a": {"model":"x", "model":{}}, "model":"old"}',
+    "nested key with a quotation mark": rb'{"a": {"x\"model":"old"}, "model":"old"}',
+    "value that looks like the field": rb'{"a": "\"model\":\"old\"", "model":"old"}',
     "first of two": b'{"model":"other","model":"old"}',
 }
 """Bodies of which every byte but the model's survives."""
@@ -61,6 +61,12 @@ def test_where_the_place_is_not_certain_the_object_is_the_same(name: str) -> Non
 def test_a_body_of_the_same_model_is_the_same_body(name: str) -> None:
     body = (ODDITIES | REWRITTEN)[name]
     assert with_model(body, json.decode_object(body), "old") is body
+
+
+def test_a_name_in_another_script_may_be_spelled_in_more_ways() -> None:
+    body = r'{"model":"\ud83d\ude42","a":{"model":"🙂"}}'.encode()
+    changed = with_model(body, json.decode_object(body), "new")
+    assert plain.loads(changed) == {"model": "new", "a": {"model": "🙂"}}
 
 
 def test_a_byte_order_mark_is_no_part_of_a_body() -> None:

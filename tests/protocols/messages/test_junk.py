@@ -8,8 +8,8 @@ import pytest
 from tests.protocols.messages.answering import CARRIER, recorded, target
 from xtrix import json
 from xtrix.errors import ClientError
+from xtrix.estimate import estimate
 from xtrix.protocol import Request
-from xtrix.protocols.messages.count import estimate
 from xtrix.protocols.messages.errors import encode_error
 from xtrix.protocols.messages.relay import relay_count, relay_request
 from xtrix.protocols.messages.request import decode_prompt, decode_request
@@ -20,7 +20,7 @@ JUNK: tuple[Any, ...] = (
     *({"type": "tool_reference", "tool_name": 5}, {"type": "custom"}, [{"type": "image"}]),
     *([{"type": "tool_addition", "tool": {"type": "tool_reference"}}], {"type": "x" * 5000}),
 )
-_GONE = object()
+GONE = object()
 TARGET = target()
 
 
@@ -38,7 +38,7 @@ def put(whole: Any, path: tuple[Any, ...], junk: Any) -> Any:
     changed = whole.copy()
     if rest:
         changed[step] = put(whole[step], tuple(rest), junk)
-    elif junk is _GONE:
+    elif junk is GONE:
         del changed[step]
     else:
         changed[step] = junk
@@ -68,5 +68,5 @@ def test_junk_in_every_place(name: str) -> None:
     whole = json.decode(recorded(name))
     assert judge(whole) == 0
     found = list(places(whole))
-    refused = sum(judge(put(whole, path, junk)) for path in found for junk in (*JUNK, _GONE))
+    refused = sum(judge(put(whole, path, junk)) for path in found for junk in (*JUNK, GONE))
     assert refused > len(found)

@@ -533,6 +533,20 @@ def test_what_anthropic_has_run_is_told_in_a_line(block: dict[str, Any], text: s
     assert block_of(block, "assistant") == [Opaque("messages", block, text, "messages.1.content.0")]
 
 
+def test_a_deep_result_is_not_read_to_its_end() -> None:
+    deep: Any = "deep"
+    for _ in range(100):
+        deep = [deep]
+    assert block_of({"type": "mcp_tool_result", "content": deep}, "assistant") == [
+        Opaque(
+            "messages",
+            {"type": "mcp_tool_result", "content": deep},
+            "[mcp result: nothing readable]",
+            "messages.1.content.0",
+        )
+    ]
+
+
 def test_a_long_result_is_cut() -> None:
     block = {"type": "web_fetch_tool_result", "content": {"content": {"text": "x" * 100_000}}}
     (opaque,) = block_of(block, "assistant")
@@ -641,7 +655,10 @@ def test_a_choice_without_tools() -> None:
     )
     assert refusal({"tool_choice": {"type": "any"}}).param == "tool_choice"
     named = {"type": "tool", "name": "g"}
-    assert refusal({"tools": [TOOL], "tool_choice": named}).param == "tool_choice.name"
+    search = {"type": "web_search_20250305", "name": "web_search"}
+    for tools in ([TOOL], [search], [TOOL, search]):
+        refused = refusal({"tools": tools, "tool_choice": named})
+        assert refused.param == "tool_choice.name"
 
 
 def test_a_web_search_is_a_setting() -> None:

@@ -9,6 +9,7 @@ from tests.protocols.messages.answering import USER, recorded, request
 from xtrix import json
 from xtrix.errors import ClientError
 from xtrix.protocols.messages.request import decode_request
+from xtrix.shape import MOST_VALUES
 
 SESSION = "0b54ea4e-2f21-4c7f-9c1d-3f0de8a1b2c3"
 
@@ -58,6 +59,13 @@ def test_the_little_that_is_refused(body: bytes, message: str) -> None:
         decode_request(body, {}, "default")
     assert refused.value.status == 400
     assert refused.value.message.startswith(message)
+
+
+def test_a_body_of_too_many_values_is_refused_before_it_is_parsed() -> None:
+    body = b'{"model":"m","messages":[' + b"0," * MOST_VALUES + b"0]}"
+    with pytest.raises(ClientError) as refused:
+        decode_request(body, {}, "default")
+    assert (refused.value.status, refused.value.code) == (413, "request_too_large")
 
 
 @pytest.mark.parametrize(

@@ -251,6 +251,17 @@ def test_arguments(arguments: list[str], given: dict[str, Any]) -> None:
     assert pieces == (arguments or ["{}"])
 
 
+def test_the_text_of_a_custom_tool_is_an_object_too() -> None:
+    def script(writer: Writer) -> None:
+        writer.begin(Usage(), None)
+        writer.call(CallStart("c", ToolName("python", "custom")))
+        writer.arguments('print("1")')
+        writer.call_end()
+        writer.end(DONE)
+
+    assert message(script)["content"][0]["input"] == {"input": 'print("1")'}
+
+
 def test_odd_ids_are_mended_and_stay_apart() -> None:
     odd = ["functions.Bash:0", "functions_Bash:0", "", "北京", "a b", "call_1", "call_1"]
     script = calls(*(call(call_id=call_id) for call_id in odd))
@@ -321,7 +332,7 @@ def test_citations() -> None:
         writer.text("sunny.")
         writer.text_end(cited)
         writer.text("Next.")
-        writer.text_end([])
+        writer.text_end([Citation("https://smhi.se", "SMHI")])
         writer.end(DONE)
 
     first, second = message(script, Expected(cited=True))["content"]
@@ -329,7 +340,7 @@ def test_citations() -> None:
         ("https://yr.no", "Yr", "s sun"),
         ("https://met.no", "Met", "It is sunny."),
     ]
-    assert second == {"type": "text", "text": "Next."}
+    assert second["text"] == second["citations"][0]["cited_text"] == "Next."
 
 
 def test_text_that_moved_past_is_cited_too() -> None:

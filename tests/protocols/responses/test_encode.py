@@ -587,9 +587,24 @@ def test_web_search() -> None:
         ),
         (
             Settings(thinking={"type": "enabled", "budget_tokens": 2048}),
-            {"reasoning": {"effort": "medium", "summary": "auto"}},
+            {"reasoning": {"summary": "auto"}},
         ),
-        (Settings(thinking={"type": "disabled"}), {}),
+        (Settings(thinking={"type": "disabled"}), {"reasoning": {"effort": "none"}}),
+        (Settings(effort="max"), {"reasoning": {"effort": "xhigh", "summary": "auto"}}),
+        (Settings(max_tokens=1_000_000), {"max_output_tokens": 128_000}),
+        (
+            Settings(format=OutputFormat("json_schema", "x", {"type": "string"})),
+            {
+                "text": {
+                    "format": {
+                        "type": "json_schema",
+                        "name": "x",
+                        "schema": {"type": "string"},
+                        "strict": True,
+                    }
+                }
+            },
+        ),
     ],
     ids=str,
 )
@@ -627,7 +642,15 @@ def test_who_is_asking(said_user: str, field: str) -> None:
         ("gpt-4.1", Settings(temperature=0.5), {"temperature": 0.5}, ()),
         ("gpt-4.1", Settings(effort="high"), {}, ("effort",)),
         ("gpt-4.1", Settings(effort="none"), {}, ()),
-        ("gpt-4.1", Settings(thinking={"type": "adaptive"}), {}, ()),
+        ("gpt-4.1", Settings(thinking={"type": "adaptive"}), {}, ("thinking",)),
+        (
+            "gpt-5.5",
+            Settings(effort="max"),
+            {"reasoning": {"effort": "xhigh", "summary": "auto"}},
+            ("effort",),
+        ),
+        ("gpt-5", Settings(effort="none"), {"reasoning": {"effort": "minimal"}}, ("effort",)),
+        ("o3", Settings(effort="none"), {}, ("effort",)),
         (
             "gpt-4.1",
             Settings(thinking={"type": "enabled", "budget_tokens": 9000}),
@@ -682,6 +705,7 @@ def test_fields_of_the_same_name() -> None:
         ({"extras": {"container": "c"}}, "unsupported_parameter", "container"),
         ({"extras": {"mcp_servers": [{}]}}, "unsupported_parameter", "mcp_servers"),
         ({"settings": Settings(stop=("END",))}, "unsupported_parameter", "stop_sequences"),
+        ({"settings": Settings(max_tokens=0)}, "unsupported_value", "max_tokens"),
     ],
     ids=str,
 )
@@ -766,10 +790,8 @@ def test_quirks() -> None:
         (prompt_of(tools=[PYTHON]), Needs(tools=True)),
         (prompt_of(tools=[Tool("hosted", "", hosted={})]), Needs()),
         (prompt_of(settings=Settings(effort="low")), Needs(effort="low")),
-        (
-            prompt_of(settings=Settings(thinking={"type": "enabled", "budget_tokens": 1024})),
-            Needs(effort="low"),
-        ),
+        (prompt_of(settings=Settings(thinking={"type": "disabled"})), Needs(effort="none")),
+        (prompt_of(settings=Settings(thinking={"type": "adaptive"})), Needs()),
         (prompt_of(settings=Settings(stop=("x",))), Needs(chat_only=True)),
         (prompt_of(extras={"n": 2}), Needs(chat_only=True)),
         (prompt_of(extras={"n": 1, "modalities": ["text"]}), Needs()),

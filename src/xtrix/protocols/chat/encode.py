@@ -13,10 +13,11 @@ from typing import Any
 
 from xtrix.answer import Expected
 from xtrix.errors import invalid, unsupported
+from xtrix.openai.families import family_of, nearest_effort
+from xtrix.openai.names import ToolNames
+from xtrix.openai.schemas import is_strict
 from xtrix.prompt import Json, Origin, OutputFormat, Prompt
 from xtrix.protocol import Encoded, says_something
-from xtrix.protocols.chat.families import family_of, nearest_effort
-from xtrix.protocols.chat.names import ToolNames
 from xtrix.protocols.chat.toolset import Toolset
 from xtrix.protocols.chat.turns import Messages
 from xtrix.protocols.chat.upstream import upstream_request
@@ -47,10 +48,6 @@ _DEFAULT_TIERS = {"auto", "default"}
 _DEFAULT_VERBOSITY = "medium"
 _LONGEST_CACHE_KEY = 64
 _LONGEST_FORMAT_NAME = 64
-_STRICT_KEYWORDS = {
-    *("type", "properties", "required", "additionalProperties", "items", "anyOf", "enum", "const"),
-    *("$ref", "$defs", "definitions", "description", "title", "$schema"),
-}
 
 
 def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
@@ -224,40 +221,7 @@ def _response_format(wanted: OutputFormat | None) -> Json | None:
         schema["description"] = wanted.description
     if wanted.schema is not None:
         schema["schema"] = wanted.schema
-    strict = _is_strict(wanted.schema) if wanted.strict is None else wanted.strict
+    strict = is_strict(wanted.schema) if wanted.strict is None else wanted.strict
     if strict:
         schema["strict"] = True
     return {"type": "json_schema", "json_schema": schema}
-
-
-def _is_strict(schema: Json | None) -> bool:
-    """Whether `schema` keeps to OpenAI's rules for strict schemas, so that it costs nothing to ask.
-
-    Source: developers.openai.com/api/docs/guides/structured-outputs, read 2026-11.
-    """
-    return bool(schema) and schema is not None and "anyOf" not in schema and _fits(schema)
-
-
-def _fits(schema: object) -> bool:
-    if not isinstance(schema, dict) or not schema.keys() <= _STRICT_KEYWORDS:
-        return False
-    properties = schema.get("properties") or {}
-    if "object" in _listed(schema.get("type")) and not (
-        isinstance(properties, dict)
-        and schema.get("additionalProperties") is False
-        and {*map(str, _listed(schema.get("required")))} == properties.keys()
-    ):
-        return False
-    inner = [*_listed(schema.get("anyOf")), *_values(properties)]
-    inner += [*_values(schema.get("$defs")), *_values(schema.get("definitions"))]
-    if "items" in schema:
-        inner.append(schema["items"])
-    return all(_fits(each) for each in inner)
-
-
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else [value] if value is not None else []
-
-
-def _values(value: object) -> list[Any]:
-    return [*value.values()] if isinstance(value, dict) else []

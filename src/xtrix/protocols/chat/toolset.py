@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from xtrix import json
 from xtrix.errors import invalid, unsupported
+from xtrix.openai.names import ToolNames
 from xtrix.prompt import Call, Json, Prompt, Tool, ToolChoice, WebSearch
-from xtrix.protocols.chat.names import ToolNames
 from xtrix.providers import Quirks
 
 CUSTOM_INPUT = "input"

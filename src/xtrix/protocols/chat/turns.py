@@ -14,6 +14,7 @@ from typing import Any
 
 from xtrix import media
 from xtrix.errors import invalid, unsupported
+from xtrix.openai.names import ToolNames, call_id
 from xtrix.prompt import (
     Audio,
     Block,
@@ -30,7 +31,6 @@ from xtrix.prompt import (
     Thinking,
     Turn,
 )
-from xtrix.protocols.chat.names import ToolNames, call_id
 from xtrix.protocols.chat.toolset import wrap_custom
 from xtrix.providers import Family, Quirks
 

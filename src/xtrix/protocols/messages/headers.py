@@ -5,7 +5,7 @@ from xtrix.protocols.messages.extensions import BETA_HEADER, encode_betas
 from xtrix.providers import Provider
 
 VERSION = "2023-06-01"
-"""The API's version of a call whose client names none."""
+"""The API's version of a call whose client names none: Anthropic refuses it, curl users forget."""
 
 
 def headers_of(provider: Provider, betas: object = None, version: str = VERSION) -> Headers:

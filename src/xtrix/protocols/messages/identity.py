@@ -37,7 +37,7 @@ def _place(body: bytes, named: str) -> tuple[int, int] | None:
     this value, unless that one is spelled with escapes.
     """
     spelled = json.encode_body(named)
-    if b"\\" in spelled or _may_be_escaped(body, named):
+    if b"\\" in spelled or not spelled.isascii() or _may_be_escaped(body, named):
         return None
     pattern = b'"' + _FIELD.encode() + b'"' + _COLON + re.escape(spelled)
     found = [

@@ -19,17 +19,16 @@ from xtrix.prompt import Json
 from xtrix.protocol import Answering, Encoded, Request, Whole
 from xtrix.protocols.messages.answer import decode_usage, encode_usage, unknown_reason
 from xtrix.protocols.messages.errors import error_frame, error_of
+from xtrix.protocols.messages.extensions import BETA_HEADER
 from xtrix.protocols.messages.frames import PING, frame, frame_of
+from xtrix.protocols.messages.headers import headers_of
 from xtrix.protocols.messages.identity import with_model
 from xtrix.protocols.messages.ours import without_ours
 from xtrix.providers import Provider, Target
 from xtrix.reasoning import Carrier
 from xtrix.sse import Event
 
-VERSION = "2023-06-01"
-"""What a request without a version is taken for. The vendor refuses it; curl users forget it."""
 VERSION_HEADER = "anthropic-version"
-BETA_HEADER = "anthropic-beta"
 
 
 def relay_request(request: Request, target: Target, carrier: Carrier) -> Encoded:
@@ -191,7 +190,6 @@ _CARRIED = {
 
 def _relayed(request: Request, target: Target, path: str) -> Encoded:
     provider = target.provider
-    query = f"?{provider.query}" if provider.query else ""
     fields = without_ours(request.fields)
     if fields is None:
         body = with_model(request.body, request.fields, target.model)
@@ -199,7 +197,7 @@ def _relayed(request: Request, target: Target, path: str) -> Encoded:
         body = json.encode_body({**fields, "model": target.model})
     return Encoded(
         UpstreamRequest(
-            url=f"{provider.base_url}/{path}{query}",
+            url=f"{provider.base_url}/{path}",
             headers=_headers(provider, request),
             body=body,
             binding=provider.binding,
@@ -209,12 +207,7 @@ def _relayed(request: Request, target: Target, path: str) -> Encoded:
 
 def _headers(provider: Provider, request: Request) -> Headers:
     """What goes with the call: the row's own, and what the client says of its form."""
-    headers = {"content-type": "application/json", VERSION_HEADER: VERSION}
-    if provider.key and provider.key_header == "authorization":
-        headers["authorization"] = f"Bearer {provider.key}"
-    elif provider.key:
-        headers[provider.key_header or "x-api-key"] = provider.key
-    headers |= provider.headers
+    headers = dict(headers_of(provider))
     version = request.headers.get(VERSION_HEADER, "").strip()
     if version:
         headers[VERSION_HEADER] = version

@@ -28,6 +28,7 @@ from xtrix.protocols.messages.answer import (
 from xtrix.protocols.messages.calls import seal_extra
 from xtrix.protocols.messages.errors import error_frame
 from xtrix.protocols.messages.frames import PING, frame
+from xtrix.protocols.messages.names import CUSTOM_INPUT
 
 _Kind: TypeAlias = Literal["text", "thinking", "tool_use"]
 _LONGEST_CITED = 150
@@ -48,6 +49,7 @@ class _Blocks:
         self._open: _Kind | None = None
         self._call_ids: set[str] = set()
         self._has_arguments = False
+        self._is_custom = False
         self._refusal: list[str] = []
         self._searches = 0
         self._passage: list[str] = []
@@ -114,11 +116,14 @@ class _Blocks:
         block = {"type": "tool_use", "id": call_id, "name": call.tool.name, "input": {}}
         self._start("tool_use", block)
         self._has_arguments = False
+        self._is_custom = call.tool.kind == "custom"
 
     def arguments(self, text: str) -> None:
-        """As `Writer` has it."""
-        self.continues = self._has_arguments
+        """As `Writer` has it. A custom tool's text, which this protocol has not, is put in JSON."""
+        self.continues = self._has_arguments and not self._is_custom
         self._has_arguments = True
+        if self._is_custom:
+            text = json.encode({CUSTOM_INPUT: text})
         self._delta({"type": "input_json_delta", "partial_json": text})
 
     def call_end(self) -> None:

@@ -4,10 +4,16 @@ from xtrix.errors import ApiError
 from xtrix.http import Reply, error_reply
 from xtrix.openai.errors import decode_error
 from xtrix.openai.models import encode_model, encode_models
-from xtrix.protocol import Codec
+from xtrix.prompt import Json
+from xtrix.protocol import Codec, Counter, Request
 from xtrix.protocols.responses.encode import encode_prompt
 from xtrix.protocols.responses.reader import Reader
-from xtrix.protocols.responses.relay import StreamRelay, relay_request, relay_whole
+from xtrix.protocols.responses.relay import (
+    StreamRelay,
+    relay_request,
+    relay_whole,
+    without_reasoning,
+)
 from xtrix.protocols.responses.request import decode_prompt, decode_request
 from xtrix.protocols.responses.writer import StreamWriter, WholeWriter
 
@@ -18,10 +24,17 @@ def encode_error(error: ApiError, request_id: str) -> Reply:
     return error_reply(error)
 
 
+def encode_count(tokens: int, request: Request) -> Json:
+    """The answer to a client that has asked for a count."""
+    del request
+    return {"object": "response.input_tokens", "input_tokens": tokens}
+
+
 RESPONSES = Codec(
     name="responses",
     decode_request=decode_request,
     decode_prompt=decode_prompt,
+    without_reasoning=without_reasoning,
     stream_writer=StreamWriter,
     whole_writer=WholeWriter,
     encode_error=encode_error,
@@ -33,4 +46,5 @@ RESPONSES = Codec(
     relay_request=relay_request,
     relay_stream=StreamRelay,
     relay_whole=relay_whole,
+    counter=Counter("/input_tokens", encode_count),
 )

@@ -16,10 +16,11 @@ from xtrix import json
 from xtrix.answer import Expected
 from xtrix.errors import unsupported
 from xtrix.http import UpstreamRequest
+from xtrix.openai.families import OTHER_RESPONSES, encode_effort, family_of
+from xtrix.openai.names import ToolNames
+from xtrix.openai.schemas import is_strict
 from xtrix.prompt import Audio, Block, File, Json, Prompt, Result
 from xtrix.protocol import Encoded, says_something
-from xtrix.protocols.responses.families import family_of
-from xtrix.protocols.responses.names import ToolNames
 from xtrix.protocols.responses.tools import encode_choice, encode_tool, encode_web_search
 from xtrix.protocols.responses.turns import encode_turns
 from xtrix.providers import Needs, Provider, Target
@@ -64,8 +65,6 @@ _SETTINGS = {
 """A field of the request, as quirks name it, to the setting that it tells."""
 _OURS = {"store", "include", "reasoning.summary"}
 """What no client has asked for, so that none misses it."""
-_EFFORTS = ((1024, "low"), (2048, "medium"))
-"""Tokens that a client lets a model think, and the effort that is worth about as much."""
 
 
 def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
@@ -81,10 +80,11 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
 def needs_of(prompt: Prompt, client: str) -> Needs:
     """What `prompt`, of a client of the protocol `client`, needs of a row that speaks two."""
     settings = prompt.settings
+    is_off = (settings.thinking or {}).get("type") == "disabled"
     return Needs(
         client=client,
         tools=any(tool.kind in {"function", "custom"} for tool in prompt.tools),
-        effort=settings.effort or _effort_of(settings.thinking),
+        effort=settings.effort or ("none" if is_off else None),
         chat_only=bool(settings.stop)
         or "audio" in prompt.extras.get("modalities", ())
         or any(isinstance(block, Audio) for block in _blocks(prompt))
@@ -123,7 +123,7 @@ class _Encoding:
         self._prompt = prompt
         self._settings = prompt.settings
         self._target = target
-        self._family = family_of(target.model, target.provider.families)
+        self._family = family_of(target.model, target.provider.families, OTHER_RESPONSES)
         self._names = ToolNames(prompt.tools)
         self._items = encode_turns(prompt.turns, target, self._names)
         self.ignored |= self._items.ignored
@@ -192,10 +192,15 @@ class _Encoding:
 
     def _limit(self) -> int | None:
         wanted = self._settings.max_tokens
-        if wanted is not None and wanted < SMALLEST_LIMIT:
+        if wanted is None:
+            return None
+        if wanted == 0:
+            why = "the upstream does not warm its cache without an answer."
+            raise unsupported(self._prompt.param("max_tokens"), why, value=True)
+        limit = max(SMALLEST_LIMIT, min(wanted, self._family.max_output))
+        if limit != wanted:
             self._ignore("max_tokens")
-            return SMALLEST_LIMIT
-        return wanted
+        return limit
 
     def _text(self) -> Json:
         """What is said of the answer's text."""
@@ -205,7 +210,8 @@ class _Encoding:
             form = {"type": wanted.kind}
             if wanted.kind == "json_schema":
                 form |= {"name": wanted.name or "answer", "schema": wanted.schema or {}}
-                form |= _present(strict=wanted.strict, description=wanted.description)
+                strict = is_strict(wanted.schema) if wanted.strict is None else wanted.strict
+                form |= _present(strict=strict or None, description=wanted.description)
         return _present(format=form, verbosity=self._settings.verbosity)
 
     def _tools(self) -> Json:
@@ -224,25 +230,24 @@ class _Encoding:
         return fields
 
     def _reasoning(self) -> Json:
-        """What asks for reasoning, with a summary of it, where the model has any."""
+        """What asks for reasoning, and for a summary of it where the client wants any."""
         settings = self._settings
-        effort = settings.effort or _effort_of(settings.thinking)
-        kind = (settings.thinking or {}).get("type")
-        if self._family.thinking == "none":
-            if effort not in {None, "none"}:
-                self._ignore("effort" if settings.effort else "thinking")
+        effort, is_lost = encode_effort(settings, self._family)
+        if is_lost:
+            self._ignore("thinking" if settings.thinking else "effort")
+        thinking = (settings.thinking or {}).get("type")
+        if self._family.thinking == "none" or (effort is None and not thinking):
             return {}
-        if effort == "none":
-            return {"reasoning": {"effort": "none"}}
-        if effort is None and kind != "adaptive":
-            return {}
-        return {"reasoning": {**_present(effort=effort), "summary": "auto"}}
+        is_off = settings.effort == "none" or thinking == "disabled"
+        told = _present(effort=effort, summary=None if is_off else "auto")
+        return {"reasoning": told} if told else {}
 
     def _sampling(self) -> Json:
         """`temperature` and `top_p`, as far as the model takes them."""
         settings = self._settings
         wanted = _present(temperature=settings.temperature, top_p=settings.top_p)
-        if self._family.sampling != "none" or settings.effort == "none":
+        effort, _ = encode_effort(settings, self._family)
+        if self._family.sampling != "none" or effort == "none":
             return wanted
         for name, value in wanted.items():
             if value != 1:
@@ -260,14 +265,6 @@ def take_out(body: Json, name: str) -> object:
     if holder == {}:
         del body[outer]
     return said
-
-
-def _effort_of(thinking: Json | None) -> str | None:
-    """The effort that comes near a budget in tokens; None where there is none."""
-    budget = (thinking or {}).get("budget_tokens")
-    if not isinstance(budget, int):
-        return None
-    return next((effort for most, effort in _EFFORTS if budget <= most), "high")
 
 
 def _blocks(prompt: Prompt) -> Iterator[Block]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from xtrix.errors import unsupported
+from xtrix.openai.names import CallIds, ToolNames
 from xtrix.prompt import Block, Call, CallKind, Json, Opaque, Origin, Result, Thinking, Turn
 from xtrix.protocols.responses.blocks import (
     PROTOCOL,
@@ -18,7 +19,6 @@ from xtrix.protocols.responses.blocks import (
     encode_parts,
     input_text,
 )
-from xtrix.protocols.responses.names import CallIds, ToolNames
 from xtrix.providers import Target
 
 _ERROR = "Error: "
