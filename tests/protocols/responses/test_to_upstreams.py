@@ -106,7 +106,7 @@ def asked(target: Target, fields: Json) -> tuple[Json, TargetCall, Conversion]:
     """The upstream's request, and what goes with it."""
     request = RESPONSES.decode_request(json.encode_body(fields), {}, "best")
     conversion = Conversion(RESPONSES, request, CARRIER)
-    call = conversion.encode(target, Plan(()), is_last=True)
+    call = conversion.encode(target, Plan((target,)), is_last=True)
     assert call.request is not None
     return json.decode_object(call.request.body), call, conversion
 
