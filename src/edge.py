@@ -289,10 +289,13 @@ def _outcome_of(heard: json.Json, data: Any) -> Any:
 def _gateway(env: Any) -> Gateway:
     """The gateway of the configuration, or one that answers every call with our own error."""
     try:
-        return configure(_lookup(env))
+        gateway = configure(_lookup(env))
     except Exception as error:
         _report(type(error).__name__, _place(error), None)
-        return Gateway(internal_error())
+        return Gateway(None)
+    if gateway.faults:
+        js.console.error(json.encode({"configuration_error": gateway.faults}))
+    return gateway
 
 
 def _lookup(env: Any) -> Lookup:

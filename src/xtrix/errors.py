@@ -69,12 +69,16 @@ class ClientError(ApiError):
 
 
 class ConfigurationError(ApiError):
-    """The operator's fault: every faulty entry is named, no value is shown."""
+    """The operator's fault: every faulty entry is named, no value is shown.
 
-    def __init__(self, faults: list[str]) -> None:
+    Without `faults` nothing is named either, for whoever has no key.
+    """
+
+    def __init__(self, faults: list[str], status: int = 500) -> None:
         self.faults = faults
-        message = "This gateway is configured wrongly: " + "; ".join(faults)
-        super().__init__(500, "configuration_error", message, headers=NEVER_RETRY)
+        what = "; ".join(faults) or "its log, and who asks with a key, is told what is wrong."
+        message = f"This gateway is configured wrongly: {what}"
+        super().__init__(status, "configuration_error", message, headers=NEVER_RETRY)
 
 
 class Policy(NamedTuple):

@@ -324,6 +324,8 @@ class Exchange:
         return (("x-served-by", served_by), ("x-attempts", str(self.record.attempts)))
 
     def _answered(self, answer: Answer) -> Answer:
+        if self.record.method == "HEAD" and isinstance(answer, Reply):
+            answer = answer._replace(body=b"")
         self.record.status = answer.status
         self.record.first_byte_ms = round((self.now - self._began) * 1000)
         return answer

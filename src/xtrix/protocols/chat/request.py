@@ -188,6 +188,7 @@ def _tool(said: Json, path: str) -> Tool:
         format_binds=True,
         path=path,
         cache=mark,
+        schema_path=f"{path}.function.parameters",
     )
 
 
