@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xtrix import json, media
-from xtrix.errors import invalid, unsupported
+from xtrix.errors import invalid, invalid_type, unsupported
 from xtrix.prompt import (
     Audio,
     Block,
@@ -80,16 +80,35 @@ def _settings(said: Json) -> Settings:
         top_k=said.get("top_k"),
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         effort=said.get("reasoning_effort"),
-        thinking=said.get("thinking"),
+        thinking=_thinking(said.get("thinking")),
         format=_format(said.get("response_format")),
-        verbosity=said.get("verbosity"),
+        verbosity=_word(said, "verbosity"),
         user=said.get("safety_identifier") or said.get("user") or None,
-        session=said.get("prompt_cache_key"),
+        session=_word(said, "prompt_cache_key"),
         service_tier=said.get("service_tier"),
         # The older form has room for one call.
         parallel_calls=False if said.get("functions") else said.get("parallel_tool_calls"),
         web_search=_web_search(said.get("web_search_options")),
     )
+
+
+def _word(said: Json, name: str) -> str | None:
+    """A field that the schema passes over. Raises ClientError."""
+    text = said.get(name)
+    if text is not None and not isinstance(text, str):
+        raise invalid_type(name, "it should be a string.")
+    return text
+
+
+def _thinking(said: object) -> Json | None:
+    """Anthropic's `thinking`, as far as others than Anthropic read it. Raises ClientError."""
+    if said is None:
+        return None
+    if not isinstance(said, dict):
+        raise invalid_type("thinking", "it should be an object.")
+    if not isinstance(said.get("type"), str):
+        raise invalid_type("thinking.type", "it should be a string.")
+    return said
 
 
 def _names(said: Json) -> dict[str, str]:
