@@ -148,7 +148,7 @@ class Shell:
     def _open(self, number: int, text: str) -> Any:
         """The first step for the request whose head `text` spells."""
         head, now = json.decode(text), time.time()
-        request = RequestHead(head["method"], head["path"], head["headers"])
+        request = RequestHead(head["method"], head["path"], head["headers"], head["query"])
         exchange = self._gateway.open(request, head["token"], now)
         running = self._running[number] = _Running(exchange)
         return self._said(running, exchange.advance(None, now))
@@ -185,18 +185,18 @@ class Shell:
     @_guarded(_broken)
     def _tick(self, number: int, reading: bool) -> str:
         """The frames that time makes. `reading` says that the upstream is waited for."""
-        return self._frames(number, Relay.tick, time.time())
+        return self._frames(number, Relay.tick, time.time(), reading=reading)
 
     @_guarded(_broken)
     def _close(self, number: int) -> str:
         """The last frames, now that the upstream has ended its answer."""
         return self._frames(number, Relay.close)
 
-    def _frames(self, number: int, act: Callable[..., str], *given: Any) -> str:
+    def _frames(self, number: int, act: Callable[..., str], *given: Any, **named: Any) -> str:
         """The frames that the stream's `act` makes, after which it may be over."""
         running = self._running[number]
         relay = running.relay
-        frames = act(relay, *given)
+        frames = act(relay, *given, **named)
         if relay is not None and relay.over:
             edge_js.stop(number)
             if running.answered:
@@ -268,10 +268,16 @@ _SAID: dict[type, Callable[[Any], _Said]] = {
 
 
 def _outcome(text: str, data: Any) -> Outcome:
-    """What came of a step, of what `edge.js` heard."""
+    """What came of a step, of what `edge.js` heard and the body that came, or an array of both."""
     heard = json.decode(text)
     if "answers" in heard:
-        return [_answer(each) for each in heard["answers"]]
+        return [_outcome_of(*each) for each in zip(heard["answers"], data, strict=True)]
+    outcome: Outcome = _outcome_of(heard, data)
+    return outcome
+
+
+def _outcome_of(heard: json.Json, data: Any) -> Any:
+    """What came of one call or of reading one body."""
     body = data.to_bytes() if data is not None else None
     content = Failure(heard["failure"]) if "failure" in heard else body
     if "status" not in heard:
@@ -280,21 +286,16 @@ def _outcome(text: str, data: Any) -> Outcome:
     return head if content is None else UpstreamAnswer(head, content)
 
 
-def _answer(heard: json.Json) -> UpstreamAnswer | Failure:
-    """One of the answers to calls that were made side by side."""
-    if "failure" in heard:
-        return Failure(heard["failure"])
-    head = UpstreamHead(heard["status"], heard["headers"])
-    return UpstreamAnswer(head, heard["text"].encode(errors="replace"))
-
-
 def _gateway(env: Any) -> Gateway:
     """The gateway of the configuration, or one that answers every call with our own error."""
     try:
-        return configure(_lookup(env))
+        gateway = configure(_lookup(env))
     except Exception as error:
         _report(type(error).__name__, _place(error), None)
-        return Gateway(internal_error())
+        return Gateway(None)
+    if gateway.faults:
+        js.console.error(json.encode({"configuration_error": gateway.faults}))
+    return gateway
 
 
 def _lookup(env: Any) -> Lookup:

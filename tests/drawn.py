@@ -21,7 +21,7 @@ from hypothesis.errors import HypothesisException
 CASES = Path(__file__).parent / "cases"
 SAME = "same every time"
 NEW = "new every time"
-TIMES = 20
+TIMES = 10
 """How many times as many examples are new ones."""
 
 _MOST_TOLD = 2_000

@@ -44,6 +44,10 @@ class Upstream:
     """Whether the connection broke at the end of `pieces`."""
     too_large: bool = False
     """Whether the body goes on for longer than it is read."""
+    takes: float = 0
+    """Seconds until its head."""
+    leaves: bool = False
+    """Whether the client leaves at the end of the stream."""
 
 
 _NOBODY = Upstream(failure=Failure.CONNECTION)
@@ -60,6 +64,8 @@ class Played:
     calls: list[UpstreamRequest]
     log: dict[str, Any]
     waits: list[float]
+    seconds: list[float]
+    """What each call was given until its head."""
 
     def json(self) -> Any:
         """The body as a value."""
@@ -105,8 +111,9 @@ def play(
         headers=dict((*exchange.headers, *step.headers)),
         body=player.frames if isinstance(step, Relay) else step.body.decode(),
         calls=player.calls,
-        log=json.decode(exchange.log_line(player.now)),
+        log=json.decode(exchange.log_line(player.now, left=player.upstream.leaves)),
         waits=player.waits,
+        seconds=player.seconds,
     )
 
 
@@ -117,10 +124,11 @@ class _Player:
         self.now = now
         self.calls: list[UpstreamRequest] = []
         self.waits: list[float] = []
+        self.seconds: list[float] = []
         self.frames = ""
         self._body = body
         self._script = script
-        self._upstream = Upstream()
+        self.upstream = Upstream()
 
     def outcome(self, step: Step) -> Outcome:
         """How `step` went."""
@@ -129,8 +137,10 @@ class _Player:
                 return self._body if len(self._body) <= step.limit else Failure.SIZE
             case Call():
                 self.calls.append(step.request)
-                self._upstream = next(self._script)
-                met = self._upstream
+                self.seconds.append(step.seconds)
+                self.upstream = next(self._script)
+                self.now += self.upstream.takes
+                met = self.upstream
                 head = UpstreamHead(met.status, met.headers)
                 whole = UpstreamAnswer(head, self._body_of(met))
                 return met.failure or (whole if step.collect else head)
@@ -138,9 +148,9 @@ class _Player:
                 self.calls += step.requests
                 return [self._answer(next(self._script, _NOBODY)) for _ in step.requests]
             case Collect():
-                return self._body_of(self._upstream)
+                return self._body_of(self.upstream)
             case Begin():
-                self.frames = _stream(step.relay, self._upstream.pieces)
+                self.frames = _stream(step.relay, self.upstream.pieces)
             case Wait():
                 self.waits.append(step.seconds)
                 self.now += step.seconds

@@ -6,7 +6,7 @@ import pytest
 
 from tests.play import KEY, NOW, TOKEN, UPSTREAM_KEY, Played, Upstream, gateway, head, play
 from xtrix import json
-from xtrix.app import BODY_SECONDS, configure
+from xtrix.app import BODY_SECONDS, Gateway, configure
 from xtrix.http import Reply, RequestHead
 from xtrix.steps import Failure, ReadBody
 
@@ -50,16 +50,44 @@ def test_completions(path: str, slash: str) -> None:
     assert played.json()["choices"][0]["message"]["content"] == "Hi"
 
 
-def test_health_needs_no_token_and_no_sound_configuration() -> None:
-    for gate in (gateway(ROW), gateway(), gateway(PROVIDERS="nonsense")):
-        played = play(gate, b"", request_head=RequestHead("GET", "/health", {}))
+def health(gate: Gateway, **headers: str) -> Played:
+    return play(gate, b"", request_head=RequestHead("GET", "/health", headers))
+
+
+def test_health_needs_no_token() -> None:
+    for gate in (gateway(ROW), gateway(), gateway(ROW, API_KEYS="")):
+        played = health(gate)
         assert played.status == 200
         assert played.json() == {"status": "ok", "service": "xtrix"}
         assert played.calls == []
 
 
-def test_the_models_that_have_a_name() -> None:
-    models = get("/v1/models").json()
+def test_health_says_when_the_configuration_is_broken() -> None:
+    gate = gateway({**ROW, "api_key": "lower"}, MAX_BODY_BYTES="many")
+    for headers in ({}, {"authorization": "Bearer wrong-key"}, {"authorization": f"Basic {KEY}"}):
+        played = health(gate, **headers)
+        assert played.status == 503
+        assert refused(played)["code"] == "configuration_error"
+        assert "PROVIDERS" not in played.body
+        assert "MAX_BODY_BYTES" not in played.body
+    played = health(gate, authorization=f"Bearer {KEY}")
+    assert played.status == 503
+    assert "PROVIDERS[0].api_key" in refused(played)["message"]
+    assert "MAX_BODY_BYTES" in refused(played)["message"]
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/models", "/models", "/v1/models/plain"])
+def test_head_is_get_without_the_body(path: str) -> None:
+    got, headed = get(path), get(path, "HEAD")
+    assert headed.body == ""
+    assert (headed.status, headed.headers) == (got.status, got.headers)
+    assert get("/v1/models/other", "HEAD").status == 404
+    assert get("/v1/models", "HEAD", authorization="Bearer no").body == ""
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/models", "/models/"])
+def test_the_models_that_have_a_name(path: str) -> None:
+    models = get(path).json()
     assert models["object"] == "list"
     assert {model["id"] for model in models["data"]} == {"plain", "alias"}
     for model in models["data"]:
@@ -71,6 +99,7 @@ def test_one_model(name: str) -> None:
     played = get(f"/v1/models/{name}")
     assert played.status == 200
     assert played.json()["id"] == name.replace("%2F", "/")
+    assert get(f"/models/{name}").json() == played.json()
 
 
 def test_a_model_that_is_not_there() -> None:
@@ -88,6 +117,18 @@ def test_there_is_nothing_else(path: str) -> None:
         assert played.status == 404
         error = refused(played)
         assert (error["code"], error["type"]) == ("unknown_url", "invalid_request_error")
+        assert "POST /v1/messages, GET /v1/models" in error["message"]
+
+
+def test_an_unknown_path_is_not_told_at_length() -> None:
+    assert len(refused(get("/" + "x" * 7_000))["message"]) < 300
+    assert len(refused(get("/v1/models/" + "x" * 7_000, "POST"))["message"]) < 300
+
+
+@pytest.mark.parametrize("path", ["/v1/v1/chat/completions", "/v1/v1/models", "/v1/v1/responses"])
+def test_a_path_with_v1_twice_says_what_to_leave_out(path: str) -> None:
+    assert "leave /v1 out" in refused(get(path, "POST"))["message"]
+    assert "leave /v1 out" not in refused(get("/v1/responses", "POST"))["message"]
 
 
 @pytest.mark.parametrize(
@@ -95,15 +136,16 @@ def test_there_is_nothing_else(path: str) -> None:
     [
         ("/v1/chat/completions", "GET", "POST"),
         ("/v1/chat/completions", "PUT", "POST"),
-        ("/v1/models", "POST", "GET"),
-        ("/v1/models/plain", "DELETE", "GET"),
-        ("/health", "POST", "GET"),
+        ("/v1/chat/completions", "HEAD", "POST"),
+        ("/v1/models", "POST", "GET, HEAD"),
+        ("/v1/models/plain", "DELETE", "GET, HEAD"),
+        ("/health", "POST", "GET, HEAD"),
     ],
 )
 def test_wrong_method(path: str, method: str, allowed: str) -> None:
     played = get(path, method)
     assert played.status == 405
-    assert refused(played)["code"] == "method_not_allowed"
+    assert method == "HEAD" or refused(played)["code"] == "method_not_allowed"
     assert played.headers["allow"] == f"{allowed}, OPTIONS"
 
 
@@ -192,7 +234,11 @@ def test_a_compressed_body_is_not_read(coding: str) -> None:
     assert isinstance(answer, Reply)
     assert answer.status == 415
     assert json.decode(answer.body)["error"]["code"] == "unsupported_content_encoding"
-    assert isinstance(first(head(content_encoding="identity")), ReadBody)
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", " IDENTITY ", ""])
+def test_a_body_that_is_not_compressed_may_say_so(coding: str) -> None:
+    assert isinstance(first(head(content_encoding=coding)), ReadBody)
 
 
 def test_a_body_that_turns_out_too_large() -> None:
@@ -256,6 +302,29 @@ def test_a_faulty_configuration_is_every_calls_answer_and_names_every_fault() ->
         assert "PROVIDERS[0].dialect" in error["message"]
         assert "MAX_BODY_BYTES" in error["message"]
         assert played.headers["x-should-retry"] == "false"
+
+
+@pytest.mark.parametrize("key", ["", "wrong", f"{KEY} "])
+def test_a_faulty_configuration_names_nothing_to_who_has_no_key(key: str) -> None:
+    gate = gateway({**ROW, "api_key": "lower"}, API_KEYS="" if key.strip() == KEY else KEY)
+    for path in ("/v1/chat/completions", "/v1/models", "/nothing"):
+        played = play(gate, REQUEST, request_head=head(path, authorization=f"Bearer {key}"))
+        assert played.status == 500
+        assert refused(played)["code"] == "configuration_error"
+        assert "PROVIDERS" not in played.body
+
+
+def test_a_faulty_configuration_fails_every_time_alike() -> None:
+    """An error that is raised again and again would keep all its traces."""
+    gate = gateway(PROVIDERS="x")
+    assert gate.faults
+    assert len({play(gate, REQUEST).body for _ in range(3)}) == 1
+
+
+def test_our_own_fault_instead_of_a_configuration() -> None:
+    for path in ("/v1/chat/completions", "/health"):
+        played = play(Gateway(None), REQUEST, request_head=head(path, "GET"))
+        assert (played.status, refused(played)["code"]) == (500, "internal_error")
 
 
 def test_without_keys_every_call_is_refused() -> None:

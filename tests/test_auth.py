@@ -2,7 +2,7 @@
 
 import pytest
 
-from xtrix.auth import authenticate, digests
+from xtrix.auth import accepts, authenticate, digests
 from xtrix.errors import ClientError
 
 KEYS = digests("first-key, second-key\n third-key")
@@ -32,6 +32,14 @@ def test_every_key_is_let_in(key: str) -> None:
 )
 def test_scheme_in_any_case_and_white_space_around(authorization: str) -> None:
     authenticate(headers(authorization), KEYS)
+
+
+def test_whether_a_key_is_accepted() -> None:
+    assert accepts(headers("Bearer first-key"), KEYS)
+    assert not any(
+        accepts(headers(said), KEYS) for said in (None, "", "Bearer no", "Basic first-key")
+    )
+    assert not accepts(headers("Bearer first-key"), ())
 
 
 @pytest.mark.parametrize("authorization", [None, ""])
@@ -80,6 +88,7 @@ def test_a_refusal_is_a_401_that_says_how_to_ask_and_nothing_of_the_token() -> N
         )
         assert dict(error.headers)["www-authenticate"].startswith("Bearer")
         assert "wrong-token" not in error.message
+        assert error.message.startswith("Incorrect API key provided")
 
 
 @pytest.mark.parametrize("token", ["", "x", "None", ","])

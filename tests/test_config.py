@@ -97,8 +97,8 @@ def test_a_row_that_says_only_what_it_must() -> None:
     assert provider.key is None
     assert provider.lacks is None
     assert provider.models == ()
-    assert provider.timeouts == Timeouts(120, 300, 120)
-    assert provider.retries == Retries(attempts=1, backoff=0.5, longest=10, rest=30)
+    assert provider.timeouts == Timeouts(None, 300, 120)
+    assert provider.retries == Retries(attempts=None, backoff=0.5, longest=10, rest=30)
 
 
 def test_limits_at_their_ends() -> None:

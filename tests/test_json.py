@@ -128,3 +128,56 @@ def test_an_object_is_an_object(text: str) -> None:
 def test_encodes_compactly(value: object, text: str) -> None:
     assert json.encode(value) == text
     assert json.decode(text) == value
+
+
+def nested(depth: int) -> Any:
+    """A value of so many levels, lists and objects in turn."""
+    value: Any = "é\u2028"
+    for level in range(depth):
+        value = [value, 1.5, None] if level % 2 else {"a": value, "b": True}
+    return value
+
+
+@pytest.mark.parametrize("depth", [1, 60, 190, json.DEEPEST, 260, 400])
+def test_what_was_read_can_be_written(depth: int) -> None:
+    """However deep: pydantic-core gives up sooner, and sooner still in WebAssembly."""
+    text = json.encode(nested(depth))
+    assert text == json.encode_body(nested(depth)).decode()
+    assert text.count("é\u2028") == 1
+    assert " " not in text
+    if depth <= json.DEEPEST:
+        assert json.decode(text) == nested(depth)
+    else:
+        with pytest.raises(json.TooDeep):
+            json.decode(text)
+
+
+def test_what_cannot_be_written_is_not_written_otherwise() -> None:
+    for value in (object(), {"a": [object()]}):
+        with pytest.raises(TypeError):
+            json.encode(value)
+
+
+@pytest.mark.parametrize("deep", ["[" * 300, '{"a":' * 300, '[{"a":' * 300])
+@pytest.mark.parametrize(
+    ("before", "path"),
+    [
+        ('{"a":1,"tools":', "tools"),
+        (
+            '{\n"é":"\\n",\r\n"tools":\n[1,\n{"function":{"parameters":',
+            "tools[1].function.parameters",
+        ),
+        ('[[{"b":', "[0][0].b"),
+    ],
+)
+def test_what_is_too_deep_is_found(before: str, path: str, deep: str) -> None:
+    for text in (before + deep, "\ufeff" + before + deep, before + r'["\ud800",' + deep):
+        with pytest.raises(json.TooDeep) as caught:
+            json.decode(text.encode())
+        assert str(caught.value.path).startswith(path)
+
+
+def test_what_has_no_name_has_no_path() -> None:
+    with pytest.raises(json.TooDeep) as caught:
+        json.decode("[" * 300)
+    assert caught.value.path is None

@@ -5,18 +5,34 @@ fault. A message is the same whether it came whole or as the events that it coul
 a stream is the same however the network cut it.
 
 The folders' answers repeat each other, so all the junk is tried where a kind of place is met first,
-and some of it everywhere else; with `--thorough` all of it everywhere, which takes ten minutes.
+and some of it everywhere else; with `--thorough` all of it everywhere, which takes minutes.
 """
 
-from typing import Any
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 import pytest
 
 from tests.contract import difference, told_streamed, told_whole
-from tests.mutations import JUNK, Case, Complaints, Path, junk_for, of_new_kinds, places, put
+from tests.mutations import (
+    FIELDS_READ,
+    JUNK,
+    Case,
+    Complaints,
+    Path,
+    at,
+    junk_for,
+    kind_of,
+    of_new_kinds,
+    places,
+    put,
+    spelled,
+)
 from tests.play import Played, Upstream, gateway, play
 from tests.scenarios import Scenario, scenarios
-from tests.streams import split_events
+from tests.streams import asked_by as answer_asked_by
+from tests.streams import replay, split_events
 from tests.unfold import events_of, on_the_wire
 from xtrix import json
 from xtrix.app import Gateway
@@ -42,6 +58,7 @@ def streamed(gate: Gateway, request: bytes, *pieces: str) -> Played:
 
 # Whole answers
 
+K = TypeVar("K")
 Kinds = dict[tuple[Scenario, int], set[Path]]
 WHOLE = scenarios("upstream.json")
 STREAMED = scenarios("upstream.sse")
@@ -167,4 +184,110 @@ def test_junk_in_a_stream(scenario: Scenario, kinds_of_events: Kinds, thorough: 
                     told_streamed(played)
                     together = streamed(gate, asked, "".join(pieces))
                     assert played.body == together.body, "event by event and in one piece differ"
+    complaints.raise_if_any()
+
+
+# Fields where none belong
+
+SOME_JUNK = [JUNK[name] for name in ("0", '"x"', "[0]", "{}")]
+
+
+def _kinds_of_objects(
+    values: Iterable[tuple[K, str, Any]],
+) -> Iterator[tuple[K, Path]]:
+    """One object of each kind in `values`, each of which has a key and a dialect."""
+    seen = set()
+    for key, dialect, value in values:
+        for path in places(value):
+            there = at(value, path)
+            kind = (
+                dialect,
+                kind_of(value, path),
+                str(isinstance(there, dict) and there.get("type")),
+            )
+            if isinstance(there, dict) and kind not in seen and "input" not in path:
+                seen.add(kind)
+                yield key, path
+
+
+WHOLE_OBJECTS = list(
+    _kinds_of_objects((each, each.dialect, each.json("upstream.json")) for each in WHOLE)
+)
+EVENT_OBJECTS = list(
+    _kinds_of_objects(
+        ((each, number), each.dialect, data_of(event)[1])
+        for each in STREAMED
+        for number, event in enumerate(events_in(each))
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "path"),
+    WHOLE_OBJECTS,
+    ids=[f"{scenario}-{spelled(path)}" for scenario, path in WHOLE_OBJECTS],
+)
+def test_a_field_that_no_whole_answer_has(scenario: Scenario, path: Path) -> None:
+    complaints = Complaints()
+    gate = gateway(scenario.row())
+    asked = asked_by(scenario, stream=False)
+    answer = scenario.json("upstream.json")
+    for name in [name for name in FIELDS_READ if name not in at(answer, path)]:
+        for junk in SOME_JUNK:
+            with complaints.about(Case(str(scenario), (*path, name), junk, "whole")):
+                told_whole(whole(gate, asked, put(answer, (*path, name), junk)))
+    complaints.raise_if_any()
+
+
+@pytest.mark.parametrize(
+    ("spot", "path"),
+    EVENT_OBJECTS,
+    ids=[f"{each}-{number}-{spelled(path)}" for (each, number), path in EVENT_OBJECTS],
+)
+def test_a_field_that_no_event_has(spot: tuple[Scenario, int], path: Path) -> None:
+    complaints = Complaints()
+    scenario, number = spot
+    gate = gateway(scenario.row())
+    asked = asked_by(scenario, stream=True)
+    events = events_in(scenario)
+    named, said = data_of(events[number])
+    for name in [name for name in FIELDS_READ if name not in at(said, path)]:
+        for junk in SOME_JUNK:
+            mutated = f"{named}data: {json.encode(put(said, (*path, name), junk))}\n\n"
+            pieces = [*events[:number], mutated, *events[number + 1 :]]
+            case = Case(f"{scenario}, event {number}", (*path, name), junk, "streamed")
+            with complaints.about(case):
+                told_streamed(streamed(gate, asked, *pieces))
+    complaints.raise_if_any()
+
+
+def _into(event: Any, name: str, junk: Any) -> Any:
+    """`event` with one more field wherever something is said in it."""
+    spots = [("choices", 0, "delta"), ("choices", 0), ("delta",), ("content_block",), ()]
+    for spot in spots:
+        with contextlib.suppress(KeyError, IndexError, TypeError):
+            if isinstance(at(event, spot), dict):
+                event = put(event, (*spot, name), junk)
+    return event
+
+
+REPEATED = ("text", "tools-parallel", "reasoning", "thinking", "citations", "logprobs")
+
+
+@pytest.mark.parametrize("scenario", [it for it in STREAMED if it.name in REPEATED], ids=str)
+def test_the_same_field_in_every_event(scenario: Scenario) -> None:
+    """What is alike from one event to the next may be taken for what never changes."""
+    complaints = Complaints()
+    events = [data_of(event) for event in events_in(scenario)]
+    for name in FIELDS_READ:
+        for junk in (*(JUNK[key] for key in ("0", '"x"', "[0]", "{}", '{"x":{}}')), [{"index": 0}]):
+            pieces = [
+                f"{named}data: {'[DONE]' if said is None else json.encode(_into(said, name, junk))}"
+                for named, said in events
+            ]
+            pieces = [f"{piece}\n\n" for piece in pieces]
+            with complaints.about(Case(str(scenario), (name,), junk, "in every event")):
+                together = replay(scenario.dialect, ["".join(pieces)], answer_asked_by(scenario))
+                singly = replay(scenario.dialect, pieces, answer_asked_by(scenario))
+                assert singly == together, "event by event and in one piece differ"
     complaints.raise_if_any()

@@ -28,6 +28,13 @@ ANSWERS = {
         headers={"content-type": "application/json"},
         pieces=(b'{"choices":[{"message":{"content":"Yes."},"finish_reason":"stop"}]}',),
     ),
+    "openai-responses": Upstream(
+        headers={"content-type": "application/json"},
+        pieces=(
+            b'{"object":"response","status":"completed","output":[{"type":"message",'
+            b'"content":[{"type":"output_text","text":"Yes."}]}]}',
+        ),
+    ),
 }
 STREAMS = {
     "anthropic": Upstream(
@@ -47,6 +54,13 @@ STREAMS = {
             b'data: {"choices":[{"index":0,"delta":{"content":"Yes."}}]}\n\n'
             b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
             b"data: [DONE]\n\n",
+        ),
+    ),
+    "openai-responses": Upstream(
+        headers={"content-type": "text/event-stream"},
+        pieces=(
+            b'data: {"type":"response.output_text.delta","delta":"Yes."}\n\n'
+            b'data: {"type":"response.completed","response":{"status":"completed"}}\n\n',
         ),
     ),
 }

@@ -26,6 +26,7 @@ LAYERS = (
     "protocol openai",
     "auth splice",
     "answer reasoning",
+    "listing",
     "media rows cards estimate",
     "shape http sse providers redact prompt",
     "errors json",

@@ -55,6 +55,9 @@ _TOKEN = {"cf-aig-authorization": "Bearer TOKEN"}
 _NEWER_LIMIT = frozenset({"max_tokens"})
 _OLDER_LIMIT = frozenset({"max_completion_tokens"})
 _OF_ANSWERS = "messages.name messages.reasoning_content messages.refusal messages.annotations "
+_OF_RESPONSES = frozenset(
+    {"messages", "max_tokens", "max_completion_tokens", "seed", "frequency_penalty", "null-content"}
+)
 _OF_WORKERS_AI = frozenset({"role:developer", "null-content"})
 
 DOCUMENTED = {
@@ -63,6 +66,9 @@ DOCUMENTED = {
     ),
     "openai": _bearer("https://api.openai.com/v1/chat/completions", refuses="max_tokens"),
     "azure": Documented(f"{_AZURE}/v1/chat/completions", {"api-key": "KEY"}, _NEWER_LIMIT),
+    "azure-responses": Documented(
+        f"{_AZURE}/v1/responses", {"api-key": "KEY"}, _OF_RESPONSES, {"store": False}
+    ),
     "azure-dated": Documented(
         f"{_AZURE}/deployments/MY-DEPLOYMENT/chat/completions?api-version=2024-10-21",
         {"api-key": "KEY"},
@@ -87,6 +93,11 @@ DOCUMENTED = {
         "https://openrouter.ai/api/v1/chat/completions",
         http_referer="https://example.com",
         x_openrouter_title="Example",
+    ),
+    "openrouter-responses": _bearer(
+        "https://openrouter.ai/api/v1/responses",
+        refuses=" ".join(_OF_RESPONSES),
+        sends={"store": False},
     ),
     "together": _bearer(
         "https://api.together.ai/v1/chat/completions", refuses="max_completion_tokens"
@@ -317,7 +328,7 @@ HISTORY: list[dict[str, object]] = [
 
 def _traits(body: Mapping[str, Any]) -> set[str]:
     """What `body` has that a provider might refuse."""
-    messages = body["messages"]
+    messages = [item for item in body.get("messages") or body["input"] if "role" in item]
     null = any(message.get("content", "") is None for message in messages)
     return {
         *body,
@@ -333,11 +344,12 @@ def test_a_row_sends_what_its_provider_takes(settings: Settings, row: Row, limit
     documented = DOCUMENTED[_key(row)]
     hints = {"seed": 7, "user": "someone", "store": True, "frequency_penalty": 0.5}
     hints |= {"service_tier": "auto", "verbosity": "low", "safety_identifier": "someone"}
-    parameters = {limit: 5, **hints, "messages": HISTORY}
+    parameters = {limit: 50, **hints, "messages": HISTORY}
     body = json.decode(call(settings, row, **parameters).calls[0].body)
     assert not (documented.refuses | {"messages.thinking_blocks"}) & _traits(body)
     assert documented.sends.items() <= body.items()
-    assert [body[name] for name in ("max_tokens", "max_completion_tokens") if name in body] == [5]
+    limits = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+    assert [body[name] for name in limits if name in body] == [50]
 
 
 MODELS = [

@@ -102,6 +102,16 @@ def test_any_piece_ends_a_silence() -> None:
     assert not one.over
 
 
+def test_who_waits_for_the_client_does_not_wait_for_the_upstream() -> None:
+    """A reader may pause for as long as it likes; then the upstream has all its time again."""
+    one = begun(idle=20, keep_alive=5)
+    paused = [one.tick(BEGAN + second, reading=False) for second in range(1, 1_000)]
+    assert set(paused) == {""}
+    assert one.tick(BEGAN + 1_018) == KEEP_ALIVE
+    assert not one.over
+    assert code_of(one.tick(BEGAN + 1_019)) == "upstream_timeout"
+
+
 def test_the_client_hears_that_we_are_still_here() -> None:
     one = begun(idle=20, keep_alive=5)
     heard = [second for second in range(1, 20) if one.tick(BEGAN + second) == KEEP_ALIVE]

@@ -44,6 +44,7 @@ OPENAI: dict[str, Any] = {
         "most_stops": 16,
     },
     "binding": "SERVICE",
+    "count_tokens": "off",
     "responses": ["gpt-6*", {"pattern": "gpt-5*", "when": "tools"}],
 }
 ANTHROPIC: dict[str, Any] = {
@@ -73,6 +74,7 @@ MODEL: dict[str, Any] = {
     "id": "any",
     "targets": [{"target": "one/gpt-5", "weight": 2}, "two/small"],
     "deadline": 9,
+    "first_byte": 9,
 }
 SOUND: dict[str, Any] = {
     "API_KEYS": "client-key",

@@ -7,7 +7,7 @@ from xtrix.prompt import Prompt
 from xtrix.protocol import Encoded, Request
 from xtrix.protocols import PROTOCOLS
 from xtrix.protocols.chat import CHAT
-from xtrix.providers import Provider, Target
+from xtrix.providers import Plan, Provider, Target
 from xtrix.reasoning import Carrier
 from xtrix.translation import Conversion
 
@@ -26,8 +26,8 @@ def test_a_request_is_read_once_however_many_targets_it_is_made_for() -> None:
     asked = asked_for("any")
     conversion = Conversion(CHAT._replace(decode_prompt=counted), asked, CARRIER)
 
-    conversion.encode(CLAUDE, is_last=False)
-    conversion.encode(CLAUDE, is_last=True)
+    conversion.encode(CLAUDE, Plan(()), is_last=False)
+    conversion.encode(CLAUDE, Plan(()), is_last=True)
 
     assert read == [asked]
 
@@ -42,7 +42,7 @@ def test_a_request_is_written_once_for_a_target(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setitem(PROTOCOLS, "messages", ours._replace(encode_prompt=counted))
 
-    Conversion(CHAT, asked_for("any"), CARRIER).encode(CLAUDE, is_last=True)
+    Conversion(CHAT, asked_for("any"), CARRIER).encode(CLAUDE, Plan(()), is_last=True)
 
     assert written == [CLAUDE]
 
@@ -58,6 +58,6 @@ def test_a_request_for_its_own_protocol_is_relayed_once() -> None:
     conversion = Conversion(codec, asked_for("any"), CARRIER)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PROTOCOLS, "chat", codec)
-        conversion.encode(GPT, is_last=True)
+        conversion.encode(GPT, Plan(()), is_last=True)
 
     assert relayed == [GPT]

@@ -4,6 +4,7 @@ Knows how the vendors divide a message into events. What stands in a place is ca
 so that an answer with junk in it becomes a stream with the same junk.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from xtrix import json
@@ -15,7 +16,7 @@ def events_of(dialect: str, answer: Any) -> list[Event] | None:
     """The stream that says what `answer` does; None where it is no message that could be told."""
     if not isinstance(answer, dict):
         return None
-    return {"anthropic": _of_anthropics, "openai": _of_openais}[dialect](answer)
+    return _UNFOLD[dialect](answer)
 
 
 def on_the_wire(events: list[Event]) -> str:
@@ -78,3 +79,32 @@ def _chunk(number: int, choice: dict[str, Any]) -> dict[str, Any]:
         delta = {**delta, "tool_calls": calls}
     rest = {key: value for key, value in choice.items() if key != "message"}
     return {"index": number, **rest, "delta": delta}
+
+
+def _of_a_response(answer: dict[str, Any]) -> list[Event] | None:
+    """Each item with all that is in it at its beginning and at its end."""
+    output = answer.get("output")
+    if not isinstance(output, list):
+        return None
+    ends = {"incomplete": "incomplete", "failed": "failed"}
+    status = answer.get("status")
+    end = ends.get(status, "completed") if isinstance(status, str) else "completed"
+    items: list[Event] = [
+        {"type": f"response.output_item.{step}", "output_index": index, "item": item}
+        for index, item in enumerate(output)
+        if isinstance(item, dict)
+        for step in ("added", "done")
+    ]
+    begun = {**answer, "status": "in_progress", "output": [], "usage": None, "error": None}
+    return [
+        {"type": "response.created", "response": begun},
+        *items,
+        {"type": f"response.{end}", "response": answer},
+    ]
+
+
+_UNFOLD: dict[str, Callable[[dict[str, Any]], list[Event] | None]] = {
+    "anthropic": _of_anthropics,
+    "openai": _of_openais,
+    "openai-responses": _of_a_response,
+}

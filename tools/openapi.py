@@ -144,6 +144,8 @@ def _model() -> Schema:
 def _health() -> Schema:
     operation = _get("getHealth", "Whether the gateway is up; calls no upstream.", "Health")
     del operation["responses"]["401"], operation["responses"]["500"]
+    faulty = _errors("503")["503"] | {"description": "The gateway is configured wrongly."}
+    operation["responses"]["503"] = faulty
     return operation | {"security": []}
 
 

@@ -7,15 +7,15 @@ body's shape before a target is chosen. Refuses to know JavaScript and how a ste
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from xtrix import auth, catalogue
+from xtrix import auth, catalogue, errors
 from xtrix import config as configuration
-from xtrix.cards import ModelCard
 from xtrix.config import Config, Lookup
 from xtrix.counting import count
 from xtrix.errors import ApiError, ClientError, ConfigurationError
 from xtrix.exchange import AcceptedRequest, Exchange, Record, Steps
 from xtrix.health import Health
 from xtrix.http import RequestHead, preflight, reply
+from xtrix.listing import encode_list, encode_model, is_anthropics
 from xtrix.models import Models
 from xtrix.protocol import Codec, Stamp
 from xtrix.protocols import PROTOCOLS
@@ -36,8 +36,18 @@ COUNTS = {
     if (counter := PROTOCOLS[name].counter)
 }
 """The same for the paths at which tokens are counted."""
-MODELS = "/v1/models"
+MODELS = ("/v1/models", "/models")
 HEALTH = "/health"
+
+_POST = ("POST",)
+_GET = ("GET", "HEAD")
+_PATHS = (
+    ", ".join(
+        (*(f"POST /v1{path}" for path in CALLS), f"GET {MODELS[0]}", f"GET {MODELS[0]}/{{id}}")
+    )
+    + f" and GET {HEALTH}"
+)
+_LONGEST_PATH = 100
 
 BODY_SECONDS = 30.0
 """Between two pieces of a request's body."""
@@ -46,11 +56,22 @@ BODY_SECONDS = 30.0
 class Gateway:
     """The gateway as one configuration makes it."""
 
-    def __init__(self, config: Config | ApiError) -> None:
-        """An error in place of a configuration is every call's answer."""
+    def __init__(
+        self, config: Config | ConfigurationError | None, keys: tuple[bytes, ...] = ()
+    ) -> None:
+        """What is wrong with a configuration is every call's answer; None stands for our own fault.
+
+        `keys` are the digests of those who may be told what is wrong.
+        """
         self._config = config
+        self._keys = keys
         self._health = Health()
         self._models = Models()
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with the configuration."""
+        return self._config.faults if isinstance(self._config, ConfigurationError) else []
 
     def open(self, head: RequestHead, token: str, now: float) -> Exchange:
         """The exchange that answers `head`.
@@ -58,7 +79,7 @@ class Gateway:
         `token` is 32 random hex digits, `now` the shell's clock in Unix seconds.
         """
         record = Record(f"req_{token}", head.method, head.path[:200])
-        exchange = Exchange(record, self._health, now, _codec_at(head.path) or PROTOCOLS["chat"])
+        exchange = Exchange(record, self._health, now, _codec_for(head))
         exchange.redactor = Redactor(tokens=auth.tokens(head.headers))
         exchange.follow(self._steps(head, exchange))
         return exchange
@@ -67,21 +88,21 @@ class Gateway:
         if head.method == "OPTIONS":
             return preflight(head)
         path = head.path.rstrip("/") or "/"
-        if path == HEALTH:
-            _allow(head, "GET")
-            return reply({"status": "ok", "service": "xtrix"})
         config = self._config
-        if isinstance(config, ApiError):
-            raise config
-        codec, counts = _codec_at(path), _counts_at(path)
-        is_model = path == MODELS or path.startswith(MODELS + "/")
-        if not (codec or is_model):
-            raise ClientError(404, "unknown_url", f"There is no {head.method} {path} here.")
+        if path == HEALTH:
+            _allow(head, _GET)
+        if not isinstance(config, Config):
+            raise self._broken(head, 503 if path == HEALTH else 500)
+        if path == HEALTH:
+            return reply({"status": "ok", "service": "xtrix"})
+        codec, model = _codec_at(path), _model_in(path)
+        if codec is None and model is None:
+            raise _unknown_url(head.method, path)
         if not _wants_socket(head, codec):
-            _allow(head, "POST" if codec else "GET")
+            _allow(head, _POST if model is None else _GET)
         client = auth.authenticate(head.headers, config.accepted_keys)
         if codec is None:
-            return (yield from self._list(config, path, exchange))
+            return (yield from self._list(config, model or "", exchange, head))
         if _wants_socket(head, codec):
             raise _no_socket()
         _check_head(head, config.max_body_bytes)
@@ -90,17 +111,27 @@ class Gateway:
         accepted = _accept(
             door, head, exchange, (yield ReadBody(config.max_body_bytes, BODY_SECONDS))
         )
-        if counts:
+        if _counts_at(path):
             return (yield from count(exchange, accepted))
         return (yield from exchange.complete(accepted))
 
-    def _list(self, config: Config, path: str, exchange: Exchange) -> Steps:
-        """The steps of a call for all models, or for the one that `path` names."""
-        wanted = unquote(path.removeprefix(MODELS).removeprefix("/"))
+    def _list(self, config: Config, wanted: str, exchange: Exchange, head: RequestHead) -> Steps:
+        """The steps of a call for the model that is `wanted`, or for all where it is empty."""
         if wanted:
-            return reply(_model((yield from self._models.one(config, wanted, exchange))))
+            card = yield from self._models.one(config, wanted, exchange)
+            return reply(encode_model(card, head.headers))
         cards = yield from self._models.all(config, exchange)
-        return reply({"object": "list", "data": [_model(card) for card in cards.values()]})
+        return reply(encode_list([*cards.values()], head.headers, head.query))
+
+    def _broken(self, head: RequestHead, status: int) -> ApiError:
+        """Why no call can be served. What is wrong is told to who has a key, for it names secrets.
+
+        A new error each time: one that is raised again keeps the traces of all times before.
+        """
+        if self._config is None:
+            return errors.internal_error()
+        may_know = auth.accepts(head.headers, self._keys)
+        return ConfigurationError(self.faults if may_know else [], status)
 
 
 def configure(lookup: Lookup) -> Gateway:
@@ -108,7 +139,8 @@ def configure(lookup: Lookup) -> Gateway:
     try:
         return Gateway(configuration.load(lookup))
     except ConfigurationError as error:
-        return Gateway(error)
+        keys = lookup("API_KEYS")
+        return Gateway(error, auth.digests(keys) if isinstance(keys, str) else ())
 
 
 class _Door(NamedTuple):
@@ -124,6 +156,12 @@ def _codec_at(path: str) -> Codec | None:
     path = path.rstrip("/").removeprefix("/v1")
     name = CALLS.get(path) or COUNTS.get(path)
     return PROTOCOLS[name] if name else None
+
+
+def _codec_for(head: RequestHead) -> Codec:
+    """The protocol in which a client is told what went wrong."""
+    otherwise = PROTOCOLS["messages" if is_anthropics(head.headers) else "chat"]
+    return _codec_at(head.path) or otherwise
 
 
 def _counts_at(path: str) -> bool:
@@ -169,26 +207,33 @@ def _accept(
     )
 
 
-def _model(card: ModelCard) -> dict[str, object]:
-    """`card` in OpenAI's form, in which every model has a date."""
-    return {
-        "id": card.id,
-        "object": "model",
-        "created": card.created or 0,
-        "owned_by": card.owner,
-    }
+def _model_in(path: str) -> str | None:
+    """The model that `path` names, empty for all of them; None where it is about something else."""
+    for models in MODELS:
+        if path == models or path.startswith(f"{models}/"):
+            return unquote(path.removeprefix(models).removeprefix("/"))
+    return None
 
 
-def _allow(head: RequestHead, method: str) -> None:
-    if head.method != method:
-        message = f"{head.path} takes {method}, not {head.method}."
-        allow = (("allow", f"{method}, OPTIONS"),)
+def _unknown_url(method: str, path: str) -> ClientError:
+    """Many clients show no more of this than that a model was not found, so it says what is."""
+    message = f"There is no {method} {path[:_LONGEST_PATH]} here, but {_PATHS}."
+    if path.startswith("/v1/v1/"):
+        message += " The base URL has its /v1 already: leave /v1 out of the path."
+    return ClientError(404, "unknown_url", message)
+
+
+def _allow(head: RequestHead, methods: tuple[str, ...]) -> None:
+    if head.method not in methods:
+        message = f"{head.path[:_LONGEST_PATH]} takes {methods[0]}, not {head.method}."
+        allow = (("allow", ", ".join((*methods, "OPTIONS"))),)
         raise ClientError(405, "method_not_allowed", message, headers=allow)
 
 
 def _check_head(head: RequestHead, limit: int) -> None:
     """Raise ClientError for a body that is known to be of no use before it is read."""
-    if head.headers.get("content-encoding", "identity") != "identity":
+    coding = head.headers.get("content-encoding", "").strip().lower()
+    if coding not in {"", "identity"}:
         message = "Compressed request bodies are not supported; send plain JSON."
         raise ClientError(415, "unsupported_content_encoding", message)
     declared = head.headers.get("content-length", "0")

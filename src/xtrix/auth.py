@@ -11,9 +11,12 @@ from collections.abc import Mapping
 from xtrix.errors import ClientError
 
 _CHALLENGE = (("www-authenticate", 'Bearer realm="xtrix"'),)
-_NO_TOKEN = "No API key was given. Send it as 'Authorization: Bearer YOUR_KEY'."
-_MALFORMED = "The Authorization header is malformed. It must be 'Bearer YOUR_KEY'."
-_WRONG = "Incorrect API key. This gateway's operator gives out the right one."
+# Each begins with OpenAI's own words: some clients, LiteLLM among them (1.106, read 2026-11), know
+# an authentication error by nothing else.
+_INCORRECT = "Incorrect API key provided"
+_NO_TOKEN = f"{_INCORRECT}: No API key was given. Send it as 'Authorization: Bearer YOUR_KEY'."
+_MALFORMED = f"{_INCORRECT}: The Authorization header is malformed. It must be 'Bearer YOUR_KEY'."
+_WRONG = f"{_INCORRECT}. This gateway's operator gives out the right one."
 
 
 def digests(keys: str) -> tuple[bytes, ...]:
@@ -46,6 +49,15 @@ def tokens(headers: Mapping[str, str]) -> list[str]:
     bearer = token.strip() if scheme.lower() == "bearer" else ""
     own = headers.get("x-api-key", "").strip()
     return [each for each in (bearer, own) if each and " " not in each]
+
+
+def accepts(headers: Mapping[str, str], accepted: tuple[bytes, ...]) -> bool:
+    """Whether `headers` carry an accepted key."""
+    try:
+        authenticate(headers, accepted)
+    except ClientError:
+        return False
+    return True
 
 
 def _digest(key: str) -> bytes:

@@ -31,7 +31,7 @@ def plan_of(config: Config, request: Request, chance: float) -> Plan:
     if not usable:
         raise _locked(model.targets[0].provider)
     share = _share(request.session) if request.session else chance
-    return Plan(_weighted(model, share), model.deadline)
+    return Plan(_weighted(model, share), model.deadline, model.first_byte, is_choice=True)
 
 
 def names(config: Config) -> dict[str, str]:

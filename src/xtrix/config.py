@@ -244,6 +244,7 @@ def _model(
         tuple(_target(target, providers[target.provider]) for target in sound),
         tuple(target.weight for target in sound),
         row.deadline,
+        row.first_byte,
     )
 
 

@@ -25,7 +25,7 @@ from xtrix.http import (
     answer_headers,
 )
 from xtrix.protocol import Codec, Stamp
-from xtrix.providers import Plan
+from xtrix.providers import Plan, Target, Timeouts
 from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, Wait
@@ -33,6 +33,10 @@ from xtrix.translation import Conversion, TargetCall
 
 MAX_ANSWER_BYTES = 16_000_000
 """The largest whole answer taken from an upstream: rewriting it takes several times its size."""
+
+_LAST_CONNECT = 120.0
+_CONNECT = 60.0
+"""Seconds until a stream's head, of the last target and of those before it."""
 
 _HEADER_SAFE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MOST_NAMES = 32
@@ -81,6 +85,16 @@ class AcceptedRequest:
         """Whether the client asked for a stream."""
         return self.conversion.settings.stream
 
+    def stamp_of(self, call: TargetCall) -> Stamp:
+        """What the answer of `call` says of itself.
+
+        Its model is the one that was asked for, or, where that name does not say who answers, the
+        one that did: "best" has no price and no tokenizer.
+        """
+        if not self.plan.is_choice:
+            return self.stamp
+        return self.stamp._replace(model=call.target.model)
+
 
 class Exchange:
     """One client request with its upstream calls."""
@@ -96,6 +110,10 @@ class Exchange:
         self._began = self.now = now
         self._relay: Relay | None = None
         self._steps: Steps | None = None
+        self._is_last = True
+        """Whether no target is left after the one that is tried."""
+        self._watched: Target | None = None
+        """The target of a stream, among others, whose end is not yet known."""
 
     def follow(self, steps: Steps) -> None:
         """Take `steps` as what is to be done, before the first of them."""
@@ -137,8 +155,9 @@ class Exchange:
         """The record as JSON once all is done; `left` when the client did not wait for that."""
         record = self.record
         record.total_ms = max(record.first_byte_ms or 0, round((now - self._began) * 1000))
+        self._note_end(now, left=left)
         if self._relay:
-            self._count(self._relay.usage)
+            self._count(self._relay.usage, is_whole=self._relay.error is None)
             record.unknown_stop_reason = self._relay.unknown_stop_reason
             record.error = record.error or (self._relay.error.code if self._relay.error else None)
         if left:
@@ -157,8 +176,7 @@ class Exchange:
         targets = self._health.order(plan.targets, self.now)
         for left, target in zip(reversed(range(len(targets))), targets, strict=True):
             try:
-                call = accepted.conversion.encode(target, is_last=not left)
-                answer = yield from self._try(accepted, call)
+                answer = yield from self._target(accepted, target, is_last=not left)
             except ClientError as error:
                 # This dialect cannot say it; another may. A traceback would hold the request.
                 refusal = error.with_traceback(None)
@@ -170,16 +188,52 @@ class Exchange:
                 if not error.policy.elsewhere or self._is_late(plan):
                     break
             else:
-                self._health.answered(target)
+                self._note_answer(answer, target, plan)
                 return answer
         if failure:
             failure.headers += self._served()
         raise failure or refusal or errors.internal_error()
 
+    def _target(self, accepted: AcceptedRequest, target: Target, *, is_last: bool) -> Steps:
+        """The steps of all that one target is asked. Raises ApiError.
+
+        What it refuses because of reasoning that is not its own it is asked once more without.
+        """
+        conversion, plan = accepted.conversion, accepted.plan
+        self._is_last = is_last
+        try:
+            call = conversion.encode(target, plan, is_last=is_last)
+            return (yield from self._try(accepted, call))
+        except UpstreamError as error:
+            if not (error.refuses_reasoning and conversion.drop_reasoning()):
+                raise
+        self.record.failures[-1] += " (asked again without reasoning)"
+        call = conversion.encode(target, plan, is_last=is_last)
+        return (yield from self._try(accepted, call))
+
+    def _note_answer(self, answer: Answer, target: Target, plan: Plan) -> None:
+        """Let the health of `target` know; of a stream it hears only how that ended."""
+        if isinstance(answer, Relay):
+            self._watched = target if len(plan.targets) > 1 else None
+        else:
+            self._health.answered(target)
+
+    def _note_end(self, now: float, *, left: bool) -> None:
+        """How a stream ended, for its target's health. A client that left says nothing of it."""
+        target, self._watched = self._watched, None
+        if target is None or left or self._relay is None:
+            return
+        error = self._relay.error
+        if error is None:
+            self._health.answered(target)
+        elif isinstance(error, UpstreamError) and error.policy.counts:
+            self._health.failed(target, now)
+
     def _try(self, accepted: AcceptedRequest, call: TargetCall) -> Steps:
         """The steps of up to `attempts` calls to one target. Raises UpstreamError."""
         target = call.target
         while True:
+            began = self.now
             try:
                 return (yield from self._attempt(accepted, call))
             except UpstreamError as error:
@@ -187,7 +241,7 @@ class Exchange:
                 accepted.conversion.own(error, call)
                 name = f"{target.provider.name}/{target.model}"
                 self.record.failures.append(f"{name}: {error.code or error.status}")
-                pause = self._pause(call, error)
+                pause = self._pause(call, error, self.now - began)
                 if pause is None or self._is_late(accepted.plan, pause):
                     raise
             yield Wait(pause)
@@ -201,12 +255,13 @@ class Exchange:
         self.record.default_max_tokens = call.default_max_tokens
         collect = Collect(MAX_ANSWER_BYTES, limits.idle)
         if not accepted.streamed:
-            seconds = self._left(accepted.plan, limits.first_byte)
+            seconds = self._left(accepted.plan, self._first_byte(accepted.plan, limits))
             answer = _sound((yield Call(call.take_request(), seconds, collect)))
             body = _sound(answer.body)
             _check(call.codec, answer.head, body)
             return self._reply(accepted, call, body)
-        head = _sound((yield Call(call.take_request(), self._left(accepted.plan, limits.connect))))
+        connect = limits.connect or (_LAST_CONNECT if self._is_last else _CONNECT)
+        head = _sound((yield Call(call.take_request(), self._left(accepted.plan, connect))))
         if head.status != 200 or not head.may_be(EVENT_STREAM):
             body = _sound((yield collect))
             raise _error_in(call.codec, head, body) or errors.wrong_type("it is not a stream")
@@ -219,32 +274,41 @@ class Exchange:
 
     def _reply(self, accepted: AcceptedRequest, call: TargetCall, body: bytes) -> Answer:
         """The answer that a whole response is. Raises UpstreamError."""
-        whole = accepted.conversion.whole(body, call, accepted.stamp)
+        whole = accepted.conversion.whole(body, call, accepted.stamp_of(call))
         self._count(whole.usage)
         self.record.unknown_stop_reason = whole.unknown_stop_reason
         headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
         return Reply(200, headers, self.redactor.body(whole.body))
 
     def _open_relay(self, accepted: AcceptedRequest, call: TargetCall) -> Relay:
-        stream = accepted.conversion.stream(call, accepted.stamp)
+        stream = accepted.conversion.stream(call, accepted.stamp_of(call))
         headers = (*STREAM_HEADERS, *self._served(), *_ignored(call.ignored))
         limits = call.target.provider.timeouts
-        first_byte = self._left(accepted.plan, limits.first_byte)
+        first_byte = self._left(accepted.plan, self._first_byte(accepted.plan, limits))
         patience = Patience(first_byte, limits.idle, accepted.keep_alive)
         relay = Relay(stream, self.redactor, headers, patience)
         relay.tick(self.now)
         return relay
 
-    def _pause(self, call: TargetCall, error: UpstreamError) -> float | None:
-        """Seconds until the same target is tried again; None when it is not."""
-        if call.is_last or not error.policy.repeat:
-            return None
+    def _pause(self, call: TargetCall, error: UpstreamError, took: float) -> float | None:
+        """Seconds until the same target is tried again; None when it is not.
+
+        What took as long to fail as the longest wait is not waited for again.
+        """
         retries = call.target.provider.retries
+        if call.is_last or not error.policy.repeat or took >= retries.longest:
+            return None
         # A quarter of the wait is drawn from the request's id, so that clients spread out.
         chance = int(self.record.id[-8:], 16) / 0xFFFFFFFF
         pause = retries.backoff * 2 ** (call.attempts - 1) * (1 - chance / 4)
         pause = max(pause, error.retry_after or 0)
         return pause if pause <= retries.longest else None
+
+    def _first_byte(self, plan: Plan, limits: Timeouts) -> float:
+        """Seconds until a target's first event, or the head of its whole answer."""
+        if self._is_last or plan.first_byte is None:
+            return limits.first_byte
+        return min(plan.first_byte, limits.first_byte)
 
     def _left(self, plan: Plan, limit: float) -> float:
         """Seconds that the next call may take."""
@@ -260,13 +324,16 @@ class Exchange:
         return (("x-served-by", served_by), ("x-attempts", str(self.record.attempts)))
 
     def _answered(self, answer: Answer) -> Answer:
+        if self.record.method == "HEAD" and isinstance(answer, Reply):
+            answer = answer._replace(body=b"")
         self.record.status = answer.status
         self.record.first_byte_ms = round((self.now - self._began) * 1000)
         return answer
 
-    def _count(self, usage: Usage) -> None:
-        self.record.prompt_tokens = usage.prompt
-        self.record.completion_tokens = usage.completion
+    def _count(self, usage: Usage, *, is_whole: bool = True) -> None:
+        """Note the usage. Of a stream that broke only what it has told is known."""
+        self.record.prompt_tokens = usage.prompt if is_whole else usage.prompt or None
+        self.record.completion_tokens = usage.completion if is_whole else None
 
 
 _FAILED: dict[Failure, Callable[[], UpstreamError]] = {

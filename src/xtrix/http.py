@@ -60,6 +60,8 @@ class RequestHead(NamedTuple):
     method: str
     path: str
     headers: Mapping[str, str]
+    query: str = ""
+    """What follows the `?`, as it came."""
 
 
 class UpstreamRequest(NamedTuple):

@@ -143,6 +143,8 @@ class Codec(NamedTuple):
     ClientError."""
     decode_prompt: Callable[[Request, Carrier], Prompt]
     """Raises ClientError."""
+    without_reasoning: Callable[[Request], Request]
+    """The request without what earlier answers have reasoned."""
     stream_writer: Callable[[Answering], StreamWriter]
     whole_writer: Callable[[Answering], WholeWriter]
     encode_error: Callable[[ApiError, str], Reply]

@@ -13,8 +13,9 @@ from typing import Literal, NamedTuple
 class Timeouts(NamedTuple):
     """Seconds an upstream may take. None of them limits an answer that keeps coming."""
 
-    connect: float = 120
-    """Until the head of a streamed response: upstreams send it when they accept the call."""
+    connect: float | None = None
+    """Until the head of a streamed response: upstreams send it when they accept the call. None is
+    120, and 60 for a target that is not the last one."""
     first_byte: float = 300
     """Until the first event of a stream, or the head of a whole answer."""
     idle: float = 120
@@ -24,8 +25,9 @@ class Timeouts(NamedTuple):
 class Retries(NamedTuple):
     """How often a target is tried before the next one is."""
 
-    attempts: int = 1
-    """Calls to one target for one request; 1 never repeats a call."""
+    attempts: int | None = None
+    """Calls to one target for one request; 1 never repeats a call. None is 1, and 2 where a model
+    has targets of its own."""
     backoff: float = 0.5
     """Seconds before the second attempt; doubled for each further one, a quarter of it random."""
     longest: float = 10
@@ -236,6 +238,15 @@ class Plan(NamedTuple):
     targets: tuple[Target, ...]
     deadline: float | None = None
     """Seconds for all attempts together, until an answer has begun; None sets no limit."""
+    first_byte: float | None = None
+    """Seconds until the first event of each target but the last; None leaves it to their rows."""
+    is_choice: bool = False
+    """Whether the model has targets of its own, so that its name does not say who answers."""
+
+    @property
+    def most_calls(self) -> int:
+        """Calls to one target whose row does not say how many."""
+        return 2 if self.is_choice else 1
 
 
 class Model(NamedTuple):
@@ -247,3 +258,5 @@ class Model(NamedTuple):
     """One for each target: the share of conversations that starts with it. None is a spare."""
     deadline: float | None = None
     """Seconds for all attempts together, until an answer has begun; None sets no limit."""
+    first_byte: float | None = None
+    """Seconds until the first event of each target but the last; None leaves it to their rows."""

@@ -70,12 +70,14 @@ class Relay(Reframer):
         """The last frames after our own fault."""
         return self.fail(errors.internal_error())
 
-    def tick(self, now: float) -> str:
+    def tick(self, now: float, *, reading: bool = True) -> str:
         """What is due at `now` (seconds): a comment into a long silence, or the end of it.
 
-        The first call starts the clock. Until the stream has begun, nothing that comes resets it.
+        `reading` is whether the upstream is waited for. Else it is the client, who has not taken
+        the last frames yet, and the upstream's silence is none. The first call starts the clock.
+        Until the stream has begun, nothing that comes resets it.
         """
-        if self._last_heard is None or (self.begun and self._heard != self.fed):
+        if self._last_heard is None or (self.begun and (self._heard != self.fed or not reading)):
             self._heard = self.fed
             self._last_heard = self._last_sent = now
             return ""

@@ -90,6 +90,7 @@ class ModelRow(NamedTuple):
     id: str
     targets: tuple[TargetRow, ...]
     deadline: float | None = None
+    first_byte: float | None = None
 
 
 def parse_provider(where: str, table: Table, lookup: Callable[[str], object]) -> ProviderRow:
@@ -375,6 +376,7 @@ _MODEL = SchemaValidator(
             least=1,
         ),
         deadline=_SECONDS,
+        first_byte=_SECONDS,
     )
 )
 _CLIENT_MODEL = SchemaValidator(_MODEL_NAME)

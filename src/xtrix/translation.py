@@ -14,11 +14,14 @@ from xtrix.http import UpstreamRequest
 from xtrix.prompt import Origin, Prompt
 from xtrix.protocol import Answering, Codec, Request, Stamp, Stream, Translation, Whole
 from xtrix.protocols import PROTOCOLS, needs_of
-from xtrix.providers import Needs, Target, protocol_of
+from xtrix.providers import Needs, Plan, Target, protocol_of
 from xtrix.reasoning import Carrier
 
 _TURNS = {"messages", "input", "system"}
 """The fields that make a request large. No answer is read or written by them."""
+
+_REASONING = (b'thinking"', b"encrypted_content", b"reasoning_content")
+"""What stands in every request that gives reasoning back."""
 
 
 @dataclass(slots=True)
@@ -32,12 +35,14 @@ class TargetCall:
     expected: Expected
     ignored: tuple[str, ...]
     default_max_tokens: int | None
+    most_calls: int
+    """Calls that the target may be given for one request."""
     attempts: int = 0
 
     @property
     def is_last(self) -> bool:
-        """Whether the row allows no further attempt."""
-        return self.attempts >= self.target.provider.retries.attempts
+        """Whether no further attempt is allowed."""
+        return self.attempts >= self.most_calls
 
     def take_request(self) -> UpstreamRequest:
         """The request of the next attempt, which is forgotten with the last one."""
@@ -58,13 +63,23 @@ class Conversion:
         self.settings = replace(request, fields=small, body=b"")
         """The request without its turns, which is all that an answer needs."""
         self._request: Request | None = request
+        self._has_reasoning = any(mark in request.body for mark in _REASONING)
         self._prompt: Prompt | None = None
         self._carrier = carrier
 
-    def encode(self, target: Target, *, is_last: bool) -> TargetCall:
+    def drop_reasoning(self) -> bool:
+        """Leave out what earlier answers have reasoned; whether there was any."""
+        if self._request is None or not self._has_reasoning:
+            return False
+        self._request = self.codec.without_reasoning(self._request)
+        self._prompt, self._has_reasoning = None, False
+        return True
+
+    def encode(self, target: Target, plan: Plan, *, is_last: bool) -> TargetCall:
         """What `target` is asked. Raises ClientError for what it cannot be asked.
 
-        With the last target the request is forgotten: it may be megabytes.
+        With the last target the request is forgotten, for it may be megabytes, unless it gives
+        reasoning back, which may be refused.
         """
         request = self._request
         assert request is not None
@@ -74,8 +89,13 @@ class Conversion:
         else:
             prompt = self._asked(request)
             encoded = theirs.encode_prompt(prompt, target)
-            encoded = encoded._replace(ignored=tuple(sorted({*encoded.ignored, *prompt.ignored})))
-        if is_last:
+            here = Origin(target.provider.name, target.model, theirs.name)
+            ignored = {*encoded.ignored, *prompt.ignored, *prompt.foreign_thinking(here)}
+            encoded = encoded._replace(
+                ignored=tuple(sorted(ignored)),
+                expected=encoded.expected.by_bare_names(prompt.tools),
+            )
+        if is_last and not self._has_reasoning:
             self._request = self._prompt = None
         return TargetCall(
             target,
@@ -84,6 +104,7 @@ class Conversion:
             encoded.expected,
             encoded.ignored,
             encoded.default_max_tokens,
+            target.provider.retries.attempts or plan.most_calls,
         )
 
     def encode_count(self, target: Target) -> UpstreamRequest | None:

@@ -448,6 +448,12 @@ def test_a_packed_body_is_refused(worker: Gateway, upstream: Upstream, coding: s
     assert upstream.calls == []
 
 
+@pytest.mark.parametrize("coding", ["identity", "Identity"])
+def test_a_body_may_say_that_it_is_not_packed(worker: Gateway, coding: str) -> None:
+    headers = {"authorization": f"Bearer {CLIENT_KEYS[0]}", "content-encoding": coding}
+    assert worker.ask(question(OPENAI.model), headers).status == 200
+
+
 AMBIGUOUS = {
     "Content-Length: 2\r\nContent-Length: 3\r\n": b"400",
     # The runtime reads it as chunked, as it should, and waits for a chunk in vain.

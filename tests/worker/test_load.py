@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.worker.client import question, settled
-from tests.worker.conftest import Gateway, Start
+from tests.worker.conftest import HASTE, Gateway, Start
 from tests.worker.faults import events_to_text
 from tests.worker.memory import memory_of, reachable
-from tests.worker.scripts import GATE, RESET, Script, endless, stream, whole
+from tests.worker.scripts import GATE, RESET, Script, stream, whole
+from tests.worker.sees import SAID
 from tests.worker.speech import DIALECTS, Dialect
 from tests.worker.swarm import ask_all_at_once, ask_in_turns, request_bytes
 from tests.worker.upstream import PATIENCE, Call, Upstream
@@ -114,23 +115,36 @@ def test_a_stream_that_fails_leaves_the_others_whole(worker: Gateway, upstream: 
             assert settled(body) == expected[dialect.name](name)
 
 
-def test_a_slow_reader_makes_the_upstream_wait(
+def test_a_slow_reader_makes_the_upstream_wait_and_still_gets_it_all(
     worker: Gateway, upstream: Upstream, dialect: Dialect
 ) -> None:
-    word = dialect.delta("x" * 50_000)
-    opening = events_to_text(dialect)
-    upstream.answer_each(lambda _: itertools.chain(stream(opening)[:-1], _bodies(word)))
-    before = memory_of(worker.pid)
-    request = worker.open(question(dialect.model, stream=True))
+    """It pauses for longer than the upstream may be silent."""
+    before, after = events_to_text(dialect), dialect.text(SAID)[len(events_to_text(dialect)) :]
+    words = [dialect.delta("x" * 50_000)] * (WAITING * 5 // 4 // 50_000)
+    upstream.answer(stream(itertools.chain(before, words, after)))
+    memory = memory_of(worker.pid)
+    request = worker.open(question(f"hasty-idle-{dialect.model}", stream=True))
     request.frame_of_text()
     call = upstream.wait_for_call()
     assert call.blocked.wait(PATIENCE), "the upstream was never made to wait"
     _wait_until_it_stands(call)
-    after = memory_of(worker.pid)
+    time.sleep(4 * HASTE)  # it is time that must pass
     assert call.sent < WAITING
-    assert after.python - before.python < 4 * MEGABYTE
-    assert after.rest - before.rest < WAITING
+    assert memory_of(worker.pid).python - memory.python < 4 * MEGABYTE
+    assert memory_of(worker.pid).rest - memory.rest < WAITING
     assert worker.ask(line="GET /health").status == 200
+    assert len(request.answer().text()) == len("".join(SAID)) + 50_000 * len(words)
+
+
+def test_a_slow_reader_that_leaves_lets_the_upstream_go(
+    worker: Gateway, upstream: Upstream, dialect: Dialect
+) -> None:
+    words = [dialect.delta("x" * 50_000)] * (WAITING * 5 // 4 // 50_000)
+    upstream.answer(stream(itertools.chain(events_to_text(dialect), words)))
+    request = worker.open(question(dialect.model, stream=True))
+    request.frame_of_text()
+    call = upstream.wait_for_call()
+    assert call.blocked.wait(PATIENCE), "the upstream was never made to wait"
     request.reset()
     assert call.left.wait(1)
 
@@ -141,11 +155,6 @@ def _wait_until_it_stands(call: Call) -> None:
     while call.sent > before:
         before = call.sent
         time.sleep(1)  # it is time that is awaited
-
-
-def _bodies(word: bytes) -> Iterator[bytes | float]:
-    _, *rest = itertools.islice(endless(word, 0.0), 4 * WAITING // len(word))
-    yield from (step for step in rest if isinstance(step, bytes))
 
 
 # Memory

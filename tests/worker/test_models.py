@@ -12,6 +12,8 @@ import pytest
 
 from tests.worker.client import CLIENT_KEYS
 from tests.worker.conftest import Gateway, Start
+from tests.worker.logs import record_of
+from tests.worker.memory import memory_of
 from tests.worker.scripts import (
     CLOSE,
     JSON,
@@ -25,6 +27,7 @@ from tests.worker.scripts import (
     whole,
 )
 from tests.worker.upstream import Call, Upstream
+from xtrix.models import MAX_LIST_BYTES
 
 KEY = "upstream.models.5e21"
 LISTED = "good-1"
@@ -177,6 +180,35 @@ def test_a_list_without_end_is_given_up(start: Start, upstream: Upstream, endles
     with gateway(start, row("bad", upstream.base_url, aliases={"alias": "x"})) as worker:
         assert ids(worker) == ["alias"]
         assert upstream.wait_for_call().left.wait(2), "the call was not ended"
+
+
+def test_a_client_that_leaves_ends_what_is_asked_for_it(start: Start, upstream: Upstream) -> None:
+    """All of it, and the next client's list is asked for anew."""
+    upstream.answer([head(200, [*JSON, ("content-length", "99")]), b"{", STALL])
+    rows = [row(name, upstream.base_url) for name in ("one", "two", "three")]
+    with gateway(start, *rows) as worker:
+        leaving = worker.open(line="GET /v1/models")
+        calls = [upstream.wait_for_call(number) for number in (1, 2, 3)]
+        leaving.reset()
+        assert all(call.left.wait(1) for call in calls)
+        upstream.answer(listing("one-1", "two-1"))
+        assert ids(worker) == ["one-1", "two-1"]
+        assert len(upstream.calls) == 6
+
+
+def test_many_lists_at_once_take_no_more_memory_than_an_isolate_has(
+    start: Start, upstream: Upstream
+) -> None:
+    """Each as long as may be, and full of small things, which is the dearest to read."""
+    body = b'{"data":[' + b"{}," * (MAX_LIST_BYTES // 3 - 5) + b"{}]}"
+    assert MAX_LIST_BYTES - 20 < len(body) <= MAX_LIST_BYTES
+    upstream.answer(whole(200, body))
+    rows = [row(f"many-{number}", upstream.base_url) for number in range(8)]
+    with gateway(start, *rows) as worker:
+        answer = worker.ask(line="GET /v1/models")
+        assert answer.json()["data"] == []
+        assert record_of(worker.log, answer.headers["x-request-id"])["failures"] == []
+        assert memory_of(worker.pid).python < 100 * 2**20
 
 
 def test_one_model_is_asked_for_where_the_list_lacks_it(start: Start, upstream: Upstream) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.worker.client import CLIENT_KEYS, REQUEST_ID, question
 from tests.worker.conftest import Gateway, Start
+from tests.worker.logs import records
 from tests.worker.scripts import stream, whole
 from tests.worker.speech import ANTHROPIC, DIALECTS, INPUT_TOKENS, OPENAI, OUTPUT_TOKENS, Dialect
 from tests.worker.upstream import Upstream
@@ -150,6 +151,21 @@ def test_a_known_path_with_another_method(worker: Gateway, line: str, allowed: s
     assert allowed in re.split(r",\s*", answer.headers["allow"])
 
 
+@pytest.mark.parametrize("path", ["/health", "/v1/models", "/models", "/v1/models/claude-sim"])
+def test_head_is_get_without_the_body(worker: Gateway, path: str) -> None:
+    answer = worker.ask(headers=BEARER, line=f"HEAD {path}")
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_an_unknown_path_is_not_told_at_length(worker: Gateway) -> None:
+    answer = worker.ask(headers=BEARER, line=f"POST /{'x' * 7_000}")
+    assert len(answer.body) < 500
+    assert "POST /v1/chat/completions" in answer.error()["message"]
+    answer = worker.ask(headers=BEARER, line="POST /v1/v1/chat/completions")
+    assert "leave /v1 out" in answer.error()["message"]
+
+
 def test_health_needs_no_key_and_calls_nobody(worker: Gateway, upstream: Upstream) -> None:
     assert worker.ask(headers={}, line="GET /health").json()["status"] == "ok"
     assert upstream.calls == []
@@ -157,6 +173,7 @@ def test_health_needs_no_key_and_calls_nobody(worker: Gateway, upstream: Upstrea
 
 def test_models(worker: Gateway) -> None:
     listed = worker.ask(line="GET /v1/models").json()
+    assert worker.ask(line="GET /models").json() == listed
     assert listed["object"] == "list"
     ids = [it["id"] for it in listed["data"]]
     assert {f"{it.name}-latest" for it in DIALECTS} <= set(ids)
@@ -259,6 +276,7 @@ def test_a_wrong_key(worker: Gateway, upstream: Upstream, kind: str) -> None:
         assert answer.headers["www-authenticate"].startswith("Bearer")
         error = answer.error()
         assert (error["type"], error["code"]) == ("invalid_request_error", "invalid_api_key")
+        assert error["message"].startswith("Incorrect API key provided")
     assert upstream.calls == []
 
 
@@ -355,8 +373,26 @@ def test_a_provider_without_its_secret_is_left_alone(
     assert "SECRET_NOT_SET" in refused.error()["message"]
 
 
-def test_a_faulty_configuration_still_answers_health(faulty: Gateway) -> None:
-    assert faulty.ask(line="GET /health").status == 200
+def test_health_says_that_the_configuration_is_faulty(faulty: Gateway) -> None:
+    answer = faulty.ask(line="GET /health")
+    assert (answer.status, answer.error()["code"]) == (503, "configuration_error")
+    assert "PROVIDERS[0]" in answer.error()["message"]
+
+
+@pytest.mark.parametrize("line", ["GET /health", "POST /v1/chat/completions", "GET /nowhere"])
+def test_a_faulty_configuration_names_nothing_to_who_has_no_key(faulty: Gateway, line: str) -> None:
+    for headers in ({}, {"authorization": "Bearer of-another"}):
+        error = faulty.ask(question(OPENAI.model), headers, line).error()
+        assert error["code"] == "configuration_error"
+        assert not any(name in error["message"] for name in ("PROVIDERS", "MAX_BODY", "SECRET"))
+
+
+def test_a_faulty_configuration_is_in_the_log(faulty: Gateway) -> None:
+    """Whoever has no key that is accepted, for that is what is wrong, finds it there."""
+    (line,) = (it for it in records(faulty.log()) if "configuration_error" in it)
+    assert all(
+        any(entry in fault for fault in line["configuration_error"]) for entry in WRONG_ENTRIES
+    )
 
 
 @pytest.mark.parametrize("providers", ["[", "{}", 7, "[7]"])

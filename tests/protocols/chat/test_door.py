@@ -11,9 +11,10 @@ from xtrix.answer import Usage
 from xtrix.errors import ClientError
 from xtrix.protocol import Stamp, says_something
 from xtrix.protocols.chat.completion import encode_choice, encode_completion
-from xtrix.protocols.chat.door import MOST_VALUES, decode_request, has_too_many_values
+from xtrix.protocols.chat.door import decode_request
 from xtrix.protocols.chat.schema import REQUEST_SCHEMA
 from xtrix.protocols.chat.usage import encode_usage
+from xtrix.shape import MOST_VALUES, has_too_many_values
 
 USER = {"role": "user", "content": "Hello"}
 
@@ -115,9 +116,13 @@ def test_what_is_no_object(body: bytes) -> None:
 
 @pytest.mark.parametrize("depth", [1_000, 70_000])
 def test_what_is_nested_too_deep(depth: int) -> None:
-    assert refusal(b'{"messages":' + b"[" * depth).code == "invalid_json"
+    error = refusal(b'{"messages":' + b"[" * depth)
+    assert (error.code, error.param) == ("invalid_json", "messages[0][0][0]")
     tools = b'{"messages":[],"tools":' + b'[{"a":' * depth + b"1" + b"}]" * depth + b"}"
-    assert refusal(tools).code == "invalid_json"
+    error = refusal(tools)
+    assert (error.code, error.param) == ("invalid_json", "tools[0].a[0]")
+    error = refusal(b"[" * depth)
+    assert (error.code, error.param) == ("invalid_json", None)
 
 
 MANY_WRONG: dict[str, dict[str, Any]] = {

@@ -210,12 +210,14 @@ PNG = base64.b64encode(b"\x89PNG....").decode()
 def test_pictures() -> None:
     blocks: list[Block] = [
         Image(Source("base64", PNG, "image/png")),
+        Image(Source("base64", "AAAA")),
         Image(Source("url", "https://a.test/x.png"), detail="low"),
         Image(Source("url", "https://a.test/y.png"), detail="original"),
         Text("What?"),
     ]
     assert messages(user(*blocks))[0]["content"] == [
         {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
         {"type": "image_url", "image_url": {"url": "https://a.test/x.png", "detail": "low"}},
         {"type": "image_url", "image_url": {"url": "https://a.test/y.png"}},
         {"type": "text", "text": "What?"},
@@ -379,6 +381,8 @@ def test_ids_that_openai_would_find_too_long() -> None:
     assert len(short) <= 40
     assert said[2]["tool_call_id"] == short
     assert short == messages(USER, assistant(call(long)), user(result(long)))[2]["tool_call_id"]
+    assert messages(USER, assistant(call("")), USER)[1]["tool_calls"][0]["id"]
+    assert messages(USER, assistant(call("x" * 40)), USER)[1]["tool_calls"][0]["id"] == "x" * 40
     kept = "functions.Bash:0"
     assert messages(USER, assistant(call(kept)), user(result(kept)))[2]["tool_call_id"] == kept
 
@@ -754,11 +758,11 @@ def test_sampling() -> None:
 
 
 def test_models_that_reason_take_no_sampling() -> None:
-    wanted = settings(temperature=0.2, top_p=1)
+    wanted = settings(temperature=0.2, top_p=1, top_k=5)
     body = asked(wanted, target("gpt-5.2"))
     assert "temperature" not in body
     assert "top_p" not in body
-    assert ignored(wanted, target("gpt-5.2")) == ("temperature",)
+    assert ignored(wanted, target("gpt-5.2")) == ("temperature", "top_k")
     off = settings(temperature=0.2, effort="none")
     assert asked(off, target("gpt-5.2"))["temperature"] == 0.2
     one = target(families=(Family("*", "one"),))

@@ -198,6 +198,10 @@ def test_braces_in_strings_are_no_end() -> None:
     pieces = [called(fragment(piece, index=0), fragment(".", index=1)) for piece in tricky]
     told = streamed([*first, *pieces, STOP])
     assert calls(told) == [("f", "".join(tricky)), ("g", "." * len(tricky))]
+    reading, recorder = reader()
+    for event in [*first, *pieces]:
+        reading.feed(chunk_event(event))
+    assert calls(recorder) == [("f", "".join(tricky))], "it was not seen that the first was whole"
 
 
 def test_what_is_not_whole_by_the_end_is_told_at_the_end() -> None:
@@ -253,6 +257,8 @@ def test_a_call_without_arguments() -> None:
     assert told.calls == ["begin", "call", "arguments", "call_end", "end"]
     assert calls(told) == [("f", "{}")]
     assert calls(whole(message({"tool_calls": [fragment("", "f", id="a")]}))) == [("f", "{}")]
+    both = [fragment("", "f", index=0, id="a"), fragment("", "g", index=1, id="b")]
+    assert calls(streamed([called(*both), STOP])) == [("f", "{}"), ("g", "{}")]
 
 
 def test_a_call_that_the_limit_cut_before_its_arguments_has_none() -> None:
@@ -669,8 +675,10 @@ def test_an_error_instead_of_an_answer() -> None:
 def test_what_events_carry() -> None:
     reading, _ = reader()
     seen = []
+    silent = delta({"content": ""}, logprobs={"content": [{}]})
     for said in (
         *(delta({"role": "assistant"}), text("a"), text("b"), {**text("c"), "usage": USAGE}),
+        *(silent, text("d"), text("e")),
         *(thought("d"), thought("e"), text("f"), text("g", logprobs={"content": [{}]})),
         called(fragment("{", "f", index=0, id="a")),
         called(fragment('"a"', index=0)),
@@ -682,7 +690,22 @@ def test_what_events_carry() -> None:
     ):
         reading.feed(chunk_event(said))
         seen.append(reading.carried)
-    carried = [None, None, '"b"', None, None, '"e"', None, None, None, '"\\"a\\""', '":1"']
+    carried = [
+        None,
+        None,
+        '"b"',
+        None,
+        None,
+        None,
+        '"e"',
+        None,
+        '"e"',
+        None,
+        None,
+        None,
+        '"\\"a\\""',
+        '":1"',
+    ]
     assert seen == [*carried, None, None, None, None]
 
 

@@ -9,7 +9,7 @@ from xtrix.protocols.chat.encode import encode_prompt
 from xtrix.protocols.chat.reader import Reader
 from xtrix.protocols.chat.request import decode_prompt
 from xtrix.protocols.chat.stream import StreamRelay
-from xtrix.protocols.chat.upstream import relay_request
+from xtrix.protocols.chat.upstream import relay_request, without_reasoning
 from xtrix.protocols.chat.whole import relay_whole
 from xtrix.protocols.chat.writer import StreamWriter, WholeWriter
 
@@ -17,6 +17,7 @@ CHAT = Codec(
     name="chat",
     decode_request=decode_request,
     decode_prompt=decode_prompt,
+    without_reasoning=without_reasoning,
     stream_writer=StreamWriter,
     whole_writer=WholeWriter,
     encode_error=lambda error, request_id: error_reply(error),

@@ -7,6 +7,21 @@ from xtrix.answer import Usage
 from xtrix.errors import bad_response
 from xtrix.redact import word
 
+_TYPES: dict[str, type] = {
+    "refusal": str,
+    "reasoning_content": str,
+    "annotations": list,
+    "tool_calls": list,
+    "thinking_blocks": list,
+    "function_call": dict,
+    "audio": dict,
+}
+"""What the members that clients read have to be; what is of another type says nothing."""
+_LISTS = {name for name, kind in _TYPES.items() if kind is list}
+
+_MOST_TOKENS = 2**53
+"""What is more is no count: clients read numbers as floats."""
+
 _REASONS = {
     "stop": "stop",
     "length": "length",
@@ -63,6 +78,10 @@ def trim(said: dict[str, Any]) -> dict[str, Any]:
     # Clients add the pieces of a delta up: numbers would become sums.
     for key in [key for key, value in kept.items() if isinstance(value, int | float)]:
         del kept[key]
+    for key in [key for key, kind in _TYPES.items() if not isinstance(kept.get(key, kind()), kind)]:
+        del kept[key]
+    for key in _LISTS & kept.keys():
+        kept[key] = [item for item in kept[key] if isinstance(item, dict)]
     reasoning = kept.pop("reasoning", None)
     if isinstance(reasoning, str):
         kept.setdefault("reasoning_content", reasoning)
@@ -116,5 +135,14 @@ def _details(usage: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _count(counts: dict[str, Any], name: str) -> int:
-    count = counts.get(name)
-    return int(count) if isinstance(count, int | float) and count > 0 else 0
+    count: Any = counts.get(name)
+    is_number = isinstance(count, int | float) and not isinstance(count, bool)
+    return int(count) if is_number and 0 < count < _MOST_TOKENS else 0
+
+
+def logprobs_of(said: dict[str, Any]) -> dict[str, Any] | None:
+    """The log probabilities of a choice; None where they are not of OpenAI's form."""
+    found = said.get("logprobs")
+    if not isinstance(found, dict) or not found:
+        return None
+    return found if all(isinstance(it, list | None) for it in found.values()) else None

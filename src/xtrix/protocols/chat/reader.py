@@ -27,7 +27,10 @@ from xtrix.protocols.chat.tools import ToolCalls, may_begin
 from xtrix.sse import Event
 
 _REASONS = {"length": FinishReason.LENGTH, "content_filter": FinishReason.FILTERED}
-_RETURNED = ("reasoning_details", "thinking_blocks")
+_PLAIN = {"content"}
+"""What most deltas have, and nothing else."""
+_DETAILS = "reasoning_details"
+_RETURNED = (_DETAILS, "thinking_blocks")
 """Lists in a message that OpenRouter and LiteLLM want back with it."""
 _STOPPED_BY = ("stop_reason", "matched_stop")
 """Where vLLM and SGLang name the sequence that ended a choice."""
@@ -103,7 +106,9 @@ class Reader:
         """Tell what a chunk says in `delta`, or a whole answer in `message`."""
         if chunk.get("error"):
             raise _error(chunk["error"])
-        usage = usage_of(chunk.get("usage")) or usage_of(_member(chunk, "x_groq").get("usage"))
+        usage = usage_of(chunk.get("usage"))
+        if usage is None and "x_groq" in chunk:
+            usage = usage_of(_member(chunk, "x_groq").get("usage"))
         if usage and any(usage):
             self.usage = usage
         tier = chunk.get("service_tier")
@@ -130,17 +135,23 @@ class Reader:
             self._writer.begin(self.usage, self._tier)
         elif index != self._choice:
             return False
-        message = _member(choice, member)
-        logprobs = _items(_member(choice, "logprobs").get("content"))
-        is_plain = self._read_message(message, logprobs, is_whole=member == "message")
+        if choice.get("logprobs"):
+            self._logprobs += _items(_member(choice, "logprobs").get("content"))
+        is_plain = not self._logprobs
+        said = _member(choice, member)
+        message = trim(said)
+        if message.keys() == _PLAIN and not said.get(_DETAILS):
+            self._read_text(message)  # as most events are
+        else:
+            is_plain &= self._read_message(said, message, is_whole=member == "message")
         self._reason = choice.get("finish_reason") or self._reason
-        named = [choice.get(name) for name in _STOPPED_BY]
-        self._stopped_by = next((it for it in named if it in self._stops), self._stopped_by)
+        if self._stops:
+            named = [choice.get(name) for name in _STOPPED_BY]
+            self._stopped_by = next((it for it in named if it in self._stops), self._stopped_by)
         return is_plain and not self._reason
 
-    def _read_message(self, said: Json, logprobs: list[Json], *, is_whole: bool) -> bool:
-        """As `_read_choice`, of its message or delta."""
-        message = trim(said)
+    def _read_message(self, said: Json, message: Json, *, is_whole: bool) -> bool:
+        """As `_read_choice`, of what is `said` in its message or delta, trimmed to `message`."""
         citations = _citations(said.get("annotations"))
         self._blocks.cite(citations)
         reasoning = _text(message, "reasoning_content")
@@ -151,16 +162,15 @@ class Reader:
             self._blocks.reason("reasoning" if is_named else "reasoning_content", reasoning)
         for name, items in returned.items():
             self._blocks.give_back(name, items)
-        self._read_text(message, logprobs)
+        self._read_text(message)
         if _text(message, "refusal"):
             self._blocks.put(REFUSAL, Piece(_text(message, "refusal")))
         calls = _calls(message, is_whole=is_whole)
         for fragment in self._calls.feed(calls):
             self._blocks.call(fragment)
-        return not (citations or returned or logprobs or any(map(may_begin, calls)))
+        return not (citations or returned or any(map(may_begin, calls)))
 
-    def _read_text(self, message: Json, logprobs: list[Json]) -> None:
-        self._logprobs += logprobs
+    def _read_text(self, message: Json) -> None:
         text = _text(message, "content")
         if text:
             self._blocks.put(TEXT, Piece(text, self._logprobs or None))

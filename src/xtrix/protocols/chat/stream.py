@@ -12,7 +12,14 @@ from xtrix.answer import Usage
 from xtrix.errors import ApiError, bad_response, truncated
 from xtrix.openai.errors import error_of
 from xtrix.protocol import Answering
-from xtrix.protocols.chat.answer import choice_index, finish_reason, trim, unknown_reason, usage_of
+from xtrix.protocols.chat.answer import (
+    choice_index,
+    finish_reason,
+    logprobs_of,
+    trim,
+    unknown_reason,
+    usage_of,
+)
 from xtrix.protocols.chat.chunks import KEEP_ALIVE, chunk_writer, error_frames
 from xtrix.protocols.chat.tools import ToolCalls, may_begin
 from xtrix.sse import Event
@@ -101,7 +108,7 @@ class StreamRelay:
         unindexed = [key for key in delta if _unindexed(delta[key])]
         for key in unindexed:
             choice.lists.setdefault(key, []).extend(delta.pop(key))
-        logprobs = said.get("logprobs")
+        logprobs = logprobs_of(said)
         if delta or logprobs:
             frames.append(self._writer.delta(delta, index, logprobs))
         if calls:

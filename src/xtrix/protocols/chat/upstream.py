@@ -4,6 +4,7 @@ Nothing is clamped, invented or swallowed. The model is the target's, usage is a
 a stream (its place in the answer is ours to choose), and the row's quirks rename and drop.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from xtrix import json
@@ -14,6 +15,8 @@ from xtrix.reasoning import Carrier
 
 _OURS = frozenset({"thinking_blocks"})
 """What this gateway alone has added to the messages of its answers."""
+
+_REASONING = {"thinking_blocks", "reasoning_content", "reasoning"}
 
 
 def relay_request(request: Request, target: Target, carrier: Carrier) -> Encoded:
@@ -69,3 +72,12 @@ def _call(body: dict[str, Any], provider: Provider) -> UpstreamRequest:
         body=json.encode_body(body),
         binding=provider.binding,
     )
+
+
+def without_reasoning(request: Request) -> Request:
+    """`request` without the reasoning of earlier answers, whoever issued it."""
+    messages = [
+        {name: value for name, value in message.items() if name not in _REASONING}
+        for message in request.fields["messages"]
+    ]
+    return replace(request, fields={**request.fields, "messages": messages})

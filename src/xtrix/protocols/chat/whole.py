@@ -12,7 +12,14 @@ from xtrix.answer import Usage
 from xtrix.errors import bad_response
 from xtrix.openai.errors import error_of
 from xtrix.protocol import Answering, Whole
-from xtrix.protocols.chat.answer import choice_index, finish_reason, trim, unknown_reason, usage_of
+from xtrix.protocols.chat.answer import (
+    choice_index,
+    finish_reason,
+    logprobs_of,
+    trim,
+    unknown_reason,
+    usage_of,
+)
 from xtrix.protocols.chat.completion import encode_choice, encode_completion
 from xtrix.protocols.chat.tools import ToolCalls
 
@@ -28,11 +35,14 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
     choices = answer.get("choices")
     if not isinstance(choices, list) or not choices:
         raise bad_response("no choices")
+    read = [_choice(said, index) for index, said in enumerate(choices)]
+    if len({choice["index"] for choice in read}) < len(read):
+        raise bad_response("two choices of one index")
     tier = answer.get("service_tier")
     usage = usage_of(answer.get("usage")) or Usage()
     completion = encode_completion(
         of.stamp,
-        [_choice(said, index) for index, said in enumerate(choices)],
+        read,
         usage,
         tier if isinstance(tier, str) else None,
     )
@@ -53,4 +63,4 @@ def _choice(said: object, index: int) -> dict[str, Any]:
     whole = {"role": "assistant", "content": None if silent else "", "refusal": None}
     reason = finish_reason(said.get("finish_reason"), called=bool(calls))
     index = choice_index(said, index)
-    return encode_choice(whole | known, reason, index, said.get("logprobs"))
+    return encode_choice(whole | known, reason, index, logprobs_of(said))

@@ -5,6 +5,7 @@ from xtrix.protocol import Codec, Counter, Request
 from xtrix.protocols.messages.encode import encode_prompt
 from xtrix.protocols.messages.errors import decode_error, encode_error
 from xtrix.protocols.messages.models import encode_model, encode_models
+from xtrix.protocols.messages.ours import without_reasoning
 from xtrix.protocols.messages.reader import Reader
 from xtrix.protocols.messages.relay import RelayStream, relay_count, relay_request, relay_whole
 from xtrix.protocols.messages.request import decode_prompt, decode_request
@@ -23,6 +24,7 @@ MESSAGES = Codec(
     name="messages",
     decode_request=decode_request,
     decode_prompt=decode_prompt,
+    without_reasoning=without_reasoning,
     stream_writer=StreamWriter,
     whole_writer=WholeWriter,
     encode_error=encode_error,

@@ -5,9 +5,12 @@ The client returns it with every turn, in the end perhaps to Anthropic, which re
 it has not signed, and searches that it has not made. All that can be told apart is left out.
 """
 
+from dataclasses import replace
 from typing import Any
 
+from xtrix import json
 from xtrix.prompt import Json
+from xtrix.protocol import Request
 from xtrix.protocols.messages.answer import OWN_SEARCH_ID
 from xtrix.reasoning import is_carried
 
@@ -69,3 +72,18 @@ def _is_ours_cited(citation: Any) -> bool:
 
 def _is(one: Any, other: Any) -> bool:
     return one is other
+
+
+def without_reasoning(request: Request) -> Request:
+    """`request` without the reasoning of earlier answers, whoever issued it."""
+    messages = [_unreasoned(message) for message in request.fields["messages"]]
+    fields = {**request.fields, "messages": [each for each in messages if each is not _NOTHING]}
+    return replace(request, fields=fields, body=json.encode_body(fields))
+
+
+def _unreasoned(message: Any) -> Any:
+    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(content, list):
+        return message
+    kept = [it for it in content if not (isinstance(it, dict) and str(it.get("type")) in _SEALS)]
+    return {**message, "content": kept} if kept or not content else _NOTHING

@@ -13,7 +13,6 @@ import re
 from collections.abc import Mapping
 
 from xtrix import json
-from xtrix.errors import ClientError
 from xtrix.prompt import Json, Prompt
 from xtrix.protocol import Request
 from xtrix.protocols.messages.errors import invalid, unsupported
@@ -22,7 +21,7 @@ from xtrix.protocols.messages.settings import SETTING_NAMES, decode_settings, se
 from xtrix.protocols.messages.tools import decode_tools
 from xtrix.protocols.messages.turns import Turns
 from xtrix.reasoning import Carrier
-from xtrix.shape import MOST_VALUES, has_too_many_values
+from xtrix.shape import decode_body
 
 _MODEL = re.compile(r"[!-~]{1,256}")
 _AT_ONE_UPSTREAM = {
@@ -48,14 +47,7 @@ def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) 
 
     Where it names no model, `default_model` is filled in, in the body too.
     """
-    if has_too_many_values(body):
-        message = f"The request is made of more than {MOST_VALUES} values; send fewer, longer ones."
-        raise ClientError(413, "request_too_large", message)
-    try:
-        fields = json.decode_object(body)
-    except ValueError as failure:
-        message = f"The request body is not a JSON object: {failure}."
-        raise ClientError(400, "invalid_json", message) from None
+    fields = decode_body(body)
     model = fields.get("model")
     if model is not None and not isinstance(model, str):
         raise invalid("model", "Input should be a valid string")

@@ -8,7 +8,12 @@ from xtrix.prompt import Json
 from xtrix.protocol import Codec, Counter, Request
 from xtrix.protocols.responses.encode import encode_prompt
 from xtrix.protocols.responses.reader import Reader
-from xtrix.protocols.responses.relay import StreamRelay, relay_request, relay_whole
+from xtrix.protocols.responses.relay import (
+    StreamRelay,
+    relay_request,
+    relay_whole,
+    without_reasoning,
+)
 from xtrix.protocols.responses.request import decode_prompt, decode_request
 from xtrix.protocols.responses.writer import StreamWriter, WholeWriter
 
@@ -29,6 +34,7 @@ RESPONSES = Codec(
     name="responses",
     decode_request=decode_request,
     decode_prompt=decode_prompt,
+    without_reasoning=without_reasoning,
     stream_writer=StreamWriter,
     whole_writer=WholeWriter,
     encode_error=encode_error,

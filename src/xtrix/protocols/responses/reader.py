@@ -402,11 +402,12 @@ class Reader:
 
     def _finish_call(self, item: _Item) -> None:
         self._begin_call(item)
-        if not item.is_begun and not self._is_cut:
+        breaks_off = self._is_cut and not item.is_over
+        if not item.is_begun and not breaks_off:
             raise bad_response("a call without a name")
         if not item.is_begun:
             return
-        is_cut = item.value.get("status") == "incomplete" or (self._is_cut and not item.is_over)
+        is_cut = breaks_off or item.value.get("status") == "incomplete"
         if item.kind == "function_call":
             given = _text_given(item, "arguments")
             if not item.heard:

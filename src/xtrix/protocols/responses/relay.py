@@ -9,6 +9,7 @@ Source: developers.openai.com/api/docs/guides/reasoning and openai-python 3.57.0
 """
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from xtrix import json
@@ -264,3 +265,13 @@ def _failure(response: object) -> UpstreamError:
     """Why a response failed."""
     error = response.get("error") if isinstance(response, dict) else None
     return error_of(error or "The upstream's response failed.")
+
+
+def without_reasoning(request: Request) -> Request:
+    """`request` without the reasoning of earlier answers, whoever issued it."""
+    said = request.fields.get("input")
+    if not isinstance(said, list):
+        return request
+    items = [it for it in said if not (isinstance(it, dict) and it.get("type") == "reasoning")]
+    fields = {**request.fields, "input": items}
+    return replace(request, fields=fields, body=json.encode_body(fields))

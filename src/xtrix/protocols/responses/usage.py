@@ -9,6 +9,9 @@ from xtrix.answer import Usage
 
 Json = dict[str, Any]
 
+_MOST_TOKENS = 2**53
+"""What is more is no count: clients read numbers as floats."""
+
 
 def decode_usage(said: object) -> Usage | None:
     """The usage that an upstream reports, or None where it reports none."""
@@ -45,5 +48,6 @@ def _details(usage: Json, name: str) -> Json:
 
 
 def _count(counts: Json, name: str) -> int:
-    count = counts.get(name)
-    return int(count) if isinstance(count, int | float) and count > 0 else 0
+    count: Any = counts.get(name)
+    is_number = isinstance(count, int | float) and not isinstance(count, bool)
+    return int(count) if is_number and 0 < count < _MOST_TOKENS else 0
