@@ -85,6 +85,34 @@ def openai_named_arguments(word: str) -> str:
     )
 
 
+def response_event(kind: str, word: str, **fields: object) -> str:
+    """The event of one delta; `fields` stand before it."""
+    head = json.encode({"type": kind, **fields})[:-1]
+    return f'event: {kind}\ndata: {head},"delta":"{word}"}}\n\n'
+
+
+def responses_text(word: str) -> str:
+    return response_event("response.output_text.delta", word, item_id="m", output_index=0)
+
+
+def responses_thinking(word: str) -> str:
+    kind = "response.reasoning_summary_text.delta"
+    return response_event(kind, word, item_id="r", output_index=0, summary_index=0)
+
+
+def responses_arguments(word: str) -> str:
+    kind = "response.function_call_arguments.delta"
+    return response_event(kind, word, item_id="f", output_index=0)
+
+
+def response_item(**item: object) -> str:
+    """The event that begins an item."""
+    return data({"type": "response.output_item.added", "output_index": 0, "item": item})
+
+
+RESPONSE_ENDS = data(
+    {"type": "response.completed", "response": {"status": "completed", "output": []}}
+)
 OPENAI_BEGINS = data({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
 OPENAI_ENDS = data({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
 
@@ -102,6 +130,24 @@ STORIES: dict[str, tuple[str, list[str], Callable[[str], str], list[str]]] = {
         [OPENAI_BEGINS, openai_call("one", index=0)],
         openai_arguments,
         [OPENAI_ENDS],
+    ),
+    "responses-text": (
+        "openai-responses",
+        [response_item(type="message", id="m")],
+        responses_text,
+        [RESPONSE_ENDS],
+    ),
+    "responses-thinking": (
+        "openai-responses",
+        [response_item(type="reasoning", id="r")],
+        responses_thinking,
+        [RESPONSE_ENDS],
+    ),
+    "responses-arguments": (
+        "openai-responses",
+        [response_item(type="function_call", id="f", call_id="c", name="f")],
+        responses_arguments,
+        [RESPONSE_ENDS],
     ),
 }
 

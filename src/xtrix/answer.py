@@ -177,6 +177,9 @@ class Expected:
     reasoning_back: bool = False
     """Whether the upstream wants its readable reasoning back with the history."""
 
+    limit: int | None = None
+    """The tokens that the answer may have, for an upstream that does not say when it is cut off."""
+
     def tool(self, name: str) -> ToolName:
         """The client's tool that the upstream calls `name`."""
         return self.tools.get(name) or ToolName(name)

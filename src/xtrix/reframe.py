@@ -93,6 +93,7 @@ class Reframer:
         if bodies:
             frames = known.write(bodies, (self._stream.sequence or 0) + 1)
             self._stream.moved(bodies)
+            self._known = self._splice = known.past(len(bodies))
         return frames + self._feed(rest) if rest else frames
 
     def _feed(self, text: str) -> str:
@@ -133,10 +134,16 @@ class Reframer:
         if carried is None or self.over or len(frames) != len(events):
             return
         number = self._stream.sequence
-        if known and len(events) == 1 and known.write([carried[1:-1]], number or 0) == frames[-1]:
+        is_same = (
+            known and len(events) == 1 and known.write([carried[1:-1]], number or 0) == frames[-1]
+        )
+        if known and is_same and known.middle is None:
             self._known = known  # the same event again, cut in two or spelled otherwise
             return
         event = _last_event(text, events, at_start=at_start)
+        if known and is_same and not event:
+            self._known = known.past(1)
+            return
         self._known = splice.learn(event, frames[-1], carried, number) if event else None
 
     def _take(self, events: list[Event], *, last: bool = False) -> list[str]:

@@ -612,6 +612,11 @@ def test_settings(settings: Settings, fields: Json) -> None:
     assert asked(settings) == fields
 
 
+def test_what_the_limit_is_is_known_to_whoever_reads_the_answer() -> None:
+    assert encoded(prompt_of(settings=Settings(max_tokens=100))).expected.limit == 100
+    assert encoded(prompt_of()).expected.limit is None
+
+
 def test_a_limit_that_is_too_small_is_raised_and_named() -> None:
     names = {"max_tokens": "max_completion_tokens"}
     assert ignored(prompt_of(settings=Settings(max_tokens=1), names=names)) == (

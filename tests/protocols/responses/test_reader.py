@@ -468,6 +468,18 @@ def test_an_answer_that_is_called_completed_but_names_why_it_is_cut() -> None:
     assert read_whole(response(MESSAGE, **cut))[-1] == ("end", finish)
 
 
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [(7, FinishReason.LENGTH), (8, FinishReason.STOP), (None, FinishReason.STOP)],
+)
+def test_an_answer_that_is_as_long_as_it_may_be(limit: int | None, reason: FinishReason) -> None:
+    """llama.cpp's server calls an answer completed that the limit has cut off."""
+    told = [BEGIN, *SPOKEN, ("end", Finish(reason, COUNTED))]
+    expected = Expected(limit=limit)
+    assert read(stream_of(MESSAGE), expected) == told
+    assert read_whole(response(MESSAGE), expected) == told
+
+
 def test_calls_that_the_limit_cut_off() -> None:
     cut = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
     function = {**FUNCTION, "arguments": '{"ci', "status": "incomplete"}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xtrix import json, media
-from xtrix.errors import invalid, unsupported
+from xtrix.errors import invalid, invalid_type, unsupported
 from xtrix.prompt import (
     Audio,
     Block,
@@ -34,6 +34,7 @@ from xtrix.prompt import (
 )
 from xtrix.protocol import Request
 from xtrix.reasoning import Carrier, is_carried
+from xtrix.shape import ValueBudget
 
 Json = dict[str, Any]
 
@@ -79,16 +80,35 @@ def _settings(said: Json) -> Settings:
         top_k=said.get("top_k"),
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         effort=said.get("reasoning_effort"),
-        thinking=said.get("thinking"),
+        thinking=_thinking(said.get("thinking")),
         format=_format(said.get("response_format")),
-        verbosity=said.get("verbosity"),
+        verbosity=_word(said, "verbosity"),
         user=said.get("safety_identifier") or said.get("user") or None,
-        session=said.get("prompt_cache_key"),
+        session=_word(said, "prompt_cache_key"),
         service_tier=said.get("service_tier"),
         # The older form has room for one call.
         parallel_calls=False if said.get("functions") else said.get("parallel_tool_calls"),
         web_search=_web_search(said.get("web_search_options")),
     )
+
+
+def _word(said: Json, name: str) -> str | None:
+    """A field that the schema passes over. Raises ClientError."""
+    text = said.get(name)
+    if text is not None and not isinstance(text, str):
+        raise invalid_type(name, "it should be a string.")
+    return text
+
+
+def _thinking(said: object) -> Json | None:
+    """Anthropic's `thinking`, as far as others than Anthropic read it. Raises ClientError."""
+    if said is None:
+        return None
+    if not isinstance(said, dict):
+        raise invalid_type("thinking", "it should be an object.")
+    if not isinstance(said.get("type"), str):
+        raise invalid_type("thinking.type", "it should be a string.")
+    return said
 
 
 def _names(said: Json) -> dict[str, str]:
@@ -220,6 +240,7 @@ class _Conversation:
     def __init__(self, carrier: Carrier) -> None:
         self.turns: list[Turn] = []
         self._carrier = carrier
+        self._budget = ValueBudget()
         self._open: dict[str, Call] = {}
         """The calls without a result yet, by what their result will name: an id, or of the older
         form the function."""
@@ -267,7 +288,9 @@ class _Conversation:
         if function:
             place = f"{path}.function_call"
             text = function["arguments"]
-            called = Call(call_id, function["name"], text, path=place, given=_given(text, place))
+            called = Call(
+                call_id, function["name"], text, path=place, given=self._given(text, place)
+            )
             blocks.append(self._opened(function["name"], called))
         return blocks
 
@@ -279,10 +302,18 @@ class _Conversation:
             )
         inner = said[kind]
         text = inner["input" if kind == "custom" else "arguments"]
-        given = None if kind == "custom" else _given(text, path)
+        given = None if kind == "custom" else self._given(text, path)
         extra = {name: it for name, it in said.items() if name not in {"id", "type", kind, "index"}}
         call = Call(said["id"], inner["name"], text, kind, extra=extra, path=path, given=given)
         return self._opened(said["id"], call)
+
+    def _given(self, text: str, path: str) -> Json:
+        """The object that a call's arguments spell; "" is none. Raises ClientError."""
+        self._budget.spend(text)
+        try:
+            return json.decode_object(text) if text.strip() else {}
+        except ValueError:
+            raise invalid(path, "its arguments must be the JSON of an object.") from None
 
     def _opened(self, key: str, call: Call) -> Call:
         if key in self._open:
@@ -352,14 +383,6 @@ _TURN_ROLES: dict[str, Role] = {
     "tool": "user",
     "function": "user",
 }
-
-
-def _given(text: str, path: str) -> Json:
-    """The object that a call's arguments spell; "" is none. Raises ClientError."""
-    try:
-        return json.decode_object(text) if text.strip() else {}
-    except ValueError:
-        raise invalid(path, "its arguments must be the JSON of an object.") from None
 
 
 def _echo(said: str) -> str:

@@ -152,7 +152,8 @@ class _Encoding:
 
     def expected(self) -> Expected:
         """How the answer is to be read."""
-        return Expected(self._names.table(), cited=self._settings.web_search is not None)
+        cited = self._settings.web_search is not None
+        return Expected(self._names.table(), cited=cited, limit=self._limit())
 
     def apply_quirks(self, body: Json) -> None:
         """Rename and drop what the row says. A dropped `reasoning.summary` is a member."""

@@ -448,13 +448,16 @@ class Reader:
         self.usage = decode_usage(response.get("usage")) or self.usage
         details = response.get("incomplete_details")
         why = details.get("reason") if isinstance(details, dict) else None
-        self._is_cut = status == "incomplete" or why is not None
+        # llama.cpp's server calls it completed too (its server of 2026-10, observed).
+        is_full = 0 < (self._expected.limit or 0) <= self.usage.completion
+        self._is_cut = status == "incomplete" or why is not None or is_full
         self._begin()
         self._settle(_list(response, "output"))
         reason = FinishReason.STOP
         if self._is_cut:
             reason = _INCOMPLETE.get(str(why), FinishReason.LENGTH)
-            self.unknown_stop_reason = None if str(why) in _INCOMPLETE else word(why)
+            is_known = str(why) in _INCOMPLETE or (is_full and why is None)
+            self.unknown_stop_reason = None if is_known else word(why)
         elif status != "completed":
             self.unknown_stop_reason = word(status)
         self._writer.end(Finish(reason, self.usage, _tier(response)))
