@@ -28,6 +28,7 @@ from xtrix.protocol import Codec, Stamp
 from xtrix.providers import Plan, Target, Timeouts
 from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
+from xtrix.shape import has_too_many_values
 from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, Wait
 from xtrix.translation import Conversion, TargetCall
 
@@ -258,6 +259,8 @@ class Exchange:
             seconds = self._left(accepted.plan, self._first_byte(accepted.plan, limits))
             answer = _sound((yield Call(call.take_request(), seconds, collect)))
             body = _sound(answer.body)
+            if has_too_many_values(body):
+                raise errors.too_large()
             _check(call.codec, answer.head, body)
             return self._reply(accepted, call, body)
         connect = limits.connect or (_LAST_CONNECT if self._is_last else _CONNECT)

@@ -126,14 +126,35 @@ class Shape:
 def decode_body(body: bytes) -> dict[str, Any]:
     """The object that a request's body spells, unchecked. Raises ClientError."""
     if has_too_many_values(body):
-        message = f"The request is made of more than {MOST_VALUES} values; send fewer, longer ones."
-        raise ClientError(413, "request_too_large", message)
+        raise too_many_values()
     try:
         return json.decode_object(body)
     except ValueError as failure:
         path = failure.path if isinstance(failure, json.TooDeep) else None
         what = f"'{path}'" if path else "The request body is not a JSON object"
         raise ClientError(400, "invalid_json", f"{what}: {failure}.", param=path) from None
+
+
+def too_many_values() -> ClientError:
+    """The refusal of a request that is made of too much."""
+    message = f"The request is made of more than {MOST_VALUES} values; send fewer, longer ones."
+    return ClientError(413, "request_too_large", message)
+
+
+class ValueBudget:
+    """Counts the values of JSON that a request holds as text, such as the arguments of calls.
+
+    The count of a body passes over what stands in strings.
+    """
+
+    def __init__(self) -> None:
+        self._spent = 0
+
+    def spend(self, text: str) -> None:
+        """Note that `text` will be decoded. Raises ClientError where that is too much."""
+        self._spent += text.count("{") + text.count("[") + text.count(",")
+        if self._spent > MOST_VALUES:
+            raise too_many_values()
 
 
 def has_too_many_values(body: bytes) -> bool:

@@ -9,6 +9,7 @@ from tests.accumulate import completion, frames
 from tests.pace import assert_linear
 from tests.stories import data
 from tests.streams import Outcome, replay
+from xtrix.errors import BAD_RESPONSE
 from xtrix.protocols.chat.tools import ToolCalls
 
 DONE = "data: [DONE]\n\n"
@@ -312,10 +313,17 @@ def test_custom_calls() -> None:
     assert empty["tool_calls"][0]["custom"]["input"] == ""
 
 
-@pytest.mark.parametrize("odd", [[1], {}, 1.5, True, "x"], ids=repr)
-def test_odd_types_crash_nothing(odd: Any) -> None:
+@pytest.mark.parametrize("odd", [[1], {}, 1.5, True], ids=repr)
+def test_a_call_whose_name_is_no_text_is_the_upstreams_fault(odd: Any) -> None:
     event = call({"index": odd, "id": odd, "type": odd, "function": odd})
     named = call({"index": odd, "id": odd, "function": {"name": odd, "arguments": odd}})
+    seen = played(event, named, STOP, DONE)
+    assert (seen.finished, seen.error) == (False, BAD_RESPONSE)
+
+
+def test_odd_texts_crash_nothing() -> None:
+    event = call({"index": "x", "id": "x", "type": "x", "function": "x"})
+    named = call({"index": "x", "id": "x", "function": {"name": "x", "arguments": "x"}})
     assert played(event, named, STOP, DONE).finished
 
 

@@ -160,7 +160,8 @@ def test_ids_of_ours_are_left_out_and_others_stay() -> None:
 def test_a_summary_of_ours_is_told_as_text_and_of_another_refused() -> None:
     summed = CARRIER.pack(Sealed({"summary": "They met."}, Origin("", "", "responses")))
     body, _ = relayed(input=[{"type": "compaction", "encrypted_content": summed}])
-    assert body["input"] == [{"type": "message", "role": "user", "content": "They met."}]
+    said = "A summary of the conversation so far:\n\nThey met."
+    assert body["input"] == [{"type": "message", "role": "user", "content": said}]
     theirs = CARRIER.pack(Sealed({"type": "compaction", "encrypted_content": "gC"}, ORIGIN))
     body, _ = relayed(input=[{"type": "compaction", "encrypted_content": theirs}])
     assert body["input"] == [{"type": "compaction", "encrypted_content": "gC"}]

@@ -986,7 +986,8 @@ def test_how_long_to_cache_is_a_mark_on_the_whole() -> None:
 def test_a_summary_of_ours_is_what_the_user_says() -> None:
     packed = CARRIER.pack(Sealed({"summary": "They met."}, ORIGIN))
     turns = items({"type": "compaction", "id": "cmp_1", "encrypted_content": packed}, USER)
-    assert sketch(turns) == ["user: text They met.", "user: text Hi"]
+    head = "A summary of the conversation so far:\n\n"
+    assert sketch(turns) == [f"user: text {head}They met.", "user: text Hi"]
 
 
 @pytest.mark.parametrize("packed", ["gAAAA", PACKED], ids=["another's", "no summary"])

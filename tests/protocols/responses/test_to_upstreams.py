@@ -10,7 +10,7 @@ from xtrix.errors import ClientError
 from xtrix.prompt import Sealed
 from xtrix.protocol import Whole
 from xtrix.protocols.responses import RESPONSES
-from xtrix.providers import TAKEN, Provider, Quirks, Target
+from xtrix.providers import TAKEN, Plan, Provider, Quirks, Target
 from xtrix.translation import Conversion, TargetCall
 
 Json = dict[str, Any]
@@ -106,7 +106,7 @@ def asked(target: Target, fields: Json) -> tuple[Json, TargetCall, Conversion]:
     """The upstream's request, and what goes with it."""
     request = RESPONSES.decode_request(json.encode_body(fields), {}, "best")
     conversion = Conversion(RESPONSES, request, CARRIER)
-    call = conversion.encode(target, is_last=True)
+    call = conversion.encode(target, Plan((target,)), is_last=True)
     assert call.request is not None
     return json.decode_object(call.request.body), call, conversion
 

@@ -80,6 +80,8 @@ def trim(said: dict[str, Any]) -> dict[str, Any]:
         del kept[key]
     for key in [key for key, kind in _TYPES.items() if not isinstance(kept.get(key, kind()), kind)]:
         del kept[key]
+    if not _is_called(kept.get("function_call")):
+        kept.pop("function_call", None)
     for key in _LISTS & kept.keys():
         kept[key] = [item for item in kept[key] if isinstance(item, dict)]
     reasoning = kept.pop("reasoning", None)
@@ -97,6 +99,13 @@ def trim(said: dict[str, Any]) -> dict[str, Any]:
         )
         kept |= {key: text for key, text in texts.items() if text}
     return kept
+
+
+def _is_called(function: object) -> bool:
+    """Whether `function` is, whole or in part, a call of the older form."""
+    if not isinstance(function, dict) or not function:
+        return False
+    return all(isinstance(function.get(name, ""), str) for name in ("name", "arguments"))
 
 
 def _joined(parts: list[Any], name: str) -> str:

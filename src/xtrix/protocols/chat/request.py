@@ -34,6 +34,7 @@ from xtrix.prompt import (
 )
 from xtrix.protocol import Request
 from xtrix.reasoning import Carrier, is_carried
+from xtrix.shape import ValueBudget
 
 Json = dict[str, Any]
 
@@ -239,6 +240,7 @@ class _Conversation:
     def __init__(self, carrier: Carrier) -> None:
         self.turns: list[Turn] = []
         self._carrier = carrier
+        self._budget = ValueBudget()
         self._open: dict[str, Call] = {}
         """The calls without a result yet, by what their result will name: an id, or of the older
         form the function."""
@@ -286,7 +288,9 @@ class _Conversation:
         if function:
             place = f"{path}.function_call"
             text = function["arguments"]
-            called = Call(call_id, function["name"], text, path=place, given=_given(text, place))
+            called = Call(
+                call_id, function["name"], text, path=place, given=self._given(text, place)
+            )
             blocks.append(self._opened(function["name"], called))
         return blocks
 
@@ -298,10 +302,18 @@ class _Conversation:
             )
         inner = said[kind]
         text = inner["input" if kind == "custom" else "arguments"]
-        given = None if kind == "custom" else _given(text, path)
+        given = None if kind == "custom" else self._given(text, path)
         extra = {name: it for name, it in said.items() if name not in {"id", "type", kind, "index"}}
         call = Call(said["id"], inner["name"], text, kind, extra=extra, path=path, given=given)
         return self._opened(said["id"], call)
+
+    def _given(self, text: str, path: str) -> Json:
+        """The object that a call's arguments spell; "" is none. Raises ClientError."""
+        self._budget.spend(text)
+        try:
+            return json.decode_object(text) if text.strip() else {}
+        except ValueError:
+            raise invalid(path, "its arguments must be the JSON of an object.") from None
 
     def _opened(self, key: str, call: Call) -> Call:
         if key in self._open:
@@ -371,14 +383,6 @@ _TURN_ROLES: dict[str, Role] = {
     "tool": "user",
     "function": "user",
 }
-
-
-def _given(text: str, path: str) -> Json:
-    """The object that a call's arguments spell; "" is none. Raises ClientError."""
-    try:
-        return json.decode_object(text) if text.strip() else {}
-    except ValueError:
-        raise invalid(path, "its arguments must be the JSON of an object.") from None
 
 
 def _echo(said: str) -> str:

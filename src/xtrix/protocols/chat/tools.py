@@ -18,8 +18,12 @@ is taken for:
 from typing import Any
 
 from xtrix import json
+from xtrix.errors import bad_response
 
 Call = dict[str, Any]
+
+
+_NAMELESS = "a call without a tool's name"
 
 
 class _Known:
@@ -55,7 +59,12 @@ class ToolCalls:
         ]
 
     def whole(self, calls: list[object]) -> list[Call]:
-        """The calls of a whole answer in OpenAI's form, where no index belongs."""
+        """The calls of a whole answer in OpenAI's form, where no index belongs.
+
+        Raises UpstreamError for one without a name, before anything is made of the others.
+        """
+        if not all(map(_is_named, calls)):
+            raise bad_response(_NAMELESS)
         alone = [{**call, "index": at} for at, call in enumerate(calls) if isinstance(call, dict)]
         said = self.feed([*alone])
         for call in said:
@@ -66,7 +75,12 @@ class ToolCalls:
         return said
 
     def close(self) -> list[Call]:
-        """`{}` for each function that was called without arguments: "" is not JSON."""
+        """`{}` for each function that was called without arguments: "" is not JSON.
+
+        Raises UpstreamError for a call whose name has not come.
+        """
+        if not all(call.name for call in self._calls):
+            raise bad_response(_NAMELESS)
         return [
             {"index": call.index, "function": {"arguments": "{}"}}
             for call in self._calls
@@ -118,6 +132,14 @@ class ToolCalls:
             return None
         other = known.begun or known.name != name
         return None if name and known.name and other and _is_object(text) else known
+
+
+def _is_named(call: object) -> bool:
+    """Whether `call`, one of a whole answer, says what it calls; what is no object is none."""
+    if not isinstance(call, dict):
+        return True
+    said = call.get("custom") if isinstance(call.get("custom"), dict) else call.get("function")
+    return isinstance(said, dict) and bool(_string(said, "name"))
 
 
 def may_begin(fragment: object) -> bool:

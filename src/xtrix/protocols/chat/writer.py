@@ -165,7 +165,7 @@ class StreamWriter:
         """The last chunks, and [DONE]."""
         told = self._told
         if told.thinking:
-            blocks = [{"index": index, **block} for index, block in enumerate(told.thinking)]
+            blocks = [{**block, "index": index} for index, block in enumerate(told.thinking)]
             self._delta({"thinking_blocks": blocks})
         if told.annotations:
             self._delta({"annotations": told.annotations})

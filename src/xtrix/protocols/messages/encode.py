@@ -192,8 +192,13 @@ class _Encoding:
 
     def _thinking(self, body: Json) -> Json:
         """What asks for thinking, where the client does and the rest of the request lets it."""
-        if self._settings.thinking is not None:
-            return {"thinking": self._settings.thinking}
+        thinking = self._settings.thinking
+        if thinking is not None and self._output.tool and thinking["type"] != "disabled":
+            # The tool that is the answer has to be called, which no model that thinks can be made.
+            self.ignored.add("thinking")
+            return {}
+        if thinking is not None:
+            return {"thinking": thinking}
         effort = self._settings.effort
         asked = encode_effort(effort, self._family, body["max_tokens"])
         forced = body.get("tool_choice", {}).get("type") in _FORCED

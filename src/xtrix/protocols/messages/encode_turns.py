@@ -31,6 +31,7 @@ from xtrix.prompt import (
 from xtrix.protocols.messages.encode_blocks import encode_media, marked
 from xtrix.protocols.messages.names import CUSTOM_INPUT, ToolNames
 from xtrix.providers import Family, Target
+from xtrix.shape import ValueBudget
 
 _ODD_ID = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_ID = 128
@@ -55,6 +56,7 @@ class Turns:
         """The calls without a result yet: the client's id to the upstream's."""
         self._results = 0
         """Results that the last turn begins with."""
+        self._budget = ValueBudget()
         self._held: list[Json] = []
         """System text that came later than the first turn, until it is known what follows it."""
 
@@ -141,11 +143,22 @@ class Turns:
 
     def _call(self, block: Call) -> Json:
         is_custom = block.kind == "custom"
-        given = {CUSTOM_INPUT: block.arguments} if is_custom else _arguments(block)
+        given = {CUSTOM_INPUT: block.arguments} if is_custom else self._arguments(block)
         theirs = self._unique(block.id)
         self._open[block.id] = theirs
         name = self._names(block.namespace, block.name)
         return {"type": "tool_use", "id": theirs, "name": name, "input": given}
+
+    def _arguments(self, call: Call) -> Json:
+        """The object that a call's arguments spell; "" is none. Raises ClientError."""
+        if call.given is not None:
+            return call.given
+        self._budget.spend(call.arguments)
+        try:
+            return json.decode_object(call.arguments) if call.arguments.strip() else {}
+        except ValueError:
+            why = "its arguments must be the JSON of an object."
+            raise invalid(call.path, why) from None
 
     def _result(self, block: Result) -> Json:
         theirs = self._open.pop(block.call_id)
@@ -212,15 +225,3 @@ def encode_turns(prompt: Prompt, target: Target, family: Family, names: ToolName
         turns.add(turn)
     turns.close(prompt)
     return turns
-
-
-def _arguments(call: Call) -> Json:
-    """The object that a call's arguments spell; "" is none. Raises ClientError."""
-    if call.given is not None:
-        return call.given
-    text = call.arguments
-    try:
-        return json.decode_object(text) if text.strip() else {}
-    except ValueError:
-        why = "its arguments must be the JSON of an object."
-        raise invalid(call.path, why) from None

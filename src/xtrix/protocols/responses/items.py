@@ -16,6 +16,7 @@ from xtrix import json
 from xtrix.errors import ClientError, invalid, unsupported
 from xtrix.prompt import Block, Call, Result, Text, Thinking, Turn
 from xtrix.protocols.responses.client_tools import SEARCH, Tools
+from xtrix.protocols.responses.compaction import summary_in
 from xtrix.protocols.responses.content import decode_content, decode_text_content
 from xtrix.protocols.responses.schema import item_kind
 from xtrix.reasoning import Carrier
@@ -27,6 +28,11 @@ _CALLS = {"function_call", "custom_tool_call", "tool_search_call"}
 _OUTPUTS = {"function_call_output", "custom_tool_call_output", "tool_search_output"}
 _DROPPED = {"web_search_call", "mcp_list_tools", "image_generation_call"}
 """Items that the answer's text is sound without."""
+_REFUSED = {
+    "compaction_trigger": "call '/responses/compact' for a summary. Codex sums up by itself where "
+    "the gateway is a row of its [model_providers]."
+}
+"""Items that there is something else for."""
 _OWN_MEMBERS = {
     *("id", "type", "status", "call_id", "name", "namespace", "arguments", "input", "caller"),
     *("async", "created_by", "execution"),
@@ -75,7 +81,7 @@ class Conversation:
             elif kind in _DROPPED:
                 self.ignored.add(f"input.{kind}")
             else:
-                why = f"no upstream knows the item '{kind[:LONGEST_ECHO]}'."
+                why = _REFUSED.get(kind, f"no upstream knows the item '{kind[:LONGEST_ECHO]}'.")
                 raise unsupported(f"input[{index}].type", why, value=True)
         self._close()
         if not self.turns:
@@ -180,10 +186,9 @@ class Conversation:
 
     def _compaction(self, item: Json, index: int) -> None:
         """What a conversation was summed up to, by this gateway; another's cannot be read."""
-        sealed = self._carrier.open(item["encrypted_content"])
-        summary = sealed.value.get("summary") if sealed else None
+        summary = summary_in(self._carrier.open(item["encrypted_content"]))
         path = f"input[{index}].encrypted_content"
-        if not isinstance(summary, str):
+        if summary is None:
             why = "no upstream of this model can read what another provider has summed up."
             raise unsupported(path, why, value=True)
         self._close()

@@ -19,6 +19,7 @@ from xtrix.openai.errors import error_of
 from xtrix.prompt import Sealed
 from xtrix.protocol import Answering, Encoded, Request, Whole, says_something
 from xtrix.protocols.responses.blocks import PROTOCOL
+from xtrix.protocols.responses.compaction import summary_in
 from xtrix.protocols.responses.encode import take_out, upstream_request
 from xtrix.protocols.responses.frames import DONE, KEEP_ALIVE, Frames
 from xtrix.protocols.responses.resource import Resource, State, tell_failure
@@ -96,8 +97,9 @@ class _Items:
         """`item` with what its issuer had encrypted; None where that is somebody else."""
         sealed = self._carrier.open(item["encrypted_content"])
         origin = sealed.origin if sealed else None
-        if sealed and kind == "compaction" and "summary" in sealed.value:
-            return {"type": "message", "role": "user", "content": sealed.value["summary"]}
+        summary = summary_in(sealed) if kind == "compaction" else None
+        if summary is not None:
+            return {"type": "message", "role": "user", "content": summary}
         if sealed and origin and (origin.provider, origin.protocol) == (self._provider, PROTOCOL):
             theirs = sealed.value.get("encrypted_content")
             if isinstance(theirs, str):
