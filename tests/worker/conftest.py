@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.client import CLIENT_KEYS, NEVER_LOGGED, UPSTREAM_KEYS, Client
+from tests.worker.client import CLIENT_KEYS, NEVER_LOGGED, UPSTREAM_KEYS, Client, secret_name
 from tests.worker.speech import DIALECTS, Dialect
 from tests.worker.upstream import Upstream
 from tools import runtime
@@ -107,7 +107,7 @@ def bindings(server: Upstream, places: dict[str, str]) -> dict[str, object]:
             "name": f"{prefix}{dialect.name}" if prefix else f"sim-{dialect.name}",
             "dialect": dialect.name,
             "base_url": places.get(prefix, server.base_url),
-            "api_key": f"{dialect.name.upper()}_SECRET",
+            "api_key": secret_name(dialect.name),
             "models": [f"{prefix}{dialect.model.split('-')[0]}-*"],
             "aliases": {f"{prefix}{dialect.name}-latest": f"{dialect.model}-2"},
             **({"timeouts": haste[prefix]} if prefix in haste else {}),
@@ -115,7 +115,7 @@ def bindings(server: Upstream, places: dict[str, str]) -> dict[str, object]:
         for dialect in DIALECTS
         for prefix in ["", *places, *(prefix for prefix in haste if prefix not in places)]
     ]
-    secrets = {f"{name.upper()}_SECRET": key for name, key in UPSTREAM_KEYS.items()}
+    secrets = {secret_name(name): key for name, key in UPSTREAM_KEYS.items()}
     return {
         "API_KEYS": ", ".join(CLIENT_KEYS),
         "MAX_BODY_BYTES": str(MAX_BODY_BYTES),

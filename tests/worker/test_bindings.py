@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.worker.client import CLIENT_KEYS, UPSTREAM_KEYS, question
+from tests.worker.client import CLIENT_KEYS, UPSTREAM_KEYS, question, secret_name
 from tests.worker.conftest import Gateway, Start
 from tests.worker.faults import events_to_text
 from tests.worker.logs import record_of
@@ -139,7 +139,7 @@ def servers(start: Start) -> Iterator[Bound]:
                 {"id": f"{way.name}-or-network", "targets": [f"{way.name}/x", "network/x"]}
                 for way in INNER_WAYS
             ],
-            **{f"{name.upper()}_SECRET": key for name, key in UPSTREAM_KEYS.items()},
+            **{secret_name(name): key for name, key in UPSTREAM_KEYS.items()},
         }
         yield Bound(stack.enter_context(start(bindings)), behind, network)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.worker.client import CLIENT_KEYS, DONE, UPSTREAM_KEYS, Answer, question
+from tests.worker.client import CLIENT_KEYS, DONE, UPSTREAM_KEYS, Answer, question, secret_name
 from tests.worker.conftest import Gateway, Start
 from tests.worker.faults import HTML, HTML_HEADERS, events_to_text
 from tests.worker.logs import Record, record_of, records
@@ -112,7 +112,7 @@ def weighted(name: str, **weights: float | None) -> dict[str, object]:
 def provider(name: str, dialect: Dialect, server: Upstream, **more: object) -> dict[str, object]:
     """A row of PROVIDERS."""
     row = {"name": name, "dialect": dialect.name, "base_url": server.base_url}
-    return row | {"api_key": f"{dialect.name.upper()}_SECRET"} | more
+    return row | {"api_key": secret_name(dialect.name)} | more
 
 
 MODELS = [
@@ -177,7 +177,7 @@ def servers(start: Start) -> Iterator[Pair]:
                 provider("spare", OPENAI, first),
             ],
             "MODELS": MODELS,
-            **{f"{name.upper()}_SECRET": key for name, key in UPSTREAM_KEYS.items()},
+            **{secret_name(name): key for name, key in UPSTREAM_KEYS.items()},
         }
         yield Pair(stack.enter_context(start(bindings)), first, second)
 
@@ -505,7 +505,7 @@ def test_a_server_is_killed_and_no_client_sees_an_error(start: Start) -> None:
         "KEEP_ALIVE_SECONDS": "0",
         "PROVIDERS": [provider("first", OPENAI, first), provider("second", ANTHROPIC, second)],
         "MODELS": [weighted("killed", first=1, second=1)],
-        **{f"{name.upper()}_SECRET": key for name, key in UPSTREAM_KEYS.items()},
+        **{secret_name(name): key for name, key in UPSTREAM_KEYS.items()},
     }
     with ExitStack() as stack:
         stack.callback(first.stop)
