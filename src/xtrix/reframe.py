@@ -23,6 +23,9 @@ class Reframer:
     def __init__(self, stream: Stream, redact: Callable[[str], str]) -> None:
         """`redact` takes out of an error's message what the client must not see."""
         self.begun = False
+        """Whether the client has been told anything."""
+        self.has_event = False
+        """Whether the upstream has sent an event. A client may be told of the first ones later."""
         self.over = False
         self.fed = 0
         """Pieces taken in so far."""
@@ -159,6 +162,7 @@ class Reframer:
                 if not (last and error.code == BAD_RESPONSE):
                     frames.append(self.fail(error))
                 break
+            self.has_event = True
             if frame:
                 self.begun = True
             frames.append(frame)
