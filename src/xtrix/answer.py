@@ -11,14 +11,14 @@ One block is told at a time: what an upstream interleaves, its Reader holds back
 before `begin` or after `end`. A Reader never tells an `end` that the upstream did not reach.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from xtrix.errors import ApiError
-from xtrix.prompt import CallKind, Sealed
+from xtrix.prompt import CallKind, Sealed, Tool
 from xtrix.sse import Event
 
 Json = dict[str, Any]
@@ -180,6 +180,22 @@ class Expected:
     def tool(self, name: str) -> ToolName:
         """The client's tool that the upstream calls `name`."""
         return self.tools.get(name) or ToolName(name)
+
+    def by_bare_names(self, offered: Iterable[Tool]) -> "Expected":
+        """The same, that knows a tool by its name without its namespace too.
+
+        Models leave the namespace out. Where more than one tool `offered` has the name it tells
+        nothing.
+        """
+        groups: dict[str, list[Tool]] = {}
+        for tool in offered:
+            groups.setdefault(tool.name, []).append(tool)
+        bare = {
+            name: ToolName(name, tool.kind, tool.namespace)
+            for name, (tool, *others) in groups.items()
+            if tool.namespace and not others and tool.kind != "hosted"
+        }
+        return replace(self, tools={**bare, **self.tools}) if bare else self
 
 
 class Reader(Protocol):

@@ -207,6 +207,8 @@ class Tool:
     """The protocol that knows it."""
     path: str = ""
     cache: Json | None = None
+    schema_path: str = ""
+    """The place of `schema`."""
 
 
 class ToolChoice(NamedTuple):
@@ -293,6 +295,20 @@ class Prompt:
     """A cache mark on the whole request, as Messages has it."""
     implicit_cache: bool = False
     """Whether the client's protocol caches without being asked: Responses does."""
+
+    def foreign_thinking(self, here: Origin) -> set[str]:
+        """The client's name of sealed reasoning, where some of it was not issued `here`.
+
+        Its issuer alone can read it, and whoever else is asked does without.
+        """
+        sealed = (
+            block.sealed
+            for turn in self.turns
+            for block in turn.blocks
+            if isinstance(block, Thinking) and block.sealed
+        )
+        is_foreign = any(each.origin not in {None, here} for each in sealed)
+        return {self.param("messages.thinking")} if is_foreign else set()
 
     def param(self, setting: str) -> str:
         """The client's name of `setting`, for errors and for what is ignored."""

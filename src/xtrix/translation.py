@@ -89,7 +89,12 @@ class Conversion:
         else:
             prompt = self._asked(request)
             encoded = theirs.encode_prompt(prompt, target)
-            encoded = encoded._replace(ignored=tuple(sorted({*encoded.ignored, *prompt.ignored})))
+            here = Origin(target.provider.name, target.model, theirs.name)
+            ignored = {*encoded.ignored, *prompt.ignored, *prompt.foreign_thinking(here)}
+            encoded = encoded._replace(
+                ignored=tuple(sorted(ignored)),
+                expected=encoded.expected.by_bare_names(prompt.tools),
+            )
         if is_last and not self._has_reasoning:
             self._request = self._prompt = None
         return TargetCall(

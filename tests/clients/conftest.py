@@ -56,7 +56,7 @@ def worker(server: Upstream, local_model: model.Model, snapshot: Path) -> Iterat
         ),
         *(
             local_model.row(dialect, models=[f"local-{dialect}"])
-            for dialect in ("anthropic", "openai")
+            for dialect in ("anthropic", "openai", "openai-responses")
         ),
     ]
     bindings = {"API_KEYS": KEY, "UPSTREAM_KEY": "sk-upstream-0b6d", "PROVIDERS": rows}

@@ -169,6 +169,7 @@ def _tool(said: Json, path: str) -> Tool:
         format_binds=True,
         path=path,
         cache=mark,
+        schema_path=f"{path}.function.parameters",
     )
 
 

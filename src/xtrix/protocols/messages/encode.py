@@ -37,6 +37,8 @@ DEFAULT_MAX_TOKENS = 8192
 MOST_CACHE_MARKS = 4
 SEARCH_TOOL = "web_search"
 
+EPHEMERAL: Json = {"type": "ephemeral"}
+
 _TAKEN = {"betas", *EXTENSIONS}
 """The client's other fields that have a meaning here."""
 _NO_LOSS = {"n", "logprobs", "top_logprobs", "modalities", "audio", "moderation"}
@@ -78,7 +80,7 @@ def _refuse(prompt: Prompt) -> None:
         raise unsupported("n", "the upstream gives one choice.", value=True)
     for name in ("logprobs", "top_logprobs"):
         if said.get(name):
-            raise unsupported(name, "the upstream gives no log probabilities.")
+            raise unsupported(prompt.param(name), "the upstream gives no log probabilities.")
     if "audio" in said.get("modalities", ()):
         raise unsupported("modalities", "the upstream model gives no audio.", value=True)
     for name in ("audio", "moderation"):
@@ -221,6 +223,10 @@ class _Encoding:
             self._ignore("temperature")
         return wanted
 
+    def _implicit_cache(self) -> Json | None:
+        """The mark for a client that expects a cache without asking for it: here it has to be."""
+        return EPHEMERAL if self._prompt.implicit_cache else None
+
     def _extras(self) -> Json:
         settings = self._settings
         kept = [sequence for sequence in settings.stop if sequence.strip()]
@@ -235,7 +241,7 @@ class _Encoding:
             # Anthropic refuses what looks like an address; the hash still tells users apart.
             metadata={"user_id": hashlib.sha256(user.encode()).hexdigest()} if user else None,
             service_tier=_TIERS.get(str(tier)),
-            cache_control=self._prompt.cache,
+            cache_control=self._prompt.cache or self._implicit_cache(),
         )
 
 

@@ -6,7 +6,6 @@ Source: platform.claude.com/docs/en/agents-and-tools/tool-use, read 2026-11.
 import re
 from typing import Any
 
-from xtrix import json
 from xtrix.errors import invalid, unsupported
 from xtrix.prompt import Json, Tool, ToolChoice
 from xtrix.protocols.messages.encode_blocks import marked
@@ -95,7 +94,7 @@ def _tool(tool: Tool, names: ToolNames) -> Json:
     if tool.kind == "custom":
         encoded["input_schema"] = _CUSTOM_SCHEMA
         return marked(encoded, tool.cache)
-    encoded["input_schema"] = _input_schema(tool.schema, f"{tool.path}.function.parameters")
+    encoded["input_schema"] = _input_schema(tool.schema, tool.schema_path or tool.path)
     if tool.strict:
         encoded["strict"] = True
     return marked(encoded, tool.cache)
@@ -113,7 +112,8 @@ def _description(tool: Tool) -> str | None:
     """What the tool is for; a grammar, which Anthropic does not keep to, is at least told."""
     if tool.format is None:
         return tool.description
-    grammar = f"The input must keep to this grammar: {json.encode(tool.format)}"
+    syntax, definition = (str(tool.format.get(name, "")) for name in ("syntax", "definition"))
+    grammar = f"'{CUSTOM_INPUT}' has to keep to this {syntax} grammar:\n{definition}"
     return f"{tool.description}\n\n{grammar}" if tool.description else grammar
 
 

@@ -78,7 +78,7 @@ class Turns:
         if not self.turns and self.system:
             self._turn("user", [self.system.pop()])
         if not self.turns:
-            raise invalid("messages", "none of them has any content.")
+            raise invalid(prompt.param("messages"), "none of them has any content.")
         last = self.turns[-1]
         if last["role"] == "assistant":
             self._end_in_prefill(last, prompt.turns[-1].path)

@@ -96,6 +96,7 @@ def _custom(tool: Json, path: str) -> Tool:
         deferred=bool(tool.get("defer_loading")),
         path=path,
         cache=tool.get("cache_control"),
+        schema_path=f"{path}.input_schema",
     )
 
 

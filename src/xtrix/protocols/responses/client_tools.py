@@ -83,7 +83,12 @@ class Tools:
             ]
         if kind == SEARCH and said.get("execution") == "client":
             schema = said.get("parameters")
-            return [Tool("search", SEARCH, said.get("description"), schema, path=path)]
+            place = f"{path}.parameters"
+            return [
+                Tool(
+                    "search", SEARCH, said.get("description"), schema, path=path, schema_path=place
+                )
+            ]
         if kind == SEARCH or kind.startswith(_HINTS):
             self.ignored.add(f"tools.{kind}")
             return []
@@ -110,6 +115,7 @@ def _tool(said: Json, path: str, group: Json | None = None) -> Tool:
         namespace=group["name"] if group else None,
         deferred=bool(said.get("defer_loading")),
         path=path,
+        schema_path=f"{path}.parameters",
     )
 
 

@@ -40,6 +40,8 @@ _EXTRAS = {
 }
 """What another protocol may know by the same name."""
 _NAMES = {
+    "messages": "input",
+    "messages.thinking": "input.reasoning",
     "max_tokens": "max_output_tokens",
     "effort": "reasoning.effort",
     "format": "text.format",
