@@ -4,7 +4,7 @@ RUN := .venv/bin/python -m
 # The tests that start a Worker, a model or a browser.
 SLOW := tests/worker tests/clients tests/page tests/tools
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check fuzz defences format deploy bench hostile clean
+.PHONY: help setup dev test check fuzz defences format deploy bench hostile agents clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: setup  ## measure, and compare with the rivals (20 minutes; ARGS=--quick 
 
 hostile: setup  ## what bodies made to hurt cost the isolate, by shape (20 minutes; ARGS="--size 100000")
 	@PYTHONPATH=src:. $(RUN) bench.hostile $(ARGS)
+
+agents: setup  ## fetch the real Codex (400 MB), and have it work through the Worker (ARGS="-k resume")
+	@$(RUN) tools.agents $(ARGS)
 
 clean:  ## remove what was made
 	@rm -rf .venv node_modules python_modules .cache .wrangler

@@ -25,6 +25,7 @@ export function end(number) {
 
 const FIRST_ROOM = 16384;
 const CRUMBS = 64;
+const DROPPED_AT_ONCE = 65536;
 
 const encoder = new TextEncoder();
 
@@ -43,6 +44,7 @@ class Exchange {
   constructor(number, request) {
     this.number = number;
     this.request = request;
+    this.unread = request.body;
     this.token = crypto.randomUUID().replaceAll("-", "");
     exchanges.set(number, this);
     request.signal.addEventListener("abort", () => this.leave());
@@ -74,8 +76,9 @@ class Exchange {
     return JSON.stringify({ token: this.token, method: this.request.method, path, headers, query });
   }
 
-  answer({ status, headers, streams }, body) {
-    const response = new Response(streams ? this.stream.readable : body, { status, headers });
+  answer({ status, headers, streams, unread }, body) {
+    const content = streams ? this.stream.readable : this.withUnread(body, unread);
+    const response = new Response(content, { status, headers });
     python.answered(this.number);
     return response;
   }
@@ -106,17 +109,35 @@ class Exchange {
   end() {
     this.over = true;
     this.stop();
-    this.request = this.response = this.sending = this.reader = this.upstream = undefined;
+    this.request = this.response = this.unread = undefined;
+    this.sending = this.reader = this.upstream = undefined;
+  }
+
+  // A connection that ends under a client that is still sending takes the answer with it. So what
+  // an answer leaves unread of the request is read and dropped while the answer goes out.
+  withUnread(body, limits) {
+    if (!this.unread || !body) return body;
+    if (this.request.headers.get("content-length") > limits.limit) return body;
+    const { readable, writable } = new FixedLengthStream(body.length);
+    const writer = writable.getWriter();
+    Promise.allSettled([writer.write(body), drop(this.unread, limits)])
+      .then(() => writer.close())
+      .catch(() => {}); // the client has left
+    return readable;
   }
 
   // The steps. Each gives what came of it: `failure`, `status` and `headers`, `body`.
 
-  readBody(limits) {
-    return this.read(this.request, limits);
+  async readBody(limits) {
+    const heard = await this.read(this.request, limits);
+    if (heard.failure !== "size") this.unread = undefined;
+    return heard;
   }
 
-  collect(limits) {
-    return this.read(this.response, limits);
+  async collect(limits) {
+    const heard = await this.read(this.response, limits);
+    if (heard.failure) this.upstream?.abort();
+    return heard;
   }
 
   async call({ binding, url, method, headers, milliseconds, collect }) {
@@ -194,33 +215,47 @@ class Exchange {
     let least = 1;
     let heard = Date.now();
     let failure, timer;
-    const giveUp = (why) => {
-      failure ??= why;
-      reader.cancel().catch(() => {});
-    };
     const watch = () => {
       const left = heard + milliseconds - Date.now();
-      if (left > 0) timer = setTimeout(watch, left);
-      else giveUp("time");
+      if (left > 0) return (timer = setTimeout(watch, left));
+      failure = "time";
+      reader.cancel().catch(() => {});
     };
     watch();
-    if (message.headers.get("content-length") > limit) giveUp("size");
+    if (message.headers.get("content-length") > limit) failure = "size";
     while (!failure) {
       if (size === buffer.byteLength) buffer = buffer.transfer(Math.min(2 * size, limit + 1));
       const room = new Uint8Array(buffer, size);
       const min = Math.min(least, room.length);
-      const piece = await reader.read(room, { min }).catch(() => giveUp("connection"));
+      const piece = await reader.read(room, { min }).catch(() => (failure ??= "connection"));
       if (failure) break;
       buffer = piece.value.buffer;
       if (piece.done) break;
       size += piece.value.length;
-      if (size > limit) giveUp("size");
+      if (size > limit) failure = "size";
       const waited = Date.now() - heard;
       heard += waited;
       least = waited < 10 ? Math.min(2 * least, CRUMBS) : 1;
     }
     clearTimeout(timer);
+    reader.releaseLock();
     return failure ? { failure } : { body: new Uint8Array(buffer, 0, size) };
+  }
+}
+
+async function drop(body, { limit, milliseconds }) {
+  const reader = body.getReader({ mode: "byob" });
+  const timer = setTimeout(() => reader.cancel().catch(() => {}), milliseconds);
+  let buffer = new ArrayBuffer(DROPPED_AT_ONCE);
+  try {
+    for (let size = 0; size < limit; ) {
+      const piece = await reader.read(new Uint8Array(buffer), { min: buffer.byteLength });
+      if (piece.done) break;
+      buffer = piece.value.buffer;
+      size += piece.value.length;
+    }
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -40,6 +40,8 @@ from xtrix.http import (
 )
 from xtrix.relay import Relay
 from xtrix.steps import (
+    UNREAD_BYTES,
+    UNREAD_SECONDS,
     Answer,
     Begin,
     Call,
@@ -255,6 +257,8 @@ def _limits(step: ReadBody | Collect) -> dict[str, float]:
     return {"limit": step.limit, "milliseconds": step.seconds * 1000}
 
 
+_UNREAD = {"limit": UNREAD_BYTES, "milliseconds": UNREAD_SECONDS * 1000}
+
 _SAID: dict[type, Callable[[Any], _Said]] = {
     ReadBody: lambda step: ({"name": "readBody", **_limits(step)}, None),
     Call: _say_call,
@@ -262,7 +266,10 @@ _SAID: dict[type, Callable[[Any], _Said]] = {
     Collect: lambda step: ({"name": "collect", **_limits(step)}, None),
     Begin: lambda step: ({"name": "begin", "milliseconds": step.relay.tick_seconds * 1000}, None),
     Wait: lambda step: ({"name": "wait", "milliseconds": step.seconds * 1000}, None),
-    Reply: lambda reply: ({"name": "answer", "status": reply.status}, reply.body or None),
+    Reply: lambda reply: (
+        {"name": "answer", "status": reply.status, "unread": _UNREAD},
+        reply.body or None,
+    ),
     Relay: lambda relay: ({"name": "answer", "status": relay.status, "streams": True}, None),
 }
 

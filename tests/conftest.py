@@ -44,26 +44,36 @@ def local_model() -> Iterator[model.Model]:
         yield served
 
 
-@pytest.fixture
-def bare_tree(tmp_path: Path) -> Path:
-    """A fresh clone in which tools can be run, and broken: nothing has been set up."""
+def bare(folder: Path) -> Path:
+    """Makes `folder` a fresh clone in which tools can be run, and broken."""
     for name in COPIED:
         source = paths.ROOT / name
         if source.is_dir():
-            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy(source, tmp_path / name)
-    return tmp_path
+            shutil.copy(source, folder / name)
+    return folder
+
+
+def set_up(tree: Path) -> Path:
+    """Gives a clone what was made here."""
+    for name in MADE:
+        (tree / name).symlink_to(paths.ROOT / name)
+    made = bundle.build().parent
+    shutil.copytree(made, tree / made.relative_to(paths.ROOT))
+    return tree
+
+
+@pytest.fixture
+def bare_tree(tmp_path: Path) -> Path:
+    """A fresh clone in which tools can be run, and broken: nothing has been set up."""
+    return bare(tmp_path)
 
 
 @pytest.fixture
 def tree(bare_tree: Path) -> Path:
     """A clone that has been set up, with what was made here. It has no .dev.vars."""
-    for name in MADE:
-        (bare_tree / name).symlink_to(paths.ROOT / name)
-    made = bundle.build().parent
-    shutil.copytree(made, bare_tree / made.relative_to(paths.ROOT))
-    return bare_tree
+    return set_up(bare_tree)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -195,6 +195,20 @@ def test_every_answer_has_an_id_and_may_be_read_by_a_page() -> None:
         assert {"x-request-id", "retry-after", "x-should-retry"} <= {*exposed}, kind
 
 
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
+def test_clients_of_messages_find_the_id_where_they_look(path: str) -> None:
+    request = {**REQUEST, "max_tokens": 9}
+    asked = head(path)
+    for kind, played in {
+        "whole": play(gateway(ROW), request, [ANSWER], request_head=asked),
+        "refused": play(gateway(ROW), b"{", request_head=asked),
+        "no token": play(gateway(ROW), b"", request_head=RequestHead("POST", path, {})),
+        "no page": get("/v1/nothing", **{"anthropic-version": "2023-06-01"}),
+    }.items():
+        assert played.headers["request-id"] == f"req_{TOKEN}", kind
+    assert "request-id" not in play(gateway(ROW), REQUEST, [ANSWER]).headers
+
+
 def test_no_other_header_of_the_upstream_comes_through() -> None:
     upstream = Upstream(200, {**ANSWER.headers, "set-cookie": "a=b", "server": "x"}, ANSWER.pieces)
     played = play(gateway(ROW), REQUEST, [upstream])

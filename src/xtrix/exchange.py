@@ -104,7 +104,7 @@ class Exchange:
         """`now` is the shell's clock in Unix seconds, `codec` the protocol that errors have."""
         self.record = record
         self._codec = codec
-        self.headers: Headers = answer_headers(record.id)
+        self.headers: Headers = answer_headers(record.id, codec.request_id_header)
         """What every answer to this request carries beside its own."""
         self.redactor = Redactor()
         self._health = health

@@ -125,9 +125,10 @@ def error_reply(error: ApiError) -> Reply:
     return reply(error.envelope(), error.status, error.headers)
 
 
-def answer_headers(request_id: str) -> Headers:
-    """What every answer carries."""
-    return (("x-request-id", request_id), ALLOW_ORIGIN, _EXPOSED)
+def answer_headers(request_id: str, own_name: str | None = None) -> Headers:
+    """What every answer carries. `own_name` is what the client's protocol calls `x-request-id`."""
+    headers = (("x-request-id", request_id), ALLOW_ORIGIN, _EXPOSED)
+    return ((own_name, request_id), *headers) if own_name else headers
 
 
 def preflight(head: RequestHead) -> Reply:

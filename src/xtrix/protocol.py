@@ -166,6 +166,8 @@ class Codec(NamedTuple):
     """Of the upstream's body. Raises UpstreamError."""
     counter: Counter | None = None
     """None where the protocol counts no tokens."""
+    request_id_header: str | None = None
+    """The header in which its clients look for the request's id, besides `x-request-id`."""
 
 
 _ZERO_BY_DEFAULT = {"frequency_penalty", "presence_penalty", "top_logprobs"}

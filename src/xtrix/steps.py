@@ -6,6 +6,11 @@ from typing import NamedTuple, TypeAlias
 from xtrix.http import Reply, UpstreamHead, UpstreamRequest
 from xtrix.relay import Relay
 
+UNREAD_BYTES = 16_000_000
+UNREAD_SECONDS = 3.0
+"""What an answer that came early leaves of a request is read and dropped, up to here: a client
+whose connection ends while it sends finds no answer on it."""
+
 
 class Failure(Enum):
     """Why a step came to nothing."""

@@ -29,6 +29,16 @@ class Asking(NamedTuple):
     id: str
     tool: str
     arguments: str
+    namespace: str = ""
+    """Where the tool is, for a dialect that has such places. In the others it begins its name."""
+
+
+class Writing(NamedTuple):
+    """A call of a custom tool, which takes text."""
+
+    id: str
+    tool: str
+    text: str
 
 
 class Result(NamedTuple):
@@ -38,7 +48,7 @@ class Result(NamedTuple):
     text: str
 
 
-Part: TypeAlias = Thought | Asking | Result | str
+Part: TypeAlias = Thought | Asking | Writing | Result | str
 """A string is text of the user, or of the model."""
 Answer: TypeAlias = Sequence[Part]
 
@@ -61,21 +71,29 @@ def answers(*turns: Answer) -> Plan:
     def plan(call: Call) -> Script:
         if not left:
             return whole(400, b'{"error": {"message": "nobody expected this call"}}')
-        told = left.pop(0)
+        dialect, turn = dialect_of(call), left.pop(0)
         body = json.loads(call.body)
         if body.get("stream"):
-            return stream(streamed(dialect_of(call), told, body))
-        return whole(200, json.dumps(_WHOLE[dialect_of(call)](told, body)).encode())
+            return stream(streamed(dialect, turn, body))
+        return whole(200, json.dumps(_WHOLE[dialect](in_terms_of(dialect, turn), body)).encode())
 
     return plan
 
 
-def breaks_off(turn: Answer, *, after: int, error: bool = False) -> Plan:
-    """Plays so many events of an answer, then the dialect's error, or none, and hangs up."""
+def breaks_off(turn: Answer, *, after: int | str, error: bool = False) -> Plan:
+    """Plays the first events of an answer, then the dialect's error, or none, and hangs up.
+
+    `after` is how many events, or a text that the last one of them holds.
+    """
 
     def plan(call: Call) -> Script:
         dialect = dialect_of(call)
-        events = streamed(dialect, turn)[:after]
+        events = streamed(dialect, turn)
+        if isinstance(after, str):
+            last = next(n for n, event in enumerate(events) if after.encode() in event)
+            events = events[: last + 1]
+        else:
+            events = events[:after]
         if error:
             events.append(_ERRORS[dialect])
         return [stream_head(), *map(chunk, events), CLOSE]
@@ -83,14 +101,36 @@ def breaks_off(turn: Answer, *, after: int, error: bool = False) -> Plan:
     return plan
 
 
+def in_terms_of(dialect: str, turn: Answer) -> Answer:
+    """An answer as this dialect has it: only one knows namespaces and custom tools."""
+    return turn if dialect == "openai-responses" else [_flat(part) for part in turn]
+
+
+def _flat(part: Part) -> Part:
+    if isinstance(part, Writing):
+        return Asking(part.id, part.tool, json.dumps({"input": part.text}))
+    if isinstance(part, Asking) and part.namespace:
+        return Asking(part.id, f"{part.namespace}__{part.tool}", part.arguments)
+    return part
+
+
 def heard(call: Call) -> list[Part]:
-    """The conversation in a request, without its system text."""
-    return _HEARD[dialect_of(call)](json.loads(call.body))
+    """The conversation in a request, without its system text.
+
+    Arguments are spaced as `json.dumps` does it: clients that read them write them anew.
+    """
+    return [_spaced(part) for part in _HEARD[dialect_of(call)](json.loads(call.body))]
+
+
+def _spaced(part: Part) -> Part:
+    if isinstance(part, Asking):
+        return part._replace(arguments=json.dumps(json.loads(part.arguments)))
+    return part
 
 
 def streamed(dialect: str, turn: Answer, asked: Json | None = None) -> list[bytes]:
     """The events of an answer to the request `asked`, which a response repeats in part."""
-    return _STREAMED[dialect](turn, asked or {})
+    return _STREAMED[dialect](in_terms_of(dialect, turn), asked or {})
 
 
 def _halves(text: str) -> list[str]:
@@ -246,7 +286,9 @@ def _chat_heard(body: Json) -> list[Part]:
         if message.get("reasoning_content"):
             parts.append(Thought(message["reasoning_content"], ""))
         if message.get("content"):
-            parts.append(_text(message["content"]))
+            content = message["content"]
+            texts = [content] if isinstance(content, str) else [part["text"] for part in content]
+            parts += texts
         for call in message.get("tool_calls") or ():
             function = call["function"]
             parts.append(Asking(call["id"], function["name"], function["arguments"]))
@@ -284,13 +326,19 @@ _COUNTS: Json = {
 
 
 def _item(index: int, part: Part) -> Json:
+    head: Json
+    if isinstance(part, Writing):
+        head = {"id": f"ctc_upstream_{index}", "type": "custom_tool_call", "status": "completed"}
+        return {**head, "call_id": part.id, "name": part.tool, "input": part.text}
     if isinstance(part, Thought):
-        summary = [{"type": "summary_text", "text": part.text}]
+        summary: list[Json] = [{"type": "summary_text", "text": part.text}]
         head = {"id": f"rs_upstream_{index}", "type": "reasoning", "summary": summary}
         return {**head, "encrypted_content": part.signature}
     if isinstance(part, Asking):
         head = {"id": f"fc_upstream_{index}", "type": "function_call", "status": "completed"}
-        return {**head, "call_id": part.id, "name": part.tool, "arguments": part.arguments}
+        place = {"namespace": part.namespace} if part.namespace else {}
+        called = {"call_id": part.id, "name": part.tool, "arguments": part.arguments}
+        return {**head, **place, **called}
     assert isinstance(part, str)
     content = [{"type": "output_text", "text": part, "annotations": [], "logprobs": []}]
     head = {"id": f"msg_upstream_{index}", "type": "message", "status": "completed"}
@@ -321,8 +369,9 @@ def _responses_stream(turn: Answer, asked: Json) -> list[bytes]:
 
 def _item_events(index: int, part: Part) -> list[Json]:
     item = _item(index, part)
-    empty: Json = {"summary": [], "content": [], "arguments": "", "status": "in_progress"}
-    begun = {name: empty.get(name, value) for name, value in item.items()}
+    empty: Json = {"summary": [], "content": [], "arguments": "", "input": ""}
+    empty["status"] = "in_progress"
+    begun: Json = {name: empty.get(name, value) for name, value in item.items()}
     here = {"item_id": item["id"], "output_index": index}
     if isinstance(part, Thought):
         begun.pop("encrypted_content")
@@ -333,11 +382,9 @@ def _item_events(index: int, part: Part) -> list[Json]:
             item["summary"][0],
         )
     elif isinstance(part, Asking):
-        name = "response.function_call_arguments"
-        inside = [
-            *({"type": f"{name}.delta", **here, "delta": half} for half in _halves(part.arguments)),
-            {"type": f"{name}.done", **here, "arguments": part.arguments},
-        ]
+        inside = _call_events(here, "response.function_call_arguments", "arguments", item)
+    elif isinstance(part, Writing):
+        inside = _call_events(here, "response.custom_tool_call_input", "input", item)
     else:
         inside = _part_events(
             {**here, "content_index": 0},
@@ -350,6 +397,14 @@ def _item_events(index: int, part: Part) -> list[Json]:
         {"type": "response.output_item.added", **place, "item": begun},
         *inside,
         {"type": "response.output_item.done", **place, "item": item},
+    ]
+
+
+def _call_events(here: Json, name: str, field: str, item: Json) -> list[Json]:
+    text = item[field]
+    return [
+        *({"type": f"{name}.delta", **here, "delta": half} for half in _halves(text)),
+        {"type": f"{name}.done", **here, field: text},
     ]
 
 
@@ -376,8 +431,11 @@ def _responses_heard(body: Json) -> list[Part]:
                 summary = "".join(part["text"] for part in item["summary"])
                 parts.append(Thought(summary, item["encrypted_content"]))
             case "function_call":
-                parts.append(Asking(item["call_id"], item["name"], item["arguments"]))
-            case "function_call_output":
+                place = item.get("namespace", "")
+                parts.append(Asking(item["call_id"], item["name"], item["arguments"], place))
+            case "custom_tool_call":
+                parts.append(Writing(item["call_id"], item["name"], item["input"]))
+            case "function_call_output" | "custom_tool_call_output":
                 parts.append(Result(item["call_id"], _text(item["output"])))
             case _:
                 if item["role"] not in {"system", "developer"}:

@@ -12,17 +12,22 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.conftest import bare, set_up
 from tests.worker.terminal import Terminal
 
 LAST_WORDS = "Ctrl-C ends it."
 
 
-@pytest.fixture
-def port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         number: int = probe.getsockname()[1]
         return number
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
 
 
 other_port = port
@@ -35,6 +40,16 @@ def dev(tree: Path, port: int) -> Iterator[tuple[Terminal, str]]:
         said = terminal.read_until(LAST_WORDS)
         assert LAST_WORDS in said, said
         yield terminal, said
+
+
+@pytest.fixture(scope="module")
+def early(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a Worker that takes no large bodies, under `make dev` with keys of its own."""
+    tree = set_up(bare(tmp_path_factory.mktemp("early")))
+    (tree / ".dev.vars").write_text('API_KEYS="sk-of-my-own"\nMAX_BODY_BYTES="1000000"\n')
+    port = free_port()
+    with dev(tree, port):
+        yield port
 
 
 def health(port: int) -> int:
@@ -121,6 +136,25 @@ def test_keys_of_ones_own_start_no_model(tree: Path, port: int) -> None:
     assert "tools.model" not in family
     assert "with the providers and keys of .dev.vars" in said
     assert "sk-of-my-own" not in said
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(("key", "status"), [("sk-wrong", 401), ("sk-of-my-own", 413)])
+def test_an_answer_that_comes_before_the_body_is_read_arrives(
+    early: int, key: str, status: int, chunked: bool
+) -> None:
+    """wrangler's proxy stands between, and resets a connection whose body is left unread."""
+    body = json.dumps({"messages": [{"role": "user", "content": "x" * 12_000_000}]}).encode()
+    pieces = (body[at : at + 65_536] for at in range(0, len(body), 65_536))
+    reply = httpx.post(
+        f"http://127.0.0.1:{early}/v1/chat/completions",
+        content=pieces if chunked else body,
+        headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
+        timeout=60,
+        trust_env=False,
+    )
+    assert reply.status_code == status
+    assert set(reply.json()) == {"error"}
 
 
 @pytest.mark.parametrize(

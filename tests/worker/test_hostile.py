@@ -7,6 +7,7 @@ import gzip
 import json
 import select
 import socket
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,11 +23,22 @@ from tests.worker.client import CLIENT_KEYS, DONE, Answer, error_in, payloads_in
 from tests.worker.conftest import MAX_BODY_BYTES, Gateway
 from tests.worker.faults import events_to_text
 from tests.worker.memory import memory_of
-from tests.worker.scripts import JSON, STALL, Script, chunk, endless, stream, stream_head, whole
+from tests.worker.scripts import (
+    JSON,
+    LAST_CHUNK,
+    STALL,
+    Script,
+    chunk,
+    endless,
+    stream,
+    stream_head,
+    whole,
+)
 from tests.worker.speech import ANTHROPIC, DIALECTS, OPENAI, RESPONSES, Dialect, ToolCall
 from tests.worker.upstream import PATIENCE, Call, Upstream
 from xtrix.app import Gateway as Core
 from xtrix.app import configure
+from xtrix.steps import UNREAD_SECONDS
 
 AUTHORIZED = f"Authorization: Bearer {CLIENT_KEYS[0]}\r\n"
 
@@ -104,6 +116,45 @@ def test_without_a_key_no_byte_of_the_body_is_awaited(worker: Gateway) -> None:
     assert raw(worker, f"{head}Authorization: Bearer no\r\n\r\n".encode()).startswith(
         b"HTTP/1.1 401 "
     )
+
+
+EARLY = {
+    "401": ("POST /v1/chat/completions", "Authorization: Bearer no\r\n"),
+    "413": ("POST /v1/chat/completions", AUTHORIZED),
+    "404": ("POST /v1/nothing", AUTHORIZED),
+    "415": ("POST /v1/chat/completions", f"{AUTHORIZED}Content-Encoding: gzip\r\n"),
+}
+"""Answers that need no body, or not all of it: a line and headers that get them."""
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("status", EARLY)
+def test_an_early_answer_reaches_who_is_still_sending(
+    worker: Gateway, status: str, chunked: bool
+) -> None:
+    """What is left of the body is read and dropped: else its connection would be reset."""
+    line, headers = EARLY[status]
+    body = b" " * 12_000_000
+    framing, sent = f"Content-Length: {len(body)}", body
+    if chunked:
+        pieces = (chunk(body[at : at + 50_000]) for at in range(0, len(body), 50_000))
+        framing, sent = "Transfer-Encoding: chunked", b"".join(pieces) + LAST_CHUNK
+    head = f"{line} HTTP/1.1\r\nHost: x\r\n{headers}{framing}\r\n\r\n"
+    before = memory_of(worker.pid)
+    answer = raw(worker, head.encode() + sent)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert memory_of(worker.pid).python == before.python
+
+
+def test_who_sends_nothing_is_not_waited_for_long(worker: Gateway) -> None:
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", worker.port), PATIENCE) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 401 ")
+        assert time.monotonic() - began < UNREAD_SECONDS
+        assert connection.recv(65_536) == b""
+        assert time.monotonic() - began < UNREAD_SECONDS + 3
 
 
 def test_the_largest_body_is_served(worker: Gateway, upstream: Upstream) -> None:

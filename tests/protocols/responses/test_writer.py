@@ -1,5 +1,6 @@
 """The events of an answer, and the object that they add up to."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -561,3 +562,26 @@ def test_a_hundred_thousand_events_are_numbered_without_a_gap() -> None:
 def test_one_piece_of_a_megabyte() -> None:
     piece = '"é🙂\n' * 250_000
     assert told(*text(piece)).response["output"][0]["content"][0]["text"] == piece
+
+
+@pytest.mark.parametrize("letter", ["a", "\u00fc", "\U0001f642"], ids=["ascii", "latin", "emoji"])
+def test_five_megabytes_told_four_times_are_held_once(letter: str) -> None:
+    writer = StreamWriter(answering())
+    tell(writer, [step("text", letter), step("text", "a")])
+    writer.take()
+    tracemalloc.start()
+    try:
+        for _ in range(5_000):
+            writer.moved(["abcde"] * 200)
+        held, _ = tracemalloc.get_traced_memory()
+        told = 0
+        writer.text_end([])
+        writer.end(STOP)
+        while piece := writer.take_piece():
+            told += len(piece)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert told > 4 * 5_000_000
+    assert held < 6_000_000
+    assert peak < 9_000_000

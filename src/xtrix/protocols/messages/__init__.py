@@ -37,4 +37,5 @@ MESSAGES = Codec(
     relay_stream=RelayStream,
     relay_whole=relay_whole,
     counter=Counter("/count_tokens", encode_count, relay_count),
+    request_id_header="request-id",
 )

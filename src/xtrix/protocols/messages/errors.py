@@ -54,7 +54,7 @@ def unsupported(path: str, why: str) -> ClientError:
 def encode_error(error: ApiError, request_id: str) -> Reply:
     """`error` as an answer, with what the SDKs are to make of it."""
     status = _status(error)
-    headers = {"request-id": request_id, **dict(error.headers)}
+    headers = dict(error.headers)
     if status in _NEVER_AGAIN or (error.retry_after or 0) > _LONGEST_WAIT:
         headers |= dict(NEVER_RETRY)
     body = json.encode_body(_envelope(error, status, request_id))

@@ -1,9 +1,9 @@
 r"""The frames of a stream, numbered, and the long strings in them, each kept once.
 
 A text is told in deltas and then four times whole: as text, in its part, in its item and in the
-response. So it is kept while it goes by, spelled as JSON and in UTF-8, and the frames at the end
-are made of the same pieces: five megabytes cost five, not a hundred (text with one emoji in it
-takes four bytes a character in the interpreter).
+response. So it is kept while it goes by, spelled as JSON, and the frames at the end are made of the
+same pieces: five megabytes cost five, not a hundred. What is more than ASCII is kept in UTF-8: text
+with one emoji in it takes four bytes a character in the interpreter.
 
 Every frame is an `event:` line and a `data:` line whose JSON begins with `type` and
 `sequence_number`, so that a frame around another text differs in one place and one number.
@@ -15,7 +15,7 @@ from typing import TypeAlias
 from xtrix import json
 
 Fragments: TypeAlias = list[str | bytes]
-"""JSON that is cut anywhere: short text, and pieces of long strings in UTF-8."""
+"""JSON that is cut anywhere but inside of a character. Bytes are UTF-8."""
 
 DONE = "data: [DONE]\n\n"
 KEEP_ALIVE = ": keep-alive\n\n"
@@ -38,7 +38,7 @@ class LongString:
     __slots__ = ("_chunks", "_counted", "_held", "_pending")
 
     def __init__(self) -> None:
-        self._chunks: list[bytes] = []
+        self._chunks: Fragments = []
         self._pending: list[str] = []
         self._held = 0
         self._counted = (0, 0)
@@ -51,14 +51,14 @@ class LongString:
         if self._held > _KEPT_APART:
             self._join()
 
-    def chunks(self) -> list[bytes]:
+    def chunks(self) -> Fragments:
         """All of it. No chunk ends inside of a character or an escape."""
         self._join()
         return self._chunks
 
     def text(self) -> str:
         """What it spells."""
-        return _decoded(b"".join(self.chunks()))
+        return _decoded(as_bytes(self.chunks()))
 
     def mark(self) -> int:
         """A word for its end as it is now."""
@@ -68,7 +68,7 @@ class LongString:
     def length(self, mark: int) -> int:
         """Characters that it spells up to `mark`, none of which was before one asked about."""
         counted, characters = self._counted
-        characters += sum(len(_decoded(chunk)) for chunk in self._chunks[counted:mark])
+        characters += sum(len(_decoded(as_bytes([it]))) for it in self._chunks[counted:mark])
         self._counted = (mark, characters)
         return characters
 
@@ -77,9 +77,15 @@ class LongString:
 
     def _join(self) -> None:
         if self._pending:
-            self._chunks.append("".join(self._pending).encode())
+            text = "".join(self._pending)
+            self._chunks.append(text if text.isascii() else text.encode())
             self._pending.clear()
             self._held = 0
+
+
+def as_bytes(fragments: Fragments) -> bytes:
+    """What `fragments` are together, in UTF-8."""
+    return b"".join(it if isinstance(it, bytes) else it.encode() for it in fragments)
 
 
 def _decoded(inside: bytes) -> str:

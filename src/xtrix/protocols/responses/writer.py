@@ -222,5 +222,4 @@ class WholeWriter(_Machine):
 
     def body(self) -> Json:
         """The object, once the answer has ended."""
-        pieces = (it if isinstance(it, bytes) else it.encode() for it in self._final)
-        return json.decode_object(b"".join(pieces))
+        return json.decode_object(frame.as_bytes(self._final))
