@@ -1,6 +1,6 @@
 """Whatever the upstream does wrong, the client gets the whole truth or an error that says so.
 
-Each row of `FAULTS` is run on the real Worker in both dialects, and after each the Worker must
+Each row of `FAULTS` is run on the real Worker in every dialect, and after each the Worker must
 still answer. What follows the table is what a row cannot say.
 """
 

@@ -34,7 +34,7 @@ from tests.worker.scripts import (
     stream_head,
     whole,
 )
-from tests.worker.speech import ANTHROPIC, DIALECTS, OPENAI, Dialect, ToolCall
+from tests.worker.speech import ANTHROPIC, DIALECTS, OPENAI, RESPONSES, Dialect, ToolCall
 from tests.worker.upstream import PATIENCE, Call, Upstream
 from xtrix.app import Gateway as Core
 from xtrix.app import configure
@@ -169,12 +169,18 @@ def test_the_largest_body_is_served(worker: Gateway, upstream: Upstream) -> None
     assert refused_answer.error()["code"] == "request_too_large"
 
 
+def messages_in(body: bytes) -> Any:
+    """What was said to an upstream, in any dialect."""
+    sent = json.loads(body.decode())
+    return sent.get("messages") or sent["input"]
+
+
 def test_ten_thousand_messages(worker: Gateway, upstream: Upstream, dialect: Dialect) -> None:
     upstream.answer(whole(200, dialect.whole("Yes.")))
     roles = ("user", "assistant")
     messages = [{"role": roles[n % 2], "content": f"{n}"} for n in range(9_999)]
     assert worker.ask(question(dialect.model) | {"messages": messages}).status == 200
-    sent = json.loads(upstream.wait_for_call().body)["messages"]
+    sent = messages_in(upstream.wait_for_call().body)
     assert [
         it["content"] if isinstance(it["content"], str) else it["content"][0]["text"] for it in sent
     ] == [f"{n}" for n in range(9_999)]
@@ -319,7 +325,7 @@ def test_any_character_is_text(
     upstream.answer(whole(200, dialect.whole("Yes.")))
     body = with_messages(f'[{{"role":"user","content":"a{text}b"}}]', model=dialect.model)
     assert worker.ask(body).status == 200
-    sent = json.loads(upstream.wait_for_call().body.decode())["messages"][0]["content"]
+    sent = messages_in(upstream.wait_for_call().body)[0]["content"]
     said = sent if isinstance(sent, str) else sent[0]["text"]
     if text.startswith(("\\ud83d\\ude00", "\\u0", "\\uf", "\\u2", "\x7f")):
         assert said == json.loads(f'"a{text}b"')
@@ -450,7 +456,8 @@ def test_a_client_never_steers_the_call(
         "cookie": "mine=1",
     }
     answer = worker.ask(question(dialect.model, **{name: value}), headers)
-    refused_here = name == "betas" and dialect is ANTHROPIC  # it would be a header of the call
+    # The one would be a header of the call, the other is for Anthropic alone.
+    refused_here = (name, dialect) in (("betas", ANTHROPIC), ("mcp_servers", RESPONSES))
     assert answer.status == (400 if refused_here else 200)
     assert len(upstream.calls) == (0 if refused_here else 1)
     assert elsewhere.calls == []
