@@ -46,6 +46,7 @@ def _of_a_block(index: int, block: Any) -> list[Event]:
         deltas = [
             {"type": "citations_delta", "citation": citation} for citation in block["citations"]
         ]
+        block = {**block, "citations": []}
     return [
         {"type": "content_block_start", "index": index, "content_block": block},
         *({"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas),
@@ -73,12 +74,13 @@ def _chunk(number: int, choice: dict[str, Any]) -> dict[str, Any]:
     delta = choice["message"]
     if isinstance(delta.get("tool_calls"), list):
         calls = [
-            {"index": index, **call} if isinstance(call, dict) else call
+            {**call, "index": index} if isinstance(call, dict) else call
             for index, call in enumerate(delta["tool_calls"])
         ]
         delta = {**delta, "tool_calls": calls}
     rest = {key: value for key, value in choice.items() if key != "message"}
-    return {"index": number, **rest, "delta": delta}
+    index = number if rest.get("index") is None else rest["index"]
+    return {**rest, "index": index, "delta": delta}
 
 
 def _of_a_response(answer: dict[str, Any]) -> list[Event] | None:

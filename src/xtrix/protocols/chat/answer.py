@@ -80,8 +80,9 @@ def trim(said: dict[str, Any]) -> dict[str, Any]:
         del kept[key]
     for key in [key for key, kind in _TYPES.items() if not isinstance(kept.get(key, kind()), kind)]:
         del kept[key]
-    if not _is_called(kept.get("function_call")):
-        kept.pop("function_call", None)
+    if "function_call" in kept:
+        called = _called(kept.pop("function_call"))
+        kept |= {"function_call": called} if any(called.values()) else {}
     for key in _LISTS & kept.keys():
         kept[key] = [item for item in kept[key] if isinstance(item, dict)]
     reasoning = kept.pop("reasoning", None)
@@ -101,11 +102,11 @@ def trim(said: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _is_called(function: object) -> bool:
-    """Whether `function` is, whole or in part, a call of the older form."""
-    if not isinstance(function, dict) or not function:
-        return False
-    return all(isinstance(function.get(name, ""), str) for name in ("name", "arguments"))
+def _called(function: dict[str, Any]) -> dict[str, str]:
+    """What `function`, whole or in part a call of the older form, says in text."""
+    said = {name: function.get(name) for name in ("name", "arguments")}
+    texts = {name: text for name, text in said.items() if text and isinstance(text, str)}
+    return {"arguments": "", **texts}
 
 
 def _joined(parts: list[Any], name: str) -> str:
@@ -152,6 +153,8 @@ def _count(counts: dict[str, Any], name: str) -> int:
 def logprobs_of(said: dict[str, Any]) -> dict[str, Any] | None:
     """The log probabilities of a choice; None where they are not of OpenAI's form."""
     found = said.get("logprobs")
-    if not isinstance(found, dict) or not found:
+    if not isinstance(found, dict) or not any(found.values()):
         return None
-    return found if all(isinstance(it, list | None) for it in found.values()) else None
+    if not all(isinstance(it, list | None) for it in found.values()):
+        return None
+    return {name: it or None for name, it in found.items()}  # a stream cannot tell an empty list

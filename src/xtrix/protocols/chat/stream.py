@@ -21,7 +21,7 @@ from xtrix.protocols.chat.answer import (
     usage_of,
 )
 from xtrix.protocols.chat.chunks import KEEP_ALIVE, chunk_writer, error_frames
-from xtrix.protocols.chat.tools import ToolCalls, may_begin
+from xtrix.protocols.chat.tools import NAMELESS, ToolCalls, may_begin
 from xtrix.sse import Event
 
 Delta = dict[str, Any]
@@ -30,11 +30,13 @@ Delta = dict[str, Any]
 class _Choice:
     """What one choice has said so far."""
 
-    def __init__(self, index: int, call_prefix: str) -> None:
-        self.calls = ToolCalls(f"{call_prefix}_{index}")
+    def __init__(self, index: int) -> None:
+        self.calls = ToolCalls(f"call_{index}")
         self.reason: object = None
         self.lists: Delta = {}
         """Lists whose items have no index. The SDKs bear such a list once, so they go last."""
+        self.function: str | None = None
+        """The name in a call of the older form, empty until it comes; None without a call."""
 
 
 class StreamRelay:
@@ -99,12 +101,15 @@ class StreamRelay:
         frames = []
         choice = self._choices.get(index)
         if choice is None:
-            choice = self._choices[index] = _Choice(index, f"call_{len(self._choices)}")
+            choice = self._choices[index] = _Choice(index)
             frames.append(self._writer.role(index))
         raw = said.get("delta")
         delta = trim(raw) if isinstance(raw, dict) else {}
         calls = delta.pop("tool_calls", None)
         calls = calls if isinstance(calls, list) else []
+        function = delta.get("function_call")
+        if function:
+            choice.function = choice.function or function.get("name", "")
         unindexed = [key for key in delta if _unindexed(delta[key])]
         for key in unindexed:
             choice.lists.setdefault(key, []).extend(delta.pop(key))
@@ -127,6 +132,8 @@ class StreamRelay:
         frames = []
         reasons = {}
         for index, choice in sorted(self._choices.items()):
+            if choice.function == "":
+                raise bad_response(NAMELESS)
             empty = choice.calls.close()
             frames += [self._writer.delta({"tool_calls": [call]}, index) for call in empty]
             if choice.lists:
@@ -142,7 +149,7 @@ class StreamRelay:
 
 def _unindexed(value: object) -> bool:
     return isinstance(value, list) and not all(
-        isinstance(item, dict) and "index" in item for item in value
+        isinstance(item, dict) and type(item.get("index")) is int for item in value
     )
 
 

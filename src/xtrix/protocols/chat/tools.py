@@ -23,7 +23,7 @@ from xtrix.errors import bad_response
 Call = dict[str, Any]
 
 
-_NAMELESS = "a call without a tool's name"
+NAMELESS = "a call without a tool's name"
 
 
 class _Known:
@@ -64,7 +64,7 @@ class ToolCalls:
         Raises UpstreamError for one without a name, before anything is made of the others.
         """
         if not all(map(_is_named, calls)):
-            raise bad_response(_NAMELESS)
+            raise bad_response(NAMELESS)
         alone = [{**call, "index": at} for at, call in enumerate(calls) if isinstance(call, dict)]
         said = self.feed([*alone])
         for call in said:
@@ -80,7 +80,7 @@ class ToolCalls:
         Raises UpstreamError for a call whose name has not come.
         """
         if not all(call.name for call in self._calls):
-            raise bad_response(_NAMELESS)
+            raise bad_response(NAMELESS)
         return [
             {"index": call.index, "function": {"arguments": "{}"}}
             for call in self._calls

@@ -21,7 +21,7 @@ from xtrix.protocols.chat.answer import (
     usage_of,
 )
 from xtrix.protocols.chat.completion import encode_choice, encode_completion
-from xtrix.protocols.chat.tools import ToolCalls
+from xtrix.protocols.chat.tools import NAMELESS, ToolCalls
 
 
 def relay_whole(body: bytes, of: Answering) -> Whole:
@@ -56,11 +56,13 @@ def _choice(said: object, index: int) -> dict[str, Any]:
         raise bad_response("a choice without a message")
     known = trim(message)
     named = known.pop("tool_calls", None)
+    index = choice_index(said, index)
     calls = ToolCalls(f"call_{index}").whole(named) if isinstance(named, list) else []
+    if not known.get("function_call", {"name": "none"}).get("name"):
+        raise bad_response(NAMELESS)
     if calls:
         known["tool_calls"] = calls
     silent = calls or known.get("refusal") or known.get("function_call")
     whole = {"role": "assistant", "content": None if silent else "", "refusal": None}
     reason = finish_reason(said.get("finish_reason"), called=bool(calls))
-    index = choice_index(said, index)
     return encode_choice(whole | known, reason, index, logprobs_of(said))

@@ -96,8 +96,8 @@ class Reader:
             said = json.decode_object(body)
         except ValueError:
             raise bad_response("not a JSON object") from None
-        if said.get("type") == "error":
-            error = said.get("error")
+        kind, error = said.get("type"), said.get("error")
+        if kind == "error" or (kind != "message" and error):
             raise error_of(error if isinstance(error, dict) else {})
         blocks = said.get("content")
         if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
