@@ -110,8 +110,8 @@ def weighted(name: str, **weights: float | None) -> dict[str, object]:
 
 
 def provider(name: str, dialect: Dialect, server: Upstream, **more: object) -> dict[str, object]:
-    """A row of PROVIDERS."""
-    row = {"name": name, "dialect": dialect.name, "base_url": server.base_url}
+    """A row of PROVIDERS, which is tried once unless `more` says otherwise."""
+    row: dict[str, object] = {"retries": {"attempts": 1}, "name": name, "dialect": dialect.name, "base_url": server.base_url}
     return row | {"api_key": secret_name(dialect.name)} | more
 
 
