@@ -47,7 +47,7 @@ bench: setup  ## measure, and compare with the rivals (20 minutes; ARGS=--quick 
 hostile: setup  ## what bodies made to hurt cost the isolate, by shape (20 minutes; ARGS="--size 100000")
 	@PYTHONPATH=src:. $(RUN) bench.hostile $(ARGS)
 
-agents: setup  ## fetch the real Codex (400 MB), and have it work through the Worker (ARGS="-k resume")
+agents: setup  ## fetch the real Codex and Claude Code (800 MB), and have them work through the Worker (ARGS="-k resume")
 	@$(RUN) tools.agents $(ARGS)
 
 clean:  ## remove what was made

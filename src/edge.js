@@ -137,6 +137,7 @@ class Exchange {
   async collect(limits) {
     const heard = await this.read(this.response, limits);
     if (heard.failure) this.upstream?.abort();
+    this.upstream = undefined; // a call that is over needs no end
     return heard;
   }
 
@@ -239,6 +240,7 @@ class Exchange {
     }
     clearTimeout(timer);
     reader.releaseLock();
+    this.reader = undefined;
     return failure ? { failure } : { body: new Uint8Array(buffer, 0, size) };
   }
 }
@@ -269,6 +271,7 @@ class Stream {
     this.exchange = exchange;
     this.readable = readable;
     this.writer = writable.getWriter();
+    this.decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     this.reader = exchange.response.body.getReader({ mode: "byob" });
     this.begun = new Promise((begin) => (this.begin = () => begin({})));
     this.timer = setInterval(() => this.send(this.ask("tick", this.reading)), milliseconds);
@@ -276,15 +279,9 @@ class Stream {
   }
 
   async pump() {
-    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     try {
-      for (let buffer = new Uint8Array(FIRST_ROOM); !this.over; ) {
-        const { done, value } = await this.read(buffer);
-        if (done) break;
-        buffer = new Uint8Array(value.buffer);
-        await this.send(this.ask("feed", decoder.decode(value, { stream: true })));
-      }
-      await this.send(this.ask("feed", decoder.decode()));
+      await this.forward();
+      await this.send(this.ask("feed", this.decoder.decode()));
       await this.send(this.ask("close"));
     } catch (error) {
       this.send(this.ask("broken", ...kindAndPlace(error)));
@@ -294,15 +291,19 @@ class Stream {
     }
   }
 
-  // A connection that breaks has ended; what it owes is for Python to know.
-  async read(buffer) {
-    this.reading = true;
+  async forward() {
     try {
-      return await this.reader.read(buffer);
-    } catch {
-      return { done: true };
-    } finally {
-      this.reading = false;
+      for (let buffer = new Uint8Array(FIRST_ROOM); !this.over; ) {
+        this.reading = true;
+        const { done, value } = await this.reader.read(buffer);
+        this.reading = false;
+        if (done) break;
+        buffer = new Uint8Array(value.buffer);
+        await this.send(this.ask("feed", this.decoder.decode(value, { stream: true })));
+      }
+    } catch (error) {
+      // A connection that breaks has ended; what it owes is for Python to know.
+      if (!this.reading) throw error;
     }
   }
 

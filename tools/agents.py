@@ -1,6 +1,6 @@
 """Fetches the agent programs that tests/agents runs, and runs those tests.
 
-They are clients of this gateway and weigh 400 MB, so `make setup` leaves them out: they are a
+They are clients of this gateway and weigh 800 MB, so `make setup` leaves them out: they are a
 command of their own. What is fetched is named in tests/agents/package.json by exact version, and
 by hash in the lock file beside it. It knows nothing of what the programs do.
 
@@ -53,20 +53,33 @@ def codex() -> Path:
     return vendor / target / "bin" / "codex"
 
 
+def claude() -> Path:
+    """Where Claude Code is, once it is fetched.
+
+    Raises:
+        FetchError: There is none for this machine.
+    """
+    machine = (platform.system(), platform.machine())
+    if machine not in _TARGETS:
+        raise FetchError(f"there is no Claude Code for {' '.join(machine)}")
+    package, _ = _TARGETS[machine]
+    return FOLDER / "node_modules" / "@anthropic-ai" / f"claude-code-{package}" / "claude"
+
+
 def fetch() -> None:
     """Fetches what is missing; returns at once when nothing is.
 
     Raises:
         FetchError: The download failed, or brought no program.
     """
-    program = codex()
-    if _is_current() and program.exists():
+    programs = (codex(), claude())
+    if _is_current() and all(program.exists() for program in programs):
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / ".stamp").unlink(missing_ok=True)
     for name in FILES:
         shutil.copy(WANTED / name, FOLDER / name)
-    print("fetching Codex from npm ...", flush=True)
+    print("fetching Codex and Claude Code from npm ...", flush=True)
     try:
         done = subprocess.run(
             # No install script is needed: the programs are packages of the lock file.
@@ -82,7 +95,9 @@ def fetch() -> None:
         raise FetchError(f"npm had not finished after {SECONDS:.0f} s") from slow
     if done.returncode:
         raise FetchError(f"npm could not fetch it: {_why(done.stderr)}")
-    if not program.exists():
+    for program in programs:
+        if program.exists():
+            continue
         # npm passes over an optional package that it cannot get, without a word.
         raise FetchError(f"npm brought no {program.relative_to(FOLDER)}; fetch it again")
     (FOLDER / ".stamp").write_text(_stamp())

@@ -6,6 +6,7 @@ compares is again such parts, read from the upstream's own form of the request. 
 vendors' documentation (November 2026), not from the Worker.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -146,6 +147,7 @@ def _event(value: Json) -> bytes:
 # Anthropic
 
 _MESSAGE = {"id": "msg_upstream", "type": "message", "role": "assistant", "model": "served"}
+_NUMBERS = itertools.count()
 _TOKENS = {"input_tokens": 12, "output_tokens": 7}
 
 
@@ -169,7 +171,9 @@ def _anthropic(turn: Answer, _: Json) -> Json:
 
 
 def _anthropic_stream(turn: Answer, _: Json) -> list[bytes]:
-    begun: Json = {**_MESSAGE, "content": [], "stop_reason": None, "stop_sequence": None}
+    # Clients join what bears the same id, so that two turns must not.
+    message = {**_MESSAGE, "id": f"msg_{next(_NUMBERS)}"}
+    begun: Json = {**message, "content": [], "stop_reason": None, "stop_sequence": None}
     events: list[Json] = [{"type": "message_start", "message": {**begun, "usage": _TOKENS}}]
     for index, part in enumerate(turn):
         empty: Json = {"thinking": "", "signature": "", "text": "", "input": {}}
