@@ -18,7 +18,7 @@ TOKENS = 48
 LIMIT = 16
 """The fewest tokens that every dialect can be asked for."""
 
-LONG = [{"role": "user", "content": "Write a long story about a river and those who live along it."}]
+LONG = [{"role": "user", "content": "Write a long story about a river and its people."}]
 """What no answer of so few tokens is enough for."""
 
 STOP = "e"
