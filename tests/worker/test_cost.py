@@ -39,11 +39,13 @@ LARGE = {
     ),
     "very many in a text": (
         ("arguments of many values, openai", MAX_BODY_BYTES, 200),
-        ("arguments of many values, anthropic", 300_000, 200),
+        ("arguments of many values, anthropic", 200_000, 200),
+        ("arguments of many values, anthropic", 300_000, 413),
         ("arguments of many values, anthropic", MAX_BODY_BYTES, 413),
     ),
     "very many for an answer": (
-        ("answered: calls, anthropic", 2_000_000, 200),
+        ("answered: calls, anthropic", 1_400_000, 200),
+        ("answered: calls, anthropic", 2_000_000, 502),
         ("answered: blocks of no kind, anthropic", MAX_BODY_BYTES, 502),
         ("answered: calls of no kind, openai", 2_000_000, 502),
         ("answered: parts of one character, openai", 2_000_000, 200),

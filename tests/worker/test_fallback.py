@@ -111,7 +111,8 @@ def weighted(name: str, **weights: float | None) -> dict[str, object]:
 
 def provider(name: str, dialect: Dialect, server: Upstream, **more: object) -> dict[str, object]:
     """A row of PROVIDERS, which is tried once unless `more` says otherwise."""
-    row: dict[str, object] = {"retries": {"attempts": 1}, "name": name, "dialect": dialect.name, "base_url": server.base_url}
+    row: dict[str, object] = {"name": name, "dialect": dialect.name, "base_url": server.base_url}
+    row["retries"] = {"attempts": 1}
     return row | {"api_key": secret_name(dialect.name)} | more
 
 
@@ -173,7 +174,7 @@ def servers(start: Start) -> Iterator[Pair]:
                 provider("second", ANTHROPIC, second),
                 provider("hasty", OPENAI, first, timeouts={"connect": 0.3, "first_byte": 0.3}),
                 provider("patient", OPENAI, first, retries=again),
-                provider("resting", OPENAI, first, retries={"rest": REST}),
+                provider("resting", OPENAI, first, retries={"attempts": 1, "rest": REST}),
                 provider("spare", OPENAI, first),
             ],
             "MODELS": MODELS,

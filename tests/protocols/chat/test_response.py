@@ -155,14 +155,15 @@ def test_finish_reasons(said: object, called: bool, expected: str) -> None:
 
 
 def test_several_choices_and_their_logprobs() -> None:
+    logprobs = {"content": [{"token": "0", "logprob": -0.5}]}
     said = [
-        {"message": {"content": str(number)}, "finish_reason": "stop", "logprobs": {"content": []}}
+        {"message": {"content": str(number)}, "finish_reason": "stop", "logprobs": logprobs}
         for number in range(3)
     ]
     seen = decoded(*said).choices
     assert [each["index"] for each in seen] == [0, 1, 2]
     assert [each["message"]["content"] for each in seen] == ["0", "1", "2"]
-    assert seen[0]["logprobs"] == {"content": []}
+    assert seen[0]["logprobs"] == logprobs
 
 
 # Usage

@@ -85,6 +85,8 @@ def trim(said: dict[str, Any]) -> dict[str, Any]:
         kept |= {"function_call": called} if any(called.values()) else {}
     for key in _LISTS & kept.keys():
         kept[key] = [item for item in kept[key] if isinstance(item, dict)]
+    for key in kept.keys() & (_LISTS - {"tool_calls"}):
+        kept[key] = [_placed(item) for item in kept[key]]
     reasoning = kept.pop("reasoning", None)
     if isinstance(reasoning, str):
         kept.setdefault("reasoning_content", reasoning)
@@ -100,6 +102,13 @@ def trim(said: dict[str, Any]) -> dict[str, Any]:
         )
         kept |= {key: text for key, text in texts.items() if text}
     return kept
+
+
+def _placed(item: dict[str, Any]) -> dict[str, Any]:
+    """`item` without an index that is no number, on which openai-python's helper fails."""
+    if type(item.get("index", 0)) is int:
+        return item
+    return {name: value for name, value in item.items() if name != "index"}
 
 
 def _called(function: dict[str, Any]) -> dict[str, str]:
