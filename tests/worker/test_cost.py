@@ -48,7 +48,7 @@ LARGE = {
         ("answered: calls, anthropic", 2_000_000, 502),
         ("answered: blocks of no kind, anthropic", MAX_BODY_BYTES, 502),
         ("answered: calls of no kind, openai", 2_000_000, 502),
-        ("answered: parts of one character, openai", 2_000_000, 200),
+        ("answered: parts of one character, openai", 1_300_000, 200),
     ),
 }
 
