@@ -9,12 +9,22 @@ from tests.scenarios import Scenario, scenarios
 from tests.worker.scripts import JSON, Script, stream, whole
 from tests.worker.upstream import Call, Plan
 
+RESPONSES = "replayed-openai-responses/"
+"""Before a model's name: the row that speaks Responses, for another has the same models."""
+
 _BY_NAME = {str(scenario): scenario for scenario in scenarios()}
 
 
 def named(name: str) -> Scenario:
     """Returns the folder `provider/scenario`."""
     return _BY_NAME[name]
+
+
+def by_row(scenario: Scenario) -> dict[str, Any]:
+    """The request of `scenario`. A model that two rows have is asked for by its row's name."""
+    request: dict[str, Any] = scenario.json("request.json")
+    prefix = RESPONSES if scenario.dialect == "openai-responses" else ""
+    return {**request, "model": prefix + request["model"]}
 
 
 def replay(*turns: Scenario, headers: Mapping[str, str] | None = None) -> Plan:

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.clients.replay import asked, replay
+from tests.clients.replay import RESPONSES, asked, by_row, replay
 from tests.clients.sdk import Json, Sdk
 from tests.scenarios import Scenario, scenarios
 from tests.worker.upstream import Upstream
 from xtrix.reasoning import PREFIX, is_carried
 
 STAMPS = {"id": "chatcmpl-0", "created": 0, "system_fingerprint": "fp_0000000000"}
-RESPONSES = "replayed-openai-responses/"
 LATE = {"openai-responses": frozenset({"service_tier"})}
 """What an upstream says only at its end, by dialect: openai-python reads it in the first chunk."""
 
@@ -77,13 +76,6 @@ def test_a_stream_adds_up(sdk: Sdk, upstream: Upstream, scenario: Scenario) -> N
     expected = said(settled(scenario.json("reply.json")), forgotten)
     assert said(settled(completion), forgotten) == expected
     assert asked(upstream.wait_for_call()) == scenario.json("upstream_request.json")
-
-
-def by_row(scenario: Scenario) -> Json:
-    """The request of `scenario`. A model that two rows have is asked for by its row's name."""
-    request: dict[str, Any] = scenario.json("request.json")
-    prefix = RESPONSES if scenario.dialect == "openai-responses" else ""
-    return {**request, "model": prefix + request["model"]}
 
 
 def settled(completion: Json) -> Json:

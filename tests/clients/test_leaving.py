@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.clients.replay import named
+from tests.clients.replay import by_row, named
 from tests.clients.sdk import Sdk
 from tests.worker.scripts import chunk, stream_head
 from tests.worker.speech import DIALECTS, Dialect
@@ -24,7 +24,7 @@ def test_a_stream_that_the_program_leaves_is_closed_upstream(
     sdk: Sdk, upstream: Upstream, dialect: Dialect, how: str
 ) -> None:
     upstream.answer_each(lambda _: _talking(dialect))
-    request = named(f"{dialect.name}/text").json("request.json")
+    request = by_row(named(f"{dialect.name}/text"))
 
     assert sdk.do(how, request) == "Hello"
 
