@@ -28,7 +28,7 @@ LAYERS = (
     "answer reasoning",
     "listing",
     "media rows cards estimate",
-    "shape http sse providers redact prompt",
+    "shape http sse providers redact prompt upstream",
     "errors json",
 )
 """Top to bottom. A module imports from the layers below its own only; the modules of one folder of

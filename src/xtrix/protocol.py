@@ -234,12 +234,3 @@ class Translation:
         """As `Stream` has it."""
         self._reader.moved(texts)
         self._writer.moved(texts)
-
-
-def translate_whole(
-    body: bytes, reader: Callable[[Writer, Answering], Reader], writer: WholeWriter, of: Answering
-) -> Reader:
-    """Read a whole answer into `writer`, and the reader that did. Raises UpstreamError."""
-    reading = reader(writer, of)
-    reading.whole(body)
-    return reading

@@ -53,12 +53,15 @@ def members(**fields: cs.TypedDictField) -> cs.CoreSchema:
 
 
 def items(schema: cs.CoreSchema, low: int | None = None, high: int | None = None) -> cs.CoreSchema:
-    """A list of `low` to `high` values."""
+    """A list of `low` to `high` values, given up at the first wrong one.
+
+    A fault costs some 400 bytes, and a small body has room for a million.
+    """
     return cs.list_schema(schema, min_length=low, max_length=high, fail_fast=True)
 
 
 def mapping(values: cs.CoreSchema, high: int | None = None) -> cs.CoreSchema:
-    """An object whose keys are the client's, at most `high` of them."""
+    """An object whose keys are the client's, at most `high` of them, given up as `items` is."""
     return cs.dict_schema(STRING, values, max_length=high, fail_fast=True)
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.clients.replay import RESPONSES, asked, by_row, replay
 from tests.clients.sdk import Json, Sdk
+from tests.envelopes import unsigned
 from tests.scenarios import Scenario, scenarios
 from tests.worker.upstream import Upstream
-from xtrix.reasoning import PREFIX, is_carried
 
 STAMPS = {"id": "chatcmpl-0", "created": 0, "system_fingerprint": "fp_0000000000"}
 LATE = {"openai-responses": frozenset({"service_tier"})}
@@ -79,19 +79,12 @@ def test_a_stream_adds_up(sdk: Sdk, upstream: Upstream, scenario: Scenario) -> N
 
 
 def settled(completion: Json) -> Json:
-    """`completion` with the folders' stamps, and the JSON of its calls' arguments read.
-
-    What is carried for its issuer is good for one key of one gateway, and not the same in another.
-    """
-    settled: dict[str, Any] = json.loads(json.dumps(completion))
+    """`completion` with the folders' stamps, and the JSON of its calls' arguments read."""
+    settled: dict[str, Any] = unsigned(json.loads(json.dumps(completion)))
     for choice in settled["choices"]:
         for call in choice["message"].get("tool_calls") or ():
             if "function" in call and choice["finish_reason"] != "length":  # that cuts them off
                 call["function"]["arguments"] = json.loads(call["function"]["arguments"])
-        for block in choice["message"].get("thinking_blocks") or ():
-            # A folder writes what is carried as what it holds.
-            if is_carried(block.get("signature")) or isinstance(block.get("signature"), dict):
-                block["signature"] = PREFIX
     settled["model"] = settled["model"].removeprefix(RESPONSES)
     return settled | STAMPS
 

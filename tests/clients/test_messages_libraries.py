@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessageChunk, HumanMessage, ToolMessage
 from tests.clients.programs import run_node
 from tests.clients.sdk import KEY
 from tests.clients.test_messages import MODELS, THINKING, TOOLS
-from tests.clients.upstreams import Asking, Part, Result, Thought, answers, breaks_off, heard
+from tests.clients.upstreams import Asking, Result, Thought, answers, breaks_off, heard, turn
 from tests.worker.upstream import Upstream
 from tools import runtime
 
@@ -24,11 +24,6 @@ def dialect(request: pytest.FixtureRequest) -> str:
     """Each of the three, where other tests know two."""
     chosen: str = request.param
     return chosen
-
-
-def turn(dialect: str, *parts: Part) -> list[Part]:
-    """What comes back of a turn: a chat upstream wants no reasoning unless its row says so."""
-    return [part for part in parts if dialect != "openai" or not isinstance(part, Thought)]
 
 
 def test_langchain_streams_a_loop(worker: runtime.Served, upstream: Upstream, dialect: str) -> None:

@@ -53,6 +53,12 @@ Part: TypeAlias = Thought | Asking | Writing | Result | str
 """A string is text of the user, or of the model."""
 Answer: TypeAlias = Sequence[Part]
 
+
+def turn(dialect: str, *parts: Part) -> list[Part]:
+    """What comes back of a turn: a chat upstream wants no reasoning unless its row says so."""
+    return [part for part in parts if dialect != "openai" or not isinstance(part, Thought)]
+
+
 PATHS = {
     "/v1/messages": "anthropic",
     "/v1/chat/completions": "openai",

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests import accumulate
+from tests.envelopes import unsigned
 from tests.scenarios import DIALECTS, Scenario, scenarios
 from tests.test_scenarios import parsed, stamped
 from tests.worker.client import CLIENT_KEYS, Answer, question
@@ -22,7 +23,6 @@ from tests.worker.conftest import Gateway, Start
 from tests.worker.scripts import Script, stream, whole
 from tests.worker.sees import Refusal
 from tests.worker.upstream import Upstream
-from xtrix.reasoning import PREFIX, is_carried
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk-upstream-added-4c77"
@@ -204,15 +204,6 @@ class Added(NamedTuple):
         ignored = answer.headers.get("x-ignored-parameters", "")
         assert ignored == ", ".join(scenario.json("ignored.json", []))
         return answer
-
-
-def unsigned(completion: dict[str, Any]) -> dict[str, Any]:
-    """`completion` with one word for each signature that is carried: it names the row here."""
-    for choice in completion["choices"]:
-        for block in choice["message"].get("thinking_blocks") or ():
-            if is_carried(block.get("signature")) or isinstance(block.get("signature"), dict):
-                block["signature"] = PREFIX
-    return completion
 
 
 def name_of(scenario: Scenario) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from xtrix.answer import Usage
 from xtrix.errors import bad_response
 from xtrix.redact import word
+from xtrix.upstream import token_count
 
 _TYPES: dict[str, type] = {
     "refusal": str,
@@ -19,8 +20,6 @@ _TYPES: dict[str, type] = {
 """What the members that clients read have to be; what is of another type says nothing."""
 _LISTS = {name for name, kind in _TYPES.items() if kind is list}
 
-_MOST_TOKENS = 2**53
-"""What is more is no count: clients read numbers as floats."""
 
 _REASONS = {
     "stop": "stop",
@@ -133,30 +132,24 @@ def usage_of(said: object) -> Usage | None:
         return None
     prompt = _details(said, "prompt_tokens_details")
     completion = _details(said, "completion_tokens_details")
-    parts = _count(said, "prompt_tokens") + _count(said, "completion_tokens")
-    uncounted = max(0, _count(said, "total_tokens") - parts)
+    parts = token_count(said, "prompt_tokens") + token_count(said, "completion_tokens")
+    uncounted = max(0, token_count(said, "total_tokens") - parts)
     return Usage(
-        prompt=_count(said, "prompt_tokens"),
-        completion=_count(said, "completion_tokens") + uncounted,
-        cached=_count(prompt, "cached_tokens") or _count(said, "prompt_cache_hit_tokens"),
-        cache_written=_count(prompt, "cache_write_tokens"),
-        reasoning=_count(completion, "reasoning_tokens"),
-        prompt_audio=_count(prompt, "audio_tokens"),
-        completion_audio=_count(completion, "audio_tokens"),
-        accepted=_count(completion, "accepted_prediction_tokens"),
-        rejected=_count(completion, "rejected_prediction_tokens"),
+        prompt=token_count(said, "prompt_tokens"),
+        completion=token_count(said, "completion_tokens") + uncounted,
+        cached=token_count(prompt, "cached_tokens") or token_count(said, "prompt_cache_hit_tokens"),
+        cache_written=token_count(prompt, "cache_write_tokens"),
+        reasoning=token_count(completion, "reasoning_tokens"),
+        prompt_audio=token_count(prompt, "audio_tokens"),
+        completion_audio=token_count(completion, "audio_tokens"),
+        accepted=token_count(completion, "accepted_prediction_tokens"),
+        rejected=token_count(completion, "rejected_prediction_tokens"),
     )
 
 
 def _details(usage: dict[str, Any], name: str) -> dict[str, Any]:
     details = usage.get(name)
     return details if isinstance(details, dict) else {}
-
-
-def _count(counts: dict[str, Any], name: str) -> int:
-    count: Any = counts.get(name)
-    is_number = isinstance(count, int | float) and not isinstance(count, bool)
-    return int(count) if is_number and 0 < count < _MOST_TOKENS else 0
 
 
 def logprobs_of(said: dict[str, Any]) -> dict[str, Any] | None:

@@ -25,6 +25,7 @@ from xtrix.protocols.chat.blocks import REFUSAL, TEXT, Blocks, Piece
 from xtrix.protocols.chat.pieces import PIECEWISE
 from xtrix.protocols.chat.tools import ToolCalls, may_begin
 from xtrix.sse import Event
+from xtrix.upstream import decode_answer, decode_event
 
 _REASONS = {"length": FinishReason.LENGTH, "content_filter": FinishReason.FILTERED}
 _PLAIN = {"content"}
@@ -65,10 +66,7 @@ class Reader:
         if event.data == "[DONE]":
             self._end()
             return
-        try:
-            chunk = json.decode_object(event.data)
-        except ValueError:
-            raise bad_response("an event that is not JSON") from None
+        chunk = decode_event(event.data)
         if event.name == "error":
             raise _error(chunk.get("error") or chunk)
         self._read(chunk, "delta")
@@ -84,10 +82,7 @@ class Reader:
 
     def whole(self, body: bytes) -> None:
         """Tell a whole answer. Raises UpstreamError."""
-        try:
-            answer = json.decode_object(body)
-        except ValueError:
-            raise bad_response("not a JSON object") from None
+        answer = decode_answer(body)
         first = answer.get("choices")
         if isinstance(first, list) and first and not answer.get("error"):
             message = first[0].get("message") if isinstance(first[0], dict) else None

@@ -6,192 +6,145 @@ what only one upstream minds, and passes over fields and part types it does not 
 Source: platform.openai.com/docs/api-reference/chat (OpenAPI document 2.3.0, read 2026-11).
 """
 
-from typing import Any
-
 from pydantic_core import core_schema as cs
 
-# The schema. `_maybe` is a field that may be absent or null, `_must` one that may be neither.
+from xtrix.shape import (
+    BOOL,
+    COUNT,
+    MODEL,
+    NAME,
+    OBJECT,
+    STRING,
+    either,
+    items,
+    known_or_any,
+    mapping,
+    maybe,
+    members,
+    must,
+    number,
+    one_of,
+    tagged,
+)
 
-
-def _maybe(schema: cs.CoreSchema) -> cs.TypedDictField:
-    return cs.typed_dict_field(cs.nullable_schema(schema), required=False)
-
-
-def _must(schema: cs.CoreSchema) -> cs.TypedDictField:
-    return cs.typed_dict_field(schema, required=True)
-
-
-def _object(**fields: cs.TypedDictField) -> cs.CoreSchema:
-    return cs.typed_dict_schema(fields, extra_behavior="allow")
-
-
-def _list(items: cs.CoreSchema, low: int | None = None, high: int | None = None) -> cs.CoreSchema:
-    """A list of `low` to `high` items, given up at the first wrong one.
-
-    A fault costs some 400 bytes, and a small body has room for a million.
-    """
-    return cs.list_schema(items, min_length=low, max_length=high, fail_fast=True)
-
-
-def _map(values: cs.CoreSchema | None = None) -> cs.CoreSchema:
-    """An object whose keys are the client's, given up at its first wrong value as `_list` is."""
-    return cs.dict_schema(_STRING, values, fail_fast=True)
-
-
-def _one_of(*words: str) -> cs.CoreSchema:
-    return cs.literal_schema(list(words))
-
-
-def _tagged(field: str, choices: dict[str, cs.CoreSchema]) -> cs.CoreSchema:
-    """An object whose `field` says which of `choices` it is; unknown tags are refused."""
-    return cs.tagged_union_schema(choices, field)
-
-
-def _known_or_any(field: str, choices: dict[str, cs.CoreSchema]) -> cs.CoreSchema:
-    """As `_tagged`, but an unknown tag is a dialect's to judge."""
-    tags: dict[Any, cs.CoreSchema] = {**choices, _OTHER: _object(**{field: _must(_STRING)})}
-
-    def tag(value: Any) -> str:
-        said = value.get(field) if isinstance(value, dict) else None
-        return said if isinstance(said, str) and said in choices else _OTHER
-
-    return cs.tagged_union_schema(tags, tag)
-
-
-def _either(schema: cs.CoreSchema, kind: type, otherwise: cs.CoreSchema) -> cs.CoreSchema:
-    """`schema` for a value of `kind`, else `otherwise`: one clear error instead of one for each."""
-    return cs.tagged_union_schema(
-        {"first": schema, "second": otherwise},
-        lambda value: "first" if isinstance(value, kind) else "second",
-    )
-
-
-_OTHER = "other"
-_STRING = cs.str_schema(strict=True)
-_BOOL = cs.bool_schema(strict=True)
-_COUNT = cs.int_schema(strict=True, ge=0)
-_ANY_OBJECT = _map()
-_TEXT_PART = _object(type=_must(_one_of("text")), text=_must(_STRING))
+_TEXT_PART = members(type=must(one_of("text")), text=must(STRING))
 _PARTS = {
     "text": _TEXT_PART,
-    "refusal": _object(type=_must(_one_of("refusal")), refusal=_must(_STRING)),
-    "image_url": _object(
-        type=_must(_one_of("image_url")),
-        image_url=_must(_either(_STRING, str, _object(url=_must(_STRING), detail=_maybe(_STRING)))),
+    "refusal": members(type=must(one_of("refusal")), refusal=must(STRING)),
+    "image_url": members(
+        type=must(one_of("image_url")),
+        image_url=must(either(STRING, str, members(url=must(STRING), detail=maybe(STRING)))),
     ),
-    "input_audio": _object(
-        type=_must(_one_of("input_audio")),
-        input_audio=_must(_object(data=_must(_STRING), format=_must(_STRING))),
+    "input_audio": members(
+        type=must(one_of("input_audio")),
+        input_audio=must(members(data=must(STRING), format=must(STRING))),
     ),
-    "file": _object(
-        type=_must(_one_of("file")),
-        file=_must(
-            _object(file_data=_maybe(_STRING), file_id=_maybe(_STRING), filename=_maybe(_STRING))
-        ),
+    "file": members(
+        type=must(one_of("file")),
+        file=must(members(file_data=maybe(STRING), file_id=maybe(STRING), filename=maybe(STRING))),
     ),
 }
-_CONTENT = _either(_list(_known_or_any("type", _PARTS), low=1), list, _STRING)
-_NAME = cs.str_schema(strict=True, min_length=1)
-_FUNCTION_CALL = _object(name=_must(_NAME), arguments=_must(_STRING))
-_TOOL_CALL = _known_or_any(
+_CONTENT = either(items(known_or_any("type", _PARTS), low=1), list, STRING)
+_FUNCTION_CALL = members(name=must(NAME), arguments=must(STRING))
+_TOOL_CALL = known_or_any(
     "type",
     {
-        "function": _object(
-            id=_must(_STRING), type=_must(_one_of("function")), function=_must(_FUNCTION_CALL)
+        "function": members(
+            id=must(STRING), type=must(one_of("function")), function=must(_FUNCTION_CALL)
         ),
-        "custom": _object(
-            id=_must(_STRING),
-            type=_must(_one_of("custom")),
-            custom=_must(_object(name=_must(_NAME), input=_must(_STRING))),
+        "custom": members(
+            id=must(STRING),
+            type=must(one_of("custom")),
+            custom=must(members(name=must(NAME), input=must(STRING))),
         ),
     },
 )
 
 
 def _message(role: str, **fields: cs.TypedDictField) -> cs.CoreSchema:
-    return _object(role=_must(_one_of(role)), name=_maybe(_STRING), **fields)
+    return members(role=must(one_of(role)), name=maybe(STRING), **fields)
 
 
-_MESSAGE = _tagged(
+_MESSAGE = tagged(
     "role",
     {
-        "system": _message("system", content=_must(_CONTENT)),
-        "developer": _message("developer", content=_must(_CONTENT)),
-        "user": _message("user", content=_must(_CONTENT)),
+        "system": _message("system", content=must(_CONTENT)),
+        "developer": _message("developer", content=must(_CONTENT)),
+        "user": _message("user", content=must(_CONTENT)),
         "assistant": _message(
             "assistant",
-            content=_maybe(_CONTENT),
-            refusal=_maybe(_STRING),
-            tool_calls=_maybe(_list(_TOOL_CALL)),
-            function_call=_maybe(_FUNCTION_CALL),
+            content=maybe(_CONTENT),
+            refusal=maybe(STRING),
+            tool_calls=maybe(items(_TOOL_CALL)),
+            function_call=maybe(_FUNCTION_CALL),
         ),
-        "tool": _message("tool", content=_must(_CONTENT), tool_call_id=_must(_STRING)),
+        "tool": _message("tool", content=must(_CONTENT), tool_call_id=must(STRING)),
         "function": cs.typed_dict_schema(
             {
-                "role": _must(_one_of("function")),
-                "name": _must(_STRING),
-                "content": _must(cs.nullable_schema(_CONTENT)),
+                "role": must(one_of("function")),
+                "name": must(STRING),
+                "content": must(cs.nullable_schema(_CONTENT)),
             },
             extra_behavior="allow",
         ),
     },
 )
-_FUNCTION = _object(
-    name=_must(_NAME),
-    description=_maybe(_STRING),
-    parameters=_maybe(_ANY_OBJECT),
-    strict=_maybe(_BOOL),
+_FUNCTION = members(
+    name=must(NAME),
+    description=maybe(STRING),
+    parameters=maybe(OBJECT),
+    strict=maybe(BOOL),
 )
-_TOOL = _known_or_any(
+_TOOL = known_or_any(
     "type",
     {
-        "function": _object(type=_must(_one_of("function")), function=_must(_FUNCTION)),
-        "custom": _object(
-            type=_must(_one_of("custom")),
-            custom=_must(
-                _object(
-                    name=_must(_NAME),
-                    description=_maybe(_STRING),
-                    format=_maybe(_object(type=_maybe(_STRING))),
+        "function": members(type=must(one_of("function")), function=must(_FUNCTION)),
+        "custom": members(
+            type=must(one_of("custom")),
+            custom=must(
+                members(
+                    name=must(NAME),
+                    description=maybe(STRING),
+                    format=maybe(members(type=maybe(STRING))),
                 )
             ),
         ),
     },
 )
-_NAMED = _object(name=_must(_NAME))
-_ALLOWED_TOOL = _object(
-    type=_maybe(_STRING), name=_maybe(_STRING), function=_maybe(_NAMED), custom=_maybe(_NAMED)
+_NAMED = members(name=must(NAME))
+_ALLOWED_TOOL = members(
+    type=maybe(STRING), name=maybe(STRING), function=maybe(_NAMED), custom=maybe(_NAMED)
 )
-_NAMED_TOOL = _tagged(
+_NAMED_TOOL = tagged(
     "type",
     {
-        "function": _object(type=_must(_one_of("function")), function=_must(_NAMED)),
-        "custom": _object(type=_must(_one_of("custom")), custom=_must(_NAMED)),
-        "allowed_tools": _object(
-            type=_must(_one_of("allowed_tools")),
-            allowed_tools=_must(
-                _object(
-                    mode=_must(_one_of("auto", "required")),
-                    tools=_must(_list(_ALLOWED_TOOL)),
+        "function": members(type=must(one_of("function")), function=must(_NAMED)),
+        "custom": members(type=must(one_of("custom")), custom=must(_NAMED)),
+        "allowed_tools": members(
+            type=must(one_of("allowed_tools")),
+            allowed_tools=must(
+                members(
+                    mode=must(one_of("auto", "required")),
+                    tools=must(items(_ALLOWED_TOOL)),
                 )
             ),
         ),
     },
 )
-_TOOL_CHOICE = _either(_NAMED_TOOL, dict, _one_of("none", "auto", "required"))
-_RESPONSE_FORMAT = _tagged(
+_TOOL_CHOICE = either(_NAMED_TOOL, dict, one_of("none", "auto", "required"))
+_RESPONSE_FORMAT = tagged(
     "type",
     {
-        "text": _object(type=_must(_one_of("text"))),
-        "json_object": _object(type=_must(_one_of("json_object"))),
-        "json_schema": _object(
-            type=_must(_one_of("json_schema")),
-            json_schema=_must(
-                _object(
-                    name=_must(_STRING),
-                    description=_maybe(_STRING),
-                    schema=_maybe(_ANY_OBJECT),
-                    strict=_maybe(_BOOL),
+        "text": members(type=must(one_of("text"))),
+        "json_object": members(type=must(one_of("json_object"))),
+        "json_schema": members(
+            type=must(one_of("json_schema")),
+            json_schema=must(
+                members(
+                    name=must(STRING),
+                    description=maybe(STRING),
+                    schema=maybe(OBJECT),
+                    strict=maybe(BOOL),
                 )
             ),
         ),
@@ -199,44 +152,40 @@ _RESPONSE_FORMAT = _tagged(
 )
 
 
-def _number(low: float, high: float) -> cs.CoreSchema:
-    return cs.float_schema(strict=True, ge=low, le=high, allow_inf_nan=False)
-
-
-REQUEST_SCHEMA = _object(
-    model=_maybe(cs.str_schema(strict=True, min_length=1, max_length=256, pattern=r"^[!-~]+$")),
-    messages=_must(_list(_MESSAGE, low=1)),
-    stream=_maybe(_BOOL),
-    stream_options=_maybe(_object(include_usage=_maybe(_BOOL), include_obfuscation=_maybe(_BOOL))),
-    temperature=_maybe(_number(0, 2)),
-    top_p=_maybe(_number(0, 1)),
-    max_tokens=_maybe(_COUNT),
-    max_completion_tokens=_maybe(_COUNT),
-    n=_maybe(cs.int_schema(strict=True, ge=1, le=128)),
-    stop=_maybe(_either(_list(_STRING, high=4), list, _STRING)),
-    presence_penalty=_maybe(_number(-2, 2)),
-    frequency_penalty=_maybe(_number(-2, 2)),
-    logit_bias=_maybe(_map(_number(-100, 100))),
-    logprobs=_maybe(_BOOL),
-    top_logprobs=_maybe(cs.int_schema(strict=True, ge=0, le=20)),
-    seed=_maybe(cs.int_schema(strict=True)),
-    user=_maybe(_STRING),
-    safety_identifier=_maybe(_STRING),
-    metadata=_maybe(_ANY_OBJECT),
-    tools=_maybe(_list(_TOOL, high=128)),
-    tool_choice=_maybe(_TOOL_CHOICE),
-    parallel_tool_calls=_maybe(_BOOL),
-    functions=_maybe(_list(_FUNCTION, low=1, high=128)),
-    function_call=_maybe(_either(_NAMED, dict, _one_of("none", "auto"))),
-    response_format=_maybe(_RESPONSE_FORMAT),
-    reasoning_effort=_maybe(_one_of("none", "minimal", "low", "medium", "high", "xhigh", "max")),
-    service_tier=_maybe(_STRING),
-    web_search_options=_maybe(
-        _object(
-            search_context_size=_maybe(_STRING),
-            user_location=_maybe(_object(approximate=_maybe(_ANY_OBJECT))),
+REQUEST_SCHEMA = members(
+    model=maybe(MODEL),
+    messages=must(items(_MESSAGE, low=1)),
+    stream=maybe(BOOL),
+    stream_options=maybe(members(include_usage=maybe(BOOL), include_obfuscation=maybe(BOOL))),
+    temperature=maybe(number(0, 2)),
+    top_p=maybe(number(0, 1)),
+    max_tokens=maybe(COUNT),
+    max_completion_tokens=maybe(COUNT),
+    n=maybe(cs.int_schema(strict=True, ge=1, le=128)),
+    stop=maybe(either(items(STRING, high=4), list, STRING)),
+    presence_penalty=maybe(number(-2, 2)),
+    frequency_penalty=maybe(number(-2, 2)),
+    logit_bias=maybe(mapping(number(-100, 100))),
+    logprobs=maybe(BOOL),
+    top_logprobs=maybe(cs.int_schema(strict=True, ge=0, le=20)),
+    seed=maybe(cs.int_schema(strict=True)),
+    user=maybe(STRING),
+    safety_identifier=maybe(STRING),
+    metadata=maybe(OBJECT),
+    tools=maybe(items(_TOOL, high=128)),
+    tool_choice=maybe(_TOOL_CHOICE),
+    parallel_tool_calls=maybe(BOOL),
+    functions=maybe(items(_FUNCTION, low=1, high=128)),
+    function_call=maybe(either(_NAMED, dict, one_of("none", "auto"))),
+    response_format=maybe(_RESPONSE_FORMAT),
+    reasoning_effort=maybe(one_of("none", "minimal", "low", "medium", "high", "xhigh", "max")),
+    service_tier=maybe(STRING),
+    web_search_options=maybe(
+        members(
+            search_context_size=maybe(STRING),
+            user_location=maybe(members(approximate=maybe(OBJECT))),
         )
     ),
-    modalities=_maybe(_list(_one_of("text", "audio"))),
+    modalities=maybe(items(one_of("text", "audio"))),
 )
 """The request as pydantic-core checks it; the API's description is made from it too."""

@@ -23,6 +23,7 @@ from xtrix.protocols.chat.answer import (
 from xtrix.protocols.chat.chunks import KEEP_ALIVE, chunk_writer, error_frames
 from xtrix.protocols.chat.tools import NAMELESS, ToolCalls, may_begin
 from xtrix.sse import Event
+from xtrix.upstream import decode_event
 
 Delta = dict[str, Any]
 
@@ -60,10 +61,7 @@ class StreamRelay:
             return self._end()
         if not event.data.strip():
             return ""
-        try:
-            chunk = json.decode_object(event.data)
-        except ValueError:
-            raise bad_response("an event that is not JSON") from None
+        chunk = decode_event(event.data)
         if chunk.get("error") or event.name == "error":
             raise error_of(chunk.get("error", chunk))
         return self._chunk(chunk)

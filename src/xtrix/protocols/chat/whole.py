@@ -22,14 +22,12 @@ from xtrix.protocols.chat.answer import (
 )
 from xtrix.protocols.chat.completion import encode_choice, encode_completion
 from xtrix.protocols.chat.tools import NAMELESS, ToolCalls
+from xtrix.upstream import decode_answer
 
 
 def relay_whole(body: bytes, of: Answering) -> Whole:
     """The completion that `body` spells. Raises UpstreamError."""
-    try:
-        answer = json.decode_object(body)
-    except ValueError:
-        raise bad_response("not a JSON object") from None
+    answer = decode_answer(body)
     if isinstance(answer.get("error"), dict):
         raise error_of(answer["error"])
     choices = answer.get("choices")

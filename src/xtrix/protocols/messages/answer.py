@@ -9,6 +9,7 @@ import re
 from xtrix.answer import Finish, FinishReason, Usage
 from xtrix.prompt import Json
 from xtrix.redact import word
+from xtrix.upstream import MOST_TOKENS
 
 STOP_REASONS = {
     "end_turn": FinishReason.STOP,
@@ -29,8 +30,6 @@ OWN_SEARCH_ID = "srvtoolu_xt1_"
 this protocol knows them."""
 
 _TIERS_HERE = {ours: theirs for theirs, ours in SERVICE_TIERS.items()}
-_MOST_TOKENS = 2**53
-"""What is more is no count: clients read numbers as floats."""
 _CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 _ODD = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -105,4 +104,4 @@ def encode_call_id(call_id: str) -> str:
 
 def _count(counts: Json, name: str) -> int:
     count = counts.get(name)
-    return count if type(count) is int and 0 < count < _MOST_TOKENS else 0
+    return count if type(count) is int and 0 < count < MOST_TOKENS else 0

@@ -25,6 +25,7 @@ from xtrix.protocols.messages.answer import (
 from xtrix.protocols.messages.errors import error_of
 from xtrix.protocols.messages.names import CUSTOM_INPUT
 from xtrix.sse import Event
+from xtrix.upstream import decode_answer, decode_event, member
 
 Json = dict[str, Any]
 
@@ -77,10 +78,7 @@ class Reader:
     def feed(self, event: Event) -> None:
         """Tell what `event` says. Raises UpstreamError."""
         self.carried = None
-        try:
-            said = json.decode_object(event.data)
-        except ValueError:
-            raise bad_response("an event that is not JSON") from None
+        said = decode_event(event.data)
         self._read(said, event.name)
 
     def close(self) -> None:
@@ -92,10 +90,7 @@ class Reader:
 
     def whole(self, body: bytes) -> None:
         """Tell a whole answer. Raises UpstreamError."""
-        try:
-            said = json.decode_object(body)
-        except ValueError:
-            raise bad_response("not a JSON object") from None
+        said = decode_answer(body)
         kind, error = said.get("type"), said.get("error")
         if kind == "error" or (kind != "message" and error):
             raise error_of(error if isinstance(error, dict) else {})
@@ -132,13 +127,13 @@ class Reader:
         if self._message is not None:
             return
         self._message = {}
-        self._merge_usage(_object(said, "message"))
+        self._merge_usage(member(said, "message"))
         self._writer.begin(self.usage, decode_tier(self._usage))
 
     # Blocks, one after the other: what is interleaved is held back.
 
     def _block_start(self, said: Json) -> None:
-        content = _object(said, "content_block")
+        content = member(said, "content_block")
         kind = content.get("type")
         if not isinstance(kind, str):
             raise bad_response("a content block without a type")
@@ -149,7 +144,7 @@ class Reader:
 
     def _block_delta(self, said: Json) -> None:
         block = self._blocks.get(str(said.get("index")))
-        delta = _object(said, "delta")
+        delta = member(said, "delta")
         if block is None:
             # Some servers tell text without its block (observed with llama.cpp).
             block = _Block("text", {})
@@ -246,7 +241,7 @@ class Reader:
         self._input(block, _string(delta, "partial_json"))
 
     def _citations_delta(self, block: _Block, delta: Json) -> None:
-        block.citations.append(_object(delta, "citation"))
+        block.citations.append(member(delta, "citation"))
 
     def _end(self, block: _Block) -> None:
         end = _END.get(block.kind)
@@ -305,7 +300,7 @@ class Reader:
     def _message_delta(self, said: Json) -> None:
         assert self._message is not None
         self._merge_usage(said)
-        self._message |= {key: value for key, value in _object(said, "delta").items() if value}
+        self._message |= {key: value for key, value in member(said, "delta").items() if value}
 
     def _message_stop(self, said: Json) -> None:
         del said
@@ -332,7 +327,7 @@ class Reader:
         self.finished = True
 
     def _error(self, said: Json) -> None:
-        raise error_of(_object(said, "error"))
+        raise error_of(member(said, "error"))
 
     # Pieces
 
@@ -435,13 +430,6 @@ def _text_of(content: Json, name: str) -> str:
     if text is not None and not isinstance(text, str):
         raise bad_response(f"a content block whose '{name}' is no text")
     return text or ""
-
-
-def _object(said: Json, name: str) -> Json:
-    value = said.get(name)
-    if not isinstance(value, dict):
-        raise bad_response(f"an event without '{name}'")
-    return value
 
 
 def _string(said: Json, name: str) -> str:

@@ -27,6 +27,7 @@ from xtrix.protocols.messages.ours import without_ours
 from xtrix.providers import Provider, Target
 from xtrix.reasoning import Carrier
 from xtrix.sse import Event
+from xtrix.upstream import decode_answer, decode_event, member
 
 VERSION_HEADER = "anthropic-version"
 
@@ -43,10 +44,7 @@ def relay_count(request: Request, target: Target) -> Encoded:
 
 def relay_whole(body: bytes, of: Answering) -> Whole:
     """A whole answer as it came, but for the model's name. Raises UpstreamError."""
-    try:
-        answer = json.decode_object(body)
-    except ValueError:
-        raise bad_response("not a JSON object") from None
+    answer = decode_answer(body)
     kind = answer.get("type")
     if kind != "message" and (kind == "error" or answer.get("error")):
         raise error_of(answer.get("error"))
@@ -81,10 +79,7 @@ class RelayStream:
         self.carried = None
         if event.data == "[DONE]":
             return ""  # not of this protocol, but some who follow it say so at the end
-        try:
-            value = json.decode_object(event.data)
-        except ValueError:
-            raise bad_response("an event that is not JSON") from None
+        value = decode_event(event.data)
         kind = value.get("type")
         kind = kind if isinstance(kind, str) else event.name
         if "error" in {kind, event.name} or ("type" not in value and value.get("error")):
@@ -130,9 +125,7 @@ class RelayStream:
     def _start(self, value: Json, came: str) -> str:
         if self._begun:
             return ""  # Kimi's have been seen to come dozens of times
-        message = value.get("message")
-        if not isinstance(message, dict):
-            raise bad_response("an event without 'message'")
+        message = member(value, "message")
         self._begun = True
         mended = {**message, "model": self._of.stamp.model}
         if not isinstance(message.get("usage"), dict):
@@ -141,18 +134,14 @@ class RelayStream:
         return came if mended == message else frame({**value, "message": mended})
 
     def _delta(self, value: Json, came: str) -> str:
-        delta = value.get("delta")
-        if not isinstance(delta, dict):
-            raise bad_response("an event without 'delta'")
+        delta = member(value, "delta")
         text = delta.get(_CARRIED.get(str(delta.get("type")), ""))
         if isinstance(text, str):
             self.carried = json.encode(text)
         return came
 
     def _message_delta(self, value: Json, came: str) -> str:
-        delta = value.get("delta")
-        if not isinstance(delta, dict):
-            raise bad_response("an event without 'delta'")
+        delta = member(value, "delta")
         self._stop_reason = delta.get("stop_reason") or self._stop_reason
         self.unknown_stop_reason = unknown_reason(self._stop_reason)
         if isinstance(value.get("usage"), dict):

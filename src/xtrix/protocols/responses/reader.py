@@ -24,6 +24,7 @@ from xtrix.protocol import Answering
 from xtrix.protocols.responses.usage import decode_usage
 from xtrix.redact import word
 from xtrix.sse import Event
+from xtrix.upstream import decode_answer, decode_event, member
 
 Json = dict[str, Any]
 
@@ -121,10 +122,7 @@ class Reader:
             return
         if event.data == "[DONE]":
             raise truncated()
-        try:
-            said = json.decode_object(event.data)
-        except ValueError:
-            raise bad_response("an event that is not JSON") from None
+        said = decode_event(event.data)
         says = self._says
         self._read(said, _string(said, "type") or event.name)
         if self._says != says + 1:
@@ -137,10 +135,7 @@ class Reader:
 
     def whole(self, body: bytes) -> None:
         """Tell a whole answer. Raises UpstreamError."""
-        try:
-            said = json.decode_object(body)
-        except ValueError:
-            raise bad_response("not a JSON object") from None
+        said = decode_answer(body)
         if said.get("error"):
             raise error_of(said["error"])
         if not isinstance(said.get("output"), list):
@@ -192,7 +187,7 @@ class Reader:
     # Whose event is whose.
 
     def _add(self, said: Json) -> None:
-        value = _object(said, "item")
+        value = member(said, "item")
         key = _Key(_string(value, "type"), _number(said, "output_index"), _id_of(value))
         item = self._by_key.get(key) if key.id else None
         if item is None or item.is_over:
@@ -219,7 +214,7 @@ class Reader:
         return next((found for each in key.looser() if (found := self._by_key.get(each))), None)
 
     def _complete(self, said: Json) -> None:
-        value = _object(said, "item")
+        value = member(said, "item")
         key = _Key(_string(value, "type"), _number(said, "output_index"), _id_of(value))
         item = self._find(key)
         if item and item.is_over and _id_of(item.value) == key.id:
@@ -641,10 +636,3 @@ def _index(said: Json, name: str) -> int:
 def _list(said: Json, name: str) -> list[Any]:
     value = said.get(name)
     return value if isinstance(value, list) else []
-
-
-def _object(said: Json, name: str) -> Json:
-    value = said.get(name)
-    if not isinstance(value, dict):
-        raise bad_response(f"an event without '{name}'")
-    return value

@@ -29,6 +29,7 @@ from xtrix.providers import Target
 from xtrix.reasoning import Carrier, is_carried
 from xtrix.redact import word
 from xtrix.sse import Event
+from xtrix.upstream import decode_answer, decode_event
 
 Json = dict[str, Any]
 
@@ -179,10 +180,7 @@ class StreamRelay:
             return ""
         if event.data == "[DONE]":
             raise truncated()
-        try:
-            said = json.decode_object(event.data)
-        except ValueError:
-            raise bad_response("an event that is not JSON") from None
+        said = decode_event(event.data)
         kind = said.get("type") or event.name
         if not isinstance(kind, str) or len(kind.split()) != 1:
             raise bad_response("an event without a type")
@@ -249,10 +247,7 @@ class StreamRelay:
 
 def relay_whole(body: bytes, of: Answering) -> Whole:
     """The client's form of a whole answer. Raises UpstreamError."""
-    try:
-        said = json.decode_object(body)
-    except ValueError:
-        raise bad_response("not a JSON object") from None
+    said = decode_answer(body)
     if said.get("error") or said.get("status") in {"failed", "cancelled"}:
         raise _failure(said)
     if not isinstance(said.get("output"), list):

@@ -6,11 +6,9 @@ Source: openai-python 3.57.0, `ResponseUsage` (read 2026-11). Both of its detail
 from typing import Any
 
 from xtrix.answer import Usage
+from xtrix.upstream import token_count
 
 Json = dict[str, Any]
-
-_MOST_TOKENS = 2**53
-"""What is more is no count: clients read numbers as floats."""
 
 
 def decode_usage(said: object) -> Usage | None:
@@ -20,11 +18,11 @@ def decode_usage(said: object) -> Usage | None:
     prompt = _details(said, "input_tokens_details")
     completion = _details(said, "output_tokens_details")
     return Usage(
-        prompt=_count(said, "input_tokens"),
-        completion=_count(said, "output_tokens"),
-        cached=_count(prompt, "cached_tokens"),
-        cache_written=_count(prompt, "cache_write_tokens"),
-        reasoning=_count(completion, "reasoning_tokens"),
+        prompt=token_count(said, "input_tokens"),
+        completion=token_count(said, "output_tokens"),
+        cached=token_count(prompt, "cached_tokens"),
+        cache_written=token_count(prompt, "cache_write_tokens"),
+        reasoning=token_count(completion, "reasoning_tokens"),
     )
 
 
@@ -45,9 +43,3 @@ def encode_usage(usage: Usage) -> Json:
 def _details(usage: Json, name: str) -> Json:
     details = usage.get(name)
     return details if isinstance(details, dict) else {}
-
-
-def _count(counts: Json, name: str) -> int:
-    count: Any = counts.get(name)
-    is_number = isinstance(count, int | float) and not isinstance(count, bool)
-    return int(count) if is_number and 0 < count < _MOST_TOKENS else 0

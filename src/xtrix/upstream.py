@@ -1,0 +1,44 @@
+"""What an upstream sends, read as JSON: a whole answer, the data of an event, a count of tokens.
+
+Knows no protocol: what the members mean is a protocol's.
+"""
+
+from typing import Any
+
+from xtrix import json
+from xtrix.errors import bad_response
+from xtrix.json import Json
+
+MOST_TOKENS = 2**53
+"""What is more is no count: clients read numbers as floats."""
+
+
+def decode_answer(body: bytes) -> Json:
+    """The object that a whole answer is. Raises UpstreamError."""
+    try:
+        return json.decode_object(body)
+    except ValueError:
+        raise bad_response("not a JSON object") from None
+
+
+def decode_event(data: str) -> Json:
+    """The object that the data of an event is. Raises UpstreamError."""
+    try:
+        return json.decode_object(data)
+    except ValueError:
+        raise bad_response("an event that is not JSON") from None
+
+
+def member(event: Json, name: str) -> Json:
+    """The object `name` in `event`. Raises UpstreamError."""
+    value = event.get(name)
+    if not isinstance(value, dict):
+        raise bad_response(f"an event without '{name}'")
+    return value
+
+
+def token_count(counts: Json, name: str) -> int:
+    """The tokens that `counts` gives by `name`; 0 where that is no sound number."""
+    count: Any = counts.get(name)
+    is_number = isinstance(count, int | float) and not isinstance(count, bool)
+    return int(count) if is_number and 0 < count < MOST_TOKENS else 0
