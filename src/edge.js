@@ -38,6 +38,13 @@ const named = (headers, names) =>
 // Where one of our own lines failed: nothing of the values that it failed on.
 const kindAndPlace = (error) => [error?.name, /edge\.js:\d+/.exec(error?.stack)?.[0] ?? "edge.js"];
 
+// A redirect followed would take the upstream's key to another server.
+const options = ({ headers, ...call }) => ({
+  ...call,
+  headers: new Headers(headers),
+  redirect: "manual",
+});
+
 class Exchange {
   over = false;
 
@@ -149,14 +156,7 @@ class Exchange {
       this.upstream.abort();
     };
     const timer = setTimeout(giveUp, milliseconds);
-    const given = {
-      method,
-      headers: new Headers(headers),
-      // A redirect followed would take the upstream's key to another server.
-      redirect: "manual",
-      body: this.sending,
-      signal: this.upstream.signal,
-    };
+    const given = options({ method, headers, signal: this.upstream.signal, body: this.sending });
     this.sending = undefined;
     try {
       this.response = await (binding ? env[binding] : globalThis).fetch(url, given);
@@ -183,7 +183,7 @@ class Exchange {
     const timer = setTimeout(giveUp, milliseconds);
     const { signal } = this.upstream;
     const one = async ({ binding, url, method, headers }) => {
-      const given = { method, headers: new Headers(headers), redirect: "manual", signal };
+      const given = options({ method, headers, signal });
       const response = await (binding ? env[binding] : globalThis).fetch(url, given);
       const { failure, body } = await this.read(response, { limit, milliseconds });
       if (failure) return { failure: late ? "time" : failure };

@@ -92,7 +92,9 @@ BEFORE_THE_ANSWER = {
         calls=0,
     ),
     "what is said to JavaScript": Defect("edge.py", "    request = step.request", calls=0),
-    "a step of JavaScript": Defect("edge.js", "const given = {\n      method,", calls=0),
+    "a step of JavaScript": Defect(
+        "edge.js", "const given = options({ method, headers, signal: this", calls=0
+    ),
     "what JavaScript heard": Defect("edge.py", '    if "status" not in heard:', calls=0),
     "a whole answer": Defect("xtrix/exchange.py", "        whole = accepted.conversion.whole("),
     "a header of a whole answer": BAD_HEADER,
