@@ -1,6 +1,6 @@
 """FAULTS: everything an upstream can do wrong, and what the client must see of it.
 
-One row is one fault; the tests run it, and the README's table is made from it. A row's script is
+One row is one fault; the tests run it, and the table of docs/reliability.md is made from it. A row's script is
 made for a dialect; `GATE` in it stands where the client has read the first text.
 """
 
