@@ -21,8 +21,8 @@ from xtrix.openai.names import ToolNames
 from xtrix.openai.schemas import is_strict
 from xtrix.prompt import Audio, Block, File, Json, Prompt, Result
 from xtrix.protocol import Encoded, says_something
-from xtrix.protocols.responses.tools import encode_choice, encode_tool, encode_web_search
-from xtrix.protocols.responses.turns import encode_turns
+from xtrix.protocols.responses.encode_tools import encode_choice, encode_tool, encode_web_search
+from xtrix.protocols.responses.encode_turns import encode_turns
 from xtrix.providers import Needs, Provider, Target
 
 SMALLEST_LIMIT = 16

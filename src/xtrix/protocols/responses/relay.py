@@ -18,9 +18,9 @@ from xtrix.errors import ApiError, UpstreamError, bad_response, truncated, unsup
 from xtrix.openai.errors import error_of
 from xtrix.prompt import Sealed
 from xtrix.protocol import Answering, Encoded, Request, Whole, says_something
-from xtrix.protocols.responses.blocks import PROTOCOL
 from xtrix.protocols.responses.compaction import summary_in
 from xtrix.protocols.responses.encode import take_out, upstream_request
+from xtrix.protocols.responses.encode_blocks import PROTOCOL
 from xtrix.protocols.responses.frames import DONE, KEEP_ALIVE, Frames
 from xtrix.protocols.responses.resource import Resource, State, tell_failure
 from xtrix.protocols.responses.schema import item_kind
