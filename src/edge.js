@@ -5,13 +5,17 @@
 //   open, advance, failed    the next step: [its name and arguments as JSON, its body or undefined]
 //   feed, tick, close, broken        frames for the client, as text
 //   answered, left                   nothing
+//   compose                          what the ledger of keys is to be told, if anything is
+//   learn                            nothing: it takes the ledger's answer
 // and calls `stop` to end the upstream call under way, and `end` when the exchange is over.
 
-let env, clientHeaders, upstreamHeaders, python, lastResort;
+import { waitUntil } from "cloudflare:workers";
+
+let env, clientHeaders, upstreamHeaders, python, lastResort, ledger;
 const exchanges = new Map();
 
 export const attach = (...given) =>
-  ([env, clientHeaders, upstreamHeaders, python, lastResort] = given);
+  ([env, clientHeaders, upstreamHeaders, python, lastResort, ledger] = given);
 
 // The promise is inside an object, for Pyodide makes a future of every one that is returned to it.
 export const serve = (number, request) => ({ response: new Exchange(number, request).live() });
@@ -21,6 +25,61 @@ export const stop = (number) => exchanges.get(number).stop();
 export function end(number) {
   exchanges.get(number).end();
   exchanges.delete(number);
+}
+
+// The ledger of keys. One message of this isolate is under way at a time, and all who need its
+// answer wait for the same one. A message is told even if whoever caused it has left.
+
+const ANSWERED_MS = 5000;
+const LATE_MS = 3000;
+
+let telling;
+let toldAt = 0;
+let due = 0;
+
+async function within(milliseconds, promise) {
+  let timer;
+  const late = new Promise((_, fail) => (timer = setTimeout(fail, milliseconds, "time")));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const asked = (text, milliseconds) =>
+  within(milliseconds, env.LEDGER.getByName(ledger).call(text));
+
+// Gives nothing, or why no answer came. A request whose time is over may take its message along.
+function tell() {
+  if (!telling || Date.now() - toldAt > ANSWERED_MS + LATE_MS) {
+    toldAt = Date.now();
+    const own = (telling = tellOnce().finally(() => (telling = telling === own ? undefined : telling)));
+    waitUntil(own);
+  }
+  return telling;
+}
+
+async function tellOnce() {
+  const text = python.compose(0);
+  if (!text) return undefined;
+  const answer = await asked(text, ANSWERED_MS).catch(() => undefined);
+  python.learn(0, answer);
+  return answer ? undefined : "connection";
+}
+
+// Tells the ledger in some time, unless that is to be done before anyway.
+export function settle(milliseconds) {
+  const now = Date.now();
+  if (due > now - LATE_MS && due <= now + milliseconds) return;
+  const own = (due = now + milliseconds);
+  const pause = new Promise((done) => setTimeout(done, milliseconds));
+  waitUntil(
+    pause.then(() => {
+      if (due === own) due = 0;
+      return tell();
+    }),
+  );
 }
 
 const FIRST_ROOM = 16384;
@@ -198,6 +257,16 @@ class Exchange {
   begin({ milliseconds }) {
     this.stream = new Stream(this, milliseconds);
     return this.stream.begun;
+  }
+
+  async renew({ milliseconds }) {
+    const failure = await within(milliseconds, tell()).catch(() => "time");
+    return failure ? { failure } : {};
+  }
+
+  async askLedger({ text, milliseconds }) {
+    const answer = await asked(text, milliseconds).catch(() => undefined);
+    return answer ? { body: encoder.encode(answer) } : { failure: "connection" };
   }
 
   wait({ milliseconds }) {

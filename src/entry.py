@@ -4,7 +4,10 @@ from typing import Any
 
 from workers import WorkerEntrypoint
 
+from durable import Ledger
 from edge import Shell
+
+__all__ = ["Default", "Ledger"]
 
 _shell: Shell | None = None
 

@@ -7,7 +7,7 @@ body's shape before a target is chosen. Refuses to know JavaScript and how a ste
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from xtrix import auth, catalogue, errors
+from xtrix import admin, auth, catalogue, errors
 from xtrix import config as configuration
 from xtrix.config import Config, Lookup
 from xtrix.counting import count
@@ -15,7 +15,10 @@ from xtrix.errors import ApiError, ClientError, ConfigurationError
 from xtrix.exchange import AcceptedRequest, Exchange, Record, Steps
 from xtrix.health import Health
 from xtrix.http import RequestHead, preflight, reply
+from xtrix.keys import proof
+from xtrix.keys.leases import Client, Leases
 from xtrix.listing import encode_list, encode_model, is_anthropics
+from xtrix.metering import Meter
 from xtrix.models import Models
 from xtrix.protocol import Codec, Stamp
 from xtrix.protocols import PROTOCOLS
@@ -67,6 +70,8 @@ class Gateway:
         self._keys = keys
         self._health = Health()
         self._models = Models()
+        self.leases: Leases | None = None
+        """What this isolate may give out to keys with a name; None before one was used."""
 
     @property
     def faults(self) -> list[str]:
@@ -95,33 +100,72 @@ class Gateway:
             raise self._broken(head, 503 if path == HEALTH else 500)
         if path == HEALTH:
             return reply({"status": "ok", "service": "xtrix"})
+        if admin.is_admins(path) and (steps := admin.answer(config, head, exchange)):
+            return (yield from steps)
         codec, model = _codec_at(path), _model_in(path)
+        if path.removeprefix("/v1") == admin.USAGE_PATH:
+            return (yield from self._usage(config, head, exchange))
         if codec is None and model is None:
             raise _unknown_url(head.method, path)
         if not _wants_socket(head, codec):
             _allow(head, _POST if model is None else _GET)
-        client = auth.authenticate(head.headers, config.accepted_keys)
+        holder, client = _identify(config, head)
+        meter = exchange.meter = self._meter(config, client, exchange)
         if codec is None:
+            if meter:
+                yield from meter.know(model or None)
             return (yield from self._list(config, model or "", exchange, head))
+        if meter:
+            meter.check()
         if _wants_socket(head, codec):
             raise _no_socket()
         _check_head(head, config.max_body_bytes)
         # The body is given no name here, which would keep it until the answer.
-        door = _Door(config, codec, Carrier(config.secret, client))
+        door = _Door(config, codec, Carrier(config.secret, holder))
         accepted = _accept(
             door, head, exchange, (yield ReadBody(config.max_body_bytes, BODY_SECONDS))
         )
         if _counts_at(path):
+            if meter:
+                yield from meter.know(accepted.stamp.model)
             return (yield from count(exchange, accepted))
+        if meter:
+            yield from meter.admit(accepted.conversion, accepted.plan)
+            exchange.headers += meter.headers(codec.name)
         return (yield from exchange.complete(accepted))
+
+    def _meter(self, config: Config, client: Client | None, exchange: Exchange) -> Meter | None:
+        """What counts the calls of `client`; None where nobody does."""
+        if client is None:
+            return None
+        exchange.record.key = client.name or client.id
+        if not config.has_ledger:
+            return None
+        if self.leases is None:
+            self.leases = Leases(exchange.record.id[4:])
+        return Meter(client, self.leases, lambda: exchange.now)
+
+    def _usage(self, config: Config, head: RequestHead, exchange: Exchange) -> Steps:
+        """The steps of a key's holder who asks what it has used."""
+        _allow(head, _GET)
+        _, client = _identify(config, head)
+        meter = self._meter(config, client, exchange)
+        if meter is None or client is None:
+            message = "What is done with this key is not counted: it has no name."
+            raise ClientError(404, "usage_not_kept", message)
+        yield from meter.know()
+        return (yield from admin.own_usage(client, head, exchange))
 
     def _list(self, config: Config, wanted: str, exchange: Exchange, head: RequestHead) -> Steps:
         """The steps of a call for the model that is `wanted`, or for all where it is empty."""
         if wanted:
             card = yield from self._models.one(config, wanted, exchange)
             return reply(encode_model(card, head.headers))
-        cards = yield from self._models.all(config, exchange)
-        return reply(encode_list([*cards.values()], head.headers, head.query))
+        named = yield from self._models.all(config, exchange)
+        cards = [*named.values()]
+        if exchange.meter:
+            cards = [card for card in cards if exchange.meter.allows(card.id)]
+        return reply(encode_list(cards, head.headers, head.query))
 
     def _broken(self, head: RequestHead, status: int) -> ApiError:
         """Why no call can be served. What is wrong is told to who has a key, for it names secrets.
@@ -141,6 +185,21 @@ def configure(lookup: Lookup) -> Gateway:
     except ConfigurationError as error:
         keys = lookup("API_KEYS")
         return Gateway(error, auth.digests(keys) if isinstance(keys, str) else ())
+
+
+def _identify(config: Config, head: RequestHead) -> tuple[bytes, Client | None]:
+    """Whose key `head` carries: what stands for it, and who it is where it has a name.
+
+    Raises ClientError for one that is not accepted.
+    """
+    if config.key_secret:
+        for token in auth.tokens(head.headers):
+            proven = proof.check(config.key_secret, token)
+            if proven:
+                client = Client(proven.id, "", proven.strict, proven.generation)
+                return proven.id.encode(), client
+    digest = auth.authenticate(head.headers, config.accepted_keys)
+    return digest, config.clients.get(digest)
 
 
 class _Door(NamedTuple):

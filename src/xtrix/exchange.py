@@ -24,6 +24,7 @@ from xtrix.http import (
     UpstreamHead,
     answer_headers,
 )
+from xtrix.metering import Ending, Meter
 from xtrix.protocol import Codec, Stamp
 from xtrix.providers import Plan, Target, Timeouts
 from xtrix.redact import Redactor
@@ -67,6 +68,8 @@ class Record:
     """The upstream's word for why it stopped, where that is not known here."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    key: str | None = None
+    """The name of the client's key, where it has one."""
     first_byte_ms: int | None = None
     """Milliseconds until the answer began."""
     total_ms: int | None = None
@@ -107,9 +110,15 @@ class Exchange:
         self.headers: Headers = answer_headers(record.id, codec.request_id_header)
         """What every answer to this request carries beside its own."""
         self.redactor = Redactor()
+        self.meter: Meter | None = None
+        """What counts it, where the client's key has a name."""
         self._health = health
         self._began = self.now = now
         self._relay: Relay | None = None
+        self._answer_usage: tuple[Usage, int] | None = None
+        """Of a whole answer, with the number of its bytes."""
+        self._target: Target | None = None
+        """The last that was called."""
         self._steps: Steps | None = None
         self._is_last = True
         """Whether no target is left after the one that is tried."""
@@ -161,11 +170,30 @@ class Exchange:
             self._count(self._relay.usage, is_whole=self._relay.error is None)
             record.unknown_stop_reason = self._relay.unknown_stop_reason
             record.error = record.error or (self._relay.error.code if self._relay.error else None)
+        if self.meter:
+            self._finish_meter(self.meter, now, left=left)
         if left:
             record.error = "client_left"
-        said = ((name, getattr(record, name)) for name in Record.__slots__)
-        line = json.encode({name: value for name, value in said if value is not None})
-        return self.redactor.line(line)
+        names = ((name, getattr(record, name)) for name in Record.__slots__)
+        said = {name: value for name, value in names if value is not None}
+        if self.meter:
+            said["cost"] = self.meter.cost
+        return self.redactor.line(json.encode(said))
+
+    def _finish_meter(self, meter: Meter, now: float, *, left: bool) -> None:
+        """Have what was used counted, of an answer that was cut too."""
+        relay, whole, record = self._relay, self._answer_usage, self.record
+        if relay:
+            is_whole = relay.error is None and not left
+            is_whole = is_whole or (relay.finished and relay.usage.completion > 0)
+            usage, characters = relay.usage, relay.characters
+        else:
+            is_whole = whole is not None
+            usage, characters = whole or (Usage(), 0)
+        has_cost = relay is not None or whole is not None or (left and record.attempts > 0)
+        is_error = record.error is not None
+        meter.finish(Ending(self._target, usage, is_whole, has_cost, characters, is_error), now)
+        record.key = meter.name
 
     def complete(self, accepted: AcceptedRequest) -> Steps:
         """The steps of a completion: each target of the plan until one answers."""
@@ -251,6 +279,7 @@ class Exchange:
         """The steps of one call. Raises UpstreamError."""
         limits = call.target.provider.timeouts
         self.record.attempts += 1
+        self._target = call.target
         self.record.provider = call.target.provider.name
         self.record.upstream_model = call.target.model
         self.record.default_max_tokens = call.default_max_tokens
@@ -279,6 +308,7 @@ class Exchange:
         """The answer that a whole response is. Raises UpstreamError."""
         whole = accepted.conversion.whole(body, call, accepted.stamp_of(call))
         self._count(whole.usage)
+        self._answer_usage = whole.usage, len(whole.body)
         self.record.unknown_stop_reason = whole.unknown_stop_reason
         headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
         return Reply(200, headers, self.redactor.body(whole.body))

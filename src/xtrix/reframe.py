@@ -29,6 +29,8 @@ class Reframer:
         self.over = False
         self.fed = 0
         """Pieces taken in so far."""
+        self.characters = 0
+        """Of what the upstream has said, about: text, reasoning and arguments of calls."""
         self.error: ApiError | None = None
         self._stream = stream
         self._redact = redact
@@ -95,6 +97,7 @@ class Reframer:
         frames = ""
         if bodies:
             frames = known.write(bodies, (self._stream.sequence or 0) + 1)
+            self.characters += len(text) - len(rest) - len(bodies) * known.surroundings
             self._stream.moved(bodies)
             self._known = self._splice = known.past(len(bodies))
         return frames + self._feed(rest) if rest else frames
@@ -165,6 +168,7 @@ class Reframer:
             self.has_event = True
             if frame:
                 self.begun = True
+                self.characters += len(self._stream.carried or frame)
             frames.append(frame)
         return frames
 

@@ -36,6 +36,11 @@ class Splice(NamedTuple):
     number: int = 0
     """The next event's."""
 
+    @property
+    def surroundings(self) -> int:
+        """Characters of an event that are not its string, but for those of its number."""
+        return len(self.before) + len(self.middle or "") + len(self.after)
+
     def feed(self, text: str) -> tuple[str, str]:
         """The frames of the events that `text` begins with, not numbered, and the rest of it."""
         bodies, rest = self.match(text)

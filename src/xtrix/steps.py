@@ -65,6 +65,22 @@ class Begin(NamedTuple):
     relay: Relay
 
 
+class Renew(NamedTuple):
+    """Let the ledger of keys be told what there is to tell, and wait for its answer.
+
+    Outcome: None, or a Failure where none has come after `seconds`.
+    """
+
+    seconds: float
+
+
+class AskLedger(NamedTuple):
+    """Ask the ledger of keys. Outcome: its answer in bytes, or a Failure."""
+
+    text: str
+    seconds: float
+
+
 class Wait(NamedTuple):
     """Let `seconds` pass. Outcome: None."""
 
@@ -78,7 +94,7 @@ class UpstreamAnswer(NamedTuple):
     body: bytes | Failure
 
 
-Step: TypeAlias = ReadBody | Call | CallAll | Collect | Begin | Wait
+Step: TypeAlias = ReadBody | Call | CallAll | Collect | Begin | Wait | Renew | AskLedger
 Outcome: TypeAlias = (
     bytes | UpstreamHead | UpstreamAnswer | Failure | list[UpstreamAnswer | Failure] | None
 )

@@ -67,6 +67,12 @@ class Conversion:
         self._prompt: Prompt | None = None
         self._carrier = carrier
 
+    @property
+    def body(self) -> bytes:
+        """The request's body as it came, until the last target has it."""
+        assert self._request is not None
+        return self._request.body
+
     def drop_reasoning(self) -> bool:
         """Leave out what earlier answers have reasoned; whether there was any."""
         if self._request is None or not self._has_reasoning:
