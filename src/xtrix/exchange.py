@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from xtrix import errors, json
+from xtrix import __version__, errors, json
 from xtrix.answer import Usage
 from xtrix.errors import ApiError, ClientError, Headers, UpstreamError
 from xtrix.health import Health
@@ -70,6 +70,7 @@ class Record:
     first_byte_ms: int | None = None
     """Milliseconds until the answer began."""
     total_ms: int | None = None
+    version: str = __version__
 
 
 @dataclass(slots=True)
