@@ -36,6 +36,12 @@ COUNTS = {
     if (counter := PROTOCOLS[name].counter)
 }
 """The same for the paths at which tokens are counted."""
+COMPACTIONS = {
+    path + compactor.path: compactor.codec
+    for path, name in CALLS.items()
+    if (compactor := PROTOCOLS[name].compactor)
+}
+"""What is spoken at the paths at which conversations are summed up."""
 MODELS = ("/v1/models", "/models")
 HEALTH = "/health"
 
@@ -155,7 +161,7 @@ def _codec_at(path: str) -> Codec | None:
     """The protocol that is spoken at `path`; None where none is."""
     path = path.rstrip("/").removeprefix("/v1")
     name = CALLS.get(path) or COUNTS.get(path)
-    return PROTOCOLS[name] if name else None
+    return PROTOCOLS[name] if name else COMPACTIONS.get(path)
 
 
 def _codec_for(head: RequestHead) -> Codec:
@@ -194,7 +200,7 @@ def _accept(
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
     exchange.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
     return AcceptedRequest(
-        conversion=Conversion(codec, request, carrier),
+        conversion=Conversion(codec, request, carrier, exchange.clock),
         stamp=Stamp(
             exchange.record.id[4:],
             int(exchange.now),

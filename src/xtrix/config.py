@@ -221,6 +221,7 @@ def _provider(row: ProviderRow) -> Provider:
         families=row.families,
         count_tokens=row.count_tokens,
         responses=row.responses,
+        prices=row.prices,
     )
 
 
