@@ -395,6 +395,7 @@ def test_the_record_says_who_answered_and_nothing_of_what_was_said() -> None:
         "completion_tokens": 0,
         "first_byte_ms": 0,
         "total_ms": 0,
+        "version": __version__,
     }
 
 
