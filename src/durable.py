@@ -17,12 +17,14 @@ from xtrix.keys import ledger
 class Ledger(DurableObject):
     """The ledger, as Cloudflare runs it: one for all isolates, restarted whenever it is idle."""
 
+    _ledger: ledger.Ledger | None = None
+    """What was made for an earlier message, with what it remembers."""
+
     def __new__(cls, ctx: Any, env: Any) -> Any:
         """The object. The SDK wraps what `__init__` is given, and not what this is."""
         del env
         self = super().__new__(cls)
         self._storage = ctx.storage
-        self._ledger = None
         return self
 
     def call(self, text: str) -> str:

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.ledgers import Wire
 from xtrix import json
 from xtrix.app import Gateway, configure
 from xtrix.http import Reply, RequestHead, UpstreamHead, UpstreamRequest
 from xtrix.relay import Relay
 from xtrix.steps import (
+    AskLedger,
     Begin,
     Call,
     CallAll,
@@ -21,6 +23,7 @@ from xtrix.steps import (
     Failure,
     Outcome,
     ReadBody,
+    Renew,
     Step,
     UpstreamAnswer,
     Wait,
@@ -95,14 +98,18 @@ def play(
     upstreams: Iterable[Upstream] = (),
     request_head: RequestHead | None = None,
     now: float = NOW,
+    *,
+    wire: Wire | None = None,
+    token: str = TOKEN,
 ) -> Played:
     """What the client gets for `request`, whose calls meet with `upstreams` one after the other.
 
-    `request` is a body as bytes, or a value whose JSON is the body. It comes at `now`.
+    `request` is a body as bytes, or a value whose JSON is the body. It comes at `now`. `wire` leads
+    to the ledger of keys.
     """
     body = request if isinstance(request, bytes) else json.encode(request).encode()
-    player = _Player(body, iter(upstreams), now)
-    exchange = gate.open(request_head or head(), TOKEN, player.now)
+    player = _Player(body, iter(upstreams), now, gate, wire)
+    exchange = gate.open(request_head or head(), token, player.now)
     step = exchange.advance(None, player.now)
     while not isinstance(step, Reply | Relay):
         step = exchange.advance(player.outcome(step), player.now)
@@ -120,8 +127,17 @@ def play(
 class _Player:
     """Stands in for the shell."""
 
-    def __init__(self, body: bytes, script: Iterator[Upstream], now: float) -> None:
+    def __init__(
+        self,
+        body: bytes,
+        script: Iterator[Upstream],
+        now: float,
+        gate: Gateway,
+        wire: Wire | None,
+    ) -> None:
         self.now = now
+        self._gate = gate
+        self._wire = wire
         self.calls: list[UpstreamRequest] = []
         self.waits: list[float] = []
         self.seconds: list[float] = []
@@ -151,6 +167,15 @@ class _Player:
                 return self._body_of(self.upstream)
             case Begin():
                 self.frames = _stream(step.relay, self.upstream.pieces)
+            case Renew():
+                assert self._wire
+                assert self._gate.leases
+                if not self._wire.tell(self._gate.leases, self.now):
+                    return Failure.CONNECTION
+            case AskLedger():
+                assert self._wire
+                answer = self._wire.call(step.text, self.now)
+                return Failure.CONNECTION if answer is None else answer.encode()
             case Wait():
                 self.waits.append(step.seconds)
                 self.now += step.seconds

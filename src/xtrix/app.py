@@ -4,10 +4,11 @@ Knows the public routes and the order of checks: the key before a byte of the bo
 body's shape before a target is chosen. Refuses to know JavaScript and how a step is carried out.
 """
 
-from typing import NamedTuple
+from collections.abc import Generator
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from xtrix import admin, auth, catalogue, errors
+from xtrix import __version__, admin, auth, catalogue, errors
 from xtrix import config as configuration
 from xtrix.config import Config, Lookup
 from xtrix.counting import count
@@ -24,7 +25,7 @@ from xtrix.protocol import Codec, Stamp
 from xtrix.protocols import PROTOCOLS
 from xtrix.reasoning import Carrier
 from xtrix.redact import Redactor
-from xtrix.steps import Failure, ReadBody
+from xtrix.steps import Failure, ReadBody, Step
 from xtrix.translation import Conversion
 
 CALLS = {
@@ -39,6 +40,12 @@ COUNTS = {
     if (counter := PROTOCOLS[name].counter)
 }
 """The same for the paths at which tokens are counted."""
+COMPACTIONS = {
+    path + compactor.path: compactor.codec
+    for path, name in CALLS.items()
+    if (compactor := PROTOCOLS[name].compactor)
+}
+"""What is spoken at the paths at which conversations are summed up."""
 MODELS = ("/v1/models", "/models")
 HEALTH = "/health"
 
@@ -99,24 +106,23 @@ class Gateway:
         if not isinstance(config, Config):
             raise self._broken(head, 503 if path == HEALTH else 500)
         if path == HEALTH:
-            return reply({"status": "ok", "service": "xtrix"})
+            return reply({"status": "ok", "service": "xtrix", "version": __version__})
         if admin.is_admins(path) and (steps := admin.answer(config, head, exchange)):
             return (yield from steps)
-        codec, model = _codec_at(path), _model_in(path)
         if path.removeprefix("/v1") == admin.USAGE_PATH:
             return (yield from self._usage(config, head, exchange))
+        return (yield from self._call(config, path, head, exchange))
+
+    def _call(self, config: Config, path: str, head: RequestHead, exchange: Exchange) -> Steps:
+        """The steps of a call that takes a key."""
+        codec, model = _codec_at(path), _model_in(path)
         if codec is None and model is None:
             raise _unknown_url(head.method, path)
         if not _wants_socket(head, codec):
             _allow(head, _POST if model is None else _GET)
-        holder, client = _identify(config, head)
-        meter = exchange.meter = self._meter(config, client, exchange)
+        holder = self._identify(config, head, exchange)
         if codec is None:
-            if meter:
-                yield from meter.know(model or None)
             return (yield from self._list(config, model or "", exchange, head))
-        if meter:
-            meter.check()
         if _wants_socket(head, codec):
             raise _no_socket()
         _check_head(head, config.max_body_bytes)
@@ -125,14 +131,22 @@ class Gateway:
         accepted = _accept(
             door, head, exchange, (yield ReadBody(config.max_body_bytes, BODY_SECONDS))
         )
+        if exchange.meter:
+            yield from _admit(exchange, exchange.meter, accepted, is_counted=_counts_at(path))
         if _counts_at(path):
-            if meter:
-                yield from meter.know(accepted.stamp.model)
             return (yield from count(exchange, accepted))
-        if meter:
-            yield from meter.admit(accepted.conversion, accepted.plan)
-            exchange.headers += meter.headers(codec.name)
         return (yield from exchange.complete(accepted))
+
+    def _identify(self, config: Config, head: RequestHead, exchange: Exchange) -> bytes:
+        """What stands for the holder of the key that came, who is counted if that has a name.
+
+        Raises ClientError for a key that is not accepted.
+        """
+        holder, client = _holder(config, head)
+        exchange.meter = self._meter(config, client, exchange)
+        if exchange.meter:
+            exchange.meter.check()
+        return holder
 
     def _meter(self, config: Config, client: Client | None, exchange: Exchange) -> Meter | None:
         """What counts the calls of `client`; None where nobody does."""
@@ -148,23 +162,24 @@ class Gateway:
     def _usage(self, config: Config, head: RequestHead, exchange: Exchange) -> Steps:
         """The steps of a key's holder who asks what it has used."""
         _allow(head, _GET)
-        _, client = _identify(config, head)
-        meter = self._meter(config, client, exchange)
-        if meter is None or client is None:
+        self._identify(config, head, exchange)
+        meter = exchange.meter
+        if meter is None:
             message = "What is done with this key is not counted: it has no name."
             raise ClientError(404, "usage_not_kept", message)
         yield from meter.know()
-        return (yield from admin.own_usage(client, head, exchange))
+        return (yield from admin.own_usage(meter.client, head, exchange))
 
     def _list(self, config: Config, wanted: str, exchange: Exchange, head: RequestHead) -> Steps:
         """The steps of a call for the model that is `wanted`, or for all where it is empty."""
+        meter = exchange.meter
+        if meter:
+            yield from meter.know(wanted or None)
         if wanted:
             card = yield from self._models.one(config, wanted, exchange)
             return reply(encode_model(card, head.headers))
         named = yield from self._models.all(config, exchange)
-        cards = [*named.values()]
-        if exchange.meter:
-            cards = [card for card in cards if exchange.meter.allows(card.id)]
+        cards = [card for card in named.values() if meter is None or meter.allows(card.id)]
         return reply(encode_list(cards, head.headers, head.query))
 
     def _broken(self, head: RequestHead, status: int) -> ApiError:
@@ -187,7 +202,7 @@ def configure(lookup: Lookup) -> Gateway:
         return Gateway(error, auth.digests(keys) if isinstance(keys, str) else ())
 
 
-def _identify(config: Config, head: RequestHead) -> tuple[bytes, Client | None]:
+def _holder(config: Config, head: RequestHead) -> tuple[bytes, Client | None]:
     """Whose key `head` carries: what stands for it, and who it is where it has a name.
 
     Raises ClientError for one that is not accepted.
@@ -202,6 +217,17 @@ def _identify(config: Config, head: RequestHead) -> tuple[bytes, Client | None]:
     return digest, config.clients.get(digest)
 
 
+def _admit(
+    exchange: Exchange, meter: Meter, accepted: AcceptedRequest, *, is_counted: bool
+) -> Generator[Step, Any, None]:
+    """Let a call in, as far as its key goes. One whose tokens are counted costs nothing."""
+    if is_counted:
+        yield from meter.know(accepted.stamp.model)
+        return
+    yield from meter.admit(accepted.conversion, accepted.plan)
+    exchange.headers += meter.headers(accepted.conversion.codec.name)
+
+
 class _Door(NamedTuple):
     """What a body is taken in with."""
 
@@ -214,7 +240,7 @@ def _codec_at(path: str) -> Codec | None:
     """The protocol that is spoken at `path`; None where none is."""
     path = path.rstrip("/").removeprefix("/v1")
     name = CALLS.get(path) or COUNTS.get(path)
-    return PROTOCOLS[name] if name else None
+    return PROTOCOLS[name] if name else COMPACTIONS.get(path)
 
 
 def _codec_for(head: RequestHead) -> Codec:
@@ -253,7 +279,7 @@ def _accept(
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
     exchange.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
     return AcceptedRequest(
-        conversion=Conversion(codec, request, carrier),
+        conversion=Conversion(codec, request, carrier, exchange.clock),
         stamp=Stamp(
             exchange.record.id[4:],
             int(exchange.now),

@@ -83,10 +83,13 @@ def load(lookup: Lookup) -> Config:
     )
     variables.faults += _twice("PROVIDERS", [row.name for row in rows])
     variables.faults += _twice("MODELS", [model.id for model in models])
-    clients, has_limits = _clients(variables)
+    keys = variables.text("API_KEYS", "")
+    clients, has_limits = _clients(variables, keys)
     admin_key = _admin_key(variables)
+    if admin_key and set(auth.digests(admin_key)) & set(auth.digests(keys)):
+        variables.faults.append("ADMIN_KEY must not be one of API_KEYS")
     config = Config(
-        accepted_keys=auth.digests(variables.text("API_KEYS", "")),
+        accepted_keys=auth.digests(keys),
         max_body_bytes=variables.number("MAX_BODY_BYTES", MAX_BODY_BYTES, _BYTES),
         default_model=variables.model("DEFAULT_MODEL", DEFAULT_MODEL),
         providers=tuple(providers.values()),
@@ -125,10 +128,10 @@ def _admin_key(variables: "_Variables") -> str:
     return key
 
 
-def _clients(variables: "_Variables") -> tuple[dict[bytes, Client], bool]:
-    """Who has a key with a name in API_KEYS, by its digest, and whether anyone has limits."""
+def _clients(variables: "_Variables", keys: str) -> tuple[dict[bytes, Client], bool]:
+    """Who of API_KEYS has a key with a name, by its digest, and whether anyone has limits."""
     rows = {}
-    given = [key for key in auth.given(variables.text("API_KEYS", "")) if key.name]
+    given = [key for key in auth.given(keys) if key.name]
     names = {key.name for key in given}
     for where, table in variables.tables("LIMITS"):
         try:
@@ -323,7 +326,10 @@ def _target(row: TargetRow, provider: Provider) -> Target:
 
 
 def _fingerprint(tables: list[dict[str, Any]], models: list[Model]) -> str:
-    """`fp_` and ten hex digits; keys have no part in it, tables name their secrets only."""
+    """`fp_`, the version and ten hex digits, such as `fp_0.2.0_8c2f01d3aa`.
+
+    Keys have no part in it: tables name their secrets only.
+    """
     ids = [[model.id, [target.model for target in model.targets]] for model in models]
-    text = json.encode([__version__, tables, ids])
-    return "fp_" + hashlib.sha256(text.encode()).hexdigest()[:10]
+    text = json.encode([tables, ids])
+    return f"fp_{__version__}_{hashlib.sha256(text.encode()).hexdigest()[:10]}"

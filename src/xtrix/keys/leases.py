@@ -349,7 +349,7 @@ class Leases:
     def pause(self, now: float) -> float | None:
         """Seconds until the ledger is to be told something; None where there is nothing."""
         if self._failures and (self._rows or self._batch):
-            return min(_LONGEST_PAUSE, SETTLE_SECONDS * 2**self._failures)
+            return min(_LONGEST_PAUSE, SETTLE_SECONDS * 2.0 ** min(self._failures, 8))
         leases = self._leases.values()
         if self._rows or self._batch or any(it.has_news for it in leases):
             is_limited = any(any(it.limited) for it in leases if it.has_news)

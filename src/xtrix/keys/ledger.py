@@ -176,14 +176,12 @@ class Ledger:
         minute, limits = int(now // _MINUTE), record.limits
         own = _lease_of(isolate, said, now)
         others = self._others(key, isolate, now, record)
-        taken = [
-            sum(each)
-            for each in zip(*(it.held(minute, now, strict=limits.strict) for it in others))
-        ] or [0] * len(KINDS)
+        theirs = [it.held(minute, now, strict=limits.strict) for it in others]
+        taken = [sum(held[kind] for held in theirs) for kind in range(len(KINDS))]
         spent = self._spent(key, date_of(now))
         unspent = _unspent(record, spent)
         most = [limits.requests_per_minute, limits.tokens_per_minute, limits.parallel, unspent]
-        holders = 1 + sum(any(it.held(minute, now, strict=limits.strict)) for it in others)
+        holders = 1 + sum(map(any, theirs))
         held = own.held(minute, now, strict=True)
         grants, rest = [0] * len(KINDS), [0] * len(KINDS)
         usable = record.state(now) == "active"
@@ -292,7 +290,7 @@ class Ledger:
             "SELECT key, sum(running) FROM leases WHERE heard > ? AND running > 0 GROUP BY key",
             now - RUNNING_SECONDS,
         )
-        return {key: count for key, count in rows}
+        return {key: count for key, count in rows}  # noqa: C416 - dict() cannot be typed
 
     # Keys
 

@@ -5,8 +5,7 @@ leniently, for a Worker and its object may be of different versions for some sec
 """
 
 import fnmatch
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
@@ -127,7 +126,7 @@ _TIME = _worded(
     cs.nullable_schema(cs.int_schema(strict=True, ge=0, le=100_000_000_000)),
 )
 
-LIMIT_FIELDS: dict[str, cs.CoreSchema] = {
+LIMIT_FIELDS: dict[str, Any] = {
     "models": _worded(
         "must be a list of up to 100 patterns of model names, or null",
         cs.nullable_schema(cs.list_schema(_PATTERN, strict=True, min_length=1, max_length=100)),
@@ -140,7 +139,7 @@ LIMIT_FIELDS: dict[str, cs.CoreSchema] = {
 """The form of each limit, for JSON and for TOML."""
 
 
-def table(required: str = "", **fields: cs.CoreSchema) -> cs.CoreSchema:
+def _table(required: str = "", **fields: cs.CoreSchema) -> cs.CoreSchema:
     """An object of these fields, of which those in `required` have to be there."""
     return cs.typed_dict_schema(
         {
@@ -152,18 +151,18 @@ def table(required: str = "", **fields: cs.CoreSchema) -> cs.CoreSchema:
     )
 
 
-_LIMITS = table(**LIMIT_FIELDS)
-_NEW = SchemaValidator(table("name", name=_NAME, limits=_LIMITS, expires=_TIME))
-_CHANGES = SchemaValidator(table(name=_NAME, limits=_LIMITS, expires=_TIME, active=_FLAG))
+_LIMITS = _table(**LIMIT_FIELDS)
+_NEW = SchemaValidator(_table("name", name=_NAME, limits=_LIMITS, expires=_TIME))
+_CHANGES = SchemaValidator(_table(name=_NAME, limits=_LIMITS, expires=_TIME, active=_FLAG))
 _ROTATION = SchemaValidator(
-    table(
+    _table(
         grace_seconds=_worded(
             f"must be a whole number from 0 to {_LONGEST_GRACE}",
             cs.int_schema(strict=True, ge=0, le=_LONGEST_GRACE),
         )
     )
 )
-_CONFIGURED = SchemaValidator(table("key", key=_NAME, expires=_TIME, **LIMIT_FIELDS))
+_CONFIGURED = SchemaValidator(_table("key", key=_NAME, expires=_TIME, **LIMIT_FIELDS))
 
 
 def parse_new(said: object) -> Json:
@@ -190,7 +189,7 @@ def configured(name: str) -> KeyRecord:
 def parse_configured(where: str, table: Json) -> KeyRecord:
     """A key of API_KEYS, of its row in LIMITS at `where`. Raises ConfigurationError."""
     try:
-        fields = _CONFIGURED.validate_python(table)
+        fields: Json = _CONFIGURED.validate_python(table)
     except ValidationError as failure:
         faults = failure.errors(include_url=False, include_input=False, include_context=False)
         paths = [(".".join(map(str, it["loc"]))[:_LONGEST_PATH], it["msg"]) for it in faults]
@@ -205,11 +204,11 @@ def changed(record: KeyRecord, changes: Json) -> KeyRecord:
     return decode({**said, **changes, "limits": {**said["limits"], **changes.get("limits", {})}})
 
 
-_CODES: dict[str, Callable[[str], str]] = {
-    "extra_forbidden": lambda path: f"Unknown field '{path}'.",
-    "missing": lambda path: f"'{path}' has to be there.",
+_KINDS = {
+    "extra_forbidden": ("unknown_parameter", "is not known here"),
+    "missing": ("missing_required_parameter", "has to be there"),
 }
-_NAMES = {"extra_forbidden": "unknown_parameter", "missing": "missing_required_parameter"}
+"""The code for a kind of pydantic-core's, and what is wrong; what else there is has its own."""
 _LONGEST_PATH = 100
 
 
@@ -226,5 +225,5 @@ def _refusal(kind: str, location: tuple[int | str, ...], message: str) -> Client
     path = ".".join(map(str, location))[:_LONGEST_PATH]
     if not path:
         return ClientError(400, "invalid_type", "The body must be a JSON object.")
-    worded = _CODES.get(kind, lambda path: f"'{path}' {message}.")(path)
-    return ClientError(400, _NAMES.get(kind, "invalid_value"), worded, param=path)
+    code, said = _KINDS.get(kind, ("invalid_value", message))
+    return ClientError(400, code, f"'{path}' {said}.", param=path)
