@@ -1,4 +1,4 @@
-"""The ledger on a real SQLite, and what stands between it and an isolate, for tests without a Worker.
+"""The ledger on a real SQLite, and the way from an isolate to it, for tests without a Worker.
 
 What may go wrong on the way is told by what `Wire.fate` says of a message.
 """
@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from xtrix import json
-from xtrix.keys.ledger import Ledger
 from xtrix.keys.leases import Leases
+from xtrix.keys.ledger import Ledger
 
 Fate = str
 """`answered`; `lost` on its way there; `unheard`, whose answer is lost."""

@@ -92,7 +92,7 @@ def head(path: str = "/v1/chat/completions", method: str = "POST", **headers: st
     return RequestHead(method, path, {"authorization": f"Bearer {KEY}", **given})
 
 
-def play(
+def play(  # noqa: PLR0913 - each by its name
     gate: Gateway,
     request: object,
     upstreams: Iterable[Upstream] = (),
@@ -167,19 +167,21 @@ class _Player:
                 return self._body_of(self.upstream)
             case Begin():
                 self.frames = _stream(step.relay, self.upstream.pieces)
-            case Renew():
-                assert self._wire
-                assert self._gate.leases
-                if not self._wire.tell(self._gate.leases, self.now):
-                    return Failure.CONNECTION
-            case AskLedger():
-                assert self._wire
-                answer = self._wire.call(step.text, self.now)
-                return Failure.CONNECTION if answer is None else answer.encode()
+            case Renew() | AskLedger():
+                return self._of_ledger(step)
             case Wait():
                 self.waits.append(step.seconds)
                 self.now += step.seconds
         return None
+
+    def _of_ledger(self, step: Renew | AskLedger) -> Outcome:
+        assert self._wire
+        if isinstance(step, AskLedger):
+            answer = self._wire.call(step.text, self.now)
+            return Failure.CONNECTION if answer is None else answer.encode()
+        assert self._gate.leases
+        is_told = self._wire.tell(self._gate.leases, self.now)
+        return None if is_told else Failure.CONNECTION
 
     def _answer(self, met: Upstream) -> UpstreamAnswer | Failure:
         body = self._body_of(met)

@@ -1,4 +1,4 @@
-"""Keys with a name, from the request that makes one to the one that is refused, without a Worker."""
+"""Keys with a name, from the request that makes one to the one that is refused."""
 
 from typing import Any
 
@@ -52,9 +52,7 @@ class Bench:
         head = RequestHead(method, path, {"authorization": f"Bearer {key}"}, query)
         token = f"{self._requests:032x}"
         request = b"" if body is None else body
-        return play(
-            self.gates[0], request, upstreams, head, self.now, wire=self.wire, token=token
-        )
+        return play(self.gates[0], request, upstreams, head, self.now, wire=self.wire, token=token)
 
     def admin(self, method: str, path: str, body: object = None, *, status: int = 200) -> Any:
         played = self.call(method, f"/admin{path}", ADMIN_KEY, body)
