@@ -234,7 +234,7 @@ def _say_call(step: Call) -> _Said:
         "method": request.method,
         "headers": request.headers,
         "milliseconds": step.seconds * 1000,
-        "collect": _limits(step.collect) if step.collect else None,
+        "collect": _collect_limits(step.collect) if step.collect else None,
     }
     return said, request.body
 
@@ -253,8 +253,13 @@ def _say_calls(step: CallAll) -> _Said:
     return {"name": "callAll", "calls": calls, **limits}, None
 
 
-def _limits(step: ReadBody | Collect) -> dict[str, float]:
+def _limits(step: ReadBody) -> dict[str, float]:
     return {"limit": step.limit, "milliseconds": step.seconds * 1000}
+
+
+def _collect_limits(step: Collect) -> dict[str, float]:
+    limits = {"limit": step.limit, "milliseconds": step.seconds * 1000}
+    return {**limits, "within": step.within * 1000}
 
 
 _UNREAD = {"limit": UNREAD_BYTES, "milliseconds": UNREAD_SECONDS * 1000}
@@ -263,7 +268,7 @@ _SAID: dict[type, Callable[[Any], _Said]] = {
     ReadBody: lambda step: ({"name": "readBody", **_limits(step)}, None),
     Call: _say_call,
     CallAll: _say_calls,
-    Collect: lambda step: ({"name": "collect", **_limits(step)}, None),
+    Collect: lambda step: ({"name": "collect", **_collect_limits(step)}, None),
     Begin: lambda step: ({"name": "begin", "milliseconds": step.relay.tick_seconds * 1000}, None),
     Wait: lambda step: ({"name": "wait", "milliseconds": step.seconds * 1000}, None),
     Reply: lambda reply: (
