@@ -139,11 +139,11 @@ class Exchange {
   }
 
   async call({ binding, url, headers, milliseconds, collect }) {
-    this.upstream = new AbortController();
+    const upstream = (this.upstream = new AbortController());
     let late = false;
     const giveUp = () => {
       late = true;
-      this.upstream.abort();
+      upstream.abort();
     };
     const timer = setTimeout(giveUp, milliseconds);
     const given = {
@@ -152,7 +152,7 @@ class Exchange {
       // A redirect followed would take the upstream's key to another server.
       redirect: "manual",
       body: this.sending,
-      signal: this.upstream.signal,
+      signal: upstream.signal,
     };
     this.sending = undefined;
     try {

@@ -134,8 +134,8 @@ def _accept(
 
 def _token(head: RequestHead) -> str | None:
     """What the client sent as its key, accepted or not."""
-    said = (head.headers.get("authorization") or "").split()
-    return said[-1] if said else None
+    words = (head.headers.get("authorization") or "").split()
+    return words[-1] if words else None
 
 
 def _model_in(path: str) -> str | None:
