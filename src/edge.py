@@ -131,7 +131,6 @@ class Shell:
             nothing_known = RequestHead("", "", {})
             running = _Running(self._gateway.open(nothing_known, token, time.time()))
         _report(kind, place, running.exchange.record.id)
-        edge_js.stop(number)
         step = self._encode(running, running.exchange.crash())
         self._running[number] = running  # not before: what fails here too is let go of
         return step
