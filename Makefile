@@ -4,7 +4,7 @@ RUN := .venv/bin/python -m
 # The tests that start a Worker, a model or a browser.
 SLOW := tests/worker tests/clients tests/page tests/tools
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check defences format deploy bench clean
+.PHONY: help setup dev test check fuzz defences format deploy bench hostile agents clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: static  ## check everything: format, lint, types, the Worker, the SDKs, th
 
 check: static  ## the quick part of test: nothing that starts a Worker
 	@$(RUN) pytest --quiet $(SLOW:%=--ignore %)
+
+fuzz: setup  ## try what nobody thought of, new things each time (10 minutes; SEED=1 draws the same)
+	@$(RUN) tools.fuzz $(SEED:%=--seed %) $(ARGS)
 
 defences: setup  ## take out one defence after the other, and see that its tests fail (30 minutes)
 	@$(RUN) tools.defences
@@ -40,6 +43,12 @@ deploy: setup  ## wrangler deploy
 
 bench: setup  ## measure, and compare with the rivals (20 minutes; ARGS=--quick for two)
 	@$(RUN) bench $(ARGS)
+
+hostile: setup  ## what bodies made to hurt cost the isolate, by shape (20 minutes; ARGS="--size 100000")
+	@PYTHONPATH=src:. $(RUN) bench.hostile $(ARGS)
+
+agents: setup  ## fetch the real Codex and Claude Code (800 MB), and have them work through the Worker (ARGS="-k resume")
+	@$(RUN) tools.agents $(ARGS)
 
 clean:  ## remove what was made
 	@rm -rf .venv node_modules python_modules .cache .wrangler

@@ -60,7 +60,8 @@ class Exchange {
         const { body, ...heard } = await this[name](given);
         if (this.over) return gone();
         step = python.advance(this.number, JSON.stringify(heard), body);
-        body?.buffer.transfer(0); // Python has it: megabytes that need not wait for the collector
+        // Python has it: megabytes that need not wait for the collector.
+        for (const it of [body].flat()) it?.buffer.transfer(0);
       }
     } catch (error) {
       return this.over ? gone() : this.fail(error);
@@ -68,9 +69,11 @@ class Exchange {
   }
 
   head() {
-    const path = URL.parse(this.request.url)?.pathname ?? ""; // a Host may be no part of a URL
+    const url = URL.parse(this.request.url); // null where the client's Host is part of no URL
+    const path = url?.pathname ?? "";
+    const query = url?.search.slice(1) ?? "";
     const headers = named(this.request.headers, clientHeaders);
-    return JSON.stringify({ token: this.token, method: this.request.method, path, headers });
+    return JSON.stringify({ token: this.token, method: this.request.method, path, headers, query });
   }
 
   answer({ status, headers, streams, unread }, body) {
@@ -138,7 +141,7 @@ class Exchange {
     return heard;
   }
 
-  async call({ binding, url, headers, milliseconds, collect }) {
+  async call({ binding, url, method, headers, milliseconds, collect }) {
     const upstream = (this.upstream = new AbortController());
     let late = false;
     const giveUp = () => {
@@ -147,7 +150,7 @@ class Exchange {
     };
     const timer = setTimeout(giveUp, milliseconds);
     const given = {
-      method: "POST",
+      method,
       headers: new Headers(headers),
       // A redirect followed would take the upstream's key to another server.
       redirect: "manual",
@@ -167,6 +170,29 @@ class Exchange {
       headers: named(this.response.headers, upstreamHeaders),
     };
     return collect ? { ...head, ...(await this.collect(collect)) } : head;
+  }
+
+  // Calls without bodies, side by side. What comes of them is `answers` and an array of bodies.
+  async callAll({ calls, limit, milliseconds }) {
+    this.upstream = new AbortController();
+    let late = false;
+    const giveUp = () => {
+      late = true;
+      this.upstream?.abort();
+    };
+    const timer = setTimeout(giveUp, milliseconds);
+    const { signal } = this.upstream;
+    const one = async ({ binding, url, method, headers }) => {
+      const given = { method, headers: new Headers(headers), redirect: "manual", signal };
+      const response = await (binding ? env[binding] : globalThis).fetch(url, given);
+      const { failure, body } = await this.read(response, { limit, milliseconds });
+      if (failure) return { failure: late ? "time" : failure };
+      return { status: response.status, headers: named(response.headers, upstreamHeaders), body };
+    };
+    const failed = () => ({ failure: late ? "time" : "connection" });
+    const heard = await Promise.all(calls.map((given) => one(given).catch(failed)));
+    clearTimeout(timer);
+    return { answers: heard.map(({ body, ...head }) => head), body: heard.map((it) => it.body) };
   }
 
   begin({ milliseconds }) {

@@ -45,6 +45,7 @@ from xtrix.steps import (
     Answer,
     Begin,
     Call,
+    CallAll,
     Collect,
     Failure,
     Outcome,
@@ -148,7 +149,7 @@ class Shell:
     def _open(self, number: int, text: str) -> Any:
         """The first step for the request whose head `text` spells."""
         head, now = json.decode(text), time.time()
-        request = RequestHead(head["method"], head["path"], head["headers"])
+        request = RequestHead(head["method"], head["path"], head["headers"], head["query"])
         exchange = self._gateway.open(request, head["token"], now)
         running = self._running[number] = _Running(exchange)
         return self._encode(running, exchange.advance(None, now))
@@ -229,11 +230,26 @@ def _call_message(step: Call) -> _Message:
         "name": "call",
         "binding": request.binding,
         "url": request.url,
+        "method": request.method,
         "headers": request.headers,
         "milliseconds": step.seconds * 1000,
         "collect": _limits(step.collect) if step.collect else None,
     }
     return message, request.body
+
+
+def _calls_message(step: CallAll) -> _Message:
+    calls = [
+        {
+            "binding": request.binding,
+            "url": request.url,
+            "method": request.method,
+            "headers": request.headers,
+        }
+        for request in step.requests
+    ]
+    limits = {"limit": step.limit, "milliseconds": step.seconds * 1000}
+    return {"name": "callAll", "calls": calls, **limits}, None
 
 
 def _limits(step: ReadBody | Collect) -> dict[str, float]:
@@ -245,6 +261,7 @@ _UNREAD = {"limit": UNREAD_BYTES, "milliseconds": UNREAD_SECONDS * 1000}
 _MESSAGES: dict[type, Callable[[Any], _Message]] = {
     ReadBody: lambda step: ({"name": "readBody", **_limits(step)}, None),
     Call: _call_message,
+    CallAll: _calls_message,
     Collect: lambda step: ({"name": "collect", **_limits(step)}, None),
     Begin: lambda step: ({"name": "begin", "milliseconds": step.relay.tick_seconds * 1000}, None),
     Wait: lambda step: ({"name": "wait", "milliseconds": step.seconds * 1000}, None),
@@ -257,8 +274,16 @@ _MESSAGES: dict[type, Callable[[Any], _Message]] = {
 
 
 def _outcome(text: str, data: Any) -> Outcome:
-    """What came of a step, of what `edge.js` heard."""
+    """What came of a step, of what `edge.js` heard and the body that came, or an array of both."""
     heard = json.decode(text)
+    if "answers" in heard:
+        return [_outcome_of(*each) for each in zip(heard["answers"], data, strict=True)]
+    outcome: Outcome = _outcome_of(heard, data)
+    return outcome
+
+
+def _outcome_of(heard: json.Json, data: Any) -> Any:
+    """What came of one call or of reading one body."""
     body = data.to_bytes() if data is not None else None
     content = Failure(heard["failure"]) if "failure" in heard else body
     if "status" not in heard:

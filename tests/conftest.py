@@ -6,13 +6,29 @@ from pathlib import Path
 
 import pytest
 
+from tests import drawn
 from tools import bundle, model, paths, runtime
 
 COPIED = (
-    *("Makefile", "package.json", "package-lock.json", "requirements.txt", "requirements-dev.txt"),
+    *("Makefile", "package.json", "package-lock.json"),
+    *("requirements.txt", "requirements-dev.txt", "requirements-dev.lock"),
     *("src", "public", "tools", "wrangler.toml"),
 )
 MADE = (".venv", "node_modules", "python_modules")
+
+
+drawn.register_profiles()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds what `make fuzz` says besides its seed."""
+    parser.addoption("--thorough", action="store_true", help="all junk in every place")
+
+
+@pytest.fixture(scope="session")
+def thorough(pytestconfig: pytest.Config) -> bool:
+    """Whether a sweep may take many minutes."""
+    return bool(pytestconfig.getoption("--thorough"))
 
 
 @pytest.fixture(scope="session")

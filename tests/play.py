@@ -13,7 +13,18 @@ from xtrix import json
 from xtrix.app import Gateway, configure
 from xtrix.http import Reply, RequestHead, UpstreamHead, UpstreamRequest
 from xtrix.relay import Relay
-from xtrix.steps import Begin, Call, Collect, Failure, Outcome, ReadBody, Step, UpstreamAnswer, Wait
+from xtrix.steps import (
+    Begin,
+    Call,
+    CallAll,
+    Collect,
+    Failure,
+    Outcome,
+    ReadBody,
+    Step,
+    UpstreamAnswer,
+    Wait,
+)
 
 KEY = "client-key"
 UPSTREAM_KEY = "upstream-key"
@@ -33,6 +44,14 @@ class Upstream:
     """Whether the connection broke at the end of `pieces`."""
     too_large: bool = False
     """Whether the body goes on for longer than it is read."""
+    takes: float = 0
+    """Seconds until its head."""
+    leaves: bool = False
+    """Whether the client leaves at the end of the stream."""
+
+
+_NOBODY = Upstream(failure=Failure.CONNECTION)
+"""What a call for models meets with where the script says nothing of it."""
 
 
 @dataclass
@@ -45,6 +64,8 @@ class Played:
     calls: list[UpstreamRequest]
     log: dict[str, Any]
     waits: list[float]
+    seconds: list[float]
+    """What each call was given until its head."""
 
     def json(self) -> Any:
         """The body as a value."""
@@ -73,13 +94,14 @@ def play(
     request: object,
     upstreams: Iterable[Upstream] = (),
     request_head: RequestHead | None = None,
+    now: float = NOW,
 ) -> Played:
     """What the client gets for `request`, whose calls meet with `upstreams` one after the other.
 
-    `request` is a body as bytes, or a value whose JSON is the body.
+    `request` is a body as bytes, or a value whose JSON is the body. It comes at `now`.
     """
     body = request if isinstance(request, bytes) else json.encode(request).encode()
-    player = _Player(body, iter(upstreams))
+    player = _Player(body, iter(upstreams), now)
     exchange = gate.open(request_head or head(), TOKEN, player.now)
     step = exchange.advance(None, player.now)
     while not isinstance(step, Reply | Relay):
@@ -89,22 +111,24 @@ def play(
         headers=dict((*exchange.headers, *step.headers)),
         body=player.frames if isinstance(step, Relay) else step.body.decode(),
         calls=player.calls,
-        log=json.decode(exchange.log_line(player.now)),
+        log=json.decode(exchange.log_line(player.now, left=player.upstream.leaves)),
         waits=player.waits,
+        seconds=player.seconds,
     )
 
 
 class _Player:
     """Stands in for the shell."""
 
-    def __init__(self, body: bytes, script: Iterator[Upstream]) -> None:
-        self.now = NOW
+    def __init__(self, body: bytes, script: Iterator[Upstream], now: float) -> None:
+        self.now = now
         self.calls: list[UpstreamRequest] = []
         self.waits: list[float] = []
+        self.seconds: list[float] = []
         self.frames = ""
         self._body = body
         self._script = script
-        self._upstream = Upstream()
+        self.upstream = Upstream()
 
     def outcome(self, step: Step) -> Outcome:
         """How `step` went."""
@@ -113,19 +137,29 @@ class _Player:
                 return self._body if len(self._body) <= step.limit else Failure.SIZE
             case Call():
                 self.calls.append(step.request)
-                self._upstream = next(self._script)
-                met = self._upstream
+                self.seconds.append(step.seconds)
+                self.upstream = next(self._script)
+                self.now += self.upstream.takes
+                met = self.upstream
                 head = UpstreamHead(met.status, met.headers)
                 whole = UpstreamAnswer(head, self._body_of(met))
                 return met.failure or (whole if step.collect else head)
+            case CallAll():
+                self.calls += step.requests
+                return [self._answer(next(self._script, _NOBODY)) for _ in step.requests]
             case Collect():
-                return self._body_of(self._upstream)
+                return self._body_of(self.upstream)
             case Begin():
-                self.frames = _stream(step.relay, self._upstream.pieces)
+                self.frames = _stream(step.relay, self.upstream.pieces)
             case Wait():
                 self.waits.append(step.seconds)
                 self.now += step.seconds
         return None
+
+    def _answer(self, met: Upstream) -> UpstreamAnswer | Failure:
+        body = self._body_of(met)
+        failed = met.failure or (body if isinstance(body, Failure) else None)
+        return failed or UpstreamAnswer(UpstreamHead(met.status, met.headers), body)
 
     def _body_of(self, upstream: Upstream) -> bytes | Failure:
         if upstream.too_large:

@@ -21,6 +21,12 @@ _FIELDS = {
 }
 _ID = re.compile(r"[a-zA-Z0-9_-]+")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_GRAMMAR = {
+    *("type", "properties", "required", "additionalProperties", "items", "minItems", "enum"),
+    *("const", "anyOf", "allOf", "$ref", "$defs", "definitions", "default", "description"),
+    *("title", "format", "pattern"),
+}
+"""What structured output knows of JSON Schema (…/build-with-claude/structured-outputs)."""
 _FORCED = {"any", "tool"}
 
 
@@ -39,6 +45,16 @@ def assert_accepted(body: Body, family: Family) -> None:
     assert all(sequence.strip() for sequence in body.get("stop_sequences", []))
     assert set(body.get("metadata", {})) <= {"user_id"}
     assert body.get("service_tier", "auto") in {"auto", "standard_only"}
+
+
+def assert_made_right(body: Body) -> None:
+    """What the gateway makes itself breaks no rule, whatever a client sent it to make it of."""
+    assert body["max_tokens"] >= 0, "less than no token"
+    roles = [turn["role"] for turn in body["messages"] if turn["role"] != "system"]
+    assert all(one != other for one, other in pairwise(roles)), "no alternation"
+    _assert_calls(body["messages"])
+    names = [tool["name"] for tool in body.get("tools", []) if "name" in tool]
+    assert len(set(names)) == len(names), "a tool's name twice"
 
 
 def _assert_turns(turns: list[Body], family: Family) -> None:
@@ -101,6 +117,7 @@ def _assert_tools(body: Body, family: Family) -> None:
     assert len(set(names)) == len(names), "a tool's name twice"
     assert all(_NAME.fullmatch(name) for name in names)
     assert all(tool["input_schema"]["type"] == "object" for tool in tools if "type" not in tool)
+    _assert_grammars(body)
     in_history = [use for turn in body["messages"] for use in _of(turn, "tool_use")]
     assert tools or not in_history, "calls in the history and no tools"
     choice = body.get("tool_choice")
@@ -111,7 +128,47 @@ def _assert_tools(body: Body, family: Family) -> None:
         assert choice["type"] != "none" or "disable_parallel_tool_use" not in choice
 
 
+def _assert_grammars(body: Body) -> None:
+    """What strict tools and the output's format are constrained by can be made grammars of."""
+    tools = [tool for tool in body.get("tools", []) if tool.get("strict") and "type" not in tool]
+    schemas = [tool["input_schema"] for tool in tools]
+    output = body.get("output_config", {}).get("format")
+    if output:
+        assert set(output) == {"type", "schema"}
+        schemas.append(output["schema"])
+    assert len(tools) <= 20
+    found = [each for schema in schemas for each in _schemas_in(schema)]
+    for schema in found:
+        _assert_grammar(schema)
+    properties = [(each.get("properties", {}), each.get("required", [])) for each in found]
+    assert sum(len(names.keys() - set(required)) for names, required in properties) <= 24
+    assert sum("anyOf" in each or isinstance(each.get("type"), list) for each in found) <= 16
+
+
+def _assert_grammar(schema: Body) -> None:
+    unknown = set(schema) - _GRAMMAR
+    assert not unknown, f"a grammar does not know {unknown}"
+    assert schema.get("minItems", 0) in {0, 1}
+    if schema.get("type") == "object" or "properties" in schema:
+        assert schema["additionalProperties"] is False, "an open object"
+    assert schema.get("additionalProperties", False) is False, "an open object"
+
+
+def _schemas_in(schema: Body) -> Iterator[Body]:
+    """`schema` and all that it is made of."""
+    yield schema
+    maps = [schema.get(name, {}) for name in ("properties", "$defs", "definitions")]
+    lists = [schema.get(name, []) for name in ("anyOf", "allOf")]
+    inner = [*(each for named in maps for each in named.values())]
+    inner += [*(each for several in lists for each in several), schema.get("items")]
+    for each in inner:
+        if isinstance(each, dict):
+            yield from _schemas_in(each)
+
+
 def _assert_sampling(body: Body, family: Family) -> None:
+    if family.sampling == "any":
+        return
     assert body.get("temperature", 0) <= 1
     given = {"temperature", "top_p"} & set(body)
     most = {"both": 2, "one": 1, "none": 0}[family.sampling]
@@ -121,11 +178,12 @@ def _assert_sampling(body: Body, family: Family) -> None:
 
 def _assert_thinking(body: Body, family: Family) -> None:
     thinking = body.get("thinking", {"type": "disabled"})
-    if thinking["type"] == "disabled":
+    if thinking["type"] == "disabled" or family.sampling == "any":
         return
     assert thinking["type"] == {"budget": "enabled", "adaptive": "adaptive"}[family.thinking]
     if thinking["type"] == "enabled":
         assert 1024 <= thinking["budget_tokens"] < body["max_tokens"]
+        assert body["messages"][-1]["role"] != "assistant", "a prefill cannot be thought about"
     assert not {"temperature", "top_p", "top_k"} & set(body)
     assert body.get("tool_choice", {}).get("type") not in _FORCED
 

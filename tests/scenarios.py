@@ -10,7 +10,11 @@ from xtrix import json
 
 FOLDER = Path(__file__).parent / "fixtures"
 
-DIALECTS = {"anthropic": "anthropic", "llamacpp-messages": "anthropic"}
+DIALECTS = {
+    "anthropic": "anthropic",
+    "llamacpp-messages": "anthropic",
+    "openai-responses": "openai-responses",
+}
 """The dialect of each provider that does not speak OpenAI's."""
 
 

@@ -61,6 +61,58 @@ def openai_call(call_id: str, **index: int) -> str:
     return data({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})
 
 
+def openai_annotated(word: str) -> str:
+    """Text beside a list that says the same in every event."""
+    return (
+        'data: {"choices":[{"index":0,"delta":{"annotations":[{"url":"u"}],'
+        f'"content":"{word}"}},"finish_reason":null}}]}}\n\n'
+    )
+
+
+def openai_extra(word: str) -> str:
+    """Text beside a field that says the same in every event."""
+    return (
+        'data: {"choices":[{"index":0,"delta":{"provider":"p",'
+        f'"content":"{word}"}},"finish_reason":null}}]}}\n\n'
+    )
+
+
+def openai_named_arguments(word: str) -> str:
+    """Arguments beside a name that comes again and again, without an id."""
+    return (
+        'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":'
+        f'{{"name":"f","arguments":"{word}"}}}}]}},"finish_reason":null}}]}}\n\n'
+    )
+
+
+def response_event(kind: str, word: str, **fields: object) -> str:
+    """The event of one delta; `fields` stand before it."""
+    head = json.encode({"type": kind, **fields})[:-1]
+    return f'event: {kind}\ndata: {head},"delta":"{word}"}}\n\n'
+
+
+def responses_text(word: str) -> str:
+    return response_event("response.output_text.delta", word, item_id="m", output_index=0)
+
+
+def responses_thinking(word: str) -> str:
+    kind = "response.reasoning_summary_text.delta"
+    return response_event(kind, word, item_id="r", output_index=0, summary_index=0)
+
+
+def responses_arguments(word: str) -> str:
+    kind = "response.function_call_arguments.delta"
+    return response_event(kind, word, item_id="f", output_index=0)
+
+
+def response_item(**item: object) -> str:
+    """The event that begins an item."""
+    return data({"type": "response.output_item.added", "output_index": 0, "item": item})
+
+
+RESPONSE_ENDS = data(
+    {"type": "response.completed", "response": {"status": "completed", "output": []}}
+)
 OPENAI_BEGINS = data({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
 OPENAI_ENDS = data({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
 
@@ -79,10 +131,41 @@ STORIES: dict[str, tuple[str, list[str], Callable[[str], str], list[str]]] = {
         openai_arguments,
         [OPENAI_ENDS],
     ),
+    "responses-text": (
+        "openai-responses",
+        [response_item(type="message", id="m")],
+        responses_text,
+        [RESPONSE_ENDS],
+    ),
+    "responses-thinking": (
+        "openai-responses",
+        [response_item(type="reasoning", id="r")],
+        responses_thinking,
+        [RESPONSE_ENDS],
+    ),
+    "responses-arguments": (
+        "openai-responses",
+        [response_item(type="function_call", id="f", call_id="c", name="f")],
+        responses_arguments,
+        [RESPONSE_ENDS],
+    ),
 }
+
+
+UNSPLICED: dict[str, tuple[str, list[str], Callable[[str], str], list[str]]] = {
+    "openai-annotated": ("openai", [OPENAI_BEGINS], openai_annotated, [OPENAI_ENDS]),
+    "openai-extra": ("openai", [OPENAI_BEGINS], openai_extra, [OPENAI_ENDS]),
+    "openai-named-arguments": (
+        "openai",
+        [OPENAI_BEGINS, openai_call("one", index=0)],
+        openai_named_arguments,
+        [OPENAI_ENDS],
+    ),
+}
+"""Stories whose event changes more than the text that it carries: no fast path may take them."""
 
 
 def story(name: str, words: list[str]) -> list[str]:
     """The events of one story, whose words are spelled as in JSON."""
-    _, begins, event, ends = STORIES[name]
+    _, begins, event, ends = (STORIES | UNSPLICED)[name]
     return [*begins, *map(event, words), *ends]

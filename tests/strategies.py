@@ -1,11 +1,16 @@
 """What hypothesis draws: requests, upstream streams, and JSON of no particular sense."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
+from tests.mutations import FIELDS_READ, JUNK, at, places, put
+from tests.scenarios import Scenario, refused, scenarios
+from tests.streams import split_events
 from xtrix import json
+from xtrix.protocols.messages.families import family_of
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -18,7 +23,18 @@ MODELS = (
 WORDS = st.text(max_size=12) | st.sampled_from(
     ["", " ", "\n", "Hello", '"', "\\", "北京🙂", "\u2028"]
 )
-NAMES = st.sampled_from(["look_up", "server.tool", "server_tool", "größe", "x" * 130, "a/b"])
+NAMES = st.sampled_from(
+    [
+        "look_up",
+        "web_search",
+        "json_tool_call",
+        "server.tool",
+        "server_tool",
+        "größe",
+        "x" * 130,
+        "a/b",
+    ]
+)
 IDS = st.sampled_from(["1", "2", "call.1", "call:1", "call_1", "", "北京", "x" * 70])
 ARGUMENTS = st.sampled_from(["", " ", "{}", '{"a":1}', '{"a": {"b": [null, "é"]}}'])
 MARK = st.sampled_from(
@@ -111,6 +127,61 @@ def messages(draw: Draw) -> list[dict[str, Any]]:
     return [*said, {"role": "user", "content": draw(WORDS | parts())}]
 
 
+KEYWORDS: dict[str, st.SearchStrategy[Any]] = {
+    **dict.fromkeys(("minimum", "maximum", "minLength", "maxLength", "multipleOf"), st.just(3)),
+    **dict.fromkeys(("minItems", "maxItems", "minProperties"), st.integers(0, 2)),
+    "pattern": st.just("^a+$"),
+    "format": st.just("date"),
+    "enum": st.just(["a", "b"]),
+    "const": st.just("a"),
+    "default": LEAVES,
+    "description": WORDS,
+    "title": WORDS,
+    "not": st.just({"type": "null"}),
+    "additionalProperties": st.booleans() | st.just({"type": "number"}),
+    "patternProperties": st.just({"^a": {"type": "string"}}),
+    "required": st.just(["a"]),
+}
+
+
+def _schemas(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """JSON schemas that are made of others."""
+    several = st.lists(inner, min_size=1, max_size=2)
+    named = st.dictionaries(st.sampled_from(["a", "b"]), inner)
+    shapes = (
+        several.map(lambda schemas: {"anyOf": schemas})
+        | several.map(lambda schemas: {"oneOf": schemas})
+        | inner.map(lambda schema: {"type": "array", "items": schema})
+        | named.map(lambda schemas: {"type": "object", "properties": schemas})
+    )
+    return st.builds(lambda shape, more: {**more, **shape}, shapes, _keywords())
+
+
+def _keywords() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=KEYWORDS)
+
+
+SCHEMAS = st.builds(
+    lambda named, more: {**more, "type": "object", "properties": named},
+    st.dictionaries(
+        st.sampled_from(["a", "b", "c"]),
+        st.recursive(
+            st.builds(
+                lambda kind, more: {"type": kind, **more},
+                st.sampled_from(["string", "integer", "boolean", "object", ["string", "null"]]),
+                _keywords(),
+            ),
+            _schemas,
+            max_leaves=4,
+        ),
+    ),
+    _keywords(),
+)
+"""What tools and structured output may be held to."""
+FUNCTIONS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {}, optional={"parameters": SCHEMAS, "strict": st.none() | st.booleans()}
+)
+"""What a function may say beside its name."""
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "temperature": st.sampled_from([0, 0.5, 1, 1.5, 2]),
     "top_p": st.sampled_from([0, 0.5, 1]),
@@ -125,15 +196,19 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
         ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
     ),
     "parallel_tool_calls": st.booleans(),
-    "response_format": st.sampled_from(
-        [
-            {"type": "text"},
-            {"type": "json_object"},
-            {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}},
-        ]
+    "response_format": st.sampled_from([{"type": "text"}, {"type": "json_object"}])
+    | SCHEMAS.map(
+        lambda schema: {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
     ),
     "cache_control": st.just({"type": "ephemeral"}),
-    "web_search_options": st.just({}),
+    "web_search_options": st.sampled_from(
+        [
+            {},
+            {"search_context_size": "low"},
+            {"search_context_size": "high", "user_location": None},
+            {"user_location": {"type": "approximate", "approximate": {"city": "Berlin"}}},
+        ]
+    ),
     "container": st.sampled_from(["container_1", {"id": "container_1", "skills": []}]),
     "mcp_servers": st.just([{"type": "url", "url": "https://m.test", "name": "m"}]),
     "betas": st.just(["a-2026-01-01"]),
@@ -143,23 +218,39 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+THINKING = {
+    "budget": st.sampled_from(
+        [{"type": "enabled", "budget_tokens": n} for n in (1024, 2000, 9999)]
+    ),
+    "adaptive": st.just({"type": "adaptive"}),
+    "none": st.just({"type": "disabled"}),
+}
+"""The clients' own words for it, by what a family has of it."""
+
+
 @st.composite
 def requests(draw: Draw) -> dict[str, Any]:
     """A request that is right in itself and right for any of `MODELS`."""
     request: dict[str, Any] = {"model": draw(st.sampled_from(MODELS)), "messages": draw(messages())}
     for name in draw(st.lists(st.sampled_from(sorted(OPTIONS)), unique=True, max_size=6)):
         request[name] = draw(OPTIONS[name])
+    thinks = draw(st.integers(0, 4)) == 0
+    if thinks:  # whoever says it in Anthropic's words has to leave room for it
+        request["thinking"] = draw(THINKING[family_of(request["model"]).thinking])
+        request.pop("max_tokens", None)
+        request.pop("max_completion_tokens", None)
+    if not thinks and family_of(request["model"]).prefill and draw(st.integers(0, 3)) == 0:
+        request["messages"].append({"role": "assistant", "content": "So"})
     names = draw(st.lists(NAMES, max_size=3, unique=True))
     if names:
         request["tools"] = [
-            {"type": "function", "function": {"name": name}, **draw(MARK)} for name in names
+            {"type": "function", "function": {"name": name, **draw(FUNCTIONS)}, **draw(MARK)}
+            for name in names
         ]
         named = {"type": "function", "function": {"name": names[0]}}
         allowed = {"mode": "required", "tools": [named]}
-        choices = [
-            *(None, "auto", "none", "required", named),
-            {"type": "allowed_tools", "allowed_tools": allowed},
-        ]
+        forced = ["required", named, {"type": "allowed_tools", "allowed_tools": allowed}]
+        choices = [None, "auto", "none", *([] if thinks else forced)]
         request["tool_choice"] = draw(st.sampled_from(choices))
     return request
 
@@ -185,6 +276,117 @@ def spoiled(draw: Draw) -> Any:
             at[key] = draw(ANY_JSON)
             return request
         at = below
+
+
+# Golden requests and answers, in which several things are wrong
+
+GOLDEN = [each.json("request.json") for each in [*scenarios(), *refused()]]
+
+
+def _values_by_field(values: list[Any]) -> dict[str, list[Any]]:
+    """What stands under each name anywhere in `values`."""
+    found: dict[str, list[Any]] = {}
+    for value in values:
+        for path in places(value):
+            if path and isinstance(path[-1], str):
+                found.setdefault(path[-1], []).append(at(value, path))
+    return found
+
+
+@st.composite
+def _mutated(draw: Draw, originals: list[Any], fields: dict[str, list[Any]]) -> Any:
+    """One of `originals` after a few changes, each somewhere."""
+    value = draw(st.sampled_from(originals))
+    names = st.sampled_from(sorted({*fields, *FIELDS_READ}))
+    junk = st.sampled_from(list(JUNK.values())) | ANY_JSON
+    for _ in range(draw(st.integers(1, 4))):
+        path = draw(st.sampled_from([path for path in places(value) if path] or [()]))
+        name = draw(names)
+        there = at(value, path)
+        match draw(st.sampled_from(["junk", "known", "field", "twice", "gone"])):
+            case "known" if path and isinstance(path[-1], str):
+                known = draw(st.sampled_from(fields.get(path[-1], [None])))
+                value = put(value, path, known)
+            case "field" if isinstance(there, dict):
+                known = st.sampled_from(fields.get(name, [None]))
+                value = put(value, (*path, name), draw(junk | known))
+            case "twice" if isinstance(there, list):
+                value = put(value, path, there + there)
+            case "gone" if path and isinstance(at(value, path[:-1]), dict):
+                rest = {**at(value, path[:-1])}
+                del rest[path[-1]]
+                value = put(value, path[:-1], rest)
+            case _:
+                value = put(value, path, draw(junk))
+    return value
+
+
+def mutated_requests() -> st.SearchStrategy[Any]:
+    """Golden requests with a few changes."""
+    return _mutated(GOLDEN, _values_by_field(GOLDEN))
+
+
+class Exchange(NamedTuple):
+    """What a client asks of whom, and what the upstream says."""
+
+    row: dict[str, Any]
+    request: dict[str, Any]
+    answer: Any
+    """A whole one, or the events of a stream; text stands for what is no JSON."""
+
+
+@st.composite
+def mutated_answers(draw: Draw) -> Exchange:
+    """A golden exchange whose whole answer has a few changes."""
+    scenario = draw(st.sampled_from(scenarios("upstream.json")))
+    answers = _answers(scenario.dialect)
+    answer = draw(_mutated([scenario.json("upstream.json")], _values_by_field(answers)))
+    return Exchange(scenario.row(), scenario.json("request.json"), answer)
+
+
+@st.composite
+def mutated_streams(draw: Draw) -> Exchange:
+    """A golden exchange in whose stream some events are changed, twice there, gone or others."""
+    scenario = draw(st.sampled_from(scenarios("upstream.sse")))
+    known = _events(scenario.dialect)
+    fields = _values_by_field(known)
+    events = _events_of(scenario)
+    for _ in range(draw(st.integers(1, 3))):
+        where = draw(st.integers(0, len(events) - 1)) if events else 0
+        match draw(st.sampled_from(["changed", "twice", "gone", "other"])):
+            case "gone":
+                del events[where : where + 1]
+            case "twice":
+                events[where:where] = events[where : where + 1]
+            case "other":
+                events.insert(where, draw(st.sampled_from(known)))
+            case _ if events:
+                events[where] = draw(_mutated([events[where]], fields))
+    return Exchange(scenario.row(), scenario.json("request.json"), events)
+
+
+@cache
+def _answers(dialect: str) -> list[Any]:
+    spoken = [each for each in scenarios("upstream.json") if each.dialect == dialect]
+    return [each.json("upstream.json") for each in spoken]
+
+
+@cache
+def _events(dialect: str) -> list[Any]:
+    spoken = [each for each in scenarios("upstream.sse") if each.dialect == dialect]
+    return [event for each in spoken for event in _events_of(each)]
+
+
+def _events_of(scenario: Scenario) -> list[Any]:
+    """What the events of a stream hold; text where it is no JSON."""
+    found: list[Any] = []
+    for event in split_events(scenario.bytes("upstream.sse").decode()):
+        data = event.partition("data:")[2].strip()
+        try:
+            found.append(json.decode(data))
+        except ValueError:
+            found.append(data)
+    return found
 
 
 # Streams

@@ -8,18 +8,18 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
+from tests.answers import CARRIER, Asked, stream_of
 from tests.scenarios import Scenario
 from xtrix import json
+from xtrix.answer import Usage
 from xtrix.catalogue import plan_of
-from xtrix.chunks import ChunkWriter, UsageForm
-from xtrix.completions import Stamp, Usage, decode_request
 from xtrix.config import load
-from xtrix.dialect import Asked, StreamDecoder
-from xtrix.dialects import DIALECTS
+from xtrix.errors import ApiError
+from xtrix.protocol import Request, Stream
+from xtrix.protocols import DIALECTS
+from xtrix.protocols.chat import CHAT
 from xtrix.reframe import Reframer
 from xtrix.sse import Event
-
-STAMP = Stamp("chatcmpl-0", 0, "model", "fp_0000000000")
 
 
 class Outcome(NamedTuple):
@@ -44,10 +44,11 @@ class Outcome(NamedTuple):
 
 
 class CountingDecoder:
-    """A dialect's decoder that counts the events it is given: those of the general path."""
+    """A stream that counts the events it is given: those of the general path."""
 
-    def __init__(self, decoder: StreamDecoder) -> None:
+    def __init__(self, decoder: Stream) -> None:
         self.events = 0
+        self.keep_alive = decoder.keep_alive
         self._decoder = decoder
         self._copy()
 
@@ -64,23 +65,25 @@ class CountingDecoder:
         self._copy()
         return frames
 
+    def fail(self, error: ApiError) -> str:
+        """As the decoder does."""
+        return self._decoder.fail(error)
+
+    def moved(self, texts: list[str]) -> None:
+        """As the decoder does."""
+        self._decoder.moved(texts)
+
     def _copy(self) -> None:
         self.finished: bool = self._decoder.finished
         self.usage: Usage = self._decoder.usage
         self.carried: str | None = self._decoder.carried
+        self.sequence: int | None = self._decoder.sequence
         self.unknown_stop_reason: str | None = self._decoder.unknown_stop_reason
-
-
-def decoder(dialect: str, asked: Asked | None = None) -> StreamDecoder:
-    """A new stream decoder of `dialect`."""
-    return DIALECTS[dialect].stream_decoder(
-        ChunkWriter(STAMP, UsageForm.ON_FINISH), asked or Asked()
-    )
 
 
 def replay(dialect: str, pieces: Iterable[str], asked: Asked | None = None) -> Outcome:
     """What a client gets of a stream that comes in `pieces` and then ends."""
-    reframer = Reframer(decoder(dialect, asked), str)
+    reframer = Reframer(stream_of(dialect, asked), str)
     frames = [reframer.feed(piece) for piece in pieces]
     frames.append(reframer.close())
     refused = reframer.error and not reframer.begun
@@ -93,10 +96,19 @@ def replay(dialect: str, pieces: Iterable[str], asked: Asked | None = None) -> O
 def asked_by(scenario: Scenario) -> Asked:
     """What the scenario's request says that its answer is read by."""
     body = json.encode({**scenario.json("request.json"), "stream": True})
-    request = decode_request(body.encode(), "model")
+    request = CHAT.decode_request(body.encode(), {}, "model")
     environment = {"PROVIDERS": [scenario.row()], "UPSTREAM_KEY": "key"}
-    plan = plan_of(load(environment.get), request, 0.0)
-    return DIALECTS[scenario.dialect].encode_request(request, plan.targets[0]).asked
+    target = plan_of(load(environment.get), request, 0.0).targets[0]
+    codec = DIALECTS[scenario.dialect]
+    if codec is CHAT:
+        encoded = CHAT.relay_request(request, target, CARRIER)
+    else:
+        encoded = codec.encode_prompt(CHAT.decode_prompt(request, CARRIER), target)
+    return Asked(encoded.expected, _has_functions(request))
+
+
+def _has_functions(request: Request) -> bool:
+    return bool(request.fields.get("functions")) and not request.fields.get("tools")
 
 
 def with_line_ends(text: str, ending: str) -> str:
@@ -113,6 +125,8 @@ def has_finished(dialect: str, text: str) -> bool:
     """Whether the upstream has said by then why its answer ended; read from its text alone."""
     if dialect == "anthropic":
         return re.search(r'"stop_reason": ?"', text) is not None
+    if dialect == "openai-responses":
+        return re.search(r'"type": ?"response\.(completed|incomplete)"', text) is not None
     if "[DONE]" in text:
         return True
     reasons: dict[int, bool] = {}

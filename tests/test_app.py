@@ -117,7 +117,7 @@ def test_there_is_nothing_else(path: str) -> None:
         assert played.status == 404
         error = refused(played)
         assert (error["code"], error["type"]) == ("unknown_url", "invalid_request_error")
-        assert "POST /v1/chat/completions, GET /v1/models" in error["message"]
+        assert "POST /v1/messages, GET /v1/models" in error["message"]
 
 
 def test_an_unknown_path_is_not_told_at_length() -> None:
@@ -167,7 +167,10 @@ def test_preflight_needs_no_token_and_echoes_the_headers_wanted(path: str) -> No
 
 def test_preflight_that_names_no_headers() -> None:
     played = play(gateway(ROW), b"", request_head=RequestHead("OPTIONS", "/", {}))
-    assert played.headers["access-control-allow-headers"] == "authorization, content-type"
+    assert (
+        played.headers["access-control-allow-headers"]
+        == "authorization, x-api-key, content-type, anthropic-version, anthropic-beta"
+    )
 
 
 def answers() -> dict[str, Played]:
@@ -190,6 +193,20 @@ def test_every_answer_has_an_id_and_may_be_read_by_a_page() -> None:
         assert played.headers["access-control-allow-origin"] == "*", kind
         exposed = played.headers["access-control-expose-headers"].split(", ")
         assert {"x-request-id", "retry-after", "x-should-retry"} <= {*exposed}, kind
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
+def test_clients_of_messages_find_the_id_where_they_look(path: str) -> None:
+    request = {**REQUEST, "max_tokens": 9}
+    asked = head(path)
+    for kind, played in {
+        "whole": play(gateway(ROW), request, [ANSWER], request_head=asked),
+        "refused": play(gateway(ROW), b"{", request_head=asked),
+        "no token": play(gateway(ROW), b"", request_head=RequestHead("POST", path, {})),
+        "no page": get("/v1/nothing", **{"anthropic-version": "2023-06-01"}),
+    }.items():
+        assert played.headers["request-id"] == f"req_{TOKEN}", kind
+    assert "request-id" not in play(gateway(ROW), REQUEST, [ANSWER]).headers
 
 
 def test_no_other_header_of_the_upstream_comes_through() -> None:
@@ -279,10 +296,11 @@ def test_an_absent_model_is_the_default_one(absent: dict[str, None]) -> None:
 
 
 def test_the_default_model_of_the_documentation() -> None:
-    row = {**ROW, "aliases": {"claude-3-5-sonnet-20241022": "claude-haiku-4-5"}}
+    row = {**ROW, "aliases": {"claude-3-5-sonnet-20241022": "claude-sonnet-4-6"}}
     played = play(gateway(row), {"messages": REQUEST["messages"]}, [ANSWER])
     assert played.json()["model"] == "claude-3-5-sonnet-20241022"
-    assert json.decode(played.calls[0].body)["model"] == "claude-haiku-4-5"
+    assert json.decode(played.calls[0].body)["model"] == "claude-sonnet-4-6"
+    assert played.headers["x-served-by"] == "local/claude-sonnet-4-6"
 
 
 # Configuration

@@ -8,15 +8,19 @@ from xtrix.errors import ClientError
 KEYS = digests("first-key, second-key\n third-key")
 
 
+def headers(authorization: str | None) -> dict[str, str]:
+    return {} if authorization is None else {"authorization": authorization}
+
+
 def refusal(authorization: str | None, accepted: tuple[bytes, ...] = KEYS) -> ClientError:
     with pytest.raises(ClientError) as caught:
-        authenticate(authorization, accepted)
+        authenticate(headers(authorization), accepted)
     return caught.value
 
 
 @pytest.mark.parametrize("key", ["first-key", "second-key", "third-key"])
 def test_every_key_is_let_in(key: str) -> None:
-    authenticate(f"Bearer {key}", KEYS)
+    assert authenticate({"authorization": f"Bearer {key}"}, KEYS) in KEYS
 
 
 @pytest.mark.parametrize(
@@ -27,13 +31,15 @@ def test_every_key_is_let_in(key: str) -> None:
     ],
 )
 def test_scheme_in_any_case_and_white_space_around(authorization: str) -> None:
-    authenticate(authorization, KEYS)
+    authenticate(headers(authorization), KEYS)
 
 
 def test_whether_a_key_is_accepted() -> None:
-    assert accepts("Bearer first-key", KEYS)
-    assert not any(accepts(said, KEYS) for said in (None, "", "Bearer no", "Basic first-key"))
-    assert not accepts("Bearer first-key", ())
+    assert accepts(headers("Bearer first-key"), KEYS)
+    assert not any(
+        accepts(headers(said), KEYS) for said in (None, "", "Bearer no", "Basic first-key")
+    )
+    assert not accepts(headers("Bearer first-key"), ())
 
 
 @pytest.mark.parametrize("authorization", [None, ""])
@@ -97,4 +103,25 @@ def test_keys_are_separated_by_commas_and_white_space() -> None:
 
 
 def test_a_key_of_any_characters_is_let_in() -> None:
-    authenticate("Bearer schlüssel-钥匙", digests("schlüssel-钥匙"))
+    authenticate(headers("Bearer schlüssel-钥匙"), digests("schlüssel-钥匙"))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"x-api-key": "first-key"},
+        {"x-api-key": " first-key "},
+        {"x-api-key": "first-key", "authorization": "Bearer wrong"},
+        {"x-api-key": "wrong", "authorization": "Bearer first-key"},
+        {"x-api-key": "first-key", "authorization": "malformed"},
+    ],
+)
+def test_of_two_headers_it_is_enough_that_one_is_right(said: dict[str, str]) -> None:
+    assert authenticate(said, KEYS) == KEYS[0]
+
+
+@pytest.mark.parametrize("said", [{"x-api-key": "wrong"}, {"x-api-key": ""}, {"x-api-key": "a b"}])
+def test_a_wrong_key_in_the_other_header(said: dict[str, str]) -> None:
+    with pytest.raises(ClientError) as caught:
+        authenticate(said, KEYS)
+    assert caught.value.status == 401

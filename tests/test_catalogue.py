@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from xtrix.catalogue import names, owner_of, plan_of
-from xtrix.completions import Request
+from tests.answers import asked_for
+from xtrix.catalogue import names, plan_of
 from xtrix.config import Config, load
 from xtrix.errors import ClientError, ConfigurationError
 
@@ -52,8 +52,7 @@ def config(rows: list[dict[str, Any]] = ROWS, models: object = MODELS) -> Config
 
 def targets(name: str, chance: float = 0.0, **said: str) -> list[str]:
     """The targets of a request for the model `name`, as `provider/model`."""
-    request: dict[str, Any] = {"model": name, "messages": [], **said}
-    plan = plan_of(config(), Request(**request), chance)  # type: ignore[typeddict-item]
+    plan = plan_of(config(), asked_for(name, **said), chance)
     return [f"{target.provider.name}/{target.model}" for target in plan.targets]
 
 
@@ -88,8 +87,8 @@ def test_patterns_tell_capitals_apart() -> None:
 
 def test_several_targets_in_their_order() -> None:
     assert targets("any") == ["openai/gpt-4o", "anthropic/claude-haiku-4-5"]
-    assert plan_of(config(), Request(model="any"), 0.0).deadline == 60
-    assert plan_of(config(), Request(model="gpt-4"), 0.0).deadline is None
+    assert plan_of(config(), asked_for("any"), 0.0).deadline == 60
+    assert plan_of(config(), asked_for("gpt-4"), 0.0).deadline is None
 
 
 # Unknown names
@@ -102,7 +101,7 @@ def test_several_targets_in_their_order() -> None:
 def test_an_unknown_name_hears_the_nearest(name: str, near: str) -> None:
     rows = [{**row, "models": ["llama"]} for row in ROWS]
     with pytest.raises(ClientError) as caught:
-        plan_of(config(rows), Request(model=name), 0.0)
+        plan_of(config(rows), asked_for(name), 0.0)
     error = caught.value
     assert (error.status, error.code, error.param) == (404, "model_not_found", "model")
     assert f"Did you mean {near}" in error.message
@@ -131,11 +130,27 @@ def test_the_names_there_are_and_whose() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "owner"), [("any", "xtrix"), ("fast", "anthropic"), ("gpt-9", "openai")]
-)
-def test_whose_a_model_is(name: str, owner: str) -> None:
-    assert owner_of(config(), name) == owner
+# What may be asked for by a provider's name
+
+
+@pytest.mark.parametrize("name", ["openai/gpt-9", "openai/fast", "openai/davinci-2"])
+def test_only_what_is_listed_is_reached_by_the_providers_name(name: str) -> None:
+    rows = [{**ROWS[1], "only_listed": True}]
+    (target,) = plan_of(config(rows, []), asked_for(name), 0.0).targets
+    assert target.model == name.partition("/")[2].replace("fast", "gpt-4o-mini")
+
+
+@pytest.mark.parametrize("name", ["openai/claude-9", "openai/ft:secret", "openai/o"])
+def test_what_is_not_listed_is_reached_only_where_the_row_lets_it(name: str) -> None:
+    assert plan_of(config(ROWS[1:2], []), asked_for(name), 0.0).targets
+    with pytest.raises(ClientError):
+        plan_of(config([{**ROWS[1], "only_listed": True}], []), asked_for(name), 0.0)
+
+
+def test_the_operators_own_targets_are_not_limited() -> None:
+    models = [{"id": "any", "targets": ["openai/ft:secret"]}]
+    plan = plan_of(config([{**ROWS[1], "only_listed": True}], models), asked_for("any"), 0.0)
+    assert plan.targets[0].model == "ft:secret"
 
 
 # Missing secrets
@@ -150,21 +165,21 @@ def locked(*names: str) -> Config:
 @pytest.mark.parametrize("name", ["gpt-4", "gpt-best", "openai/x", "gpt-4o"])
 def test_a_model_whose_key_is_missing_says_so(name: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        plan_of(locked("openai"), Request(model=name), 0.0)
+        plan_of(locked("openai"), asked_for(name), 0.0)
     assert "provider 'openai' needs the secret MISSING" in caught.value.message
-    assert plan_of(locked("openai"), Request(model="claude-x"), 0.0).targets
+    assert plan_of(locked("openai"), asked_for("claude-x"), 0.0).targets
 
 
 def test_targets_without_a_key_are_left_out() -> None:
-    plan = plan_of(locked("openai"), Request(model="any"), 0.0)
+    plan = plan_of(locked("openai"), asked_for("any"), 0.0)
     assert [target.provider.name for target in plan.targets] == ["anthropic"]
-    shared = plan_of(locked("anthropic"), Request(model="shared"), 0.9)
+    shared = plan_of(locked("anthropic"), asked_for("shared"), 0.9)
     assert [target.provider.name for target in shared.targets] == ["openai", "rest"]
 
 
 def test_a_model_none_of_whose_targets_has_a_key_says_so() -> None:
     with pytest.raises(ConfigurationError):
-        plan_of(locked("openai", "anthropic"), Request(model="any"), 0.0)
+        plan_of(locked("openai", "anthropic"), asked_for("any"), 0.0)
 
 
 def test_models_of_a_provider_without_a_key_are_not_listed() -> None:

@@ -1,13 +1,16 @@
 """The configuration: what it means, and that every fault is named without a value."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from xtrix import json
+from xtrix import json, rows
 from xtrix.config import DEFAULT_MODEL, KEEP_ALIVE_SECONDS, MAX_BODY_BYTES, Config, load
 from xtrix.errors import ConfigurationError
-from xtrix.providers import Family, Quirks, Retries, Timeouts
+from xtrix.protocols import DIALECTS
+from xtrix.providers import Family, Quirks, ResponsesRule, Retries, Timeouts
 
 ROW: dict[str, Any] = {
     "name": "one",
@@ -17,17 +20,18 @@ ROW: dict[str, Any] = {
     "models": ["gpt-*"],
 }
 
+CLAUDE = {"dialect": "anthropic"}
 NOTHING: dict[str, object] = {}
 
 
-def config(*rows: object, **variables: object) -> Config:
-    environment = {"ONE_KEY": "secret-of-one", "PROVIDERS": list(rows), **variables}
+def config(*provider_rows: object, **variables: object) -> Config:
+    environment = {"ONE_KEY": "secret-of-one", "PROVIDERS": list(provider_rows), **variables}
     return load(environment.get)
 
 
-def faults(*rows: object, **variables: object) -> list[str]:
+def faults(*provider_rows: object, **variables: object) -> list[str]:
     with pytest.raises(ConfigurationError) as caught:
-        config(*rows, **variables)
+        config(*provider_rows, **variables)
     return caught.value.faults
 
 
@@ -61,8 +65,8 @@ def test_a_row_as_it_is_written() -> None:
             "query": "api-version=2026-01-01",
             "timeouts": {"idle": 5},
             "retries": {"attempts": 3, "backoff": 0.25},
+            "only_listed": True,
             "quirks": {"rename": {"max_tokens": "max_completion_tokens"}, "drop": ["seed"]},
-            "families": [{"pattern": "mine-*", "sampling": "both"}],
         }
     ).providers
     assert provider.base_url == "https://one.test/v1"
@@ -78,7 +82,13 @@ def test_a_row_as_it_is_written() -> None:
         rename={"max_tokens": "max_completion_tokens"}, drop=provider.quirks.drop
     )
     assert list(provider.quirks.drop) == ["seed"]
-    assert provider.families == (Family("mine-*", sampling="both"),)
+    assert provider.only_listed
+
+
+def test_families_of_an_anthropic_row() -> None:
+    row = {**ROW, "dialect": "anthropic", "families": [{"pattern": "m*", "efforts": ["low"]}]}
+    (provider,) = config(row).providers
+    assert provider.families == (Family("m*", efforts=("low",)),)
 
 
 def test_a_row_that_says_only_what_it_must() -> None:
@@ -87,8 +97,8 @@ def test_a_row_that_says_only_what_it_must() -> None:
     assert provider.key is None
     assert provider.lacks is None
     assert provider.models == ()
-    assert provider.timeouts == Timeouts(120, 300, 120)
-    assert provider.retries == Retries(attempts=1, backoff=0.5, longest=10, rest=30)
+    assert provider.timeouts == Timeouts(None, 300, 120)
+    assert provider.retries == Retries(attempts=None, backoff=0.5, longest=10, rest=30)
 
 
 def test_limits_at_their_ends() -> None:
@@ -221,10 +231,33 @@ def test_a_changed_configuration_has_another_fingerprint_and_a_changed_key_has_n
         ({"quirks": {"drop": "seed"}}, "PROVIDERS[0].quirks.drop"),
         ({"quirks": {"stream_usage": "perhaps"}}, "PROVIDERS[0].quirks.stream_usage"),
         ({"binding": "NOT_THERE"}, "PROVIDERS[0].binding"),
-        ({"families": [{}]}, "PROVIDERS[0].families[0].pattern"),
-        ({"families": [{"pattern": "*", "tall": True}]}, "PROVIDERS[0].families[0].tall"),
-        ({"families": [{"pattern": "*", "sampling": "x"}]}, "PROVIDERS[0].families[0].sampling"),
+        ({**CLAUDE, "families": [{}]}, "PROVIDERS[0].families[0].pattern"),
+        ({**CLAUDE, "families": [{"pattern": "*", "tall": True}]}, "PROVIDERS[0].families[0].tall"),
+        (
+            {**CLAUDE, "families": [{"pattern": "*", "sampling": "x"}]},
+            "PROVIDERS[0].families[0].sampling",
+        ),
         ({"tpyo": 1}, "PROVIDERS[0].tpyo"),
+        ({"base_url": "https://:password@one.test"}, "PROVIDERS[0].base_url"),
+        ({"base_url": "https://a<b>.test"}, "PROVIDERS[0].base_url"),
+        ({"query": "?a=b"}, "PROVIDERS[0].query"),
+        ({"query": "a=b#c"}, "PROVIDERS[0].query"),
+        ({"timeouts": {"connect": "5"}}, "PROVIDERS[0].timeouts.connect"),
+        ({"timeouts": {"idle": True}}, "PROVIDERS[0].timeouts.idle"),
+        ({"timeouts": {"idle": float("nan")}}, "PROVIDERS[0].timeouts.idle"),
+        ({"retries": {"attempts": "3"}}, "PROVIDERS[0].retries.attempts"),
+        ({"retries": {"attempts": 1.5}}, "PROVIDERS[0].retries.attempts"),
+        ({"quirks": {"stream_usage": "false"}}, "PROVIDERS[0].quirks.stream_usage"),
+        ({"quirks": {"null_content": 0}}, "PROVIDERS[0].quirks.null_content"),
+        ({"only_listed": "yes"}, "PROVIDERS[0].only_listed"),
+        ({"aliases": {"a": "x\ny"}}, "PROVIDERS[0].aliases.a"),
+        ({"aliases": {"a": "modèle"}}, "PROVIDERS[0].aliases.a"),
+        ({"aliases": {"a b": "x"}}, "PROVIDERS[0].aliases: "),
+        ({"models": ["gpt-*", "a\rb"]}, "PROVIDERS[0].models[1]"),
+        ({"headers": {"x-a": "é"}}, "PROVIDERS[0].headers.x-a"),
+        ({"headers": {"x-a": "1", "X-A": "2"}}, "PROVIDERS[0]: headers and secret_headers name"),
+        ({**CLAUDE, "families": [{"pattern": "*", "prefill": "no"}]}, "PROVIDERS[0].families[0]"),
+        ({**CLAUDE, "families": [{"pattern": "*", "max_output": "9"}]}, "PROVIDERS[0].families[0]"),
     ],
 )
 def test_a_faulty_field_is_named(change: dict[str, Any], named: str) -> None:
@@ -251,6 +284,10 @@ def test_a_faulty_field_is_named(change: dict[str, Any], named: str) -> None:
         ({"id": "a", "targets": ["one/a"], "deadline": 0}, "MODELS[0].deadline"),
         ({"id": "a", "targets": ["one/a"], "deadline": 3601}, "MODELS[0].deadline"),
         ({"id": "", "targets": ["one/a"]}, "MODELS[0].id"),
+        ({"id": "a\nb", "targets": ["one/a"]}, "MODELS[0].id"),
+        ({"id": "a", "targets": ["one/a\nb"]}, "MODELS[0].targets[0]"),
+        ({"id": "a", "targets": [{"target": "one/a", "weight": "3"}]}, "MODELS[0].targets[0]"),
+        ({"id": "a", "targets": ["one/a"], "deadline": "9"}, "MODELS[0].deadline"),
         ("any", "MODELS[0]"),
     ],
 )
@@ -259,7 +296,11 @@ def test_a_faulty_model_is_named(model: object, named: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["PROVIDERS", "MODELS"])
-@pytest.mark.parametrize("value", ["{", "{}", '"text"', "7", {"a": 1}, 7, "[1"], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    ["{", "{}", '"text"', "7", {"a": 1}, 7, "[1", {}, 0, False, True, '""', "null", " "],
+    ids=repr,
+)
 def test_what_is_no_list_of_rows(name: str, value: object) -> None:
     (fault,) = faults(**{name: value})
     assert fault.startswith(name)
@@ -273,16 +314,119 @@ def test_what_is_no_row(row: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["MAX_BODY_BYTES", "KEEP_ALIVE_SECONDS"])
-@pytest.mark.parametrize("value", ["many", "-1", -1, "inf", "nan", [], {"a": 1}], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    ["many", "-1", -1, "inf", "nan", [], {"a": 1}, {}, True, False, "true", float("inf"), "[5]"],
+    ids=repr,
+)
 def test_what_is_no_number(name: str, value: object) -> None:
     (fault,) = faults(**{name: value})
     assert fault.startswith(f"{name} must be a number")
+
+
+@pytest.mark.parametrize("size", [0, "0", 0.5, "0.5", 5.0e6, "5e6"], ids=repr)
+def test_what_is_no_number_of_bytes(size: object) -> None:
+    assert faults(MAX_BODY_BYTES=size) == ["MAX_BODY_BYTES must be a number, whole and 1 or more"]
 
 
 @pytest.mark.parametrize("name", ["API_KEYS", "DEFAULT_MODEL"])
 @pytest.mark.parametrize("value", [7, ["key"], {"a": 1}], ids=repr)
 def test_what_is_no_text(name: str, value: object) -> None:
     assert faults(**{name: value}) == [f"{name} must be text"]
+
+
+@pytest.mark.parametrize("name", ["a b", "a\nb", "é", "x" * 257], ids=repr)
+def test_a_default_model_that_no_client_could_name(name: str) -> None:
+    (fault,) = faults(ROW, DEFAULT_MODEL=name)
+    assert fault.startswith("DEFAULT_MODEL: ")
+
+
+def test_a_default_model_that_nobody_serves() -> None:
+    served = {"MODELS": [{"id": "any", "targets": ["one/a"]}]}
+    for name in ("gpt-5", "one/whatever", "any"):
+        assert config(ROW, DEFAULT_MODEL=name, **served).default_model == name
+    fault = "DEFAULT_MODEL is no model that PROVIDERS or MODELS serve"
+    assert faults(ROW, DEFAULT_MODEL="claude-5") == [fault]
+    assert faults({**ROW, "only_listed": True}, DEFAULT_MODEL="one/other") == [fault]
+    assert faults(DEFAULT_MODEL="gpt-5") == [fault]
+
+
+def test_where_a_row_is_faulty_it_cannot_be_told_whether_the_default_is_served() -> None:
+    (fault,) = faults({**ROW, "tpyo": 1}, DEFAULT_MODEL="gpt-5")
+    assert fault.startswith("PROVIDERS[0].tpyo")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "field", "value"),
+    [
+        ("anthropic", "query", "a=b"),
+        ("anthropic", "query", 7),
+        ("anthropic", "quirks", {"drop": ["seed"]}),
+        ("anthropic", "quirks", {}),
+        ("anthropic", "responses", ["*"]),
+        ("openai-responses", "responses", ["*"]),
+        ("openai-responses", "responses", None),
+    ],
+)
+def test_a_field_that_the_dialect_never_reads(dialect: str, field: str, value: object) -> None:
+    assert faults({**ROW, "dialect": dialect, field: value}) == [
+        f"PROVIDERS[0].{field}: this row's dialect does not read it"
+    ]
+
+
+def test_a_dialect_may_read_a_part_of_a_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(rows.OWN_FIELDS, "openai", frozenset({"quirks.drop", "quirks.roles"}))
+    (provider,) = config({**ROW, "quirks": {"drop": ["seed"]}}).providers
+    assert provider.quirks == Quirks(drop=("seed",))
+    assert faults({**ROW, "quirks": {"drop": ["seed"], "obfuscation": "?"}}) == [
+        "PROVIDERS[0].quirks.obfuscation: this row's dialect does not read it"
+    ]
+    (fault,) = faults({**ROW, "quirks": 7})
+    assert fault.startswith("PROVIDERS[0].quirks: ")
+
+
+def test_every_dialect_says_what_it_reads() -> None:
+    """As its folder does: a field that is named there, and no other."""
+    assert set(rows.OWN_FIELDS) == set(DIALECTS)
+    of_some = {path.partition(".")[0] for paths in rows.OWN_FIELDS.values() for path in paths}
+    for dialect, own in rows.OWN_FIELDS.items():
+        source = Path(rows.__file__).parent
+        files = [*(source / "protocols" / DIALECTS[dialect].name).glob("*.py")]
+        if "responses" in own:
+            files += [source / "providers.py", *(source / "protocols/responses").glob("*.py")]
+        code = "".join(file.read_text() for file in files)
+        read = {it for it in of_some if re.search(rf"provider\.{it}\b", code)}
+        assert read == {path.partition(".")[0] for path in own}
+
+
+def test_a_quirk_that_the_dialect_never_reads() -> None:
+    row = {**ROW, "dialect": "openai-responses", "quirks": {"drop": ["user"], "null_content": True}}
+    assert faults(row) == ["PROVIDERS[0].quirks.null_content: this row's dialect does not read it"]
+
+
+def test_which_calls_take_responses() -> None:
+    rules = ["gpt-6*", {"pattern": "gpt-5.4*", "when": "effort"}, {"pattern": "o*"}]
+    (provider,) = config({**ROW, "responses": rules}).providers
+    assert provider.responses == (
+        ResponsesRule("gpt-6*"),
+        ResponsesRule("gpt-5.4*", "effort"),
+        ResponsesRule("o*", "always"),
+    )
+    (fault,) = faults({**ROW, "responses": [{"pattern": "gpt-6*", "when": "never"}]})
+    assert fault.startswith("PROVIDERS[0].responses[0].when: ")
+
+
+BROKEN_SECRETS = ["line\nbreak", "carriage\rreturn", "clé", "nul\x00", "emoji 🙂"]
+
+
+@pytest.mark.parametrize("secret", BROKEN_SECRETS)
+def test_a_secret_that_no_header_can_carry_is_named_and_not_shown(secret: str) -> None:
+    reason = "has a line break or another character that no header can carry"
+    row = {**ROW, "secret_headers": {"x-token": "Bearer {A_TOKEN}"}}
+    assert faults(row, ONE_KEY=secret, A_TOKEN=secret) == [
+        f"PROVIDERS[0].api_key: the secret ONE_KEY {reason}",
+        f"PROVIDERS[0].secret_headers.x-token: the secret A_TOKEN {reason}",
+    ]
 
 
 def test_two_rows_of_one_name() -> None:
@@ -329,6 +473,12 @@ SECRET = "sk-ant-this-must-not-be-shown"
         {"MAX_BODY_BYTES": SECRET},
         {"KEEP_ALIVE_SECONDS": SECRET},
         {"API_KEYS": [SECRET]},
+        {"PROVIDERS": [{**ROW, "headers": {SECRET + " ": "x"}}]},
+        {"PROVIDERS": [{**ROW, "aliases": {SECRET + "\n": "x"}}]},
+        {"PROVIDERS": [{**ROW, SECRET + " ": "x"}]},
+        {"PROVIDERS": [ROW], "ONE_KEY": SECRET + "\nx"},
+        {"DEFAULT_MODEL": SECRET},
+        {"DEFAULT_MODEL": SECRET + " "},
     ],
 )
 def test_no_fault_shows_a_value(variables: dict[str, object]) -> None:

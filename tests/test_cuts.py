@@ -12,7 +12,7 @@ import pytest
 from tests.pace import assert_linear
 from tests.play import texts
 from tests.scenarios import Scenario, scenarios
-from tests.stories import STORIES, story
+from tests.stories import STORIES, UNSPLICED, story
 from tests.streams import (
     Outcome,
     asked_by,
@@ -21,6 +21,7 @@ from tests.streams import (
     split_events,
     with_line_ends,
 )
+from xtrix import json
 
 NAMED = {"text", "length", "stop-sequence", "ping", "error-mid-stream", "truncated"}
 """The scenarios that the first milestone names; `bad-key` and `overloaded` have no stream."""
@@ -113,6 +114,20 @@ def test_truncated_anywhere_never_looks_finished(scenario: Scenario) -> None:
         seen = outcome(scenario, text[:offset])
         assert not seen.finished or has_finished(scenario.dialect, text[:offset])
         assert seen.finished != bool(seen.error)
+
+
+TEXTS = ["", "{}", '{"a":1}', "same", "same", "x", "\\/", " ", "same"]
+
+
+@pytest.mark.parametrize("name", STORIES | UNSPLICED)
+@pytest.mark.parametrize("repeated", [None, *sorted(set(TEXTS))])
+def test_a_story_is_the_same_however_it_is_cut(name: str, repeated: str | None) -> None:
+    words = TEXTS if repeated is None else [repeated] * 4
+    events = story(name, [word if word == "\\/" else json.encode(word)[1:-1] for word in words])
+    dialect = (STORIES | UNSPLICED)[name][0]
+    whole = replay(dialect, ["".join(events)])
+    assert replay(dialect, events) == whole
+    assert replay(dialect, list("".join(events))) == whole
 
 
 # Linear time

@@ -152,12 +152,16 @@ def test_each_fault(error: ApiError, expected: tuple[int, str, str | None]) -> N
     assert error.message
 
 
-@pytest.mark.parametrize(
-    "fault", [errors.no_connection(), errors.truncated(), errors.out_of_time("")]
-)
+@pytest.mark.parametrize("fault", [errors.no_connection(), errors.truncated()])
 def test_the_networks_faults_are_tried_again(fault: UpstreamError) -> None:
     assert fault.policy.repeat
     assert fault.policy.elsewhere
+
+
+def test_our_own_time_is_not_spent_twice_on_one_target() -> None:
+    policy = errors.out_of_time("").policy
+    assert (policy.repeat, policy.elsewhere, policy.counts) == (False, True, True)
+    assert UpstreamError(504, "theirs").policy.repeat
 
 
 @pytest.mark.parametrize("fault", [errors.too_large(), errors.wrong_type("it is text")])

@@ -153,12 +153,12 @@ def test_a_whole_answer_says_who_gave_it() -> None:
     assert len(played.calls) == 1
 
 
-def test_a_whole_answer_carries_our_stamps_and_the_name_asked_for() -> None:
+def test_a_whole_answer_carries_our_stamps_and_says_who_answers_to_a_name_of_several() -> None:
     body = play(gate(), REQUEST, [ANTHROPIC]).json()
     assert body["id"] == f"chatcmpl-{TOKEN}"
     assert body["object"] == "chat.completion"
     assert body["created"] == int(NOW)
-    assert body["model"] == "any"
+    assert body["model"] == "claude-haiku-4-5"
     assert body["system_fingerprint"].startswith("fp_")
     assert body["usage"]["total_tokens"] == 5
 
@@ -215,7 +215,7 @@ def test_no_name_of_the_clients_breaks_a_header() -> None:
 # Failures
 
 
-@pytest.mark.parametrize("kind", FAILURES_BEFORE_AN_ANSWER)
+@pytest.mark.parametrize("kind", sorted(FAILURES_BEFORE_AN_ANSWER.keys() - {"time"}))
 def test_a_failed_answer_is_tried_again(kind: str) -> None:
     failed = FAILURES_BEFORE_AN_ANSWER[kind]
     played = play(retrying(3), REQUEST, [failed, failed, ANTHROPIC])
@@ -223,7 +223,7 @@ def test_a_failed_answer_is_tried_again(kind: str) -> None:
     assert played.headers["x-attempts"] == "3"
 
 
-@pytest.mark.parametrize("kind", FAILURES_BEFORE_AN_EVENT)
+@pytest.mark.parametrize("kind", sorted(FAILURES_BEFORE_AN_EVENT.keys() - {"time"}))
 def test_a_failed_stream_is_tried_again_before_its_first_event(kind: str) -> None:
     failed = FAILURES_BEFORE_AN_EVENT[kind]
     played = play(retrying(2), STREAMED, [failed, ANTHROPIC_STREAM])

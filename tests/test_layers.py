@@ -16,19 +16,26 @@ LAYERS = (
     "entry",
     "edge",
     "app",
+    "counting models",
     "exchange",
+    "translation",
     "catalogue health steps",
     "relay",
     "reframe config",
-    "dialects",
-    "dialect",
-    "chunks auth splice",
-    "completions",
-    "schema http sse providers redact",
+    "protocols",
+    "protocol openai",
+    "auth splice",
+    "answer reasoning",
+    "listing",
+    "media rows cards estimate",
+    "shape http sse providers redact prompt",
     "errors json",
 )
-"""Top to bottom. A module imports from the layers below its own only; `dialects` is a layer whose
-modules may import each other within one dialect."""
+"""Top to bottom. A module imports from the layers below its own only; the modules of one folder of
+`FOLDERS` may import each other."""
+
+FOLDERS = ("protocols",)
+"""Packages of packages, each of which knows none of its neighbours."""
 
 SHELL = {"entry", "edge"}
 """The only modules that may know JavaScript and the outside world."""
@@ -96,9 +103,12 @@ def _layer(module: str) -> str:
 
 
 def _dialect(module: str) -> str:
-    """The dialect that `module` is a part of; empty for none."""
-    rest = module.removeprefix("xtrix.dialects.")
-    return rest.partition(".")[0] if rest != module else ""
+    """The dialect or protocol that `module` is a part of, with its folder; empty for none."""
+    for folder in FOLDERS:
+        rest = module.removeprefix(f"xtrix.{folder}.")
+        if rest != module:
+            return f"{folder}.{rest.partition('.')[0]}"
+    return ""
 
 
 def name_of(module: Module) -> str:
@@ -117,7 +127,7 @@ def test_every_module_has_its_layer() -> None:
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
 def test_imports_point_down(module: Module) -> None:
     ours = [name for name in module.imports if _is_module(name) and name != "xtrix"]
-    inside = "dialects" if module.layer == "dialects" else None
+    inside = module.layer if module.layer in FOLDERS else None
     upward = [
         name
         for name in ours
@@ -130,13 +140,13 @@ def test_imports_point_down(module: Module) -> None:
 def test_a_dialect_imports_no_other_dialect(module: Module) -> None:
     own = _dialect(module.name)
     others = {_dialect(name) for name in module.imports} - {"", own}
-    # The package `dialects` is the register of them all.
-    assert not others or module.name == "xtrix.dialects"
+    # The packages themselves are the registers.
+    assert not others or module.name in {f"xtrix.{folder}" for folder in FOLDERS}
 
 
 @pytest.mark.parametrize("module", CORE, ids=name_of)
 def test_a_module_above_the_dialects_knows_them_by_their_register_only(module: Module) -> None:
-    if module.layer != "dialects":
+    if module.layer not in FOLDERS:
         assert not any(_dialect(name) for name in module.imports)
 
 

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.play import Played, Upstream, gateway, play
+from tests.answers import asked_for
+from tests.play import KEY, Played, Upstream, gateway, play
 from xtrix import json
 from xtrix.catalogue import plan_of
-from xtrix.completions import Request
-from xtrix.config import Config, load
+from xtrix.config import DEFAULT_MODEL, Config, load
 from xtrix.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +55,9 @@ _TOKEN = {"cf-aig-authorization": "Bearer TOKEN"}
 _NEWER_LIMIT = frozenset({"max_tokens"})
 _OLDER_LIMIT = frozenset({"max_completion_tokens"})
 _OF_ANSWERS = "messages.name messages.reasoning_content messages.refusal messages.annotations "
+_OF_RESPONSES = frozenset(
+    {"messages", "max_tokens", "max_completion_tokens", "seed", "frequency_penalty", "null-content"}
+)
 _OF_WORKERS_AI = frozenset({"role:developer", "null-content"})
 
 DOCUMENTED = {
@@ -63,6 +66,9 @@ DOCUMENTED = {
     ),
     "openai": _bearer("https://api.openai.com/v1/chat/completions", refuses="max_tokens"),
     "azure": Documented(f"{_AZURE}/v1/chat/completions", {"api-key": "KEY"}, _NEWER_LIMIT),
+    "azure-responses": Documented(
+        f"{_AZURE}/v1/responses", {"api-key": "KEY"}, _OF_RESPONSES, {"store": False}
+    ),
     "azure-dated": Documented(
         f"{_AZURE}/deployments/MY-DEPLOYMENT/chat/completions?api-version=2024-10-21",
         {"api-key": "KEY"},
@@ -87,6 +93,11 @@ DOCUMENTED = {
         "https://openrouter.ai/api/v1/chat/completions",
         http_referer="https://example.com",
         x_openrouter_title="Example",
+    ),
+    "openrouter-responses": _bearer(
+        "https://openrouter.ai/api/v1/responses",
+        refuses=" ".join(_OF_RESPONSES),
+        sends={"store": False},
     ),
     "together": _bearer(
         "https://api.together.ai/v1/chat/completions", refuses="max_completion_tokens"
@@ -211,7 +222,7 @@ def names_of(row: Row) -> Iterator[tuple[str, str]]:
 
 def call(settings: Settings, row: Row, **parameters: object) -> Played:
     """One streamed request to the provider of `row`, which refuses it."""
-    given = environment(settings) | {"MODELS": []}
+    given = environment(settings) | {"MODELS": [], "DEFAULT_MODEL": ""}
     del given["PROVIDERS"]
     request = {
         "model": next(names_of(row))[0],
@@ -221,6 +232,26 @@ def call(settings: Settings, row: Row, **parameters: object) -> Played:
     }
     refusal = Upstream(400, {"content-type": "application/json"}, (b"{}",))
     return play(gateway(row, **given), request, [refusal])
+
+
+@pytest.mark.parametrize("place", ["wrangler.toml", "docs/providers.md"])
+def test_a_model_of_the_same_class_stands_for_the_retired_one_and_is_named(place: str) -> None:
+    (settings, *_) = [each for each in SETTINGS if each.place.startswith(place)]
+    answer = {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "text", "text": "Yes."}],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 1, "output_tokens": 1},
+    }
+    upstream = Upstream(200, {}, (json.encode_body(answer),))
+    request = {"model": DEFAULT_MODEL, "messages": [{"role": "user", "content": "Hello"}]}
+    variables = environment(settings)
+    rows = variables.pop("PROVIDERS")
+    assert isinstance(rows, list)
+    played = play(gateway(*rows, **{**variables, "API_KEYS": KEY}), request, [upstream])
+    assert played.json()["model"] == DEFAULT_MODEL
+    assert played.headers["x-served-by"] == "anthropic/claude-sonnet-4-6"
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda each: each.place)
@@ -251,7 +282,7 @@ def test_a_row_serves_its_models(settings: Settings, row: Row) -> None:
     config = loaded(settings)
     for name, upstream_name in names_of(row):
         for asked in (name, f"{row['name']}/{name}"):
-            request = Request(model=asked, messages=[])
+            request = asked_for(asked)
             (target,) = plan_of(config, request, 0.5).targets
             assert (target.provider.name, target.model) == (row["name"], upstream_name), asked
 
@@ -297,7 +328,7 @@ HISTORY: list[dict[str, object]] = [
 
 def _traits(body: Mapping[str, Any]) -> set[str]:
     """What `body` has that a provider might refuse."""
-    messages = body["messages"]
+    messages = [item for item in body.get("messages") or body["input"] if "role" in item]
     null = any(message.get("content", "") is None for message in messages)
     return {
         *body,
@@ -313,11 +344,12 @@ def test_a_row_sends_what_its_provider_takes(settings: Settings, row: Row, limit
     documented = DOCUMENTED[_key(row)]
     hints = {"seed": 7, "user": "someone", "store": True, "frequency_penalty": 0.5}
     hints |= {"service_tier": "auto", "verbosity": "low", "safety_identifier": "someone"}
-    parameters = {limit: 5, **hints, "messages": HISTORY}
+    parameters = {limit: 50, **hints, "messages": HISTORY}
     body = json.decode(call(settings, row, **parameters).calls[0].body)
     assert not (documented.refuses | {"messages.thinking_blocks"}) & _traits(body)
     assert documented.sends.items() <= body.items()
-    assert [body[name] for name in ("max_tokens", "max_completion_tokens") if name in body] == [5]
+    limits = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+    assert [body[name] for name in limits if name in body] == [50]
 
 
 MODELS = [
@@ -330,7 +362,7 @@ MODELS = [
 @pytest.mark.parametrize(("settings", "model"), MODELS)
 def test_a_model_leads_to_its_targets(settings: Settings, model: Row) -> None:
     config = loaded(settings)
-    plan = plan_of(config, Request(model=model["id"], messages=[]), 0.0)
+    plan = plan_of(config, asked_for(model["id"]), 0.0)
     aliases = {provider.name: provider.aliases for provider in config.providers}
     expected = []
     for target in model["targets"]:
@@ -346,8 +378,7 @@ def test_the_weights_share_conversations_out_as_the_page_says() -> None:
     config = loaded(settings)
     chosen: list[str] = []
     for number in range(1000):
-        request = Request(model="gpt-4.1", messages=[])
-        request["prompt_cache_key"] = f"conversation {number}"  # type: ignore[typeddict-unknown-key]  # read, though not named
+        request = asked_for("gpt-4.1", prompt_cache_key=f"conversation {number}")
         plans = [plan_of(config, request, chance) for chance in (0.0, 0.99)]
         assert plans[0] == plans[1], "chance moved a conversation away from its cache"
         chosen.append(plans[0].targets[0].provider.name)

@@ -1,5 +1,7 @@
 """What is taken out of a message from outside."""
 
+import tracemalloc
+
 import pytest
 
 from xtrix import json
@@ -87,11 +89,31 @@ def test_what_was_not_said_is_missing(said: object) -> None:
     assert word(said) == "missing"
 
 
+@pytest.mark.parametrize("text", ["\x01", "Bearer  ", "sk-abcdefg ", "sk_", "Bearer abcdefg "])
+def test_a_long_run_of_one_word_takes_no_more_than_its_copies(text: str) -> None:
+    long = text * (2_000_000 // len(text))
+    redact = Redactor("upstream-secret")
+    tracemalloc.start()
+    assert len(redact(long)) < 2010
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 200_000
+
+
+def test_a_secret_is_found_wherever_it_is_cut() -> None:
+    redact = Redactor("upstream-secret")
+    for before in (*range(1980, 2005), *range(3980, 4005)):
+        assert "upstream-s" not in redact("x" * before + "upstream-secret" * 3)
+        assert "upstream-s" not in redact(
+            "upstream-secret" * 100 + "x" * before + "upstream-secret"
+        )
+
+
 def cleaned(**fields: str) -> dict[str, str | None]:
     """What is left of an upstream's error with these fields."""
     error = UpstreamError(400, fields.get("message", "Why."))
     error.code, error.param = fields.get("code"), fields.get("param")
-    Redactor("correct_horse_battery", token="client-key-1").clean(error)
+    Redactor("correct_horse_battery", tokens=("client-key-1",)).clean(error)
     return error.envelope()["error"]
 
 
@@ -124,7 +146,7 @@ def test_of_two_secrets_the_longer_goes_first() -> None:
 
 
 def test_in_an_answer_only_the_upstreams_secrets_go() -> None:
-    redactor = Redactor('up"stream-key', token="client-key-1")
+    redactor = Redactor('up"stream-key', tokens=("client-key-1",))
     said = json.encode({"a": 'up"stream-key and client-key-1', "b": "sk-ant-api03-abcdef"})
     gone = json.encode({"a": "[redacted] and client-key-1", "b": "sk-ant-api03-abcdef"})
     assert redactor.answer(said) == gone
@@ -132,6 +154,6 @@ def test_in_an_answer_only_the_upstreams_secrets_go() -> None:
 
 
 def test_in_the_log_no_known_secret_stays() -> None:
-    redactor = Redactor('up"stream-key', token="client-key-1")
+    redactor = Redactor('up"stream-key', tokens=("client-key-1",))
     line = json.encode({"path": "/client-key-1", "failures": ['up"stream-key']})
     assert redactor.line(line) == '{"path":"/[redacted]","failures":["[redacted]"]}'

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.accumulate import frames
+from tests.answers import stream_of
 from tests.stories import (
     ANTHROPIC_BEGINS,
     ANTHROPIC_ENDS,
@@ -12,7 +13,6 @@ from tests.stories import (
     data,
     openai_text,
 )
-from tests.streams import decoder
 from xtrix import errors, sse
 from xtrix.reframe import Reframer
 
@@ -36,7 +36,7 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 
 def new(dialect: str) -> Reframer:
-    return Reframer(decoder(dialect), lambda text: text.replace("sk-ant-0123456789", "***"))
+    return Reframer(stream_of(dialect), lambda text: text.replace("sk-ant-0123456789", "***"))
 
 
 def code_of(text: str) -> object:

@@ -3,9 +3,10 @@
 import pytest
 
 from tests.accumulate import frames
+from tests.answers import stream_of
 from tests.stories import OPENAI_BEGINS, OPENAI_ENDS, openai_text
-from tests.streams import decoder
-from xtrix.chunks import KEEP_ALIVE
+from xtrix.protocols.chat.chunks import KEEP_ALIVE
+from xtrix.protocols.chat.usage import encode_usage
 from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 
@@ -14,7 +15,7 @@ BEGAN = 1000.0
 
 def relay(first_byte: float = 30, idle: float = 20, keep_alive: float = 5) -> Relay:
     patience = Patience(first_byte, idle, keep_alive)
-    one = Relay(decoder("openai"), Redactor(), (("a", "b"),), patience)
+    one = Relay(stream_of("openai"), Redactor(), (("a", "b"),), patience)
     assert one.tick(BEGAN) == ""
     return one
 
@@ -40,7 +41,7 @@ def test_a_relay_is_an_answer() -> None:
 
 
 def test_the_first_look_at_the_clock_starts_it() -> None:
-    one = Relay(decoder("openai"), Redactor(), (), Patience(30, 20, 5))
+    one = Relay(stream_of("openai"), Redactor(), (), Patience(30, 20, 5))
     assert [one.tick(9e9), one.tick(9e9 + 29), one.error] == ["", "", None]
     one.tick(9e9 + 30)
     assert one.error
@@ -177,7 +178,7 @@ def test_our_own_fault() -> None:
 
 
 def test_usage_is_the_streams() -> None:
-    assert begun().usage.wire()["total_tokens"] == 0
+    assert encode_usage(begun().usage)["total_tokens"] == 0
 
 
 @pytest.mark.parametrize(
@@ -192,5 +193,5 @@ def test_usage_is_the_streams() -> None:
     ],
 )
 def test_how_often_it_wants_to_look_at_the_clock(patience: Patience, seconds: float) -> None:
-    one = Relay(decoder("openai"), Redactor(), (), patience)
+    one = Relay(stream_of("openai"), Redactor(), (), patience)
     assert one.tick_seconds == pytest.approx(seconds)

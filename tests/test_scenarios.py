@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from tests import accumulate
+from tests.envelopes import opened, packed
 from tests.play import Upstream, gateway, play
 from tests.scenarios import Scenario, refused, scenarios
 from xtrix import json
+from xtrix.protocols import DIALECTS
 
 JSON_TYPE = {"content-type": "application/json"}
 SSE_TYPE = {"content-type": "text/event-stream; charset=utf-8"}
@@ -17,7 +19,7 @@ STAMPS = {"id": "chatcmpl-0", "created": 0, "system_fingerprint": "fp_0000000000
 def stamped(completion: dict[str, Any]) -> dict[str, Any]:
     """`completion` with the stamps that the folders use."""
     assert completion["id"].startswith("chatcmpl-")
-    return completion | STAMPS
+    return opened(completion) | STAMPS  # type: ignore[no-any-return]
 
 
 def whole(scenario: Scenario) -> Upstream:
@@ -33,7 +35,8 @@ def parsed(completion: dict[str, Any]) -> dict[str, Any]:
     for choice in completion["choices"]:
         calls = choice["message"].get("tool_calls", [])
         for function in [call["function"] for call in calls if "function" in call]:
-            function["arguments"] = json.decode(function["arguments"])
+            if choice["finish_reason"] != "length":  # the limit may have cut them off
+                function["arguments"] = json.decode(function["arguments"])
     return completion
 
 
@@ -45,7 +48,7 @@ def assert_error(error: dict[str, Any], expected: dict[str, Any]) -> None:
 
 
 def request_of(scenario: Scenario, *, stream: bool) -> dict[str, Any]:
-    request: dict[str, Any] = scenario.json("request.json")
+    request: dict[str, Any] = packed(scenario.json("request.json"))
     return {**request, "stream": True} if stream else request
 
 
@@ -120,7 +123,7 @@ def _refusals() -> list[Any]:
         pytest.param(scenario, dialect, id=f"{scenario.name}-{dialect}")
         for scenario in refused()
         for said in [scenario.bytes("dialect").decode().strip()]
-        for dialect in (("anthropic", "openai") if said == "any" else (said,))
+        for dialect in (DIALECTS if said == "any" else said.split())
     ]
 
 

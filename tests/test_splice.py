@@ -3,10 +3,21 @@
 Text that comes character by character takes the general path, for no piece of it is an event.
 """
 
+import itertools
+
 import pytest
 
-from tests.stories import OPENAI_BEGINS, OPENAI_ENDS, STORIES, data, openai_call, story
-from tests.streams import CountingDecoder, decoder, replay
+from tests.answers import stream_of
+from tests.stories import (
+    OPENAI_BEGINS,
+    OPENAI_ENDS,
+    STORIES,
+    data,
+    openai_call,
+    response_event,
+    story,
+)
+from tests.streams import CountingDecoder, replay
 from xtrix.reframe import Reframer
 from xtrix.splice import learn
 
@@ -30,7 +41,7 @@ ODD_WORDS = ("\\u00e9", "\\/", "a\u2028b", "a\x85b", "", "\\ud83d\\ude42", "\\u0
 def test_the_fast_path_is_taken(name: str) -> None:
     words = [WORDS[number % len(WORDS)] for number in range(1000)]
     dialect, begins, _, ends = STORIES[name]
-    counting = CountingDecoder(decoder(dialect))
+    counting = CountingDecoder(stream_of(dialect))
     reframer = Reframer(counting, str)
     frames = [reframer.feed(event) for event in story(name, words)]
     assert counting.events <= len(begins) + len(ends) + 3
@@ -40,7 +51,7 @@ def test_the_fast_path_is_taken(name: str) -> None:
 @pytest.mark.parametrize("name", STORIES)
 def test_the_fast_path_is_taken_for_many_events_in_one_piece(name: str) -> None:
     dialect, begins, event, _ends = STORIES[name]
-    counting = CountingDecoder(decoder(dialect))
+    counting = CountingDecoder(stream_of(dialect))
     reframer = Reframer(counting, str)
     for piece in [*begins, event("first")]:
         reframer.feed(piece)
@@ -48,6 +59,48 @@ def test_the_fast_path_is_taken_for_many_events_in_one_piece(name: str) -> None:
     frames = reframer.feed("".join(event(f"word {number}") for number in range(1000)))
     assert frames.count("\n\n") == 1000
     assert counting.events == before
+
+
+def numbered(words: list[str], *, step: int = 1) -> list[str]:
+    """A stream of Responses whose events are numbered, `step` apart."""
+    _, begins, _, ends = STORIES["responses-text"]
+    kind = "response.output_text.delta"
+    deltas = [
+        response_event(kind, word, sequence_number=number, item_id="m", output_index=0)
+        for number, word in zip(itertools.count(8, step), words, strict=False)
+    ]
+    return [*begins, *deltas, *ends]
+
+
+def test_the_fast_path_is_taken_where_events_are_numbered() -> None:
+    events = numbered([WORDS[number % len(WORDS)] for number in range(1000)])
+    slow = replay("openai-responses", list("".join(events)))
+    for size in (1, 2, 3, 400):
+        counting = CountingDecoder(stream_of("openai-responses"))
+        reframer = Reframer(counting, str)
+        pieces = ["".join(events[at : at + size]) for at in range(0, len(events), size)]
+        frames = [reframer.feed(piece) for piece in pieces]
+        assert counting.events <= 2 * size + 4
+        assert "".join(frames) + reframer.close() == slow.frames
+
+
+@pytest.mark.parametrize("step", [0, 2, 11])
+def test_events_that_are_numbered_otherwise_go_the_general_way(step: int) -> None:
+    events = numbered([f"word {number}" for number in range(50)], step=step)
+    slow = replay("openai-responses", list("".join(events)))
+    assert slow.frames.count("word") == 50
+    assert replay("openai-responses", events) == slow
+    assert replay("openai-responses", ["".join(events)]) == slow
+
+
+def test_a_number_that_is_left_out_costs_one_event_the_general_way() -> None:
+    events = numbered(["word"] * 100)
+    del events[50]
+    counting = CountingDecoder(stream_of("openai-responses"))
+    reframer = Reframer(counting, str)
+    frames = [reframer.feed(event) for event in events]
+    assert counting.events <= 6
+    assert "".join(frames).count("word") == 99
 
 
 @pytest.mark.parametrize("name", STORIES)

@@ -1,5 +1,7 @@
 """Framing, by the words and the examples of the HTML standard, section 9.2.6 (read 2026-11)."""
 
+import tracemalloc
+
 import pytest
 
 from xtrix import sse
@@ -160,3 +162,21 @@ def test_lines_without_end_are_refused() -> None:
 def test_a_long_stream_of_short_events_is_never_refused() -> None:
     piece = f"data: {'x' * (sse.MAX_EVENT_LENGTH // 4)}\n\n"
     assert len(events(*[piece] * 5)) == 5
+
+
+@pytest.mark.parametrize("piece", ["xy", "data:\n", "data: xy\n", "data\n", "é€"])
+def test_small_pieces_take_no_more_than_their_text(piece: str) -> None:
+    decoder = Decoder()
+    tracemalloc.start()
+    length = 400_000
+    decoder.feed("data: ")
+    for _ in range(length // len(piece)):
+        decoder.feed("".join(piece))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 4 * length
+
+
+def test_a_line_in_many_small_pieces_is_whole() -> None:
+    pieces = ["data: ", *(f"{at}," for at in range(5000)), "\ndata:", "\n", "\n"]
+    assert events(*pieces) == messages("".join(f"{at}," for at in range(5000)) + "\n")

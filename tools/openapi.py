@@ -1,11 +1,9 @@
 """Writes `public/openapi.json`: the API as it is, for tools and for people.
 
-The request's schema is the one that the Worker checks requests with (`xtrix.schema`), turned into
-JSON Schema by pydantic. The answers' are written here, and hold because schemathesis compares
-them with what the real Worker answers (`tests/worker/test_openapi.py`).
-
-    python -m tools.openapi            writes the file
-    python -m tools.openapi --check    exits 1 when the file is not what would be written
+The request's schema is the one that the Worker checks requests with
+(`xtrix.protocols.chat.schema`), turned into JSON Schema by pydantic. The answers' are written here,
+and hold because schemathesis compares them with what the real Worker answers
+(`tests/worker/test_openapi.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from tools import paths
 from xtrix import __version__
-from xtrix.schema import REQUEST_SCHEMA
+from xtrix.protocols.chat.schema import REQUEST_SCHEMA
 
 FILE = paths.ROOT / "public" / "openapi.json"
 
@@ -57,7 +55,7 @@ def document() -> Schema:
         "security": [{"bearer": []}],
         "paths": {
             "/v1/chat/completions": {"post": _completions()},
-            "/v1/models": {"get": _get("listModels", "The models that have a name.", "ModelList")},
+            "/v1/models": {"get": _get("listModels", "The models there are.", "ModelList")},
             "/v1/models/{id}": {"get": _model()},
             "/health": {"get": _health()},
         },

@@ -107,6 +107,7 @@ def serve(
     worker: Worker | None = None,
     snapshot: Path | None = None,
     inspected: bool = False,
+    v8_flags: tuple[str, ...] = (),
 ) -> Iterator[Served]:
     """Runs a Worker on a free port of 127.0.0.1 until the block ends.
 
@@ -114,6 +115,7 @@ def serve(
     it, a `Service` a service binding, anything else a JSON binding as a table in [vars] makes it.
     `worker` is this project's when None. `snapshot` comes from `save_snapshot` of the same Worker.
     `inspected` has V8's inspector listen too, as for a browser's development tools.
+    `v8_flags` are V8's own options, such as the sizes of its heap.
 
     Raises:
         StartError: The Worker cannot be imported, or does not fit the snapshot.
@@ -125,7 +127,7 @@ def serve(
             f"--python-snapshot-dir={snapshot.parent}",
             f"--python-load-snapshot={snapshot.name}",
         )
-    with _workerd(worker or read_worker(), bindings, options) as served:
+    with _workerd(worker or read_worker(), bindings, options, v8_flags) as served:
         yield served
 
 
@@ -159,12 +161,15 @@ def wrapper() -> Path:
 
 @contextlib.contextmanager
 def _workerd(
-    worker: Worker, bindings: Mapping[str, object], options: tuple[str, ...]
+    worker: Worker,
+    bindings: Mapping[str, object],
+    options: tuple[str, ...],
+    v8_flags: tuple[str, ...] = (),
 ) -> Iterator[Served]:
     with tempfile.TemporaryDirectory(prefix="workerd-") as name:
         folder = Path(name).resolve()
         config, output = folder / "config.capnp", folder / "log"
-        config.write_text(_configuration(worker, bindings, folder))
+        config.write_text(_configuration(worker, bindings, folder, v8_flags))
         receive, report = os.pipe()
         with open(receive) as reports, output.open("wb") as log:
             process = subprocess.Popen(
@@ -212,7 +217,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _configuration(worker: Worker, bindings: Mapping[str, object], folder: Path) -> str:
+def _configuration(
+    worker: Worker, bindings: Mapping[str, object], folder: Path, v8_flags: tuple[str, ...]
+) -> str:
     flags = worker.compatibility_flags
     if worker.main.suffix == ".py":
         flags = (*flags, *DEVELOPMENT_FLAGS)
@@ -236,6 +243,7 @@ const config :Workerd.Config = (
     )),
     {", ".join(services)}
   ],
+  v8Flags = [{", ".join(map(_text, v8_flags))}],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
 );
 const worker :Workerd.Worker = (

@@ -32,6 +32,8 @@ from tools.paths import CACHE, NODE, NODE_MODULES, NPM, PYTHON, ROOT, VENV
 
 LOG = CACHE / "setup.log"
 REQUIREMENTS = ROOT / "requirements-dev.txt"
+LOCK = ROOT / "requirements-dev.lock"
+"""Those with the hashes of all their files; see tools/pin.py."""
 PACKAGES = (ROOT / "package.json", ROOT / "package-lock.json")
 NAME_WIDTH = 16
 ERROR_MARKS = ("ERROR:", "npm error", "Error:", "error:")
@@ -130,6 +132,8 @@ def _last_line() -> str:
 def _explain(step: Step, output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no output"]
     errors = [line for line in lines if line.startswith(ERROR_MARKS)] or lines
+    if any(mark in output for mark in vendor.HASH_MARKS):
+        return f"{step.name}: what pip would install is not what its hash names, and is left out"
     if "No space left" in output or "ENOSPC" in output:
         advice = "the disk is full; free some space"
     elif any(mark in output for mark in NETWORK_MARKS):
@@ -151,14 +155,14 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 def _venv_inputs() -> str:
-    return _digest(REQUIREMENTS.read_text(), sys.version[:4])
+    return _digest(LOCK.read_text(), sys.version[:4])
 
 
 def _venv_commands() -> Iterator[Command]:
     works = f"import pip, sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
     fresh = VENV.exists() and subprocess.call((PYTHON, "-c", works), stderr=subprocess.DEVNULL)
     yield (sys.executable, "-m", "venv", *(["--clear"] if fresh else []), VENV)
-    yield (PYTHON, "-m", "pip", "install", "--no-deps", "-r", REQUIREMENTS)
+    yield (PYTHON, "-m", "pip", "install", "--no-deps", "--require-hashes", "-r", LOCK)
 
 
 def _node_inputs() -> str:

@@ -34,6 +34,9 @@ WHEELS = (
     "--only-binary=:all:",
 )
 
+# What pip says of a file with another hash, and of a requirement without one.
+HASH_MARKS = ("DO NOT MATCH THE HASHES", "Hashes are required in --require-hashes mode")
+
 # Settings of the user's own pip that would contradict `--target`.
 PIP_SETTINGS = {
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
@@ -94,22 +97,33 @@ def _replace() -> None:
 
 def _install(folder: Path) -> None:
     command = [_python_with_pip(), "-m", "pip", "install", "--no-compile", "--target", str(folder)]
+    command += [*WHEELS, "--require-hashes", "-r", str(REQUIREMENTS)]
     log = CACHE / "vendor.log"
     with log.open("w") as output:
         status = subprocess.call(
-            [*command, *WHEELS, "-r", str(REQUIREMENTS)],
+            command,
             env={**os.environ, **PIP_SETTINGS},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     if status != 0:
-        errors = [line for line in log.read_text().splitlines() if line.startswith("ERROR")]
-        reason = errors[-1] if errors else f"it ended with {status}"
-        raise VendorError(
-            f"pip could not fetch what requirements.txt names ({reason});"
-            f" check the network and run it again (details: {log.relative_to(ROOT)})"
+        raise VendorError(_explain(log.read_text(), status))
+
+
+def _explain(output: str, status: int) -> str:
+    details = f"(details: {(CACHE / 'vendor.log').relative_to(ROOT)})"
+    if any(mark in output for mark in HASH_MARKS):
+        return (
+            "what pip would install is not what requirements.txt names by its hash, and is left"
+            f" out; after a change of versions: python -m tools.pin {details}"
         )
+    errors = [line for line in output.splitlines() if line.startswith("ERROR")]
+    reason = errors[-1] if errors else f"it ended with {status}"
+    return (
+        f"pip could not fetch what requirements.txt names ({reason});"
+        f" check the network and run it again {details}"
+    )
 
 
 def _python_with_pip() -> str:

@@ -4,27 +4,49 @@ Knows the public routes and the order of checks: the key before a byte of the bo
 body's shape before a target is chosen. Refuses to know JavaScript and how a step is carried out.
 """
 
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from xtrix import auth, catalogue, errors
 from xtrix import config as configuration
-from xtrix.chunks import UsageForm
-from xtrix.completions import Stamp, decode_request
 from xtrix.config import Config, Lookup
+from xtrix.counting import count
 from xtrix.errors import ApiError, ClientError, ConfigurationError
 from xtrix.exchange import AcceptedRequest, Exchange, Record, Steps
 from xtrix.health import Health
-from xtrix.http import Reply, RequestHead, preflight, reply
+from xtrix.http import RequestHead, preflight, reply
+from xtrix.listing import encode_list, encode_model, is_anthropics
+from xtrix.models import Models
+from xtrix.protocol import Codec, Stamp
+from xtrix.protocols import PROTOCOLS
+from xtrix.reasoning import Carrier
 from xtrix.redact import Redactor
 from xtrix.steps import Failure, ReadBody
+from xtrix.translation import Conversion
 
-COMPLETIONS = ("/v1/chat/completions", "/chat/completions")
+CALLS = {
+    "/chat/completions": "chat",
+    "/responses": "responses",
+    "/messages": "messages",
+}
+"""The protocol that is spoken at each path, with or without `/v1` before it."""
+COUNTS = {
+    path + counter.path: name
+    for path, name in CALLS.items()
+    if (counter := PROTOCOLS[name].counter)
+}
+"""The same for the paths at which tokens are counted."""
 MODELS = ("/v1/models", "/models")
 HEALTH = "/health"
 
 _POST = ("POST",)
 _GET = ("GET", "HEAD")
-_PATHS = f"POST {COMPLETIONS[0]}, GET {MODELS[0]}, GET {MODELS[0]}/{{id}} and GET {HEALTH}"
+_PATHS = (
+    ", ".join(
+        (*(f"POST /v1{path}" for path in CALLS), f"GET {MODELS[0]}", f"GET {MODELS[0]}/{{id}}")
+    )
+    + f" and GET {HEALTH}"
+)
 _LONGEST_PATH = 100
 
 BODY_SECONDS = 30.0
@@ -44,6 +66,7 @@ class Gateway:
         self._config = config
         self._keys = keys
         self._health = Health()
+        self._models = Models()
 
     @property
     def faults(self) -> list[str]:
@@ -55,8 +78,9 @@ class Gateway:
 
         `token` is 32 random hex digits, `now` the shell's clock in Unix seconds.
         """
-        exchange = Exchange(Record(f"req_{token}", head.method, head.path[:200]), self._health, now)
-        exchange.redactor = Redactor(token=_token(head))
+        record = Record(f"req_{token}", head.method, head.path[:200])
+        exchange = Exchange(record, self._health, now, _codec_for(head))
+        exchange.redactor = Redactor(tokens=auth.tokens(head.headers))
         exchange.follow(self._steps(head, exchange))
         return exchange
 
@@ -71,19 +95,33 @@ class Gateway:
             raise self._broken(head, 503 if path == HEALTH else 500)
         if path == HEALTH:
             return reply({"status": "ok", "service": "xtrix"})
-        model = _model_in(path)
-        if path not in COMPLETIONS and model is None:
+        codec, model = _codec_at(path), _model_in(path)
+        if codec is None and model is None:
             raise _unknown_url(head.method, path)
-        _allow(head, _POST if model is None else _GET)
-        auth.authenticate(head.headers.get("authorization"), config.accepted_keys)
-        if model is not None:
-            return _list(config, model)
+        if not _wants_socket(head, codec):
+            _allow(head, _POST if model is None else _GET)
+        client = auth.authenticate(head.headers, config.accepted_keys)
+        if codec is None:
+            return (yield from self._list(config, model or "", exchange, head))
+        if _wants_socket(head, codec):
+            raise _no_socket()
         _check_head(head, config.max_body_bytes)
         # The body is given no name here, which would keep it until the answer.
+        door = _Door(config, codec, Carrier(config.secret, client))
         accepted = _accept(
-            config, head, exchange, (yield ReadBody(config.max_body_bytes, BODY_SECONDS))
+            door, head, exchange, (yield ReadBody(config.max_body_bytes, BODY_SECONDS))
         )
+        if _counts_at(path):
+            return (yield from count(exchange, accepted))
         return (yield from exchange.complete(accepted))
+
+    def _list(self, config: Config, wanted: str, exchange: Exchange, head: RequestHead) -> Steps:
+        """The steps of a call for the model that is `wanted`, or for all where it is empty."""
+        if wanted:
+            card = yield from self._models.one(config, wanted, exchange)
+            return reply(encode_model(card, head.headers))
+        cards = yield from self._models.all(config, exchange)
+        return reply(encode_list([*cards.values()], head.headers, head.query))
 
     def _broken(self, head: RequestHead, status: int) -> ApiError:
         """Why no call can be served. What is wrong is told to who has a key, for it names secrets.
@@ -92,7 +130,7 @@ class Gateway:
         """
         if self._config is None:
             return errors.internal_error()
-        may_know = auth.accepts(head.headers.get("authorization"), self._keys)
+        may_know = auth.accepts(head.headers, self._keys)
         return ConfigurationError(self.faults if may_know else [], status)
 
 
@@ -105,37 +143,68 @@ def configure(lookup: Lookup) -> Gateway:
         return Gateway(error, auth.digests(keys) if isinstance(keys, str) else ())
 
 
+class _Door(NamedTuple):
+    """What a body is taken in with."""
+
+    config: Config
+    codec: Codec
+    carrier: Carrier
+
+
+def _codec_at(path: str) -> Codec | None:
+    """The protocol that is spoken at `path`; None where none is."""
+    path = path.rstrip("/").removeprefix("/v1")
+    name = CALLS.get(path) or COUNTS.get(path)
+    return PROTOCOLS[name] if name else None
+
+
+def _codec_for(head: RequestHead) -> Codec:
+    """The protocol in which a client is told what went wrong."""
+    otherwise = PROTOCOLS["messages" if is_anthropics(head.headers) else "chat"]
+    return _codec_at(head.path) or otherwise
+
+
+def _counts_at(path: str) -> bool:
+    """Whether tokens are counted at `path`."""
+    return path.removeprefix("/v1") in COUNTS
+
+
+def _wants_socket(head: RequestHead, codec: Codec | None) -> bool:
+    """Whether a client asks for Responses over a WebSocket, as Codex does before anything else."""
+    upgrade = head.headers.get("upgrade", "").lower()
+    return codec is not None and head.method == "GET" and upgrade == "websocket"
+
+
+def _no_socket() -> ClientError:
+    """426 is the one answer at which Codex goes on without a WebSocket at once."""
+    message = "There are no WebSockets here; send the same request with POST."
+    return ClientError(426, "websocket_not_supported", message)
+
+
 def _accept(
-    config: Config, head: RequestHead, exchange: Exchange, body: bytes | Failure
+    door: _Door, head: RequestHead, exchange: Exchange, body: bytes | Failure
 ) -> AcceptedRequest:
     """The request that `body` spells, with its targets. Raises ClientError."""
+    config, codec, carrier = door
     if isinstance(body, Failure):
         raise _unread(body, config.max_body_bytes)
-    request = decode_request(body, config.default_model)
-    exchange.record.model = request["model"]
+    request = codec.decode_request(body, head.headers, config.default_model)
+    exchange.record.model = request.model
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
-    exchange.redactor = Redactor(*secrets, token=_token(head))
-    options = request.get("stream_options") or {}
+    exchange.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
     return AcceptedRequest(
-        request=request,
-        streamed=bool(request.get("stream")),
-        usage_form=UsageForm(options.get("include_usage")),
+        conversion=Conversion(codec, request, carrier),
         stamp=Stamp(
-            f"chatcmpl-{exchange.record.id[4:]}",
+            exchange.record.id[4:],
             int(exchange.now),
-            request["model"],
+            request.model,
             config.fingerprint,
+            exchange.record.id,
         ),
         plan=plan,
         keep_alive=config.keep_alive,
     )
-
-
-def _token(head: RequestHead) -> str | None:
-    """What the client sent as its key, accepted or not."""
-    words = (head.headers.get("authorization") or "").split()
-    return words[-1] if words else None
 
 
 def _model_in(path: str) -> str | None:
@@ -152,18 +221,6 @@ def _unknown_url(method: str, path: str) -> ClientError:
     if path.startswith("/v1/v1/"):
         message += " The base URL has its /v1 already: leave /v1 out of the path."
     return ClientError(404, "unknown_url", message)
-
-
-def _list(config: Config, wanted: str) -> Reply:
-    """All models that have a name, or the one that is `wanted`. Raises ClientError."""
-    if not wanted:
-        models = [_model(name, owner) for name, owner in catalogue.names(config).items()]
-        return reply({"object": "list", "data": models})
-    return reply(_model(wanted, catalogue.owner_of(config, wanted)))
-
-
-def _model(name: str, owner: str) -> dict[str, object]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": owner}
 
 
 def _allow(head: RequestHead, methods: tuple[str, ...]) -> None:

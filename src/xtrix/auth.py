@@ -6,6 +6,7 @@ nor its place in the list shows in the time. The raw token goes nowhere else.
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 
 from xtrix.errors import ClientError
 
@@ -23,26 +24,37 @@ def digests(keys: str) -> tuple[bytes, ...]:
     return tuple(_digest(key) for key in keys.replace(",", " ").split())
 
 
-def authenticate(authorization: str | None, accepted: tuple[bytes, ...]) -> None:
-    """Raise ClientError unless the header `authorization` carries an accepted key."""
-    if not authorization:
-        raise _refusal(_NO_TOKEN)
-    scheme, _, token = authorization.strip().partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token or " " in token:
-        raise _refusal(_MALFORMED)
-    given = _digest(token)
-    matches = 0
-    for digest in accepted:
-        matches += hmac.compare_digest(given, digest)
-    if not matches:
+def authenticate(headers: Mapping[str, str], accepted: tuple[bytes, ...]) -> bytes:
+    """The digest of the accepted key that `headers` carry. Raises ClientError where they do not.
+
+    A key may come as a bearer token or in `x-api-key`; of two it is enough that one is right.
+    """
+    given = tokens(headers)
+    if not given:
+        raise _refusal(_MALFORMED if headers.get("authorization") else _NO_TOKEN)
+    found = b""
+    for token in given:
+        digest = _digest(token)
+        for key in accepted:
+            if hmac.compare_digest(digest, key):
+                found = key
+    if not found:
         raise _refusal(_WRONG)
+    return found
 
 
-def accepts(authorization: str | None, accepted: tuple[bytes, ...]) -> bool:
-    """Whether the header `authorization` carries an accepted key."""
+def tokens(headers: Mapping[str, str]) -> list[str]:
+    """The keys that `headers` carry, right or wrong; what is malformed is none."""
+    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    own = headers.get("x-api-key", "").strip()
+    return [each for each in (bearer, own) if each and " " not in each]
+
+
+def accepts(headers: Mapping[str, str], accepted: tuple[bytes, ...]) -> bool:
+    """Whether `headers` carry an accepted key."""
     try:
-        authenticate(authorization, accepted)
+        authenticate(headers, accepted)
     except ClientError:
         return False
     return True

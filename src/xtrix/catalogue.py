@@ -8,10 +8,10 @@ counts.
 import difflib
 import hashlib
 
-from xtrix.completions import Request
 from xtrix.config import Config
 from xtrix.errors import ClientError, ConfigurationError
-from xtrix.providers import Model, Plan, Provider, Target
+from xtrix.protocol import Request
+from xtrix.providers import Model, Plan, Provider, Target, find_target
 
 _PATTERN = frozenset("*?[")
 
@@ -20,19 +20,18 @@ def plan_of(config: Config, request: Request, chance: float) -> Plan:
     """The targets of `request`, in order. Raises ClientError for a model nobody serves.
 
     Where a model's targets carry weights, the conversation chooses who comes first: by its
-    `prompt_cache_key` or `user`, so that it meets the same prompt cache again, else by `chance`,
+    `session`, so that it meets the same prompt cache again, else by `chance`,
     a number from 0 up to 1.
     """
-    name = request["model"]
+    name = request.model
     model = next((model for model in config.models if model.id == name), None)
     if model is None:
-        return Plan((_target(config, name),))
+        return Plan((target_of(config, name),))
     usable = [target for target in model.targets if not target.provider.lacks]
     if not usable:
         raise _locked(model.targets[0].provider)
-    key = request.get("prompt_cache_key") or request.get("user")
-    share = _share(str(key)) if key else chance
-    return Plan(_weighted(model, share), model.deadline)
+    share = _share(request.session) if request.session else chance
+    return Plan(_weighted(model, share), model.deadline, model.first_byte, is_choice=True)
 
 
 def names(config: Config) -> dict[str, str]:
@@ -47,35 +46,17 @@ def names(config: Config) -> dict[str, str]:
     return named
 
 
-def owner_of(config: Config, name: str) -> str:
-    """Whose the model `name` is. Raises ClientError for one that nobody serves."""
-    return names(config).get(name) or _target(config, name).provider.name
+def target_of(config: Config, name: str) -> Target:
+    """Where `name`, which is not one of the configured models, leads.
 
-
-def _target(config: Config, name: str) -> Target:
-    target = _find(config, name)
+    Raises ClientError for one that nobody serves, ConfigurationError where a secret is missing.
+    """
+    target = find_target(config.providers, name)
     if target is None:
-        raise _unknown(config, name)
+        raise unknown(config, name)
     if target.provider.lacks:
         raise _locked(target.provider)
     return target
-
-
-def _find(config: Config, name: str) -> Target | None:
-    for provider in config.providers:
-        if name in provider.aliases:
-            return Target(provider, provider.aliases[name])
-    for provider in config.providers:
-        if name in provider.models:
-            return Target(provider, name)
-    first, _, rest = name.partition("/")
-    for provider in config.providers:
-        if provider.name == first and rest:
-            return Target(provider, provider.aliases.get(rest, rest))
-    for provider in config.providers:
-        if provider.serves(name):
-            return Target(provider, name)
-    return None
 
 
 def _weighted(model: Model, share: float) -> tuple[Target, ...]:
@@ -98,7 +79,8 @@ def _share(key: str) -> float:
     return int.from_bytes(hashlib.sha256(key.encode(errors="replace")).digest()[:4]) / 2**32
 
 
-def _unknown(config: Config, name: str) -> ClientError:
+def unknown(config: Config, name: str) -> ClientError:
+    """The answer to a `name` that leads nowhere: it names those that come near."""
     near = difflib.get_close_matches(name, names(config), n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(repr(each) for each in near)}?" if near else ""
     message = f"The model '{name[:100]}' does not exist here.{hint}"

@@ -1,21 +1,27 @@
-"""The configuration: what the operator's variables and secrets say, checked whole.
+"""The configuration: what the operator's variables and secrets say, parsed whole.
 
 Knows every variable's name, form and default. Refuses to read an environment itself (a lookup is
 handed in) and never shows a value in an error: a secret may stand in the wrong place.
 """
 
 import hashlib
-import re
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
-from pydantic_core import SchemaValidator, ValidationError
+from pydantic_core import SchemaValidator
 from pydantic_core import core_schema as cs
 
 from xtrix import __version__, auth, json
 from xtrix.errors import ConfigurationError
-from xtrix.providers import Family, Model, Provider, Quirks, Retries, Target, Timeouts
+from xtrix.providers import Model, Provider, Target, find_target
+from xtrix.rows import (
+    ModelRow,
+    ProviderRow,
+    TargetRow,
+    parse_model,
+    parse_model_name,
+    parse_provider,
+)
 
 MAX_BODY_BYTES = 5_000_000
 """Rewriting 5 MB of JSON takes an isolate's memory to 78 MB of its 128, 10 MB to 113 (measured)."""
@@ -25,6 +31,8 @@ DEFAULT_MODEL = "claude-3-5-sonnet-20241022"
 
 Lookup = Callable[[str], object]
 """The value of a variable or secret as str, number, list or dict; None where it is not set."""
+
+_T = TypeVar("_T")
 
 
 class Config(NamedTuple):
@@ -40,289 +48,212 @@ class Config(NamedTuple):
     """Seconds of silence after which a client is sent a comment; 0 sends none."""
     fingerprint: str
     """Stands for this version and configuration in `system_fingerprint`."""
+    secret: bytes = b""
+    """What nobody but this gateway can know: made of all its secrets, and new when one is."""
 
 
 def load(lookup: Lookup) -> Config:
     """The configuration that `lookup` finds. Raises ConfigurationError, which names every fault."""
-    faults: list[str] = []
-    rows = [
-        (where, row, _faults_of(where, row, lookup))
-        for where, row in _rows(lookup, "PROVIDERS", faults)
-    ]
-    faults += [fault for _, _, found in rows for fault in found]
-    providers = [_provider(row, lookup) for _, row, found in rows if not found]
-    models = _models(lookup, [row.get("name") for _, row, _ in rows], providers, faults)
-    faults += _twice("PROVIDERS", [provider.name for provider in providers])
-    faults += _twice("MODELS", [model.id for model in models])
-    config = Config(
-        accepted_keys=auth.digests(_text(lookup, "API_KEYS", "", faults)),
-        max_body_bytes=int(_number(lookup, "MAX_BODY_BYTES", MAX_BODY_BYTES, faults)),
-        default_model=_text(lookup, "DEFAULT_MODEL", DEFAULT_MODEL, faults),
-        providers=tuple(providers),
-        models=tuple(models),
-        keep_alive=_number(lookup, "KEEP_ALIVE_SECONDS", KEEP_ALIVE_SECONDS, faults),
-        fingerprint=_fingerprint([row for _, row, _ in rows], models),
+    variables = _Variables(lookup)
+    tables = variables.tables("PROVIDERS")
+    rows = variables.parsed(tables, lambda where, table: parse_provider(where, table, lookup))
+    providers = {row.name: _provider(row) for row in rows}
+    declared = {table["name"] for _, table in tables if isinstance(table.get("name"), str)}
+    models = variables.parsed(
+        variables.tables("MODELS"),
+        lambda where, table: _model(where, parse_model(where, table), providers, declared),
     )
-    if faults:
-        raise ConfigurationError(faults)
-    return config
+    variables.faults += _twice("PROVIDERS", [row.name for row in rows])
+    variables.faults += _twice("MODELS", [model.id for model in models])
+    config = Config(
+        accepted_keys=auth.digests(variables.text("API_KEYS", "")),
+        max_body_bytes=variables.number("MAX_BODY_BYTES", MAX_BODY_BYTES, _BYTES),
+        default_model=variables.model("DEFAULT_MODEL", DEFAULT_MODEL),
+        providers=tuple(providers.values()),
+        models=tuple(models),
+        keep_alive=variables.number("KEEP_ALIVE_SECONDS", KEEP_ALIVE_SECONDS, _SECONDS),
+        fingerprint="",
+    )
+    # Where rows are faulty, one of them might have served it.
+    if not variables.faults and variables.is_set("DEFAULT_MODEL") and not _serves_default(config):
+        variables.faults.append("DEFAULT_MODEL is no model that PROVIDERS or MODELS serve")
+    if variables.faults:
+        raise ConfigurationError(variables.faults)
+    return config._replace(
+        fingerprint=_fingerprint([table for _, table in tables], models), secret=_secret_of(config)
+    )
+
+
+def _secret_of(config: Config) -> bytes:
+    keys = [secret.encode() for row in config.providers for secret in row.secrets]
+    return hashlib.sha256(b"\0".join(sorted([*keys, *config.accepted_keys]))).digest()
 
 
 def _twice(where: str, names: list[str]) -> list[str]:
     return [f"{where} names '{name}' twice" for name in sorted(set(names)) if names.count(name) > 1]
 
 
-def _text(lookup: Lookup, name: str, default: str, faults: list[str]) -> str:
-    value = lookup(name)
-    if value is None or value == "":
-        return default
-    if isinstance(value, str):
-        return value
-    faults.append(f"{name} must be text")
-    return default
+def _serves_default(config: Config) -> bool:
+    name = config.default_model
+    has_targets = any(model.id == name for model in config.models)
+    return has_targets or find_target(config.providers, name) is not None
 
 
-def _number(lookup: Lookup, name: str, default: float, faults: list[str]) -> float:
-    value = lookup(name)
-    if value is None or value == "":
-        return default
-    try:
-        number = float(value)  # type: ignore[arg-type]  # what is no number raises
-    except (TypeError, ValueError):
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        faults.append(f"{name} must be a number, 0 or more")
-        return default
-    return number
+# Variables
 
 
-# Rows
+class _Number(NamedTuple):
+    """A form of numbers, and what it is in words."""
+
+    schema: SchemaValidator
+    words: str
 
 
-def _map(schema: cs.CoreSchema) -> cs.CoreSchema:
-    return cs.dict_schema(cs.str_schema(), schema)
-
-
-def _fields(required: tuple[str, ...] = (), **fields: cs.CoreSchema) -> cs.CoreSchema:
-    return cs.typed_dict_schema(
-        {name: cs.typed_dict_field(it, required=name in required) for name, it in fields.items()},
-        extra_behavior="forbid",
-    )
-
-
-# What a variable or secret can be; a service binding is none of these.
-_VARIABLE = (str, int, float, list, dict, type(None))
-_WORD = cs.str_schema(strict=True, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
-_TEXT = cs.str_schema(strict=True, min_length=1)
-# In capitals, so that a key put where its name belongs is a fault and is never shown as a name.
-_SECRET = cs.str_schema(strict=True, pattern=r"^[A-Z][A-Z0-9_]{0,63}$")
-_PLACEHOLDER = re.compile(r"\{([A-Z][A-Z0-9_]{0,63})\}")
-_TEMPLATE = cs.str_schema(
-    strict=True, pattern=r"^[\x20-\x7a\x7c\x7e]*\{[A-Z][A-Z0-9_]{0,63}\}[\x20-\x7a\x7c\x7e]*$"
-)
-_TEXTS = cs.list_schema(_TEXT)
-_SECONDS = cs.float_schema(gt=0, le=3600)
-_HEADER = cs.str_schema(strict=True, pattern=r"^[\x20-\x7e]*$")
-
-_PROVIDER = SchemaValidator(
-    _fields(
-        ("name", "dialect", "base_url"),
-        name=_WORD,
-        dialect=cs.literal_schema(["anthropic", "openai"]),
-        base_url=cs.str_schema(strict=True),  # `_is_base_url` looks closer
-        api_key=_SECRET,
-        key_header=_WORD,
-        models=_TEXTS,
-        aliases=_map(_TEXT),
-        headers=cs.dict_schema(_WORD, _HEADER),
-        secret_headers=cs.dict_schema(_WORD, _TEMPLATE),
-        query=cs.str_schema(strict=True, pattern=r"^[!-~]+$"),
-        timeouts=_fields(connect=_SECONDS, first_byte=_SECONDS, idle=_SECONDS),
-        retries=_fields(
-            attempts=cs.int_schema(ge=1, le=10),
-            backoff=cs.float_schema(ge=0, le=60),
-            longest=cs.float_schema(ge=0, le=60),
-            rest=cs.float_schema(ge=0, le=3600),
-        ),
-        quirks=_fields(
-            rename=_map(_TEXT),
-            drop=_TEXTS,
-            roles=_map(_TEXT),
-            null_content=cs.bool_schema(),
-            stream_usage=cs.bool_schema(),
-            obfuscation=cs.bool_schema(),
-        ),
-        binding=_SECRET,
-        families=cs.list_schema(
-            _fields(
-                ("pattern",),
-                pattern=_TEXT,
-                sampling=cs.literal_schema(["both", "one", "none"]),
-                thinking=cs.literal_schema(["none", "budget", "adaptive"]),
-                efforts=_TEXTS,
-                thinks_unasked=cs.bool_schema(),
-                prefill=cs.bool_schema(),
-                structured=cs.bool_schema(),
-                forced_tools=cs.bool_schema(),
-                system_inside=cs.bool_schema(),
-                max_output=cs.int_schema(ge=1),
-            )
-        ),
-    )
-)
-_WEIGHTED = _fields(("target",), target=_TEXT, weight=cs.float_schema(gt=0, le=1000))
-_MODEL = SchemaValidator(
-    _fields(
-        ("id", "targets"),
-        id=_TEXT,
-        targets=cs.list_schema(
-            cs.tagged_union_schema(
-                {"text": _TEXT, "row": _WEIGHTED},
-                lambda value: "row" if isinstance(value, dict) else "text",
-            ),
-            min_length=1,
-        ),
-        deadline=_SECONDS,
-    )
+_BYTES = _Number(SchemaValidator(cs.int_schema(strict=True, ge=1)), "a number, whole and 1 or more")
+_SECONDS = _Number(
+    SchemaValidator(cs.float_schema(strict=True, ge=0, le=3600, allow_inf_nan=False)),
+    "a number, 0 or more and at most 3600",
 )
 
 
-def _rows(lookup: Lookup, name: str, faults: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each table of the list `name` with its place, such as `PROVIDERS[0]`, sound or not."""
-    value = lookup(name)
-    try:
-        rows = json.decode(value) if isinstance(value, str) and value else value or []
-    except ValueError:
-        rows = None
-    if not isinstance(rows, list):
-        faults.append(f"{name} must be a list of tables, or that list as JSON")
-        return
-    for index, row in enumerate(rows):
-        where = f"{name}[{index}]"
-        if not isinstance(row, dict):
-            faults.append(f"{where} must be a table")
-            continue
-        yield where, row
+class _Variables:
+    """The environment, read by the form of each variable; `faults` is all that is wrong with it.
+
+    Empty text means that a variable is not set: `.dev.vars` has no other way to unset one.
+    """
+
+    def __init__(self, lookup: Lookup) -> None:
+        self.faults: list[str] = []
+        self._lookup = lookup
+
+    def is_set(self, name: str) -> bool:
+        """Whether there is such a variable."""
+        value = self._lookup(name)
+        return not (value is None or value == "")
+
+    def text(self, name: str, default: str) -> str:
+        """A text."""
+        value = self._lookup(name) if self.is_set(name) else default
+        if isinstance(value, str):
+            return value
+        self.faults.append(f"{name} must be text")
+        return default
+
+    def model(self, name: str, default: str) -> str:
+        """A model's name."""
+        given = self.text(name, default)
+        try:
+            return parse_model_name(name, given)
+        except ConfigurationError as error:
+            self.faults += error.faults
+            return default
+
+    def number(self, name: str, default: float, form: _Number) -> Any:
+        """A number, or a text that spells one as JSON does: variables and secrets may be text."""
+        if not self.is_set(name):
+            return default
+        value = self._lookup(name)
+        try:
+            given = json.decode(value) if isinstance(value, str) else value
+            return form.schema.validate_python(given)
+        except ValueError:  # pydantic-core's ValidationError is one
+            self.faults.append(f"{name} must be {form.words}")
+            return default
+
+    def tables(self, name: str) -> list[tuple[str, dict[str, Any]]]:
+        """The tables of a list, each with its place, such as `PROVIDERS[0]`."""
+        value = self._lookup(name) if self.is_set(name) else []
+        try:
+            entries = json.decode(value) if isinstance(value, str) else value
+        except ValueError:
+            entries = None
+        if not isinstance(entries, list):
+            self.faults.append(f"{name} must be a list of tables, or that list as JSON")
+            return []
+        tables = []
+        for index, entry in enumerate(entries):
+            if isinstance(entry, dict):
+                tables.append((f"{name}[{index}]", entry))
+            else:
+                self.faults.append(f"{name}[{index}] must be a table")
+        return tables
+
+    def parsed(
+        self, tables: list[tuple[str, dict[str, Any]]], parse: Callable[[str, dict[str, Any]], _T]
+    ) -> list[_T]:
+        """What `parse` makes of each table at its place, but for those it refuses."""
+        made = []
+        for where, table in tables:
+            try:
+                made.append(parse(where, table))
+            except ConfigurationError as error:
+                self.faults += error.faults
+        return made
 
 
-def _against(schema: SchemaValidator, where: str, row: dict[str, Any]) -> list[str]:
-    """What `schema` finds wrong with `row`."""
-    try:
-        schema.validate_python(row)
-    except ValidationError as failure:
-        found = failure.errors(include_url=False, include_input=False)
-        return [f"{where}{_path(fault['loc'])}: {fault['msg']}" for fault in found]
-    return []
+# What the rows mean
 
 
-def _path(location: tuple[int | str, ...]) -> str:
-    steps = (step for step in location if step not in {"text", "row"})
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
-
-
-def _faults_of(where: str, row: dict[str, Any], lookup: Lookup) -> list[str]:
-    """Everything wrong with a provider's row."""
-    faults = _against(_PROVIDER, where, row)
-    url = row.get("base_url")
-    if isinstance(url, str) and not _is_base_url(url):
-        faults.append(f"{where}.base_url: must be an http(s) URL without query, fragment or user")
-    binding = row.get("binding")
-    if isinstance(binding, str) and isinstance(lookup(binding), _VARIABLE):
-        faults.append(f"{where}.binding: there is no service binding of this name")
-    return faults
-
-
-def _provider(row: dict[str, Any], lookup: Lookup) -> Provider:
-    key, lacks = _secret(lookup, row.get("api_key"))
-    headers = {name.lower(): value for name, value in row.get("headers", {}).items()}
-    secrets = [key] if key else []
-    for name, text in row.get("secret_headers", {}).items():
-        before, wanted, after = _PLACEHOLDER.split(text)
-        value, missing = _secret(lookup, wanted)
-        lacks = lacks or missing
-        headers[name.lower()] = f"{before}{value}{after}"
-        secrets += [value] if value else []
-    return Provider(
-        name=row["name"],
-        dialect=row["dialect"],
-        base_url=row["base_url"].rstrip("/"),
-        key=key,
-        secrets=tuple(secrets),
-        lacks=lacks,
-        key_header=row.get("key_header", "").lower(),
-        models=tuple(row.get("models", ())),
-        aliases=row.get("aliases", {}),
-        headers=headers,
-        query=row.get("query", ""),
-        timeouts=Timeouts(**row.get("timeouts", {})),
-        retries=Retries(**row.get("retries", {})),
-        quirks=Quirks(**row.get("quirks", {})),
-        binding=row.get("binding"),
-        families=tuple(_family(family) for family in row.get("families", ())),
-    )
-
-
-def _family(row: dict[str, Any]) -> Family:
-    """A row of lists as one of tuples, which can be remembered by."""
-    fields: dict[str, Any] = {
-        name: tuple(it) if isinstance(it, list) else it for name, it in row.items()
+def _provider(row: ProviderRow) -> Provider:
+    wanted = [row.api_key] if row.api_key else []
+    wanted += [header.secret for header in row.secret_headers.values()]
+    secret_headers = {
+        name: f"{header.before}{header.secret.value}{header.after}"
+        for name, header in row.secret_headers.items()
     }
-    return Family(**fields)
+    return Provider(
+        name=row.name,
+        dialect=row.dialect,
+        base_url=row.base_url,
+        key=row.api_key.value if row.api_key else None,
+        secrets=tuple(secret.value for secret in wanted if secret.value),
+        lacks=next((secret.name for secret in wanted if secret.value is None), None),
+        key_header=row.key_header,
+        models=row.models,
+        aliases=row.aliases,
+        only_listed=row.only_listed,
+        headers={**row.headers, **secret_headers},
+        query=row.query,
+        timeouts=row.timeouts,
+        retries=row.retries,
+        quirks=row.quirks,
+        binding=row.binding,
+        families=row.families,
+        count_tokens=row.count_tokens,
+        responses=row.responses,
+    )
 
 
-def _secret(lookup: Lookup, name: str | None) -> tuple[str | None, str | None]:
-    """The secret `name`, or else its name as what is lacking; neither where none is wanted."""
-    value = lookup(name) if name else None
-    if isinstance(value, str) and value.strip():
-        return value.strip(), None
-    return None, name
+def _model(
+    where: str, row: ModelRow, providers: Mapping[str, Provider], declared: set[str]
+) -> Model:
+    """The model of `row`. `declared` names the faulty providers too.
+
+    Raises ConfigurationError for targets of a provider that has no row.
+    """
+    strangers = [
+        f"{where}.targets[{index}]: must be 'provider/model' of a provider that PROVIDERS names"
+        for index, target in enumerate(row.targets)
+        if target.provider not in declared
+    ]
+    if strangers:
+        raise ConfigurationError(strangers)
+    sound = [target for target in row.targets if target.provider in providers]
+    return Model(
+        row.id,
+        tuple(_target(target, providers[target.provider]) for target in sound),
+        tuple(target.weight for target in sound),
+        row.deadline,
+        row.first_byte,
+    )
 
 
-def _is_base_url(text: str) -> bool:
-    try:
-        url = urlsplit(text)
-        port_is_sound = url.port is None or url.port > 0
-    except ValueError:
-        return False
-    extras = url.query or url.fragment or url.username or not text.isprintable() or " " in text
-    return url.scheme in {"http", "https"} and bool(url.hostname) and port_is_sound and not extras
+def _target(row: TargetRow, provider: Provider) -> Target:
+    return Target(provider, provider.aliases.get(row.model, row.model))
 
 
-def _models(
-    lookup: Lookup, declared: list[object], providers: list[Provider], faults: list[str]
-) -> list[Model]:
-    """The models with targets of their own. `declared` are all providers' names, faulty or not."""
-    named = {provider.name: provider for provider in providers}
-    models = []
-    for where, row in _rows(lookup, "MODELS", faults):
-        found = _against(_MODEL, where, row)
-        faults += found
-        if found:
-            continue
-        targets = []
-        for index, entry in enumerate(row["targets"]):
-            said: dict[str, Any] = {"target": entry} if isinstance(entry, str) else entry
-            name, _, model = said["target"].partition("/")
-            if name in named and model:
-                provider = named[name]
-                upstream_model = provider.aliases.get(model, model)
-                targets.append((Target(provider, upstream_model), said.get("weight")))
-            elif name not in declared or not model:
-                why = "must be 'provider/model' of a provider that PROVIDERS names"
-                faults.append(f"{where}.targets[{index}]: {why}")
-        models.append(
-            Model(
-                row["id"],
-                tuple(target for target, _ in targets),
-                tuple(weight for _, weight in targets),
-                row.get("deadline"),
-            )
-        )
-    return models
-
-
-def _fingerprint(rows: list[dict[str, Any]], models: list[Model]) -> str:
-    """`fp_` and ten hex digits; keys have no part in it, rows name their secrets only."""
+def _fingerprint(tables: list[dict[str, Any]], models: list[Model]) -> str:
+    """`fp_` and ten hex digits; keys have no part in it, tables name their secrets only."""
     ids = [[model.id, [target.model for target in model.targets]] for model in models]
-    said = json.encode([__version__, rows, ids])
-    return "fp_" + hashlib.sha256(said.encode()).hexdigest()[:10]
+    text = json.encode([__version__, tables, ids])
+    return "fp_" + hashlib.sha256(text.encode()).hexdigest()[:10]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 Headers = tuple[tuple[str, str], ...]
 
+TOO_LONG = "context_length_exceeded"
 BAD_RESPONSE = "bad_upstream_response"
 NEVER_RETRY: Headers = (("x-should-retry", "false"),)
 
@@ -37,6 +38,17 @@ class ApiError(Exception):
         self.message = message
         self.param = param
         self.headers = headers
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait, as its headers ask; None where they ask for none, or name a date."""
+        said = dict(self.headers)
+        for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+            try:
+                return float(said[name]) / unit
+            except (KeyError, ValueError):
+                continue
+        return None
 
     def envelope(self) -> dict[str, dict[str, str | None]]:
         """OpenAI's error object."""
@@ -86,6 +98,10 @@ TRANSIENT = Policy(repeat=True, elsewhere=True, client_retry=True, counts=True)
 TARGET_REFUSES = Policy(repeat=False, elsewhere=True, client_retry=False, counts=True)
 MODEL_IS_MISSING = Policy(repeat=False, elsewhere=True, client_retry=True, counts=True)
 REQUEST_IS_WRONG = Policy(repeat=False, elsewhere=False, client_retry=True, counts=False)
+# Its size is nobody's failure, and another target may have room.
+DOES_NOT_FIT = Policy(repeat=False, elsewhere=True, client_retry=True, counts=False)
+# Our own time is spent: to wait as long again for the same target helps nobody.
+TIME_IS_UP = Policy(repeat=False, elsewhere=True, client_retry=True, counts=True)
 # The upstream has done its work and been paid, and would do the same again.
 ANSWER_IS_UNUSABLE = Policy(repeat=False, elsewhere=True, client_retry=False, counts=False)
 
@@ -123,7 +139,8 @@ FAULTS: dict[int | str, Fault] = {
     "another 4xx": Fault(400, _REQUEST, None, REQUEST_IS_WRONG),
     "another status": Fault(502, "api_error", "upstream_error", TRANSIENT),
     "no connection": Fault(502, "api_error", "upstream_connection_error", TRANSIENT),
-    "out of time": Fault(504, "timeout", "upstream_timeout", TRANSIENT),
+    "out of time": Fault(504, "timeout", "upstream_timeout", TIME_IS_UP),
+    "too long a prompt": Fault(400, _REQUEST, TOO_LONG, DOES_NOT_FIT),
     "cut off": Fault(502, "api_error", "upstream_truncated", TRANSIENT),
     "malformed": Fault(502, "api_error", BAD_RESPONSE, TRANSIENT),
     "of another type": Fault(502, "api_error", BAD_RESPONSE, ANSWER_IS_UNUSABLE),
@@ -140,7 +157,7 @@ class UpstreamError(ApiError):
         if kind not in FAULTS:
             kind = "another 4xx" if 400 <= int(kind) < 500 else "another status"
         fault = FAULTS[kind]
-        self.policy = fault.policy
+        self._policy = fault.policy
         super().__init__(
             fault.status,
             fault.code,
@@ -149,23 +166,32 @@ class UpstreamError(ApiError):
             headers=headers if fault.policy.client_retry else (*headers, *NEVER_RETRY),
         )
         self.error_type = fault.error_type
+        self.refuses_reasoning = False
+        """Whether it refuses the reasoning that the request gives back."""
+        self.relayed: dict[str, object] | None = None
+        """What the upstream's own error object says beside its message, in its protocol's form, for
+        a client of the same protocol. Nothing of it can be a secret; None where it says nothing,
+        or where the message is ours."""
 
     @property
-    def retry_after(self) -> float | None:
-        """Seconds the upstream asks to wait; None where it asks for none, or names a date."""
-        said = dict(self.headers)
-        for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
-            try:
-                return float(said[name]) / unit
-            except (KeyError, ValueError):
-                continue
-        return None
+    def policy(self) -> Policy:
+        """What may be done about it."""
+        fits_not = self.code == TOO_LONG and self.status == 400
+        return FAULTS["too long a prompt"].policy if fits_not else self._policy
 
 
 _NO_CREDIT = "credit balance is too low"
 _TOO_LONG = re.compile(
     r"prompt is too long|maximum context length|exceeds? (the )?(available )?context", re.IGNORECASE
 )
+
+
+_REASONING_REFUSED = re.compile(
+    r"signature|thinking. (or .redacted_thinking. )?blocks?\b|encrypted.content|reasoning. item",
+    re.IGNORECASE,
+)
+"""What 400s say of reasoning that was issued elsewhere or changed: Anthropic's, Gemini's and
+OpenAI's words (anomalyco/opencode#4608, can1357/oh-my-pi#3399, read 2026-11)."""
 
 
 def worded(status: int, message: str, headers: Headers = ()) -> UpstreamError:
@@ -177,7 +203,8 @@ def worded(status: int, message: str, headers: Headers = ()) -> UpstreamError:
         status = 402
     error = UpstreamError(status, message or f"The upstream answered {status}.", headers=headers)
     if error.status == 400 and _TOO_LONG.search(message):
-        error.code = "context_length_exceeded"
+        error.code = TOO_LONG
+    error.refuses_reasoning = status == 400 and _REASONING_REFUSED.search(message) is not None
     return error
 
 

@@ -13,29 +13,31 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from xtrix import errors, json
-from xtrix.chunks import ChunkWriter, UsageForm
-from xtrix.completions import Request, Stamp, Usage
-from xtrix.dialect import Asked, Dialect
-from xtrix.dialects import DIALECTS
+from xtrix.answer import Usage
 from xtrix.errors import ApiError, ClientError, Headers, UpstreamError
 from xtrix.health import Health
 from xtrix.http import (
     EVENT_STREAM,
+    JSON_TYPE,
     STREAM_HEADERS,
     Reply,
     UpstreamHead,
-    UpstreamRequest,
     answer_headers,
-    error_reply,
-    reply,
 )
-from xtrix.providers import Plan, Target
+from xtrix.protocol import Codec, Stamp
+from xtrix.providers import Plan, Target, Timeouts
 from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
+from xtrix.shape import has_too_many_values
 from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, Wait
+from xtrix.translation import Conversion, TargetCall
 
 MAX_ANSWER_BYTES = 16_000_000
 """The largest whole answer taken from an upstream: rewriting it takes several times its size."""
+
+_LAST_CONNECT = 120.0
+_CONNECT = 60.0
+"""Seconds until a stream's head, of the last target and of those before it."""
 
 _HEADER_SAFE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MOST_NAMES = 32
@@ -74,64 +76,45 @@ class Record:
 class AcceptedRequest:
     """A valid request and what goes with it, the same for every target."""
 
-    request: Request | None
-    """None once no further target can need it: it may be megabytes."""
-    streamed: bool
-    usage_form: UsageForm
+    conversion: Conversion
     stamp: Stamp
     plan: Plan
     keep_alive: float
 
-    def take_request(self, *, for_last_target: bool) -> Request:
-        """The request, which is forgotten with the last target that it is taken for."""
-        request = self.request
-        assert request is not None
-        if for_last_target:
-            self.request = None
-        return request
-
-
-@dataclass(slots=True)
-class _TargetCall:
-    """What one target is asked, as often as its row allows."""
-
-    target: Target
-    dialect: Dialect
-    request: UpstreamRequest | None
-    """None once no further attempt can need it."""
-    asked: Asked
-    ignored: tuple[str, ...]
-    default_max_tokens: int | None
-    attempts: int = 0
-
     @property
-    def is_last(self) -> bool:
-        """Whether the row allows no further attempt."""
-        return self.attempts >= self.target.provider.retries.attempts
+    def streamed(self) -> bool:
+        """Whether the client asked for a stream."""
+        return self.conversion.settings.stream
 
-    def take_request(self) -> UpstreamRequest:
-        """The request of the next attempt, which is forgotten with the last one."""
-        request = self.request
-        assert request is not None
-        self.attempts += 1
-        if self.is_last:
-            self.request = None
-        return request
+    def stamp_of(self, call: TargetCall) -> Stamp:
+        """What the answer of `call` says of itself.
+
+        Its model is the one that was asked for, or, where that name does not say who answers, the
+        one that did: "best" has no price and no tokenizer.
+        """
+        if not self.plan.is_choice:
+            return self.stamp
+        return self.stamp._replace(model=call.target.model)
 
 
 class Exchange:
     """One client request with its upstream calls."""
 
-    def __init__(self, record: Record, health: Health, now: float) -> None:
-        """`now` is the shell's clock in Unix seconds."""
+    def __init__(self, record: Record, health: Health, now: float, codec: Codec) -> None:
+        """`now` is the shell's clock in Unix seconds, `codec` the protocol that errors have."""
         self.record = record
-        self.headers: Headers = answer_headers(record.id)
+        self._codec = codec
+        self.headers: Headers = answer_headers(record.id, codec.request_id_header)
         """What every answer to this request carries beside its own."""
         self.redactor = Redactor()
         self._health = health
         self._began = self.now = now
         self._relay: Relay | None = None
         self._steps: Steps | None = None
+        self._is_last = True
+        """Whether no target is left after the one that is tried."""
+        self._watched: Target | None = None
+        """The target of a stream, among others, whose end is not yet known."""
 
     def follow(self, steps: Steps) -> None:
         """Take `steps` as what is to be done, before the first of them."""
@@ -150,14 +133,14 @@ class Exchange:
             answer: Answer = done.value
         except ApiError as error:
             self.record.error = error.code
-            answer = error_reply(error)
+            answer = self._codec.encode_error(error, self.record.id)
         return self._answered(answer)
 
     def crash(self) -> Answer:
         """The answer after our own fault. Nothing of what was to be done is done any more."""
         self.close()
         self.record.error = "internal_error"
-        return self._answered(error_reply(errors.internal_error()))
+        return self._answered(self._codec.encode_error(errors.internal_error(), self.record.id))
 
     def close(self) -> None:
         """Let go of what is still to be done, and of all that was kept for it.
@@ -173,8 +156,9 @@ class Exchange:
         """The record as JSON once all is done; `left` when the client did not wait for that."""
         record = self.record
         record.total_ms = max(record.first_byte_ms or 0, round((now - self._began) * 1000))
+        self._note_end(now, left=left)
         if self._relay:
-            self._count(self._relay.usage)
+            self._count(self._relay.usage, is_whole=self._relay.error is None)
             record.unknown_stop_reason = self._relay.unknown_stop_reason
             record.error = record.error or (self._relay.error.code if self._relay.error else None)
         if left:
@@ -193,8 +177,7 @@ class Exchange:
         targets = self._health.order(plan.targets, self.now)
         for left, target in zip(reversed(range(len(targets))), targets, strict=True):
             try:
-                call = _encode(accepted, target, is_last=not left)
-                answer = yield from self._try(accepted, call)
+                answer = yield from self._target(accepted, target, is_last=not left)
             except ClientError as error:
                 # This dialect cannot say it; another may. A traceback would hold the request.
                 refusal = error.with_traceback(None)
@@ -206,28 +189,65 @@ class Exchange:
                 if not error.policy.elsewhere or self._is_late(plan):
                     break
             else:
-                self._health.answered(target)
+                self._note_answer(answer, target, plan)
                 return answer
         if failure:
             failure.headers += self._served()
         raise failure or refusal or errors.internal_error()
 
-    def _try(self, accepted: AcceptedRequest, call: _TargetCall) -> Steps:
+    def _target(self, accepted: AcceptedRequest, target: Target, *, is_last: bool) -> Steps:
+        """The steps of all that one target is asked. Raises ApiError.
+
+        What it refuses because of reasoning that is not its own it is asked once more without.
+        """
+        conversion, plan = accepted.conversion, accepted.plan
+        self._is_last = is_last
+        try:
+            call = conversion.encode(target, plan, is_last=is_last)
+            return (yield from self._try(accepted, call))
+        except UpstreamError as error:
+            if not (error.refuses_reasoning and conversion.drop_reasoning()):
+                raise
+        self.record.failures[-1] += " (asked again without reasoning)"
+        call = conversion.encode(target, plan, is_last=is_last)
+        return (yield from self._try(accepted, call))
+
+    def _note_answer(self, answer: Answer, target: Target, plan: Plan) -> None:
+        """Let the health of `target` know; of a stream it hears only how that ended."""
+        if isinstance(answer, Relay):
+            self._watched = target if len(plan.targets) > 1 else None
+        else:
+            self._health.answered(target)
+
+    def _note_end(self, now: float, *, left: bool) -> None:
+        """How a stream ended, for its target's health. A client that left says nothing of it."""
+        target, self._watched = self._watched, None
+        if target is None or left or self._relay is None:
+            return
+        error = self._relay.error
+        if error is None:
+            self._health.answered(target)
+        elif isinstance(error, UpstreamError) and error.policy.counts:
+            self._health.failed(target, now)
+
+    def _try(self, accepted: AcceptedRequest, call: TargetCall) -> Steps:
         """The steps of up to `attempts` calls to one target. Raises UpstreamError."""
         target = call.target
         while True:
+            began = self.now
             try:
                 return (yield from self._attempt(accepted, call))
             except UpstreamError as error:
                 self.redactor.clean(error)
+                accepted.conversion.own(error, call)
                 name = f"{target.provider.name}/{target.model}"
                 self.record.failures.append(f"{name}: {error.code or error.status}")
-                pause = self._pause(call, error)
+                pause = self._pause(call, error, self.now - began)
                 if pause is None or self._is_late(accepted.plan, pause):
                     raise
             yield Wait(pause)
 
-    def _attempt(self, accepted: AcceptedRequest, call: _TargetCall) -> Steps:
+    def _attempt(self, accepted: AcceptedRequest, call: TargetCall) -> Steps:
         """The steps of one call. Raises UpstreamError."""
         limits = call.target.provider.timeouts
         self.record.attempts += 1
@@ -236,15 +256,18 @@ class Exchange:
         self.record.default_max_tokens = call.default_max_tokens
         collect = Collect(MAX_ANSWER_BYTES, limits.idle)
         if not accepted.streamed:
-            seconds = self._left(accepted.plan, limits.first_byte)
+            seconds = self._left(accepted.plan, self._first_byte(accepted.plan, limits))
             answer = _sound((yield Call(call.take_request(), seconds, collect)))
             body = _sound(answer.body)
-            _check(call.dialect, answer.head, body)
+            if has_too_many_values(body):
+                raise errors.too_large()
+            _check(call.codec, answer.head, body)
             return self._reply(accepted, call, body)
-        head = _sound((yield Call(call.take_request(), self._left(accepted.plan, limits.connect))))
+        connect = limits.connect or (_LAST_CONNECT if self._is_last else _CONNECT)
+        head = _sound((yield Call(call.take_request(), self._left(accepted.plan, connect))))
         if head.status != 200 or not head.may_be(EVENT_STREAM):
             body = _sound((yield collect))
-            raise _error_in(call.dialect, head, body) or errors.wrong_type("it is not a stream")
+            raise _error_in(call.codec, head, body) or errors.wrong_type("it is not a stream")
         relay = self._open_relay(accepted, call)
         yield Begin(relay)
         if relay.error and not relay.begun:
@@ -252,36 +275,43 @@ class Exchange:
         self._relay = relay
         return relay
 
-    def _reply(self, accepted: AcceptedRequest, call: _TargetCall, body: bytes) -> Answer:
+    def _reply(self, accepted: AcceptedRequest, call: TargetCall, body: bytes) -> Answer:
         """The answer that a whole response is. Raises UpstreamError."""
-        completion = call.dialect.decode_response(body, call.asked)
-        self._count(completion.usage)
-        self.record.unknown_stop_reason = completion.unknown_stop_reason
-        headers = (*self._served(), *_ignored(call.ignored))
-        whole = reply(completion.wire(accepted.stamp), headers=headers)
-        return whole._replace(body=self.redactor.body(whole.body))
+        whole = accepted.conversion.whole(body, call, accepted.stamp_of(call))
+        self._count(whole.usage)
+        self.record.unknown_stop_reason = whole.unknown_stop_reason
+        headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
+        return Reply(200, headers, self.redactor.body(whole.body))
 
-    def _open_relay(self, accepted: AcceptedRequest, call: _TargetCall) -> Relay:
-        writer = ChunkWriter(accepted.stamp, accepted.usage_form)
-        decoder = call.dialect.stream_decoder(writer, call.asked)
+    def _open_relay(self, accepted: AcceptedRequest, call: TargetCall) -> Relay:
+        stream = accepted.conversion.stream(call, accepted.stamp_of(call))
         headers = (*STREAM_HEADERS, *self._served(), *_ignored(call.ignored))
         limits = call.target.provider.timeouts
-        first_byte = self._left(accepted.plan, limits.first_byte)
+        first_byte = self._left(accepted.plan, self._first_byte(accepted.plan, limits))
         patience = Patience(first_byte, limits.idle, accepted.keep_alive)
-        relay = Relay(decoder, self.redactor, headers, patience)
+        relay = Relay(stream, self.redactor, headers, patience)
         relay.tick(self.now)
         return relay
 
-    def _pause(self, call: _TargetCall, error: UpstreamError) -> float | None:
-        """Seconds until the same target is tried again; None when it is not."""
-        if call.is_last or not error.policy.repeat:
-            return None
+    def _pause(self, call: TargetCall, error: UpstreamError, took: float) -> float | None:
+        """Seconds until the same target is tried again; None when it is not.
+
+        What took as long to fail as the longest wait is not waited for again.
+        """
         retries = call.target.provider.retries
+        if call.is_last or not error.policy.repeat or took >= retries.longest:
+            return None
         # A quarter of the wait is drawn from the request's id, so that clients spread out.
         chance = int(self.record.id[-8:], 16) / 0xFFFFFFFF
         pause = retries.backoff * 2 ** (call.attempts - 1) * (1 - chance / 4)
         pause = max(pause, error.retry_after or 0)
         return pause if pause <= retries.longest else None
+
+    def _first_byte(self, plan: Plan, limits: Timeouts) -> float:
+        """Seconds until a target's first event, or the head of its whole answer."""
+        if self._is_last or plan.first_byte is None:
+            return limits.first_byte
+        return min(plan.first_byte, limits.first_byte)
 
     def _left(self, plan: Plan, limit: float) -> float:
         """Seconds that the next call may take."""
@@ -303,22 +333,10 @@ class Exchange:
         self.record.first_byte_ms = round((self.now - self._began) * 1000)
         return answer
 
-    def _count(self, usage: Usage) -> None:
-        self.record.prompt_tokens = usage.prompt
-        self.record.completion_tokens = usage.completion
-
-
-def _encode(accepted: AcceptedRequest, target: Target, *, is_last: bool) -> _TargetCall:
-    """What `target` is asked, the last of those left or not. Raises ClientError.
-
-    A function of its own, so that what it encodes is nobody's when it returns.
-    """
-    dialect = DIALECTS[target.provider.dialect]
-    request = accepted.take_request(for_last_target=is_last)
-    encoded = dialect.encode_request(request, target)
-    return _TargetCall(
-        target, dialect, encoded.request, encoded.asked, encoded.ignored, encoded.default_max_tokens
-    )
+    def _count(self, usage: Usage, *, is_whole: bool = True) -> None:
+        """Note the usage. Of a stream that broke only what it has told is known."""
+        self.record.prompt_tokens = usage.prompt if is_whole else usage.prompt or None
+        self.record.completion_tokens = usage.completion if is_whole else None
 
 
 _FAILED: dict[Failure, Callable[[], UpstreamError]] = {
@@ -335,25 +353,25 @@ def _sound(outcome: Any) -> Any:
     return outcome
 
 
-def _check(dialect: Dialect, head: UpstreamHead, body: bytes) -> None:
+def _check(codec: Codec, head: UpstreamHead, body: bytes) -> None:
     """Raise UpstreamError unless `body` may be a whole completion."""
     if head.status != 200:
-        raise _error_in(dialect, head, body) or errors.bad_response("it is no completion")
+        raise _error_in(codec, head, body) or errors.bad_response("it is no completion")
     if not head.may_be("application/json"):
         raise errors.wrong_type("its content type is not JSON")
 
 
-def _error_in(dialect: Dialect, head: UpstreamHead, body: bytes) -> UpstreamError | None:
+def _error_in(codec: Codec, head: UpstreamHead, body: bytes) -> UpstreamError | None:
     """The error that a response stands for, or, with status 200, that its body holds."""
     if head.status >= 400:
-        return dialect.decode_error(head, body)
+        return codec.decode_error(head, body)
     if head.status != 200:
         return errors.bad_response(f"status {head.status} instead of a completion")
     try:
         said = json.decode_object(body).get("error")
     except ValueError:
         said = None
-    return dialect.decode_error(head, body) if said else None
+    return codec.decode_error(head, body) if said else None
 
 
 def _ignored(parameters: tuple[str, ...]) -> Headers:

@@ -13,6 +13,11 @@ from xtrix.errors import ApiError, Headers
 
 CLIENT_HEADERS = (
     "authorization",
+    "x-api-key",
+    "anthropic-version",
+    "anthropic-beta",
+    "x-claude-code-session-id",
+    "upgrade",
     "content-length",
     "content-encoding",
     "access-control-request-headers",
@@ -43,10 +48,10 @@ STREAM_HEADERS: Headers = (
 ALLOW_ORIGIN = ("access-control-allow-origin", "*")
 _EXPOSED = (
     "access-control-expose-headers",
-    "x-request-id, retry-after, retry-after-ms, x-should-retry, x-ignored-parameters, "
+    "x-request-id, request-id, retry-after, retry-after-ms, x-should-retry, x-ignored-parameters, "
     "x-served-by, x-attempts",
 )
-_ALLOWED_HEADERS = "authorization, content-type"
+_ALLOWED_HEADERS = "authorization, x-api-key, content-type, anthropic-version, anthropic-beta"
 
 
 class RequestHead(NamedTuple):
@@ -55,15 +60,18 @@ class RequestHead(NamedTuple):
     method: str
     path: str
     headers: Mapping[str, str]
+    query: str = ""
+    """What follows the `?`, as it came."""
 
 
 class UpstreamRequest(NamedTuple):
-    """One POST to an upstream. `binding` names a service binding to call instead of the network."""
+    """One call. `binding` names a service binding to call instead of the network."""
 
     url: str
     headers: Headers
     body: bytes
     binding: str | None = None
+    method: str = "POST"
 
 
 class UpstreamHead(NamedTuple):
@@ -117,9 +125,10 @@ def error_reply(error: ApiError) -> Reply:
     return reply(error.envelope(), error.status, error.headers)
 
 
-def answer_headers(request_id: str) -> Headers:
-    """What every answer carries."""
-    return (("x-request-id", request_id), ALLOW_ORIGIN, _EXPOSED)
+def answer_headers(request_id: str, own_name: str | None = None) -> Headers:
+    """What every answer carries. `own_name` is what the client's protocol calls `x-request-id`."""
+    headers = (("x-request-id", request_id), ALLOW_ORIGIN, _EXPOSED)
+    return ((own_name, request_id), *headers) if own_name else headers
 
 
 def preflight(head: RequestHead) -> Reply:

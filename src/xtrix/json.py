@@ -33,6 +33,7 @@ _SURROGATE = re.compile(
     r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 )
 _LONE_SURROGATE_LENGTH = 6
+_LINE_BREAKS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 # Every digit as 0 and E as e: what is left of a number is its shape.
 _SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
 
@@ -105,6 +106,20 @@ def encode_body(value: object) -> bytes:
         return to_json(value)
     except PydanticSerializationError:
         return dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def encode_line(value: object) -> str:
+    """As `encode`, but no reader of lines takes it for more than one.
+
+    U+0085, U+2028 and U+2029 are escaped: JSON may hold them raw, but clients that split lines as
+    Python's `splitlines` does would break a frame there.
+    """
+    return one_line(encode(value))
+
+
+def one_line(text: str) -> str:
+    """JSON `text` with such characters escaped."""
+    return text if text.isascii() else text.translate(_LINE_BREAKS)
 
 
 def mend(raw: bytes) -> bytes:

@@ -13,8 +13,9 @@ from typing import Literal, NamedTuple
 class Timeouts(NamedTuple):
     """Seconds an upstream may take. None of them limits an answer that keeps coming."""
 
-    connect: float = 120
-    """Until the head of a streamed response: upstreams send it when they accept the call."""
+    connect: float | None = None
+    """Until the head of a streamed response: upstreams send it when they accept the call. None is
+    120, and 60 for a target that is not the last one."""
     first_byte: float = 300
     """Until the first event of a stream, or the head of a whole answer."""
     idle: float = 120
@@ -24,14 +25,25 @@ class Timeouts(NamedTuple):
 class Retries(NamedTuple):
     """How often a target is tried before the next one is."""
 
-    attempts: int = 1
-    """Calls to one target for one request; 1 never repeats a call."""
+    attempts: int | None = None
+    """Calls to one target for one request; 1 never repeats a call. None is 1, and 2 where a model
+    has targets of its own."""
     backoff: float = 0.5
     """Seconds before the second attempt; doubled for each further one, a quarter of it random."""
     longest: float = 10
     """Seconds a single wait may take. A longer `retry-after` means the next target instead."""
     rest: float = 30
     """Seconds for which a target that keeps failing is left out, where there are others."""
+
+
+TAKEN = (
+    *("verbosity", "metadata", "prompt_cache_key", "prompt_cache_options"),
+    *("prompt_cache_retention", "safety_identifier", "user", "service_tier", "top_k"),
+    *("web_search_options", "cache_control", "messages.refusal", "tools.custom"),
+    "tool_choice.allowed_tools",
+)
+"""What only some OpenAI-compatible servers take, the words of `Quirks.takes`: parameters, and forms
+of others. `cache_control` marks parts of messages as in Anthropic's API."""
 
 
 class Quirks(NamedTuple):
@@ -50,6 +62,39 @@ class Quirks(NamedTuple):
     """Whether it accepts `stream_options`; without it usage comes unasked or not at all."""
     obfuscation: bool = False
     """Whether it pads stream events unless `include_obfuscation` says false."""
+    client_metadata: bool = False
+    """Whether it may be told what OpenAI's own programs say of themselves: ids of an installation
+    among it, in the field of that name."""
+    takes: tuple[str, ...] = ()
+    """Which of `TAKEN` it takes. Only what is made out of another protocol's request asks this: a
+    client of Chat Completions says itself what it sends."""
+    reasoning_back: bool = False
+    """Whether it wants the `reasoning_content` of each of its messages back with the history."""
+    most_stops: int = 4
+    """How many `stop` sequences it takes."""
+
+
+class ResponsesRule(NamedTuple):
+    """Which calls of a row that speaks Chat Completions go by way of Responses."""
+
+    pattern: str
+    """Matches the upstream's model ids, as `gpt-5.4*` does."""
+    when: Literal["always", "tools", "effort"] = "always"
+    """`tools`: where tools may be called, unless the client asks for no reasoning; `effort`: where
+    tools may be called and the client asks for reasoning."""
+
+
+class Needs(NamedTuple):
+    """What decides between the protocols of a row that speaks two."""
+
+    client: str = "chat"
+    """The client's protocol."""
+    tools: bool = False
+    """Whether there are tools of the client's to call."""
+    effort: str | None = None
+    """How hard the model is asked to reason; None where the client leaves it open."""
+    chat_only: bool = False
+    """Whether something is asked that only Chat Completions can be asked."""
 
 
 class Family(NamedTuple):
@@ -57,8 +102,9 @@ class Family(NamedTuple):
 
     pattern: str
     """Matches the upstream's model ids, as `claude-opus-5*` does."""
-    sampling: Literal["both", "one", "none"] = "none"
-    """How many of `temperature` and `top_p` it takes in one request."""
+    sampling: Literal["any", "both", "one", "none"] = "none"
+    """How many of `temperature` and `top_p` it takes in one request, where it does not think and
+    the temperature is at most 1. With "any" they go on as they came."""
     thinking: Literal["none", "budget", "adaptive"] = "adaptive"
     efforts: tuple[str, ...] = ("low", "medium", "high", "xhigh", "max")
     """The words of `output_config.effort` that it knows."""
@@ -93,6 +139,8 @@ class Provider:
     """The header that carries the key; empty for the dialect's own."""
     models: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
+    only_listed: bool = False
+    """Whether `provider/model` reaches its patterns and aliases only, and no other model of it."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent with every call, the secret ones among them."""
     query: str = ""
@@ -104,10 +152,56 @@ class Provider:
     """A service binding to call instead of the network."""
     families: tuple[Family, ...] = ()
     """Rows for the dialect's table of model families, tried before its own."""
+    count_tokens: Literal["estimate", "off"] = "estimate"
+    """What a client gets that asks for a count of tokens, where the upstream does not count."""
+    responses: tuple[ResponsesRule, ...] = ()
+    """For an `openai` row that speaks Responses too: which calls take that. The first rule whose
+    pattern fits counts; a model that none fits takes Chat Completions."""
 
     def serves(self, model: str) -> bool:
         """Whether `model` matches one of its patterns."""
         return any(fnmatch.fnmatchcase(model, pattern) for pattern in self.models)
+
+    def reaches(self, model: str) -> bool:
+        """Whether a client may ask for `model` by this provider's name."""
+        return not self.only_listed or model in self.aliases or self.serves(model)
+
+    def responses_rule(self, model: str) -> ResponsesRule | None:
+        """What says when calls for the upstream's `model` take Responses; None for never."""
+        rules = self.responses
+        return next((it for it in rules if fnmatch.fnmatchcase(model, it.pattern)), None)
+
+    def headers_with_key(self, own: str) -> dict[str, str]:
+        """What every call carries: the row's headers, and the key, if there is one.
+
+        It goes into the dialect's `own` header unless the row names another. `authorization` always
+        holds a bearer token (RFC 6750).
+        """
+        name = self.key_header or own
+        bearer = "Bearer " if name == "authorization" else ""
+        return {**({name: f"{bearer}{self.key}"} if self.key else {}), **self.headers}
+
+
+PROTOCOLS = {"anthropic": "messages", "openai": "chat", "openai-responses": "responses"}
+"""The protocol that a row of each dialect speaks."""
+
+
+def protocol_of(provider: Provider, model: str, needs: Needs) -> str:
+    """The protocol in which `provider` is called for the upstream's `model`.
+
+    Where a row speaks two, a client gets its own protocol, because that is relayed without loss,
+    unless a rule says that this call is only answered in the other.
+    """
+    own = PROTOCOLS[provider.dialect]
+    rule = provider.responses_rule(model)
+    if needs.client == "responses" and provider.responses:
+        return "responses"
+    if rule is None or needs.chat_only:
+        return own
+    if rule.when == "always":
+        return "responses"
+    silent = {"none"} if rule.when == "tools" else {"none", None}
+    return "responses" if needs.tools and needs.effort not in silent else own
 
 
 class Target(NamedTuple):
@@ -117,12 +211,42 @@ class Target(NamedTuple):
     model: str
 
 
+def find_target(providers: tuple[Provider, ...], name: str) -> Target | None:
+    """Where `name` leads among `providers`; None where nobody serves it.
+
+    Aliases come first, then plain names, then `provider/model`, then patterns.
+    """
+    for provider in providers:
+        if name in provider.aliases:
+            return Target(provider, provider.aliases[name])
+    for provider in providers:
+        if name in provider.models:
+            return Target(provider, name)
+    first, _, rest = name.partition("/")
+    for provider in providers:
+        if provider.name == first and rest and provider.reaches(rest):
+            return Target(provider, provider.aliases.get(rest, rest))
+    for provider in providers:
+        if provider.serves(name):
+            return Target(provider, name)
+    return None
+
+
 class Plan(NamedTuple):
     """The targets of one request, in the order in which they are tried."""
 
     targets: tuple[Target, ...]
     deadline: float | None = None
     """Seconds for all attempts together, until an answer has begun; None sets no limit."""
+    first_byte: float | None = None
+    """Seconds until the first event of each target but the last; None leaves it to their rows."""
+    is_choice: bool = False
+    """Whether the model has targets of its own, so that its name does not say who answers."""
+
+    @property
+    def most_calls(self) -> int:
+        """Calls to one target whose row does not say how many."""
+        return 2 if self.is_choice else 1
 
 
 class Model(NamedTuple):
@@ -134,3 +258,5 @@ class Model(NamedTuple):
     """One for each target: the share of conversations that starts with it. None is a spare."""
     deadline: float | None = None
     """Seconds for all attempts together, until an answer has begun; None sets no limit."""
+    first_byte: float | None = None
+    """Seconds until the first event of each target but the last; None leaves it to their rows."""

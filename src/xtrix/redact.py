@@ -10,6 +10,7 @@ events of a stream is not: to look for that would hold every text back by a key'
 """
 
 import re
+from collections.abc import Sequence
 
 from xtrix import json
 from xtrix.errors import ApiError
@@ -29,9 +30,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 class Redactor:
     """Takes secrets out of what is shown of one exchange."""
 
-    def __init__(self, *secrets: str | None, token: str | None = None) -> None:
-        """`secrets` are the upstreams', `token` is the client's."""
-        self._known = _longest_first({*secrets, token})
+    def __init__(self, *secrets: str | None, tokens: Sequence[str] = ()) -> None:
+        """`secrets` are the upstreams', `tokens` the client's."""
+        self._known = _longest_first({*secrets, *tokens})
         self._spelled = [_spelled(secret) for secret in self._known]
         self._in_answers = [_spelled(secret) for secret in _longest_first({*secrets})]
 
@@ -39,6 +40,8 @@ class Redactor:
         """`text` of an error, cut to what a person would read of it."""
         for secret in self._known:
             text = text.replace(secret, _GONE)
+        # What is cut off anyway: a pattern over megabytes costs many times their memory.
+        text = text[: 2 * _LONGEST]
         text = _CONTROL.sub(" ", _KEY.sub(_GONE, text))
         return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
 

@@ -7,10 +7,9 @@ never in silence. Refuses to know a dialect's events and the chunk's JSON.
 from collections.abc import Callable
 
 from xtrix import splice
-from xtrix.chunks import error_frames
-from xtrix.completions import Usage
-from xtrix.dialect import StreamDecoder
+from xtrix.answer import Usage
 from xtrix.errors import BAD_RESPONSE, ApiError, bad_response
+from xtrix.protocol import Stream
 from xtrix.sse import Decoder, Event, EventTooLong
 
 
@@ -21,14 +20,17 @@ class Reframer:
     in the stream, which is then over.
     """
 
-    def __init__(self, decoder: StreamDecoder, redact: Callable[[str], str]) -> None:
+    def __init__(self, stream: Stream, redact: Callable[[str], str]) -> None:
         """`redact` takes out of an error's message what the client must not see."""
         self.begun = False
+        """Whether the client has been told anything."""
+        self.has_event = False
+        """Whether the upstream has sent an event. A client may be told of the first ones later."""
         self.over = False
         self.fed = 0
         """Pieces taken in so far."""
         self.error: ApiError | None = None
-        self._decoder = decoder
+        self._stream = stream
         self._redact = redact
         self._sse = Decoder()
         self._known: splice.Splice | None = None
@@ -39,25 +41,24 @@ class Reframer:
     @property
     def finished(self) -> bool:
         """Whether the answer is whole, though the upstream may still hold the line."""
-        return self._decoder.finished
+        return self._stream.finished
 
     @property
     def usage(self) -> Usage:
         """What the upstream has said of it so far."""
-        return self._decoder.usage
+        return self._stream.usage
 
     @property
     def unknown_stop_reason(self) -> str | None:
         """Why the upstream stopped, where its word for that is not known here."""
-        return self._decoder.unknown_stop_reason
+        return self._stream.unknown_stop_reason
 
     def feed(self, text: str) -> str:
         """The frames that `text` completes."""
         self.fed += 1
         if self._splice is None:
             return self._feed(text)
-        frames, rest = self._splice.feed(text)
-        return frames + self._feed(rest) if rest else frames
+        return self._move(self._splice, text)
 
     def close(self, broken: ApiError | None = None) -> str:
         """The last frames, at the upstream's end; `broken` says why where it was no clean end.
@@ -66,12 +67,12 @@ class Reframer:
         """
         if self.over:
             return ""
-        frames = self._take(self._sse.close(), last=True)
+        frames = "".join(self._take(self._sse.close(), last=True))
         if self.error:
             return frames
         try:
-            if not self._decoder.finished:
-                frames += self._decoder.close()
+            if not self._stream.finished:
+                frames += self._stream.close()
         except ApiError as truncated:
             return frames + self.fail(broken or truncated)
         self.begun = self.over = True
@@ -86,11 +87,36 @@ class Reframer:
         self._splice = None
         self.error = error
         error.message = self._redact(error.message)
-        return error_frames(error) if self.begun else ""
+        return self._stream.fail(error) if self.begun else ""
+
+    def _move(self, known: splice.Splice, text: str) -> str:
+        """The frames of `text`, those of the known form spliced."""
+        bodies, rest = known.match(text)
+        frames = ""
+        if bodies:
+            frames = known.write(bodies, (self._stream.sequence or 0) + 1)
+            self._stream.moved(bodies)
+            self._known = self._splice = known.past(len(bodies))
+        return frames + self._feed(rest) if rest else frames
 
     def _feed(self, text: str) -> str:
+        """The general way, until the known form can be gone on with."""
+        if self.over or self._stream.finished:
+            return ""
+        known = self._known
+        if known is not None and not self._sse.between_events:
+            # The event that the last piece cut in two; what follows it may be of the known form.
+            end = text.find("\n\n") + 2
+            if 2 <= end < len(text):
+                frames = self._decode(text[:end])
+                rest = text[end:]
+                again = self._splice
+                return frames + (self._move(again, rest) if again else self._decode(rest))
+        return self._decode(text)
+
+    def _decode(self, text: str) -> str:
         """The general way."""
-        if self.over or self._decoder.finished:
+        if self.over or self._stream.finished:
             return ""
         at_start = self._sse.between_events
         try:
@@ -100,26 +126,60 @@ class Reframer:
         frames = self._take(events)
         between = self._sse.between_events
         if events:
-            # What any other event changed may change what the known one's text stands for.
-            carried = self._decoder.carried
-            alone = at_start and between and len(events) == 1
-            self._known = splice.learn(text, frames, carried) if alone and carried else None
+            self._learn(text, events, frames, at_start=at_start)
         self._splice = self._known if between and not self.over else None
-        return frames
+        return "".join(frames)
 
-    def _take(self, events: list[Event], *, last: bool = False) -> str:
+    def _learn(self, text: str, events: list[Event], frames: list[str], *, at_start: bool) -> None:
+        """Take what the last of `events` shows, and forget what any other may have changed."""
+        known, self._known = self._known, None
+        carried = self._stream.carried
+        if carried is None or self.over or len(frames) != len(events):
+            return
+        number = self._stream.sequence
+        is_same = (
+            known and len(events) == 1 and known.write([carried[1:-1]], number or 0) == frames[-1]
+        )
+        if known and is_same and known.middle is None:
+            self._known = known  # the same event again, cut in two or spelled otherwise
+            return
+        event = _last_event(text, events, at_start=at_start)
+        if known and is_same and not event:
+            self._known = known.past(1)
+            return
+        self._known = splice.learn(event, frames[-1], carried, number) if event else None
+
+    def _take(self, events: list[Event], *, last: bool = False) -> list[str]:
+        """The frames of each of `events`, as far as they are taken."""
         frames = []
         for event in events:
-            if self._decoder.finished:
+            if self._stream.finished:
                 break
             try:
-                frame = self._decoder.feed(event)
+                frame = self._stream.feed(event)
             except ApiError as error:
                 # An event that the end cut in two is no more than a sign of the end.
                 if not (last and error.code == BAD_RESPONSE):
                     frames.append(self.fail(error))
                 break
+            self.has_event = True
             if frame:
                 self.begun = True
-                frames.append(frame)
-        return "".join(frames)
+            frames.append(frame)
+        return frames
+
+
+def _last_event(text: str, events: list[Event], *, at_start: bool) -> str | None:
+    """The text of the last of `events` where it stands alone between two others; else None.
+
+    `text` ended them; `at_start` whether it begins with the first of them.
+    """
+    if not text.endswith("\n\n"):
+        return text if at_start and len(events) == 1 else None
+    begin = text.rfind("\n\n", 0, -2) + 2
+    if begin < 2:
+        return text if at_start and len(events) == 1 else None
+    event = text[begin:]
+    decoder = Decoder()
+    decoder.feed("\n")  # past what only the first event of a stream may begin with
+    return event if decoder.feed(event) == events[-1:] else None

@@ -7,9 +7,8 @@ Time is told in ticks of the shell's clock, so that a piece of data costs no loo
 from typing import NamedTuple
 
 from xtrix import errors
-from xtrix.chunks import KEEP_ALIVE
-from xtrix.dialect import StreamDecoder
 from xtrix.errors import ApiError, Headers
+from xtrix.protocol import Stream
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
 
@@ -34,9 +33,9 @@ class Relay(Reframer):
     status = 200
 
     def __init__(
-        self, decoder: StreamDecoder, redactor: Redactor, headers: Headers, patience: Patience
+        self, stream: Stream, redactor: Redactor, headers: Headers, patience: Patience
     ) -> None:
-        super().__init__(decoder, redactor)
+        super().__init__(stream, redactor)
         self._redactor = redactor
         self.headers = headers
         self.patience = patience
@@ -76,9 +75,10 @@ class Relay(Reframer):
 
         `reading` is whether the upstream is waited for. Else it is the client, who has not taken
         the last frames yet, and the upstream's silence is none. The first call starts the clock.
-        Until the stream has begun, nothing that comes resets it.
+        Until the first event, nothing that comes resets it.
         """
-        if self._last_heard is None or (self.begun and (self._heard != self.fed or not reading)):
+        heard = self.has_event and (self._heard != self.fed or not reading)
+        if self._last_heard is None or heard:
             self._heard = self.fed
             self._last_heard = self._last_sent = now
             return ""
@@ -86,9 +86,9 @@ class Relay(Reframer):
             # The upstream has said all and does not hang up. The client need not wait for it.
             return self.close()
         first_byte, idle, keep_alive = self.patience
-        if now - self._last_heard >= (idle if self.begun else first_byte):
+        if now - self._last_heard >= (idle if self.has_event else first_byte):
             return self.close(errors.out_of_time("nothing came for too long"))
         if self.begun and keep_alive and now - self._last_sent >= keep_alive:
             self._last_sent = now
-            return KEEP_ALIVE
+            return self._stream.keep_alive
         return ""

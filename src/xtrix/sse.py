@@ -14,7 +14,33 @@ from typing import NamedTuple
 MAX_EVENT_LENGTH = 16 * 1024 * 1024
 """Characters one event may have. A stream that never ends its line would fill the isolate."""
 
+_JOINED_AT_ONCE = 512
 _LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+class _Pieces:
+    """Text that comes in pieces.
+
+    A piece of a character or two takes thirty times that as a string of its own, so pieces are
+    joined a few hundred at a time.
+    """
+
+    def __init__(self) -> None:
+        self._joined: list[str] = []
+        self._last: list[str] = []
+
+    def add(self, piece: str) -> None:
+        self._last.append(piece)
+        if len(self._last) == _JOINED_AT_ONCE:
+            self._joined.append("".join(self._last))
+            self._last.clear()
+
+    def take(self) -> str:
+        """All of it; nothing is left."""
+        text = "".join(self._joined) + "".join(self._last)
+        self._joined.clear()
+        self._last.clear()
+        return text
 
 
 class Event(NamedTuple):
@@ -34,9 +60,11 @@ class Decoder:
     def __init__(self) -> None:
         self._start = True
         self._after_cr = False
-        self._line: list[str] = []
+        self._line = _Pieces()
+        self._line_length = 0
         self._name = ""
-        self._data: list[str] = []
+        self._data = _Pieces()
+        self._has_data = False
         self._held = 0
 
     @property
@@ -47,14 +75,12 @@ class Decoder:
     def feed(self, text: str) -> list[Event]:
         """The events that `text` completes, in order. Raises EventTooLong."""
         *lines, rest = _LINE_END.split(self._strip(text))
-        if lines and self._line:
-            begun = "".join(self._line)
-            self._line.clear()
-            self._held -= len(begun)
-            lines[0] = begun + lines[0]
+        if lines and self._line_length:
+            lines[0] = self._take_line() + lines[0]
         events = [event for line in lines if (event := self._take(line))]
         if rest:
-            self._line.append(rest)
+            self._line.add(rest)
+            self._line_length += len(rest)
             self._held += len(rest)
         if self._held > MAX_EVENT_LENGTH:
             raise EventTooLong(f"an event of more than {MAX_EVENT_LENGTH} characters")
@@ -66,8 +92,7 @@ class Decoder:
         The standard drops it. Here it is handed out, for upstreams that leave out the last blank
         line; whoever reads it finds out from its data whether it is whole.
         """
-        line = "".join(self._line)
-        self._line.clear()
+        line = self._take_line()
         event = (self._take(line) if line else None) or self._dispatch()
         return [event] if event else []
 
@@ -83,13 +108,22 @@ class Decoder:
         self._after_cr = text.endswith("\r")
         return text
 
+    def _take_line(self) -> str:
+        """The line that has begun."""
+        self._held -= self._line_length
+        self._line_length = 0
+        return self._line.take()
+
     def _take(self, line: str) -> Event | None:
         if not line:
             return self._dispatch()
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if field == "data":
-            self._data.append(value)
+            if self._has_data:
+                self._data.add("\n")
+            self._data.add(value)
+            self._has_data = True
             self._held += len(value) + 1
         elif field == "event":
             self._name = value
@@ -97,9 +131,8 @@ class Decoder:
 
     def _dispatch(self) -> Event | None:
         name, self._name = self._name, ""
-        if not self._data:
+        if not self._has_data:
             return None
-        data = "\n".join(self._data)
-        self._data.clear()
+        self._has_data = False
         self._held = 0
-        return Event(name or "message", data)
+        return Event(name or "message", self._data.take())

@@ -47,6 +47,18 @@ class Call(NamedTuple):
     promise for Python to wait for instead of two."""
 
 
+class CallAll(NamedTuple):
+    """Make calls without bodies side by side and read what comes, within `seconds` for all of it.
+
+    Outcome: for each, in order, an UpstreamAnswer or a Failure. What is longer than `limit` bytes
+    or not whole in time is a Failure.
+    """
+
+    requests: tuple[UpstreamRequest, ...]
+    limit: int
+    seconds: float
+
+
 class Begin(NamedTuple):
     """Put the upstream's body through `relay` until that has begun or is over. Outcome: None."""
 
@@ -66,6 +78,8 @@ class UpstreamAnswer(NamedTuple):
     body: bytes | Failure
 
 
-Step: TypeAlias = ReadBody | Call | Collect | Begin | Wait
-Outcome: TypeAlias = bytes | UpstreamHead | UpstreamAnswer | Failure | None
+Step: TypeAlias = ReadBody | Call | CallAll | Collect | Begin | Wait
+Outcome: TypeAlias = (
+    bytes | UpstreamHead | UpstreamAnswer | Failure | list[UpstreamAnswer | Failure] | None
+)
 Answer: TypeAlias = Reply | Relay

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.clients import node_sdk, python_sdk
-from tests.clients.sdk import KEY, Sdk
+from tests.clients.sdk import KEY, Sdk, Serve
 from tests.scenarios import scenarios
 from tests.worker.upstream import Upstream
 from tools import model, runtime
 
-SDKS = {"openai-python": python_sdk.serve, "openai-node": node_sdk.serve}
+SDKS: dict[str, Serve] = {"openai-python": python_sdk.serve, "openai-node": node_sdk.serve}
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +38,9 @@ def worker(server: Upstream, local_model: model.Model, snapshot: Path) -> Iterat
         each.json("request.json")["model"] for each in scenarios() if each.dialect == "openai"
     }
     replayed = [
-        ("anthropic", ["claude-*"], {"claude-3-5-sonnet-20241022": "claude-haiku-4-5"}),
+        ("anthropic", ["claude-*"], {"claude-3-5-sonnet-20241022": "claude-sonnet-4-6"}),
         ("openai", [*sorted(others), "gpt-*"], {}),
+        ("openai-responses", ["native-*"], {}),
     ]
     rows = [
         *(
@@ -55,7 +56,7 @@ def worker(server: Upstream, local_model: model.Model, snapshot: Path) -> Iterat
         ),
         *(
             local_model.row(dialect, models=[f"local-{dialect}"])
-            for dialect in ("anthropic", "openai")
+            for dialect in ("anthropic", "openai", "openai-responses")
         ),
     ]
     bindings = {"API_KEYS": KEY, "UPSTREAM_KEY": "sk-upstream-0b6d", "PROVIDERS": rows}

@@ -1,8 +1,8 @@
-// openai-node. Reads a job a line from standard input, and writes each result as a line.
-// What the jobs are is in sdk.py; nothing is decided here.
+// openai-node, job by job. The jobs are those of python_sdk.py.
 
-import { createInterface } from "node:readline";
 import OpenAI from "openai";
+import { serve } from "./node_jobs.mjs";
+import { jobs as responses } from "./node_responses.mjs";
 
 const jobs = {
   create: (client, request) => client.chat.completions.create(request),
@@ -74,6 +74,8 @@ const jobs = {
     await stream.done().catch(() => {}); // it rejects with the abort that was asked for
     return text;
   },
+
+  ...responses,
 };
 
 /** The request with every tool strict, which is what the SDK asks for to parse arguments. */
@@ -85,23 +87,13 @@ function strict(request) {
   return tools ? { ...request, tools } : request;
 }
 
-function said(error, chunks) {
-  const { name, message, status, code, type, param, requestID } = error;
-  const kind = error instanceof OpenAI.OpenAIError ? error.constructor.name : name;
-  return { kind, message, status, code, type, param, request_id: requestID, chunks };
-}
-
-async function answer({ id, job, request, key, retries }) {
-  const client = new OpenAI({ baseURL, apiKey: key, maxRetries: retries });
-  const chunks = [];
-  const outcome = { id };
-  try {
-    outcome.result = await jobs[job](client, request, chunks);
-  } catch (error) {
-    outcome.raised = said(error, chunks);
-  }
-  process.stdout.write(JSON.stringify(outcome) + "\n");
-}
-
-const [baseURL] = process.argv.slice(2);
-createInterface({ input: process.stdin }).on("line", (line) => answer(JSON.parse(line)));
+serve({
+  jobs,
+  makeClient: ({ baseURL, key, retries }) =>
+    new OpenAI({ baseURL, apiKey: key, maxRetries: retries }),
+  told: (error) => {
+    const { name, message, status, code, type, param, requestID } = error;
+    const kind = error instanceof OpenAI.OpenAIError ? error.constructor.name : name;
+    return { kind, message, status, code, type, param, request_id: requestID };
+  },
+});

@@ -1,4 +1,4 @@
-"""openai-node, in one Node process."""
+"""openai-node and Anthropic's SDK for TypeScript, each in one Node process."""
 
 import itertools
 import json
@@ -12,11 +12,11 @@ from typing_extensions import override
 from tests.clients.sdk import USUAL, Json, Options, Raised, Sdk
 from tools import paths
 
-PROGRAM = Path(__file__).with_suffix(".mjs")
+FOLDER = Path(__file__).parent
 
 
 class NodeSdk(Sdk):
-    """openai-node."""
+    """An SDK of a Node program."""
 
     forgets = frozenset({"reasoning_content"})  # it adds up no text that it does not know
 
@@ -41,10 +41,10 @@ class NodeSdk(Sdk):
 
 
 @contextmanager
-def serve(base_url: str) -> Iterator[NodeSdk]:
-    """The SDK, talking to this Worker."""
+def serve(base_url: str, program: str = "node_sdk.mjs") -> Iterator[NodeSdk]:
+    """The SDK of that program, talking to this Worker."""
     with subprocess.Popen(
-        [paths.NODE, PROGRAM, base_url],
+        [paths.NODE, FOLDER / program, base_url],
         env={},  # no key, organisation or log level of the environment's
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

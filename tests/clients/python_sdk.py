@@ -12,6 +12,7 @@ from openai.resources.chat.completions import Completions
 from openai.types.chat import ChatCompletion
 from typing_extensions import override
 
+from tests.clients import python_responses
 from tests.clients.sdk import USUAL, Json, Options, Raised, Sdk
 
 
@@ -197,6 +198,7 @@ _JOBS: Mapping[str, Callable[[OpenAI, Json, list[Json]], Any]] = {
     "embeddings": _embeddings,
     "leave": _leave,
     "leave_helper": _leave_helper,
+    **python_responses.JOBS,
 }
 
 

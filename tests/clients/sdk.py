@@ -6,7 +6,9 @@ JSON. So one test holds for both. How each SDK does a job is in `python_sdk.py` 
 
 import json
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 
@@ -24,6 +26,10 @@ class Options(NamedTuple):
 
 
 USUAL = Options()
+
+
+Serve: TypeAlias = "Callable[[str], AbstractContextManager[Sdk]]"
+"""Makes an SDK of a base URL."""
 
 
 class Raised(Exception):

@@ -11,8 +11,13 @@ from tests.clients.replay import asked, replay
 from tests.clients.sdk import Json, Sdk
 from tests.scenarios import Scenario, scenarios
 from tests.worker.upstream import Upstream
+from xtrix.reasoning import PREFIX, is_carried
 
 STAMPS = {"id": "chatcmpl-0", "created": 0, "system_fingerprint": "fp_0000000000"}
+RESPONSES = "replayed-openai-responses/"
+LATE = {"openai-responses": frozenset({"service_tier"})}
+"""What an upstream says only at its end, by dialect: openai-python reads it in the first chunk."""
+
 FILLED_IN = {"index", "parsed", "parsed_arguments"}
 """What the helpers add to a message."""
 
@@ -26,6 +31,8 @@ def _folders() -> list[Scenario]:
         for scenario in scenarios("upstream.json", "upstream.sse", "reply.json")
         # These need rows of their own: a quirk, or one model's name in two dialects.
         if not scenario.has("row.json") and scenario.provider != "llamacpp-messages"
+        # What such a request returns is good for one gateway; the core's own test packs it for its.
+        if b'"origin"' not in scenario.bytes("request.json")
     ]
 
 
@@ -34,16 +41,27 @@ def _added_up() -> list[Scenario]:
         scenario
         for scenario in _folders()
         for reasons in [{it["finish_reason"] for it in scenario.json("reply.json")["choices"]}]
-        # openai-python 3.54.0 has an AttributeError in its helper when a custom tool is called.
-        if not reasons & HELPER_RAISES and scenario.name != "tools-custom"
+        # openai-python 3.54.0 has an AttributeError in its helper when a custom tool is called,
+        # and a TypeError where `tools` is null.
+        if not reasons & HELPER_RAISES and scenario.name not in {"tools-custom", "tools-mixed"}
+        if scenario.json("request.json").get("tools", ()) is not None
+        if not _breaks_its_schema(scenario)
     ]
+
+
+def _breaks_its_schema(scenario: Scenario) -> bool:
+    """Whether JSON was asked for and prose came: openai-node 7.5.0's helper then raises."""
+    asked_for = scenario.json("request.json").get("response_format") or {}
+    (choice, *_) = scenario.json("reply.json")["choices"]
+    content = choice["message"]["content"] or ""
+    return asked_for.get("type") == "json_schema" and not content.lstrip().startswith("{")
 
 
 @pytest.mark.parametrize("scenario", _folders(), ids=str)
 def test_a_whole_answer(sdk: Sdk, upstream: Upstream, scenario: Scenario) -> None:
     upstream.answer_each(replay(scenario))
 
-    completion = sdk.create(scenario.json("request.json"))
+    completion = sdk.create(by_row(scenario))
 
     assert settled(completion) == settled(scenario.json("reply.json"))
     assert asked(upstream.wait_for_call()) == scenario.json("upstream_request.json")
@@ -53,20 +71,36 @@ def test_a_whole_answer(sdk: Sdk, upstream: Upstream, scenario: Scenario) -> Non
 def test_a_stream_adds_up(sdk: Sdk, upstream: Upstream, scenario: Scenario) -> None:
     upstream.answer_each(replay(scenario))
 
-    completion = sdk.stream(scenario.json("request.json"))
+    completion = sdk.stream(by_row(scenario))
 
-    expected = said(settled(scenario.json("reply.json")), sdk.forgets)
-    assert said(settled(completion), sdk.forgets) == expected
+    forgotten = sdk.forgets | LATE.get(scenario.dialect, frozenset())
+    expected = said(settled(scenario.json("reply.json")), forgotten)
+    assert said(settled(completion), forgotten) == expected
     assert asked(upstream.wait_for_call()) == scenario.json("upstream_request.json")
 
 
+def by_row(scenario: Scenario) -> Json:
+    """The request of `scenario`. A model that two rows have is asked for by its row's name."""
+    request: dict[str, Any] = scenario.json("request.json")
+    prefix = RESPONSES if scenario.dialect == "openai-responses" else ""
+    return {**request, "model": prefix + request["model"]}
+
+
 def settled(completion: Json) -> Json:
-    """`completion` with the folders' stamps, and the JSON of its calls' arguments read."""
+    """`completion` with the folders' stamps, and the JSON of its calls' arguments read.
+
+    What is carried for its issuer is good for one key of one gateway, and not the same in another.
+    """
     settled: dict[str, Any] = json.loads(json.dumps(completion))
     for choice in settled["choices"]:
         for call in choice["message"].get("tool_calls") or ():
-            if "function" in call:
+            if "function" in call and choice["finish_reason"] != "length":  # that cuts them off
                 call["function"]["arguments"] = json.loads(call["function"]["arguments"])
+        for block in choice["message"].get("thinking_blocks") or ():
+            # A folder writes what is carried as what it holds.
+            if is_carried(block.get("signature")) or isinstance(block.get("signature"), dict):
+                block["signature"] = PREFIX
+    settled["model"] = settled["model"].removeprefix(RESPONSES)
     return settled | STAMPS
 
 

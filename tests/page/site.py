@@ -53,7 +53,10 @@ def serve(local: model.Model, folder: Path) -> Iterator[Site]:
         ]
         variables = folder / "variables"
         # The local workerd sees that a browser left when it writes to it, so it writes often.
-        lines = (f"API_KEYS={KEY}", "KEEP_ALIVE_SECONDS=1", f"PROVIDERS='{json.dumps(rows)}'")
+        lines = (
+            *(f"API_KEYS={KEY}", f"DEFAULT_MODEL={model.NAME}", "KEEP_ALIVE_SECONDS=1"),
+            f"PROVIDERS='{json.dumps(rows)}'",
+        )
         variables.write_text("\n".join(lines))
         url = stack.enter_context(_wrangler(variables))
         yield Site(url, KEY, model.NAME, SIMULATED, upstream)

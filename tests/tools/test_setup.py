@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 RUN = "import runpy, sys; {}; runpy.run_module('tools.setup', run_name='__main__')"
@@ -64,3 +65,21 @@ def test_a_failed_download_is_one_line_and_the_rest_in_a_log(bare_tree: Path) ->
         " and run it again (details: .cache/setup.log)\n"
     )
     assert nobody in (bare_tree / ".cache" / "setup.log").read_text()
+
+
+def test_a_tool_that_is_not_the_one_named_is_refused(bare_tree: Path) -> None:
+    wheel = bare_tree / "parcel-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("parcel.py", "raise SystemExit('run')\n")
+        archive.writestr("parcel-1.0.dist-info/METADATA", "Name: parcel\nVersion: 1.0\n")
+        archive.writestr("parcel-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+        archive.writestr("parcel-1.0.dist-info/RECORD", "")
+    (bare_tree / "requirements-dev.lock").write_text(f"{wheel} --hash=sha256:{'0' * 64}\n")
+
+    refused = set_up(bare_tree)
+
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "setup: .venv: what pip would install is not what its hash names, and is left out\n"
+    )
+    assert not list((bare_tree / ".venv").rglob("parcel.py"))

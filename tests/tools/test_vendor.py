@@ -1,3 +1,4 @@
+import hashlib
 import os
 import subprocess
 import sys
@@ -7,6 +8,12 @@ from pathlib import Path
 import pytest
 
 WHEEL = "parcel-1.0-py3-none-any.whl"
+NO_HASH = "0" * 64
+
+
+def line(wheel: Path, digest: str) -> str:
+    """A line of requirements.txt for a wheel that lies on the disk."""
+    return f"{wheel} --hash=sha256:{digest}\n"
 
 
 @pytest.fixture
@@ -18,7 +25,8 @@ def requirements(bare_tree: Path) -> Path:
         wheel.writestr("parcel-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
         wheel.writestr("parcel-1.0.dist-info/RECORD", "")
     requirements = bare_tree / "requirements.txt"
-    requirements.write_text(f"{bare_tree / WHEEL}\n")
+    digest = hashlib.sha256((bare_tree / WHEEL).read_bytes()).hexdigest()
+    requirements.write_text(line(bare_tree / WHEEL, digest))
     return requirements
 
 
@@ -50,7 +58,7 @@ def test_fetches_what_is_named_and_then_only_compares(requirements: Path) -> Non
 def test_a_failure_says_what_to_do_and_leaves_what_was_there(requirements: Path) -> None:
     tree = requirements.parent
     assert vendor(tree).returncode == 0
-    requirements.write_text(f"{tree / 'absent-1.0-py3-none-any.whl'}\n")
+    requirements.write_text(line(tree / "absent-1.0-py3-none-any.whl", NO_HASH))
 
     failed = vendor(tree)
 
@@ -58,6 +66,24 @@ def test_a_failure_says_what_to_do_and_leaves_what_was_there(requirements: Path)
     assert "check the network and run it again" in failed.stderr
     assert failed.stderr.count("\n") == 1
     assert (tree / "python_modules" / "parcel.py").exists()
+
+
+@pytest.mark.parametrize("written", ["{wheel} --hash=sha256:" + NO_HASH, "{wheel}"])
+def test_a_wheel_that_is_not_the_one_named_is_refused(requirements: Path, written: str) -> None:
+    tree = requirements.parent
+    assert vendor(tree).returncode == 0
+    made = (tree / "python_modules").stat().st_ino
+    requirements.write_text(written.format(wheel=tree / WHEEL) + "\n")
+
+    failed = vendor(tree)
+
+    assert failed.returncode == 1
+    assert failed.stderr == (
+        "python_modules: what pip would install is not what requirements.txt names by its hash,"
+        " and is left out; after a change of versions: python -m tools.pin"
+        " (details: .cache/vendor.log)\n"
+    )
+    assert (tree / "python_modules").stat().st_ino == made
 
 
 def test_two_at_once_make_one_whole_folder(requirements: Path) -> None:

@@ -17,12 +17,22 @@ from typing import Any
 from tests.worker.upstream import PATIENCE
 
 CLIENT_KEYS = ("sk-client-first-8d1f0c", "sk-client-second-57b2ae")
-UPSTREAM_KEYS = {"anthropic": "upstream.anthropic.91c4", "openai": "sk-upstream-openai-3ea7"}
-"""One that looks like a key and one that does not."""
+UPSTREAM_KEYS = {
+    "anthropic": "upstream.anthropic.91c4",
+    "openai": "sk-upstream-openai-3ea7",
+    "openai-responses": "upstream.responses.6bd2",
+}
+"""One that looks like a key and two that do not."""
+
+
+def secret_name(dialect: str) -> str:
+    """The name of the secret that holds a dialect's key."""
+    return f"{dialect.upper().replace('-', '_')}_SECRET"
+
 
 HEADERS_ALLOWED = re.compile(
     r"content-(type|length)|transfer-encoding|connection|date|cache-control|x-accel-buffering|allow"
-    r"|x-request-id|retry-after(-ms)?|x-should-retry|x-ignored-parameters|www-authenticate"
+    r"|(x-)?request-id|retry-after(-ms)?|x-should-retry|x-ignored-parameters|www-authenticate"
     r"|x-served-by|x-attempts"
     r"|access-control-(allow|expose)-[a-z]+|access-control-max-age|vary"
 )

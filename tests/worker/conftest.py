@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.client import CLIENT_KEYS, NEVER_LOGGED, UPSTREAM_KEYS, Client
+from tests.worker.client import CLIENT_KEYS, NEVER_LOGGED, UPSTREAM_KEYS, Client, secret_name
 from tests.worker.speech import DIALECTS, Dialect
 from tests.worker.upstream import Upstream
 from tools import runtime
@@ -54,6 +54,7 @@ def server() -> Iterator[Upstream]:
 @pytest.fixture
 def upstream(server: Upstream) -> Iterator[Upstream]:
     """The upstream, with nothing to say yet. Whatever the test, no client's key may reach it."""
+    server.forget()  # whoever listed models has called it
     yield server
     seen = b"".join(call.body + repr((call.path, call.headers)).encode() for call in server.calls)
     server.forget()
@@ -106,7 +107,7 @@ def bindings(server: Upstream, places: dict[str, str]) -> dict[str, object]:
             "name": f"{prefix}{dialect.name}" if prefix else f"sim-{dialect.name}",
             "dialect": dialect.name,
             "base_url": places.get(prefix, server.base_url),
-            "api_key": f"{dialect.name.upper()}_SECRET",
+            "api_key": secret_name(dialect.name),
             "models": [f"{prefix}{dialect.model.split('-')[0]}-*"],
             "aliases": {f"{prefix}{dialect.name}-latest": f"{dialect.model}-2"},
             **({"timeouts": haste[prefix]} if prefix in haste else {}),
@@ -114,11 +115,10 @@ def bindings(server: Upstream, places: dict[str, str]) -> dict[str, object]:
         for dialect in DIALECTS
         for prefix in ["", *places, *(prefix for prefix in haste if prefix not in places)]
     ]
-    secrets = {f"{name.upper()}_SECRET": key for name, key in UPSTREAM_KEYS.items()}
+    secrets = {secret_name(name): key for name, key in UPSTREAM_KEYS.items()}
     return {
         "API_KEYS": ", ".join(CLIENT_KEYS),
         "MAX_BODY_BYTES": str(MAX_BODY_BYTES),
-        "DEFAULT_MODEL": "claude-sim",
         "KEEP_ALIVE_SECONDS": "0",
         "PROVIDERS": rows,
         **secrets,
@@ -130,8 +130,12 @@ def start(snapshot: Path) -> Start:
     """Starts a Worker of its own for whoever needs other bindings."""
 
     @contextlib.contextmanager
-    def started(bindings: dict[str, object], inspected: bool = False) -> Iterator[Gateway]:
-        with runtime.serve(bindings, snapshot=snapshot, inspected=inspected) as served:
+    def started(
+        bindings: dict[str, object], *, inspected: bool = False, v8_flags: tuple[str, ...] = ()
+    ) -> Iterator[Gateway]:
+        with runtime.serve(
+            bindings, snapshot=snapshot, inspected=inspected, v8_flags=v8_flags
+        ) as served:
             yield Gateway(served)
 
     return started
@@ -140,7 +144,7 @@ def start(snapshot: Path) -> Start:
 @pytest.fixture(scope="session")
 def worker(start: Start, bindings: dict[str, object]) -> Iterator[Gateway]:
     """The Worker that the tests share."""
-    with start(bindings) as gateway:
+    with start({**bindings, "DEFAULT_MODEL": "claude-sim"}) as gateway:
         yield gateway
         assert not NEVER_LOGGED.search(gateway.log())
 

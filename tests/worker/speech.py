@@ -1,7 +1,8 @@
-"""What an Anthropic and an OpenAI upstream say: events, whole answers and errors, as bytes.
+"""What upstreams of each dialect say: events, whole answers and errors, as bytes.
 
-Written from the vendors' documentation (platform.claude.com/docs/en/build-with-claude/streaming
-and platform.openai.com/docs/api-reference/chat-streaming, read November 2026), not from the
+Written from the vendors' documentation (platform.claude.com/docs/en/build-with-claude/streaming,
+platform.openai.com/docs/api-reference/chat-streaming and …/responses-streaming, read November
+2026), not from the
 Worker, so that it can judge the Worker. It knows nothing of HTTP.
 """
 
@@ -215,6 +216,120 @@ def _data(value: object) -> Event:
     return b"data: " + _compact(value) + b"\n\n"
 
 
+_Typed = tuple[str, dict[str, object]]
+"""The type and the other fields of an event."""
+
+
+def _typed(kind: str, fields: Mapping[str, object]) -> Event:
+    return _event(kind, **fields)
+
+
+class _Responses:
+    name = "openai-responses"
+    model = "resp-sim"
+    path = "/v1/responses"
+    ends_after_finish = 1
+
+    def text(self, deltas: Sequence[str]) -> list[Event]:
+        return self._response([(_message("".join(deltas)), self._parts(deltas))])
+
+    def tools(self, calls: Sequence[ToolCall], said: str = "") -> list[Event]:
+        items = [(_message(said), self._parts([said]))] if said else []
+        for index, call in enumerate(calls):
+            item: dict[str, object] = {"id": f"fc_{index}", "type": "function_call"}
+            item["status"] = "completed"
+            item |= {"call_id": call.id, "name": call.name, "arguments": "".join(call.fragments)}
+            kind = "response.function_call_arguments"
+            place = {"item_id": item["id"], "output_index": index + bool(said)}
+            deltas = [(f"{kind}.delta", {**place, "delta": each}) for each in call.fragments]
+            items.append(
+                (item, [*deltas, (f"{kind}.done", {**place, "arguments": item["arguments"]})])
+            )
+        return self._response(items)
+
+    def thinking(self, thoughts: Sequence[str], deltas: Sequence[str]) -> list[Event]:
+        part = {"type": "summary_text", "text": "".join(thoughts)}
+        item: dict[str, object] = {"id": "rs_0", "type": "reasoning", "summary": [part]}
+        item["encrypted_content"] = "gAAAA"
+        kind = "response.reasoning_summary_text"
+        place = {"item_id": "rs_0", "output_index": 0, "summary_index": 0}
+        pieces = [(f"{kind}.delta", {**place, "delta": thought}) for thought in thoughts]
+        said = (_message("".join(deltas)), self._parts(deltas, at=1))
+        return self._response([(item, [*pieces, (f"{kind}.done", {**place, **part})]), said])
+
+    def delta(self, text: str) -> Event:
+        return _typed(*self._parts([text])[1])
+
+    def idle(self) -> Event:
+        return _typed("keepalive", {})
+
+    def whole(self, text: str) -> bytes:
+        return _compact(_ended([_message(text)]))
+
+    def error(self, kind: str, message: str) -> bytes:
+        return OPENAI.error(kind, message)
+
+    def error_event(self, kind: str, message: str) -> Event:
+        error = {"type": kind, "message": message, "code": None, "param": None}
+        return _typed("error", {"error": error})
+
+    def _parts(self, deltas: Sequence[str], at: int = 0) -> list[_Typed]:
+        """The one part of a message, which is the item at index `at`."""
+        place = {"item_id": "msg_0", "output_index": at, "content_index": 0}
+        text = "".join(deltas)
+        kind = "response.output_text"
+        return [
+            ("response.content_part.added", {**place, "part": _part("")}),
+            *((f"{kind}.delta", {**place, "delta": each, "logprobs": []}) for each in deltas),
+            (f"{kind}.done", {**place, "text": text, "logprobs": []}),
+            ("response.content_part.done", {**place, "part": _part(text)}),
+        ]
+
+    def _response(self, items: Sequence[tuple[dict[str, object], list[_Typed]]]) -> list[Event]:
+        begun = {**_RESPONSE, "status": "in_progress", "output": [], "usage": None}
+        events: list[_Typed] = [
+            ("response.created", {"response": begun}),
+            ("response.in_progress", {"response": begun}),
+        ]
+        for index, (item, pieces) in enumerate(items):
+            empty = {"content": [], "summary": [], "arguments": "", "status": "in_progress"}
+            start = {name: empty.get(name, value) for name, value in item.items()}
+            events.append(("response.output_item.added", {"output_index": index, "item": start}))
+            events += pieces
+            events.append(("response.output_item.done", {"output_index": index, "item": item}))
+        events.append(("response.completed", {"response": _ended([item for item, _ in items])}))
+        numbered = enumerate(events)
+        told = [_typed(kind, {"sequence_number": at, **fields}) for at, (kind, fields) in numbered]
+        return [*told, b"data: [DONE]\n\n"]
+
+
+_RESPONSE: dict[str, object] = {
+    "id": "resp_upstream",
+    "object": "response",
+    "created_at": 1_700_000_000,
+    "model": "resp-served",
+    "error": None,
+    "incomplete_details": None,
+}
+
+
+def _ended(output: list[dict[str, object]]) -> dict[str, object]:
+    usage = {"input_tokens": INPUT_TOKENS, "output_tokens": OUTPUT_TOKENS}
+    total = INPUT_TOKENS + OUTPUT_TOKENS
+    usage_and_total = {**usage, "total_tokens": total}
+    return {**_RESPONSE, "status": "completed", "output": output, "usage": usage_and_total}
+
+
+def _message(text: str) -> dict[str, object]:
+    head = {"id": "msg_0", "type": "message", "status": "completed", "role": "assistant"}
+    return {**head, "content": [_part(text)]}
+
+
+def _part(text: str) -> dict[str, object]:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
 ANTHROPIC: Dialect = _Anthropic()
 OPENAI: Dialect = _OpenAI()
-DIALECTS = (ANTHROPIC, OPENAI)
+RESPONSES: Dialect = _Responses()
+DIALECTS = (ANTHROPIC, OPENAI, RESPONSES)

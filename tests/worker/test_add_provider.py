@@ -22,6 +22,7 @@ from tests.worker.conftest import Gateway, Start
 from tests.worker.scripts import Script, stream, whole
 from tests.worker.sees import Refusal
 from tests.worker.upstream import Upstream
+from xtrix.reasoning import PREFIX, is_carried
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk-upstream-added-4c77"
@@ -175,6 +176,8 @@ OLD = [
         "upstream_request.json", "upstream.json", "upstream.sse", "reply.json"
     )
     if scenario.provider not in {"anthropic", "openai"}
+    # What such a request returns was issued to another row; the core's own test has that row.
+    and b'"origin"' not in scenario.bytes("request.json")
 ]
 
 
@@ -197,10 +200,19 @@ class Added(NamedTuple):
         assert json.loads(call.body) == sent(scenario, self.rows[name], streamed=streamed)
         body = accumulate.completion(answer.body.decode()) if streamed else answer.json()
         expected = scenario.json("reply.json") | {"model": asked}
-        assert parsed(stamped(body)) == parsed(expected)
+        assert parsed(unsigned(stamped(body))) == parsed(unsigned(expected))
         ignored = answer.headers.get("x-ignored-parameters", "")
         assert ignored == ", ".join(scenario.json("ignored.json", []))
         return answer
+
+
+def unsigned(completion: dict[str, Any]) -> dict[str, Any]:
+    """`completion` with one word for each signature that is carried: it names the row here."""
+    for choice in completion["choices"]:
+        for block in choice["message"].get("thinking_blocks") or ():
+            if is_carried(block.get("signature")) or isinstance(block.get("signature"), dict):
+                block["signature"] = PREFIX
+    return completion
 
 
 def name_of(scenario: Scenario) -> str:
@@ -310,9 +322,10 @@ def test_so_are_those_that_exist(added: Added, scenario: Scenario, streamed: boo
 
 
 def test_no_code_knows_a_provider_by_its_name() -> None:
-    names = {*NEW, *(each.provider for each in scenarios())} - {"anthropic", "openai"}
+    shared = {"anthropic", "openai", "openai-responses"}  # names of dialects as well
+    names = {*NEW, *(each.provider for each in scenarios())} - shared
     names |= {"xai", "together", "fireworks", "workers-ai", "cloudflare"}
-    assert names > {"plover", "groq", *DIALECTS.keys() - {"anthropic"}}
+    assert names > {"plover", "groq", *DIALECTS.keys() - shared}
     for path in sorted((ROOT / "src").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant):

@@ -84,19 +84,17 @@ BAD_HEADER = Defect(
 PIECE = "buffer = new Uint8Array(value.buffer);"
 
 BEFORE_THE_ANSWER = {
-    "the head of a request": Defect("edge.js", "const path = URL.parse", calls=0),
-    "its body": Defect("xtrix/app.py", "    request = decode_request(", calls=0),
+    "the head of a request": Defect("edge.js", "const url = URL.parse", calls=0),
+    "its body": Defect("xtrix/app.py", "    request = codec.decode_request(", calls=0),
     "the way to a target": Defect(
-        "xtrix/exchange.py", "    dialect = DIALECTS[target.provider.dialect]", calls=0
+        "xtrix/exchange.py",
+        "        limits = call.target.provider.timeouts\n        self.record.attempts += 1",
+        calls=0,
     ),
     "what is said to JavaScript": Defect("edge.py", "    request = step.request", calls=0),
-    "a step of JavaScript": Defect(
-        "edge.js", "const upstream = (this.upstream = new AbortController());", calls=0
-    ),
+    "a step of JavaScript": Defect("edge.js", "const given = {\n      method,", calls=0),
     "what JavaScript heard": Defect("edge.py", '    if "status" not in heard:', calls=0),
-    "a whole answer": Defect(
-        "xtrix/exchange.py", "        completion = call.dialect.decode_response("
-    ),
+    "a whole answer": Defect("xtrix/exchange.py", "        whole = accepted.conversion.whole("),
     "a header of a whole answer": BAD_HEADER,
     "a header of a stream": BAD_HEADER._replace(script=STREAM),
     "the beginning of a stream": Defect("edge.js", "this.stream = new Stream", script=STREAM),
@@ -119,7 +117,7 @@ OTHERS = {
     "the log": Defect("xtrix/exchange.py", "        record.total_ms = max("),
 }
 ALL = BEFORE_THE_ANSWER | AFTER_THE_FIRST_EVENT | OTHERS
-OF_THE_CONFIGURATION = Defect("xtrix/config.py", "    faults: list[str] = []\n    rows")
+OF_THE_CONFIGURATION = Defect("xtrix/config.py", "    variables = _Variables(lookup)")
 
 Serve = Callable[[dict[str, Defect]], AbstractContextManager[runtime.Served]]
 

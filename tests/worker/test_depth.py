@@ -39,7 +39,7 @@ def with_tool(dialect: Dialect, parameters: Json) -> Json:
 def sent(dialect: Dialect, upstream: Upstream) -> Json:
     """Returns the parameters of the tool that the upstream was sent."""
     (tool,) = json.loads(upstream.wait_for_call().body)["tools"]
-    parameters: Json = tool.get("input_schema") or tool["function"]["parameters"]
+    parameters: Json = tool.get("input_schema") or tool.get("function", tool)["parameters"]
     return parameters
 
 

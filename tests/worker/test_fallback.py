@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.worker.client import CLIENT_KEYS, DONE, UPSTREAM_KEYS, Answer, question
+from tests.worker.client import CLIENT_KEYS, DONE, UPSTREAM_KEYS, Answer, question, secret_name
 from tests.worker.conftest import Gateway, Start
 from tests.worker.faults import HTML, HTML_HEADERS, events_to_text
 from tests.worker.logs import Record, record_of, records
@@ -110,9 +110,10 @@ def weighted(name: str, **weights: float | None) -> dict[str, object]:
 
 
 def provider(name: str, dialect: Dialect, server: Upstream, **more: object) -> dict[str, object]:
-    """A row of PROVIDERS."""
-    row = {"name": name, "dialect": dialect.name, "base_url": server.base_url}
-    return row | {"api_key": f"{dialect.name.upper()}_SECRET"} | more
+    """A row of PROVIDERS, which is tried once unless `more` says otherwise."""
+    row: dict[str, object] = {"name": name, "dialect": dialect.name, "base_url": server.base_url}
+    row["retries"] = {"attempts": 1}
+    return row | {"api_key": secret_name(dialect.name)} | more
 
 
 MODELS = [
@@ -173,11 +174,11 @@ def servers(start: Start) -> Iterator[Pair]:
                 provider("second", ANTHROPIC, second),
                 provider("hasty", OPENAI, first, timeouts={"connect": 0.3, "first_byte": 0.3}),
                 provider("patient", OPENAI, first, retries=again),
-                provider("resting", OPENAI, first, retries={"rest": REST}),
+                provider("resting", OPENAI, first, retries={"attempts": 1, "rest": REST}),
                 provider("spare", OPENAI, first),
             ],
             "MODELS": MODELS,
-            **{f"{name.upper()}_SECRET": key for name, key in UPSTREAM_KEYS.items()},
+            **{secret_name(name): key for name, key in UPSTREAM_KEYS.items()},
         }
         yield Pair(stack.enter_context(start(bindings)), first, second)
 
@@ -505,7 +506,7 @@ def test_a_server_is_killed_and_no_client_sees_an_error(start: Start) -> None:
         "KEEP_ALIVE_SECONDS": "0",
         "PROVIDERS": [provider("first", OPENAI, first), provider("second", ANTHROPIC, second)],
         "MODELS": [weighted("killed", first=1, second=1)],
-        **{f"{name.upper()}_SECRET": key for name, key in UPSTREAM_KEYS.items()},
+        **{secret_name(name): key for name, key in UPSTREAM_KEYS.items()},
     }
     with ExitStack() as stack:
         stack.callback(first.stop)

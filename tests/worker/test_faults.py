@@ -1,6 +1,6 @@
 """Whatever the upstream does wrong, the client gets the whole truth or an error that says so.
 
-Each row of `FAULTS` is run on the real Worker in both dialects, and after each the Worker must
+Each row of `FAULTS` is run on the real Worker in every dialect, and after each the Worker must
 still answer. What follows the table is what a row cannot say.
 """
 
@@ -22,7 +22,7 @@ from tests.worker.faults import (
 )
 from tests.worker.scripts import GATE, JSON, STALL, Script, chunk, head, stream, stream_head, whole
 from tests.worker.sees import SAID
-from tests.worker.speech import ANTHROPIC, OPENAI, Dialect
+from tests.worker.speech import ANTHROPIC, OPENAI, RESPONSES, Dialect
 from tests.worker.upstream import PATIENCE, Upstream
 
 CASES = [
@@ -170,6 +170,7 @@ def test_a_finish_that_comes_twice_is_told_once(
 USAGE_MISSING = {
     "anthropic": lambda body: {**body, "usage": None},
     "openai": lambda body: {name: value for name, value in body.items() if name != "usage"},
+    "openai-responses": lambda body: {**body, "usage": None},
 }
 
 
@@ -188,6 +189,7 @@ def test_an_answer_without_text_is_an_empty_one(worker: Gateway, upstream: Upstr
     for dialect, body in [
         (ANTHROPIC, json.dumps(empty).encode()),
         (OPENAI, OPENAI.whole("")),
+        (RESPONSES, RESPONSES.whole("")),
     ]:
         upstream.answer(whole(200, body))
         (choice,) = worker.ask(question(dialect.model)).json()["choices"]

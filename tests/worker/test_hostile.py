@@ -10,12 +10,15 @@ import socket
 import time
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.drawn import drawn
+from tests.play import Played, head, play
+from tests.play import Upstream as PlayedUpstream
+from tests.strategies import ODD_REQUESTS, mutated_requests
 from tests.worker.client import CLIENT_KEYS, DONE, Answer, error_in, payloads_in, question
 from tests.worker.conftest import MAX_BODY_BYTES, Gateway
 from tests.worker.faults import events_to_text
@@ -31,16 +34,12 @@ from tests.worker.scripts import (
     stream_head,
     whole,
 )
-from tests.worker.speech import ANTHROPIC, DIALECTS, OPENAI, Dialect, ToolCall
+from tests.worker.speech import ANTHROPIC, DIALECTS, OPENAI, RESPONSES, Dialect, ToolCall
 from tests.worker.upstream import PATIENCE, Call, Upstream
+from xtrix.app import Gateway as Core
+from xtrix.app import configure
 from xtrix.steps import UNREAD_SECONDS
 
-FUZZED = settings(
-    max_examples=150,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 AUTHORIZED = f"Authorization: Bearer {CLIENT_KEYS[0]}\r\n"
 
 
@@ -170,12 +169,18 @@ def test_the_largest_body_is_served(worker: Gateway, upstream: Upstream) -> None
     assert refused_answer.error()["code"] == "request_too_large"
 
 
+def messages_in(body: bytes) -> Any:
+    """What was said to an upstream, in any dialect."""
+    sent = json.loads(body.decode())
+    return sent.get("messages") or sent["input"]
+
+
 def test_ten_thousand_messages(worker: Gateway, upstream: Upstream, dialect: Dialect) -> None:
     upstream.answer(whole(200, dialect.whole("Yes.")))
     roles = ("user", "assistant")
     messages = [{"role": roles[n % 2], "content": f"{n}"} for n in range(9_999)]
     assert worker.ask(question(dialect.model) | {"messages": messages}).status == 200
-    sent = json.loads(upstream.wait_for_call().body)["messages"]
+    sent = messages_in(upstream.wait_for_call().body)
     assert [
         it["content"] if isinstance(it["content"], str) else it["content"][0]["text"] for it in sent
     ] == [f"{n}" for n in range(9_999)]
@@ -284,11 +289,19 @@ def test_what_is_not_json_is_refused(worker: Gateway, upstream: Upstream, body: 
 )
 def test_a_number_that_is_none(worker: Gateway, upstream: Upstream, name: str, number: str) -> None:
     body = with_messages('[{"role":"user","content":"x"}]')[:-1] + f',"{name}":{number}}}'.encode()
-    answer = worker.ask(body)
-    if name in {"seed", "unknown"} and answer.status == 200:  # passed on if it is a number
-        json.loads(upstream.wait_for_call().body, parse_constant=pytest.fail)
-    else:
-        refused(answer)
+    refused(worker.ask(body))
+    assert upstream.calls == []
+
+
+@pytest.mark.parametrize("name", ["seed", "unknown"])
+@pytest.mark.parametrize("number", ["1e308", "-0", "1" + "0" * 300])
+def test_a_number_that_is_large_goes_on_as_it_is(
+    worker: Gateway, upstream: Upstream, name: str, number: str
+) -> None:
+    body = with_messages('[{"role":"user","content":"x"}]')[:-1] + f',"{name}":{number}}}'.encode()
+    assert worker.ask(body).status == (400 if name == "seed" and "e" in number else 200)
+    for call in upstream.calls:
+        assert json.loads(call.body)[name] == json.loads(number)
 
 
 def test_of_a_key_given_twice_the_last_counts_for_everybody(
@@ -308,16 +321,16 @@ def test_of_a_key_given_twice_the_last_counts_for_everybody(
 def test_any_character_is_text(
     worker: Gateway, upstream: Upstream, dialect: Dialect, text: str
 ) -> None:
-    """Half of a surrogate pair may be replaced; it may not be an error of ours."""
+    """Of half a surrogate pair something else may be made; it is no error."""
     upstream.answer(whole(200, dialect.whole("Yes.")))
     body = with_messages(f'[{{"role":"user","content":"a{text}b"}}]', model=dialect.model)
-    answer = worker.ask(body)
-    if answer.status == 200:
-        sent = json.loads(upstream.wait_for_call().body.decode())["messages"][0]["content"]
-        assert (sent if isinstance(sent, str) else sent[0]["text"])[0] == "a"
+    assert worker.ask(body).status == 200
+    sent = messages_in(upstream.wait_for_call().body)[0]["content"]
+    said = sent if isinstance(sent, str) else sent[0]["text"]
+    if text.startswith(("\\ud83d\\ude00", "\\u0", "\\uf", "\\u2", "\x7f")):
+        assert said == json.loads(f'"a{text}b"')
     else:
-        assert "\\ud" in text
-        refused(answer)
+        assert (said[0], said[-1]) == ("a", "b")
 
 
 @pytest.mark.parametrize("name", ["__proto__", "constructor", "prototype", "toString", "__class__"])
@@ -328,9 +341,8 @@ def test_names_that_mean_something_to_a_language(
     evil = {name: {"isAdmin": True, "stream": True, "role": "system"}}
     message = {"role": "user", "content": "x", **evil}
     answer = worker.ask({"model": dialect.model, "messages": [message], **evil})
-    assert answer.status in {200, 400}
-    if answer.status == 200:
-        assert answer.json()["object"] == "chat.completion"
+    assert answer.status == 200
+    assert answer.json()["object"] == "chat.completion"
     refused(worker.ask({"model": dialect.model, "messages": evil}))
     assert worker.ask(line=f"GET /v1/models/{name}").status == 404
     assert worker.ask(question(name)).status == 404
@@ -339,27 +351,26 @@ def test_names_that_mean_something_to_a_language(
 # What reaches a header, a frame or another server
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        "gpt-x\r\nx-evil: 1",
-        "gpt-x\nx-evil: 1",
-        "gpt-\x00",
-        "gpt-" + "x" * 10_000,
-        "gpt-é\u2028",
-        "../../v1/messages",
-        "gpt-\ud83d",
-    ],
-)
+NO_MODELS = {
+    "gpt-x\r\nx-evil: 1": 400,
+    "gpt-x\nx-evil: 1": 400,
+    "gpt-\x00": 400,
+    "gpt-" + "x" * 10_000: 400,
+    "gpt-é\u2028": 400,
+    "gpt-\ud83d": 400,
+    "../../v1/messages": 404,
+}
+
+
+@pytest.mark.parametrize("model", NO_MODELS)
 def test_a_model_is_never_more_than_a_name(worker: Gateway, upstream: Upstream, model: str) -> None:
     for asked in (False, True):
         answer = worker.ask(question(model, stream=asked))
-        assert answer.status in {200, 400, 404}
+        assert answer.status == NO_MODELS[model]
+        assert answer.error()["param"] == "model"
         assert not any("evil" in name for name in answer.headers)
         assert all(len(value) < 2_000 for value in answer.headers.values())
-    for call in upstream.calls:
-        assert call.path == OPENAI.path
-        assert not any(name == "x-evil" for name, _ in call.headers)
+    assert upstream.calls == []
 
 
 @pytest.mark.parametrize(
@@ -371,9 +382,9 @@ def test_the_name_of_a_field_is_never_a_header(
     """Ignored fields are named in a header."""
     upstream.answer(whole(200, dialect.whole("Yes.")))
     answer = worker.ask(question(dialect.model) | {name: 1})
-    assert answer.status in {200, 400}
+    assert answer.status == 200
     assert "set-cookie" not in answer.headers
-    assert len(answer.headers.get("x-ignored-parameters", "")) < 4_000
+    assert "x-ignored-parameters" not in answer.headers
 
 
 def test_text_that_looks_like_the_protocol(
@@ -391,14 +402,25 @@ def test_text_that_looks_like_the_protocol(
     assert "error" in answer.payloads()[-1]
 
 
-@pytest.mark.parametrize("hostile", [b"a\rb", b"a\x00b", b"\xe9\xff", b"x" * 20_000, b""])
+ODD_HEADERS = {
+    # What is no header at all is no answer.
+    b"a\rb": (502, "upstream_connection_error"),
+    b"a\x00b": (502, "upstream_connection_error"),
+    b"\xe9\xff": (429, "rate_limit_exceeded"),
+    b"x" * 20_000: (429, "rate_limit_exceeded"),
+    b"": (429, "rate_limit_exceeded"),
+}
+
+
+@pytest.mark.parametrize("hostile", ODD_HEADERS)
 def test_an_upstreams_header_that_is_odd(
     worker: Gateway, upstream: Upstream, hostile: bytes
 ) -> None:
     script = whole(429, OPENAI.error("rate_limit_error", "Slower."))[0]
     upstream.answer([script.replace(b"\r\n", b"\r\nretry-after: " + hostile + b"\r\n", 1)])
     answer = worker.ask(question(OPENAI.model))
-    assert answer.status in {429, 502}
+    assert (answer.status, answer.error()["code"]) == ODD_HEADERS[hostile]
+    assert "retry-after" not in answer.headers
 
 
 STEERING = {
@@ -433,7 +455,11 @@ def test_a_client_never_steers_the_call(
         "anthropic-version": "mine",
         "cookie": "mine=1",
     }
-    assert worker.ask(question(dialect.model, **{name: value}), headers).status in {200, 400}
+    answer = worker.ask(question(dialect.model, **{name: value}), headers)
+    # The one would be a header of the call, the other is for Anthropic alone.
+    refused_here = (name, dialect) in (("betas", ANTHROPIC), ("mcp_servers", RESPONSES))
+    assert answer.status == (400 if refused_here else 200)
+    assert len(upstream.calls) == (0 if refused_here else 1)
     assert elsewhere.calls == []
     for call in upstream.calls:
         assert not any("mine" in value or "elsewhere" in value for _, value in call.headers)
@@ -486,34 +512,55 @@ def test_a_body_may_say_that_it_is_not_packed(worker: Gateway, coding: str) -> N
     assert worker.ask(question(OPENAI.model), headers).status == 200
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        "Content-Length: 2\r\nContent-Length: 3\r\n",
-        "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
-        "Content-Length: -1\r\n",
-        "Content-Length: x\r\n",
-        "Transfer-Encoding: chunked, identity\r\n",
-    ],
-)
+AMBIGUOUS = {
+    "Content-Length: 2\r\nContent-Length: 3\r\n": b"400",
+    # The runtime reads it as chunked, as it should, and waits for a chunk in vain.
+    "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n": b"408",
+    "Content-Length: -1\r\n": b"400",
+    "Content-Length: x\r\n": b"400",
+    "Transfer-Encoding: chunked, identity\r\n": b"400",
+}
+
+
+@pytest.mark.parametrize("lines", AMBIGUOUS)
 def test_ambiguous_framing_is_refused(worker: Gateway, upstream: Upstream, lines: str) -> None:
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n{AUTHORIZED}{lines}\r\n"
-    assert raw(worker, head.encode() + b"{}").split(b" ", 2)[1] in {b"400", b"408", b"501"}
+    assert raw(worker, head.encode() + b"{}").split(b" ", 2)[1] == AMBIGUOUS[lines]
     assert upstream.calls == []
 
 
-@pytest.mark.parametrize("host", ["x/health?x=", "x#/health", "[::1]", "", "x\\health"])
+HOSTS = {
+    "x/health?x=": b"200",  # it is the URL of what is open to everybody
+    "x#/health": b"404",
+    "[::1]": b"401",
+    "": b"400",
+    "x\\health": b"404",
+}
+
+
+@pytest.mark.parametrize("host", HOSTS)
 def test_the_host_opens_no_door(worker: Gateway, host: str) -> None:
     """The runtime makes the URL of it, so it may lead elsewhere; never to more than is open."""
     head = f"GET /v1/models HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     answer = raw(worker, head.encode())
-    assert answer.split(b" ", 2)[1] in {b"400", b"401", b"404"} or b'"status":"ok"' in answer
+    assert answer.split(b" ", 2)[1] == HOSTS[host]
+    assert (b'"status":"ok"' in answer) == (HOSTS[host] == b"200")
     assert b'"object"' not in answer
 
 
-def test_a_path_that_only_looks_like_health_needs_a_key(worker: Gateway) -> None:
-    for path in ("/health/../v1/models", "/v1/models?x=/health", "//v1/models", "/v1/models/"):
-        assert worker.ask(headers={}, line=f"GET {path}").status in {401, 404}
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/health/../v1/models", 401),
+        ("/v1/models?x=/health", 401),
+        ("/v1/models/", 401),
+        ("//v1/models", 404),
+    ],
+)
+def test_a_path_that_only_looks_like_health_needs_a_key(
+    worker: Gateway, path: str, status: int
+) -> None:
+    assert worker.ask(headers={}, line=f"GET {path}").status == status
 
 
 # An upstream made to hurt
@@ -550,46 +597,41 @@ def _endlessly(start: list[bytes], _: Call) -> Iterator[bytes | float]:
 
 # Anything at all
 
-PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
-ANY = st.recursive(
-    PLAIN,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["type", "text", "role", "x", "id"]), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-MESSAGE = st.fixed_dictionaries(
-    {
-        "role": st.sampled_from(["system", "developer", "user", "assistant", "tool", "function"]),
-        "content": st.text(max_size=9) | ANY,
-    },
-    optional=dict.fromkeys(["name", "tool_calls", "tool_call_id", "refusal", "audio"], ANY),
-)
-PARAMETERS = [
-    *("stream", "temperature", "top_p", "n", "stop", "max_tokens", "max_completion_tokens"),
-    *("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "user"),
-    *("response_format", "stream_options", "reasoning_effort", "logprobs", "metadata", "thinking"),
-]
-BODY = st.fixed_dictionaries(
-    {
-        "model": st.sampled_from([ANTHROPIC.model, OPENAI.model]),
-        "messages": st.lists(MESSAGE, max_size=4) | ANY,
-    },
-    optional=dict.fromkeys(PARAMETERS, ANY),
+BODY = st.tuples(mutated_requests() | ODD_REQUESTS, st.sampled_from([ANTHROPIC, OPENAI])).map(
+    lambda drawn: {**drawn[0], "model": drawn[1].model} if isinstance(drawn[0], dict) else drawn[0]
 )
 
 
-@FUZZED
-@given(body=BODY)
-def test_whatever_is_asked_the_answer_is_one_of_ours(
-    worker: Gateway, upstream: Upstream, body: dict[str, object]
+@pytest.fixture(scope="session")
+def core(bindings: dict[str, object]) -> Core:
+    """What the Worker runs, without a runtime around it."""
+    return configure(bindings.get)
+
+
+@drawn(150, body=BODY)
+def test_whatever_is_asked_the_answer_is_that_of_the_core(
+    worker: Gateway, upstream: Upstream, core: Core, body: object
 ) -> None:
+    """Which of two answers is right is told by the same code where nothing is hard to see."""
     upstream.answer_each(_any_answer)
     answer = worker.ask(json.dumps(body).encode())
-    assert answer.status in {200, 400}, answer
-    if answer.status == 400:
+    expected = _expected(core, json.dumps(body).encode())
+    assert answer.status == expected.status, answer
+    if answer.status != 200:
+        assert answer.status == 400
+        assert answer.error() == expected.json()["error"]
         assert answer.error()["type"] == "invalid_request_error"
+
+
+def _expected(core: Core, body: bytes) -> Played:
+    """The core's answer, for which an upstream says what `_any_answer` does."""
+    request = json.loads(body)
+    streams = isinstance(request, dict) and request.get("stream") is True
+    dialect = next((it for it in DIALECTS if it.model in body.decode()), OPENAI)
+    said = b"".join(dialect.text(["Yes."])) if streams else dialect.whole(".")
+    headers = {"content-type": "text/event-stream" if streams else "application/json"}
+    asked = head(authorization=f"Bearer {CLIENT_KEYS[0]}")
+    return play(core, body, [PlayedUpstream(200, headers, (said,))], asked)
 
 
 def _any_answer(call: Call) -> Script:
@@ -598,8 +640,7 @@ def _any_answer(call: Call) -> Script:
     return stream(dialect.text(["Yes."])) if sent.get("stream") else whole(200, dialect.whole("."))
 
 
-@FUZZED
-@given(body=st.binary(max_size=200))
+@drawn(150, body=st.binary(max_size=200))
 def test_whatever_bytes_are_sent_they_are_refused(
     worker: Gateway, upstream: Upstream, body: bytes
 ) -> None:
@@ -627,8 +668,7 @@ SHARDS = [
     *(b"", b"\n", b"\r", b"\n\n", b"\x00", b"\xff", b'"', b"{", b"}", b"\\"),
     *(b"data: ", b"null", b"9e999", b"\n\ndata: [DONE]\n\n", b"\xef\xbb\xbf", b": \n"),
 ]
-HARM = st.builds(
-    Harm,
+HARM = st.tuples(
     st.floats(0, 1),
     st.integers(0, 60),
     st.sampled_from(SHARDS) | st.binary(max_size=5),
@@ -636,14 +676,13 @@ HARM = st.builds(
 )
 
 
-@FUZZED
-@given(tools=st.booleans(), harm=HARM)
+@drawn(150, tools=st.booleans(), harm=HARM)
 def test_whatever_the_upstream_streams_the_client_gets_whole_frames_and_an_end(
-    worker: Gateway, upstream: Upstream, dialect: Dialect, tools: bool, harm: Harm
+    worker: Gateway, upstream: Upstream, dialect: Dialect, tools: bool, harm: tuple[Any, ...]
 ) -> None:
     call = ToolCall("call_1", "weather", ['{"city":', '"Paris"}'])
     events = dialect.tools([call], "One.") if tools else dialect.text(["One, ", "two."])
-    upstream.answer(stream(harm.done_to(b"".join(events))))
+    upstream.answer(stream(Harm(*harm).done_to(b"".join(events))))
     answer = worker.ask(question(dialect.model, stream=True))
     if answer.status != 200:
         assert answer.error()["type"] != "invalid_request_error"

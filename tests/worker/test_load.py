@@ -27,7 +27,8 @@ WAITING = 32 * MEGABYTE
 
 def asked_for(call: Call) -> str:
     """Returns what the request's last message says."""
-    content = json.loads(call.body)["messages"][-1]["content"]
+    body = json.loads(call.body)
+    content = (body.get("messages") or body["input"])[-1]["content"]
     text: str = content if isinstance(content, str) else content[-1]["text"]
     return text
 

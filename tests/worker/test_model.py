@@ -1,4 +1,4 @@
-"""A real language model behind the real Worker, in both dialects. It may say what it likes."""
+"""A real language model behind the real Worker, in every dialect. It may say what it likes."""
 
 import time
 from collections.abc import Iterator
@@ -9,11 +9,17 @@ from tests.worker.client import CLIENT_KEYS, Answer, Json, question
 from tests.worker.conftest import Gateway, Start
 from tools import model
 
-MODELS = {"anthropic": "claude-haiku-4-5", "openai": model.NAME}
+MODELS = {"anthropic": "claude-haiku-4-5", "openai": model.NAME, "openai-responses": "gpt-local"}
 """What the model is called in each dialect: the Worker goes by the name, the model takes any."""
 
 TOKENS = 48
 """Enough for the model to be seen writing, and for a stop sequence to come up."""
+
+LIMIT = 16
+"""The fewest tokens that every dialect can be asked for."""
+
+LONG = [{"role": "user", "content": "Tell me a long story about a fox and a river."}]
+"""What no answer of so few tokens is enough for."""
 
 STOP = "e"
 """No English of so many tokens does without."""
@@ -27,7 +33,7 @@ def worker(start: Start, local_model: model.Model) -> Iterator[Gateway]:
         yield gateway
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=sorted(MODELS))
 def name(request: pytest.FixtureRequest) -> str:
     """The model's name in each of the dialects."""
     return MODELS[request.param]
@@ -52,19 +58,21 @@ def text_of(answer: Answer) -> str:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_writes_until_max_tokens(worker: Gateway, name: str, stream: bool) -> None:
-    answer = worker.ask(question(name, stream=stream, max_tokens=8))
+    answer = worker.ask(question(name, stream=stream, max_tokens=LIMIT, messages=LONG))
 
     reason, usage = finish_of(answer)
     assert reason == "length"
     assert text_of(answer).strip()
-    assert usage["completion_tokens"] == 8
+    assert usage["completion_tokens"] == LIMIT
     assert usage["prompt_tokens"] > 8
-    assert usage["total_tokens"] == usage["prompt_tokens"] + 8
+    assert usage["total_tokens"] == usage["prompt_tokens"] + LIMIT
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_stops_where_it_is_told_to(worker: Gateway, name: str, stream: bool) -> None:
-    answer = worker.ask(question(name, stream=stream, max_tokens=TOKENS, stop=[STOP]))
+@pytest.mark.parametrize("dialect", ["anthropic", "openai"])
+def test_stops_where_it_is_told_to(worker: Gateway, dialect: str, stream: bool) -> None:
+    request = question(MODELS[dialect], stream=stream, max_tokens=TOKENS, stop=[STOP])
+    answer = worker.ask(request)
 
     reason, usage = finish_of(answer)
     assert reason == "stop"
@@ -74,8 +82,9 @@ def test_stops_where_it_is_told_to(worker: Gateway, name: str, stream: bool) -> 
 
 
 def test_the_whole_answer_and_the_stream_count_alike(worker: Gateway, name: str) -> None:
-    _, whole = finish_of(worker.ask(question(name, max_tokens=4)))
-    _, streamed = finish_of(worker.ask(question(name, stream=True, max_tokens=4)))
+    asked = question(name, max_tokens=LIMIT, messages=LONG)
+    _, whole = finish_of(worker.ask(asked))
+    _, streamed = finish_of(worker.ask(asked | {"stream": True}))
 
     for counted in ("prompt_tokens", "completion_tokens", "total_tokens"):
         assert streamed[counted] == whole[counted]

@@ -208,7 +208,7 @@ def test_a_browser_may_ask(worker: Gateway, path: str) -> None:
         "access-control-request-headers": asked,
     }
     answer = worker.ask(headers=headers, line=f"OPTIONS {path}")
-    assert answer.status in {200, 204}
+    assert answer.status == 204
     assert answer.body == b""
     allowed = re.split(r",\s*", answer.headers["access-control-allow-headers"].lower())
     assert set(re.split(r",\s*", asked)) <= set(allowed)
@@ -223,7 +223,7 @@ def test_a_browser_may_not_ask_for_headers_that_break_ours(worker: Gateway) -> N
         "access-control-request-headers": "x-" + "a" * 10_000 + ", x\x7f, é",
     }
     answer = worker.ask(headers=headers, line="OPTIONS /v1/chat/completions")
-    assert answer.status in {200, 204, 400}
+    assert answer.status == 204
 
 
 @pytest.mark.parametrize("line", ["POST /v1/chat/completions", "GET /nowhere", "PUT /v1/models"])
@@ -280,7 +280,7 @@ def test_a_wrong_key(worker: Gateway, upstream: Upstream, kind: str) -> None:
     assert upstream.calls == []
 
 
-@pytest.mark.parametrize("headers", [{"x-api-key": FIRST}, {"api-key": FIRST}, {"cookie": FIRST}])
+@pytest.mark.parametrize("headers", [{"api-key": FIRST}, {"cookie": FIRST}])
 def test_a_key_in_another_place(worker: Gateway, headers: dict[str, str]) -> None:
     assert worker.ask(question(OPENAI.model), headers).status == 401
 
@@ -309,8 +309,9 @@ def test_without_keys_everyone_is_refused(
         assert worker.ask(headers={}, line="GET /health").status == 200
         for value in ("", "Bearer", "Bearer ", "Bearer ,", "Bearer undefined", "Bearer None"):
             answer = worker.ask(question(OPENAI.model), {"authorization": value})
-            assert answer.status in {401, 500}
-        assert worker.ask(question(OPENAI.model), {}).status in {401, 500}
+            assert (answer.status, answer.error()["code"]) == (401, "invalid_api_key")
+        answer = worker.ask(question(OPENAI.model), {})
+        assert (answer.status, answer.error()["code"]) == (401, "invalid_api_key")
     assert upstream.calls == []
 
 

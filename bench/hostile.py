@@ -1,0 +1,96 @@
+"""`make hostile`: what bodies made to hurt cost the isolate, by their shape.
+
+    make hostile                        every shape, in three sizes (20 minutes)
+    make hostile ARGS="--size 300000"   in one size
+    make hostile ARGS="--only 'byte'"   those whose name has it (a regular expression)
+
+Each shape meets a fresh Worker, so that all it takes is seen. Printed are its bytes on the wire,
+the memory it took and what it may take (tests/worker/cost.py), the longest wait of another
+request, and how many times that is the wait beside an ordinary conversation of the same length.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.worker.client import CLIENT_KEYS
+from tests.worker.cost import MEGABYTE, V8_FLAGS, Cost, cost_of
+from tests.worker.shapes import ANSWERS, CONVERSATION, REQUESTS, Shape
+from tests.worker.speech import DIALECTS
+from tests.worker.upstream import Upstream
+from tools import runtime
+from xtrix.config import MAX_BODY_BYTES
+
+_SIZES = (100_000, 1_000_000, MAX_BODY_BYTES)
+_MOST_PIECES_BYTES = 600_000
+"""More in pieces of a byte or two takes minutes, and nothing else than less does."""
+_ROW = "| {:<52} | {:>7} | {:>6} | {:>7} | {:>7} | {:>7} | {:>8} | {:>5} | {}"
+_HEAD = ("shape", "MB", "status", "took MB", "may MB", "isolate", "wait ms", "ratio", "")
+
+
+def main() -> int:
+    """Returns the exit status: 1 where a shape took more than it may."""
+    parser = argparse.ArgumentParser(prog="make hostile", description=__doc__)
+    parser.add_argument("--size", type=int, nargs="+", default=_SIZES, help="bytes")
+    parser.add_argument("--only", default="", help="a part of the shapes' names")
+    said = parser.parse_args()
+    shapes = [each for group in (REQUESTS | ANSWERS).values() for each in group]
+    chosen = [each for each in shapes if re.search(said.only, each.name)]
+    print(_ROW.format(*_HEAD))
+    costs = list(_measured(chosen, said.size))
+    over = [cost for cost in costs if cost.grown > cost.allowed]
+    print(f"{len(over)} of {len(costs)} took more than they may")
+    return 1 if over else 0
+
+
+def _measured(shapes: list[Shape], sizes: list[int]) -> Iterator[Cost]:
+    upstream = Upstream()
+    bindings: dict[str, object] = {
+        "API_KEYS": CLIENT_KEYS[0],
+        "PROVIDERS": [
+            {
+                "name": dialect.name,
+                "dialect": dialect.name,
+                "base_url": upstream.base_url,
+                "models": [dialect.model],
+            }
+            for dialect in DIALECTS
+        ],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        snapshot = runtime.save_snapshot(Path(folder))
+
+        def measured(shape: Shape, size: int) -> Cost:
+            with runtime.serve(bindings, snapshot=snapshot, v8_flags=V8_FLAGS) as worker:
+                for ordinary in CONVERSATION.values():  # what every Worker takes once
+                    cost_of(worker, upstream, ordinary, 10_000)
+                return cost_of(worker, upstream, shape, size)
+
+        for size in sizes:
+            ordinary = {name: measured(shape, size) for name, shape in CONVERSATION.items()}
+            for cost in ordinary.values():
+                _show(cost, cost)
+            for shape in shapes:
+                most = _MOST_PIECES_BYTES if shape.pieces else size
+                cost = measured(shape, min(size, most))
+                _show(cost, ordinary[shape.name.rpartition(", ")[2]])
+                yield cost
+    upstream.stop()
+
+
+def _show(cost: Cost, ordinary: Cost) -> None:
+    megabytes = [f"{size / MEGABYTE:.1f}" for size in (cost.grown, cost.allowed, cost.isolate)]
+    ratio = f"{cost.wait / ordinary.wait:.1f}"
+    wait = f"{1000 * cost.wait:.0f}"
+    size = f"{cost.size / MEGABYTE:.2f}"
+    verdict = "" if cost.grown <= cost.allowed else "**too much**"
+    print(_ROW.format(cost.shape, size, cost.status, *megabytes, wait, ratio, verdict), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""How many tokens a request has: asked of the upstream where it counts, else estimated.
+
+A call here costs nobody anything, and clients make thirty at once; so nothing is repeated, no other
+target is tried, and an upstream that does not count is no fault.
+"""
+
+from xtrix import errors, json
+from xtrix.errors import NEVER_RETRY, ClientError
+from xtrix.estimate import estimate
+from xtrix.exchange import AcceptedRequest, Exchange, Steps
+from xtrix.http import JSON_TYPE, Reply, reply
+from xtrix.protocol import Codec
+from xtrix.steps import Call, Collect, UpstreamAnswer
+
+MAX_BYTES = 100_000
+"""Of an answer, which is a number."""
+
+_DOES_NOT_COUNT = {404, 405, 501}
+
+
+def count(exchange: Exchange, accepted: AcceptedRequest) -> Steps:
+    """The steps of a request for the number of its tokens. Raises ApiError."""
+    conversion, target = accepted.conversion, accepted.plan.targets[0]
+    counter = conversion.codec.counter
+    assert counter is not None
+    if target.provider.count_tokens == "off":
+        message = "Tokens are not counted for this model; estimate them yourself."
+        raise ClientError(501, "not_supported", message, headers=NEVER_RETRY)
+    request = conversion.encode_count(target)
+    if request is not None:
+        exchange.record.provider, exchange.record.upstream_model = (
+            target.provider.name,
+            target.model,
+        )
+        limits = target.provider.timeouts
+        call = Call(request, limits.first_byte, Collect(MAX_BYTES, limits.idle))
+        counted = _counted((yield call), exchange, conversion.codec)
+        if counted is not None:
+            return Reply(200, (JSON_TYPE,), counted)
+    tokens = estimate(conversion.prompt())
+    return reply(
+        counter.encode(tokens, conversion.settings), headers=(("x-token-count", "estimate"),)
+    )
+
+
+def _counted(outcome: object, exchange: Exchange, codec: Codec) -> bytes | None:
+    """What the upstream counted; None where it does not count. Raises UpstreamError."""
+    if not isinstance(outcome, UpstreamAnswer) or not isinstance(outcome.body, bytes):
+        raise errors.no_connection()
+    if outcome.head.status in _DOES_NOT_COUNT:
+        return None
+    if outcome.head.status != 200:
+        error = codec.decode_error(outcome.head, outcome.body)
+        exchange.redactor.clean(error)
+        raise error
+    try:
+        tokens = json.decode_object(outcome.body).get("input_tokens")
+    except ValueError:
+        tokens = None
+    if type(tokens) is not int:
+        raise errors.bad_response("no count of tokens")
+    return outcome.body

@@ -1,0 +1,234 @@
+"""Which models there are: what clients may choose from.
+
+Those that the configuration names, and of each provider that is given by patterns what it lists
+itself and the patterns fit. What a provider said is kept for some minutes, per isolate and in plain
+values. A provider that does not answer, or with junk, takes nothing from the others.
+
+Refuses to know how a model is shown to a client (`app` does), and how a provider is asked
+(its dialect does).
+"""
+
+from collections.abc import Generator
+from itertools import islice
+from typing import Any, NamedTuple
+
+from xtrix import catalogue
+from xtrix.cards import MODEL_NAME, ModelCard, cards_in, decode_page
+from xtrix.config import Config
+from xtrix.errors import BAD_RESPONSE
+from xtrix.exchange import Exchange
+from xtrix.http import UpstreamRequest
+from xtrix.protocols import DIALECTS
+from xtrix.providers import Provider, Target, find_target
+from xtrix.steps import CallAll, Failure, Step, UpstreamAnswer
+
+KEPT_SECONDS = 300.0
+"""For which a provider's list is not asked for again."""
+FAILED_SECONDS = 30.0
+"""For which a provider that did not give a whole list is not asked again."""
+ASKING_SECONDS = 2.5
+"""For all providers together: Claude Code waits three for the list that it chooses from."""
+MAX_LIST_BYTES = 2_000_000
+MOST_PAGES = 5
+MOST_MODELS = 2_000
+"""Of one provider."""
+
+OURS = "xtrix"
+"""The owner of a model with targets of its own."""
+
+_WILDCARDS = frozenset("*?[")
+# A provider that has no such path, or that the key may not use, has no such model either.
+_NO_SUCH_MODEL = frozenset({400, 403, 404, 405, 410, 422})
+
+
+class _List(NamedTuple):
+    """What a provider said of its models."""
+
+    cards: dict[str, ModelCard]
+    """By the provider's own ids."""
+    is_whole: bool
+    fresh_until: float
+
+
+class Models:
+    """The models of one configuration, as this isolate has heard of them."""
+
+    def __init__(self) -> None:
+        self._lists: dict[str, _List] = {}
+        self._cards: dict[str, ModelCard] | None = None
+
+    def all(self, config: Config, exchange: Exchange) -> Generator[Step, Any, dict[str, ModelCard]]:
+        """Every model by its name, after asking those whose lists are too old."""
+        yield from self._refresh(config.providers, exchange)
+        if self._cards is None:
+            self._cards = self._named(config) | self._listed(config)
+        return self._cards
+
+    def one(self, config: Config, name: str, exchange: Exchange) -> Generator[Step, Any, ModelCard]:
+        """The model `name`. Raises ClientError for one that is not served.
+
+        What is not listed may exist all the same, as an id without its date does at Anthropic:
+        where a provider has a list, it is asked for the model itself; where it has none, a name
+        that leads there has to be believed.
+        """
+        if any(model.id == name for model in config.models):
+            return ModelCard(name, OURS)
+        target = catalogue.target_of(config, name)
+        is_named = name in catalogue.names(config)
+        if not is_named and not (MODEL_NAME.fullmatch(name) and MODEL_NAME.fullmatch(target.model)):
+            raise catalogue.unknown(config, name)
+        yield from self._refresh((target.provider,), exchange)
+        if not is_named and not self._is_known(target):
+            request = DIALECTS[target.provider.dialect].encode_model(*target)
+            (answer,) = yield CallAll((request,), MAX_LIST_BYTES, ASKING_SECONDS)
+            if isinstance(answer, UpstreamAnswer) and answer.head.status in _NO_SUCH_MODEL:
+                raise catalogue.unknown(config, name)
+        return self._card(target, name)
+
+    def _is_known(self, target: Target) -> bool:
+        """Whether `target` is listed, or its provider has no list that it could be missing from."""
+        listed = self._lists.get(target.provider.name)
+        return listed is None or not listed.is_whole or target.model in listed.cards
+
+    def _card(self, target: Target, name: str) -> ModelCard:
+        """What is known of `target`, under its public `name`."""
+        listed = self._lists.get(target.provider.name)
+        card = listed.cards.get(target.model) if listed else None
+        return (card or ModelCard(name, target.provider.name))._replace(id=name)
+
+    def _named(self, config: Config) -> dict[str, ModelCard]:
+        """The configured models, aliases and plain names that have what they need."""
+        cards = {
+            model.id: ModelCard(model.id, OURS)
+            for model in config.models
+            if not all(target.provider.lacks for target in model.targets)
+        }
+        for name in catalogue.names(config):
+            target = find_target(config.providers, name)
+            if target and not target.provider.lacks:
+                cards.setdefault(name, self._card(target, name))
+        return cards
+
+    def _listed(self, config: Config) -> dict[str, ModelCard]:
+        """What the providers list, by the names that lead to it."""
+        taken = {model.id for model in config.models}
+        cards = {}
+        for provider in config.providers:
+            listed = self._lists.get(provider.name)
+            for model in listed.cards if listed else ():
+                target = Target(provider, model)
+                name = _name_of(target, config.providers, taken)
+                if name and provider.serves(model):
+                    cards[name] = self._card(target, name)
+        return cards
+
+    def _refresh(
+        self, providers: tuple[Provider, ...], exchange: Exchange
+    ) -> Generator[Step, Any, None]:
+        """Ask those whose lists are too old, page by page and all at once."""
+        asked = [
+            _Asked(provider)
+            for provider in providers
+            if _is_asked(provider) and self._is_old(provider, exchange.now)
+        ]
+        until = exchange.now + ASKING_SECONDS
+        while pending := [each for each in asked if each.wants_more and exchange.now < until]:
+            requests = tuple(each.request() for each in pending)
+            outcomes = yield CallAll(requests, MAX_LIST_BYTES, until - exchange.now)
+            for each, outcome in zip(pending, outcomes, strict=True):
+                each.take(outcome)
+        for each in asked:
+            each.stop()
+            self._keep(each, exchange)
+
+    def _is_old(self, provider: Provider, now: float) -> bool:
+        listed = self._lists.get(provider.name)
+        return listed is None or listed.fresh_until <= now
+
+    def _keep(self, asked: "_Asked", exchange: Exchange) -> None:
+        """Keep what came. What came of an earlier time is better than less."""
+        name = asked.provider.name
+        listed = self._lists.get(name, _List({}, is_whole=False, fresh_until=0))
+        if asked.failure:
+            exchange.record.failures.append(f"{name}/models: {asked.failure}")
+        seconds = FAILED_SECONDS if asked.failure else KEPT_SECONDS
+        fresh_until = exchange.now + seconds
+        if not asked.failure or len(asked.cards) >= len(listed.cards):
+            self._lists[name] = _List(asked.cards, not asked.failure, fresh_until)
+        else:
+            self._lists[name] = listed._replace(fresh_until=fresh_until)
+        self._cards = None
+
+
+class _Asked:
+    """A provider that is being asked for its models."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.cards: dict[str, ModelCard] = {}
+        self.failure: str | None = None
+        self._after: str | None = None
+        self._pages = 0
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether there is a page to come."""
+        return not self.failure and (self._pages == 0 or self._after is not None)
+
+    def request(self) -> UpstreamRequest:
+        """The call for the next page."""
+        return DIALECTS[self.provider.dialect].encode_models(self.provider, self._after)
+
+    def take(self, outcome: UpstreamAnswer | Failure) -> None:
+        """Take the next page from what came of the call."""
+        try:
+            body = _body(outcome)
+            entries, after = decode_page(body)
+        except _NoBody as error:
+            self.failure = str(error)
+            return
+        except ValueError:
+            self.failure = BAD_RESPONSE
+            return
+        self._pages += 1
+        for card in islice(cards_in(entries, self.provider), MOST_MODELS - len(self.cards)):
+            self.cards.setdefault(card.id, card)
+        if after is not None and (after == self._after or self._pages == MOST_PAGES):
+            self.failure = "endless"
+        self._after = after
+
+    def stop(self) -> None:
+        """Note that no more will be asked, whatever is missing."""
+        if self.wants_more:
+            self.failure = Failure.TIME.value
+
+
+class _NoBody(Exception):
+    """Why nothing came that could be read: a word for the log."""
+
+
+def _body(outcome: UpstreamAnswer | Failure) -> bytes:
+    if isinstance(outcome, Failure):
+        raise _NoBody(outcome.value)
+    if outcome.head.status != 200:
+        raise _NoBody(outcome.head.status)
+    if isinstance(outcome.body, Failure):
+        raise _NoBody(outcome.body.value)
+    return outcome.body
+
+
+def _is_asked(provider: Provider) -> bool:
+    """Whether what it serves is known to itself only."""
+    return not provider.lacks and any(_WILDCARDS & set(name) for name in provider.models)
+
+
+def _name_of(target: Target, providers: tuple[Provider, ...], taken: set[str]) -> str | None:
+    """The name that leads to `target`; None where none does. `taken` lead elsewhere.
+
+    It is the model's own, or where that means another provider's, `provider/model`.
+    """
+    for name in (target.model, f"{target.provider.name}/{target.model}"):
+        leads_here = name not in taken and find_target(providers, name) == target
+        if leads_here and MODEL_NAME.fullmatch(name):
+            return name
+    return None

@@ -1,0 +1,27 @@
+"""Requests for what models there are, as OpenAI takes them, whichever of its protocols is spoken.
+
+Source: platform.openai.com/docs/api-reference/models, read 2026-11. OpenAI's list has no pages;
+`after` is the word that its other lists have for them.
+"""
+
+from urllib.parse import quote, urlencode
+
+from xtrix.http import UpstreamRequest
+from xtrix.providers import Provider
+
+
+def encode_models(provider: Provider, after: str | None) -> UpstreamRequest:
+    """The request for a page of the models, which begins after the model `after`."""
+    return _get(provider, "/models", urlencode({"after": after}) if after else "")
+
+
+def encode_model(provider: Provider, model: str) -> UpstreamRequest:
+    """The request for `model` alone."""
+    return _get(provider, f"/models/{quote(model, safe='')}")
+
+
+def _get(provider: Provider, path: str, query: str = "") -> UpstreamRequest:
+    whole_query = "&".join(filter(None, (provider.query, query)))
+    url = f"{provider.base_url}{path}" + (f"?{whole_query}" if whole_query else "")
+    headers = provider.headers_with_key("authorization")
+    return UpstreamRequest(url, tuple(headers.items()), b"", provider.binding, "GET")

@@ -1,0 +1,110 @@
+"""The upstream's names of a client's tools and calls, and back."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from xtrix.answer import ToolName
+from xtrix.prompt import Tool
+
+LONGEST_NAME = 64
+LONGEST_ID = 40
+"""Characters of a call's id that OpenAI takes (github.com/vercel/ai/issues/5171, read 2026-11)."""
+
+_ODD = re.compile(r"[^a-zA-Z0-9_-]")
+
+_Key = tuple[str | None, str]
+"""A namespace, and a tool's name in it."""
+
+
+class ToolNames:
+    """The upstream's name for each of the client's tools.
+
+    OpenAI takes 1 to 64 letters, digits, `_` and `-`. A tool of a namespace has that in front of
+    its name. A name that has to be rewritten, or that another tool has too, ends in a hash of its
+    own, so that it is the same in every request of a conversation.
+    """
+
+    def __init__(self, tools: Iterable[Tool]) -> None:
+        """`tools` are those that the client sent; a history may name others."""
+        own = [tool for tool in tools if tool.kind != "hosted"]
+        self._tools = {
+            (tool.namespace, tool.name): ToolName(tool.name, tool.kind, tool.namespace)
+            for tool in own
+            if tool.kind != "hosted"
+        }
+        self._theirs: dict[_Key, str] = {}
+        self._taken: set[str] = set()
+        # Names that need no change go first, so that no other tool can take one from them.
+        for key in sorted(self._tools, key=lambda key: (_written(key) != key[1], str(key))):
+            self(*key)
+
+    def __call__(self, namespace: str | None, name: str) -> str:
+        """The upstream's name for the tool `name` of `namespace`."""
+        key = (namespace, name)
+        theirs = self._theirs.get(key)
+        if theirs is None:
+            theirs = _written(key)
+            if theirs in self._taken:
+                theirs = _hashed(theirs, key)
+            self._theirs[key] = theirs
+            self._taken.add(theirs)
+        return theirs
+
+    def table(self) -> dict[str, ToolName]:
+        """The upstream's name to the client's tool, where its name alone does not tell that.
+
+        A model may leave out a tool's namespace; where that leaves no doubt, it is understood.
+        """
+        table = {
+            theirs: self._tools.get(key) or ToolName(key[1], namespace=key[0])
+            for key, theirs in self._theirs.items()
+        }
+        bare = Counter(name for namespace, name in self._tools if namespace)
+        for (namespace, name), tool in self._tools.items():
+            if namespace and bare[name] == 1:
+                table.setdefault(name, tool)
+        return {theirs: tool for theirs, tool in table.items() if tool != ToolName(theirs)}
+
+
+class CallIds:
+    """The upstream's id for each call of a history, where equal ids would be taken for one call."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._repeats: dict[str, int] = {}
+
+    def new(self, said: str) -> str:
+        """An id for the next call that the client calls `said`."""
+        plain = call_id(said)
+        theirs = plain
+        while theirs in self._taken:
+            number = self._repeats[plain] = self._repeats.get(plain, 1) + 1
+            theirs = call_id(f"{plain}_{number}")
+        self._taken.add(theirs)
+        return theirs
+
+
+def call_id(said: str) -> str:
+    """The upstream's id for a call that the client calls `said`."""
+    return said if 0 < len(said) <= LONGEST_ID else f"call_{_digest(said)[:32]}"
+
+
+def _written(key: _Key) -> str:
+    """The name of `key` as OpenAI takes it."""
+    namespace, name = key
+    joined = f"{namespace}__{name}" if namespace else name
+    written = _ODD.sub("_", joined[: LONGEST_NAME + 1])
+    return (
+        written if written == joined and 0 < len(joined) <= LONGEST_NAME else _hashed(written, key)
+    )
+
+
+def _hashed(name: str, key: _Key) -> str:
+    digest = _digest("\0".join((key[0] or "", key[1])))[:8]
+    return f"{name[: LONGEST_NAME - 9]}_{digest}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()

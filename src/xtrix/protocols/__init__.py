@@ -1,0 +1,17 @@
+"""The protocols: by name, and by the dialect that a provider's row gives."""
+
+from xtrix import providers
+from xtrix.protocol import Codec
+from xtrix.protocols.chat import CHAT
+from xtrix.protocols.messages import MESSAGES
+from xtrix.protocols.responses import RESPONSES
+from xtrix.protocols.responses.encode import needs_of
+
+__all__ = ["DIALECTS", "PROTOCOLS", "needs_of"]
+
+PROTOCOLS: dict[str, Codec] = {codec.name: codec for codec in (CHAT, MESSAGES, RESPONSES)}
+
+DIALECTS: dict[str, Codec] = {
+    dialect: PROTOCOLS[name] for dialect, name in providers.PROTOCOLS.items()
+}
+"""The protocol that a row of each dialect speaks, or speaks first."""

@@ -1,0 +1,169 @@
+"""Facts about an OpenAI-compatible answer that hold whole and streamed alike."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from xtrix.answer import Usage
+from xtrix.errors import bad_response
+from xtrix.redact import word
+
+_TYPES: dict[str, type] = {
+    "refusal": str,
+    "reasoning_content": str,
+    "annotations": list,
+    "tool_calls": list,
+    "thinking_blocks": list,
+    "function_call": dict,
+    "audio": dict,
+}
+"""What the members that clients read have to be; what is of another type says nothing."""
+_LISTS = {name for name, kind in _TYPES.items() if kind is list}
+
+_MOST_TOKENS = 2**53
+"""What is more is no count: clients read numbers as floats."""
+
+_REASONS = {
+    "stop": "stop",
+    "length": "length",
+    "content_filter": "content_filter",
+    "function_call": "function_call",
+    "tool_calls": "stop",
+    # What others say: some of Anthropic's words, Mistral's, DeepSeek's (their API references,
+    # read 2026-11).
+    "max_tokens": "length",
+    "model_length": "length",
+    "insufficient_system_resource": "length",
+}
+
+
+def finish_reason(said: object, *, called: bool) -> str:
+    """OpenAI's word for why an answer ended. Tool calls decide where the upstream says "stop"."""
+    reason = _REASONS.get(_lowered(said), "stop")
+    return "tool_calls" if called and reason == "stop" else reason
+
+
+def unknown_reason(reasons: Iterable[object]) -> str | None:
+    """A word for the log on the first of the choices' `reasons` that is unknown here or missing."""
+    for said in reasons:
+        if _lowered(said) not in _REASONS:
+            return word(said)
+    return None
+
+
+def _lowered(said: object) -> str:
+    return said.lower() if isinstance(said, str) else ""
+
+
+def choice_index(said: dict[str, Any], default: int) -> int:
+    """The index of a choice; `default` where it says none. Raises UpstreamError."""
+    index = said.get("index")
+    if index is None:
+        return default
+    if type(index) is not int or index < 0:
+        raise bad_response("a choice whose index is no number")
+    return index
+
+
+def trim(said: dict[str, Any]) -> dict[str, Any]:
+    """A message or delta without what says nothing, its reasoning under the one name.
+
+    Keys that are not OpenAI's stay, but for numbers and booleans.
+    Mistral's reasoning models give content as a list of thinking and text parts
+    (docs.mistral.ai/capabilities/reasoning, read 2026-11). OpenRouter tells reasoning twice; its
+    list is left out, for it holds nothing that OpenAI's clients can add up.
+    """
+    kept = {key: value for key, value in said.items() if value not in (None, "", [])}
+    kept.pop("role", None)
+    kept.pop("reasoning_details", None)
+    # Clients add the pieces of a delta up: numbers would become sums.
+    for key in [key for key, value in kept.items() if isinstance(value, int | float)]:
+        del kept[key]
+    for key in [key for key, kind in _TYPES.items() if not isinstance(kept.get(key, kind()), kind)]:
+        del kept[key]
+    if "function_call" in kept:
+        called = _called(kept.pop("function_call"))
+        kept |= {"function_call": called} if any(called.values()) else {}
+    for key in _LISTS & kept.keys():
+        kept[key] = [item for item in kept[key] if isinstance(item, dict)]
+    for key in kept.keys() & (_LISTS - {"tool_calls"}):
+        kept[key] = [_placed(item) for item in kept[key]]
+    reasoning = kept.pop("reasoning", None)
+    if isinstance(reasoning, str):
+        kept.setdefault("reasoning_content", reasoning)
+    if not isinstance(kept.get("content", ""), str | list):
+        del kept["content"]
+    if isinstance(kept.get("content"), list):
+        parts = [part for part in kept.pop("content") if isinstance(part, dict)]
+        texts = {"content": _joined(parts, "text")}
+        texts["reasoning_content"] = "".join(
+            _joined(part["thinking"], "text")
+            for part in parts
+            if isinstance(part.get("thinking"), list)
+        )
+        kept |= {key: text for key, text in texts.items() if text}
+    return kept
+
+
+def _placed(item: dict[str, Any]) -> dict[str, Any]:
+    """`item` without an index that is no number, on which openai-python's helper fails."""
+    if type(item.get("index", 0)) is int:
+        return item
+    return {name: value for name, value in item.items() if name != "index"}
+
+
+def _called(function: dict[str, Any]) -> dict[str, str]:
+    """What `function`, whole or in part a call of the older form, says in text."""
+    said = {name: function.get(name) for name in ("name", "arguments")}
+    texts = {name: text for name, text in said.items() if text and isinstance(text, str)}
+    return {"arguments": "", **texts}
+
+
+def _joined(parts: list[Any], name: str) -> str:
+    texts = (part.get(name) for part in parts if isinstance(part, dict))
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def usage_of(said: object) -> Usage | None:
+    """The usage that an upstream reports, or None where it reports none.
+
+    xAI and Gemini leave the tokens of reasoning out of `completion_tokens` and count them in the
+    total alone (vercel/ai#12425, read 2026-11); what the total has beyond its parts is theirs.
+    """
+    if not isinstance(said, dict):
+        return None
+    prompt = _details(said, "prompt_tokens_details")
+    completion = _details(said, "completion_tokens_details")
+    parts = _count(said, "prompt_tokens") + _count(said, "completion_tokens")
+    uncounted = max(0, _count(said, "total_tokens") - parts)
+    return Usage(
+        prompt=_count(said, "prompt_tokens"),
+        completion=_count(said, "completion_tokens") + uncounted,
+        cached=_count(prompt, "cached_tokens") or _count(said, "prompt_cache_hit_tokens"),
+        cache_written=_count(prompt, "cache_write_tokens"),
+        reasoning=_count(completion, "reasoning_tokens"),
+        prompt_audio=_count(prompt, "audio_tokens"),
+        completion_audio=_count(completion, "audio_tokens"),
+        accepted=_count(completion, "accepted_prediction_tokens"),
+        rejected=_count(completion, "rejected_prediction_tokens"),
+    )
+
+
+def _details(usage: dict[str, Any], name: str) -> dict[str, Any]:
+    details = usage.get(name)
+    return details if isinstance(details, dict) else {}
+
+
+def _count(counts: dict[str, Any], name: str) -> int:
+    count: Any = counts.get(name)
+    is_number = isinstance(count, int | float) and not isinstance(count, bool)
+    return int(count) if is_number and 0 < count < _MOST_TOKENS else 0
+
+
+def logprobs_of(said: dict[str, Any]) -> dict[str, Any] | None:
+    """The log probabilities of a choice; None where they are not of OpenAI's form."""
+    found = said.get("logprobs")
+    if not isinstance(found, dict) or not any(found.values()):
+        return None
+    if not all(isinstance(it, list | None) for it in found.values()):
+        return None
+    return {name: it or None for name, it in found.items()}  # a stream cannot tell an empty list

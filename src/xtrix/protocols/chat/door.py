@@ -1,0 +1,35 @@
+"""The shape of a Chat Completions request, checked once.
+
+Past `decode_request` no code looks again whether a field has the right type. Fields the schema
+does not name are kept, so that an OpenAI-compatible upstream gets what its own clients send;
+another protocol drops what it cannot use. Null means "not sent" for every optional field.
+
+Source: platform.openai.com/docs/api-reference/chat (OpenAPI document 2.3.0, read 2026-11).
+"""
+
+from collections.abc import Mapping
+
+from xtrix.errors import ClientError
+from xtrix.protocol import Request
+from xtrix.protocols.chat.schema import REQUEST_SCHEMA
+from xtrix.shape import Shape
+
+_REQUEST = Shape(REQUEST_SCHEMA)
+
+
+def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
+    """The request that `body` spells, its model filled in. Raises ClientError."""
+    said = _REQUEST.decode(body)
+    said["model"] = said.get("model") or default_model
+    if said.get("stream_options") and not said.get("stream"):
+        message = "'stream_options' is only allowed when 'stream' is true."
+        raise ClientError(400, "invalid_value", message, param="stream_options")
+    session = said.get("prompt_cache_key") or said.get("user")
+    return Request(
+        said,
+        body,
+        said["model"],
+        bool(said.get("stream")),
+        headers,
+        str(session) if session else None,
+    )

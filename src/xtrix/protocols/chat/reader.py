@@ -1,0 +1,243 @@
+"""An answer of an OpenAI-compatible upstream, whole or streamed, as calls on a Writer.
+
+Upstreams leave out what OpenAI sends (indexes, ids, a finish reason, [DONE]) and repeat what it
+sends once. The first choice is read, for more are never asked for. The finish waits for the end, so
+that the usage can go with it wherever it comes.
+
+Sources, read 2026-11: platform.openai.com/docs/api-reference/chat, openrouter.ai/docs (errors,
+reasoning), docs.vllm.ai (`stop_reason`), docs.sglang.ai (`matched_stop`).
+"""
+
+from xtrix import json
+from xtrix.answer import Citation, Finish, FinishReason, Usage, Writer
+from xtrix.errors import UpstreamError, bad_response, truncated
+from xtrix.openai.errors import error_of
+from xtrix.prompt import Json
+from xtrix.protocol import Answering
+from xtrix.protocols.chat.answer import (
+    choice_index,
+    finish_reason,
+    trim,
+    unknown_reason,
+    usage_of,
+)
+from xtrix.protocols.chat.blocks import REFUSAL, TEXT, Blocks, Piece
+from xtrix.protocols.chat.pieces import PIECEWISE
+from xtrix.protocols.chat.tools import ToolCalls, may_begin
+from xtrix.sse import Event
+
+_REASONS = {"length": FinishReason.LENGTH, "content_filter": FinishReason.FILTERED}
+_PLAIN = {"content"}
+"""What most deltas have, and nothing else."""
+_DETAILS = "reasoning_details"
+_RETURNED = (_DETAILS, "thinking_blocks")
+"""Lists in a message that OpenRouter and LiteLLM want back with it."""
+_STOPPED_BY = ("stop_reason", "matched_stop")
+"""Where vLLM and SGLang name the sequence that ended a choice."""
+_FAILED = {"message": "The upstream could not finish its answer."}
+
+
+class Reader:
+    """Reads one answer."""
+
+    def __init__(self, writer: Writer, of: Answering) -> None:
+        self.finished = False
+        self.usage = Usage()
+        self.carried: str | None = None
+        self.unknown_stop_reason: str | None = None
+        self._writer = writer
+        self._stops = of.expected.stop
+        self._blocks = Blocks(writer, of)
+        self._calls = ToolCalls(f"call_{of.stamp.token}")
+        self._choice: int | None = None
+        """The index of the choice that is read; None before the answer has begun."""
+        self._tier: str | None = None
+        self._reason: object = None
+        self._stopped_by: str | None = None
+        self._logprobs: list[Json] = []
+        """Those of tokens without text, which go with the next text."""
+
+    def feed(self, event: Event) -> None:
+        """Tell what `event` says. Raises UpstreamError."""
+        self.carried = None
+        if self.finished or not event.data.strip():
+            return
+        if event.data == "[DONE]":
+            self._end()
+            return
+        try:
+            chunk = json.decode_object(event.data)
+        except ValueError:
+            raise bad_response("an event that is not JSON") from None
+        if event.name == "error":
+            raise _error(chunk.get("error") or chunk)
+        self._read(chunk, "delta")
+
+    def close(self) -> None:
+        """The upstream's end. Raises UpstreamError when it came before the answer's."""
+        self.carried = None
+        if self.finished:
+            return
+        if not self._reason:
+            raise truncated()
+        self._end()
+
+    def whole(self, body: bytes) -> None:
+        """Tell a whole answer. Raises UpstreamError."""
+        try:
+            answer = json.decode_object(body)
+        except ValueError:
+            raise bad_response("not a JSON object") from None
+        first = answer.get("choices")
+        if isinstance(first, list) and first and not answer.get("error"):
+            message = first[0].get("message") if isinstance(first[0], dict) else None
+            if not isinstance(message, dict):
+                raise bad_response("a choice without a message")
+        elif not answer.get("error"):
+            raise bad_response("no choices")
+        self._read(answer, "message")
+        self._end()
+
+    def moved(self, texts: list[str]) -> None:
+        """Events were passed on without us."""
+        self._blocks.moved(texts)
+
+    def _read(self, chunk: Json, member: str) -> None:
+        """Tell what a chunk says in `delta`, or a whole answer in `message`."""
+        if chunk.get("error"):
+            raise _error(chunk["error"])
+        usage = usage_of(chunk.get("usage"))
+        if usage is None and "x_groq" in chunk:
+            usage = usage_of(_member(chunk, "x_groq").get("usage"))
+        if usage and any(usage):
+            self.usage = usage
+        tier = chunk.get("service_tier")
+        self._tier = tier if isinstance(tier, str) else self._tier
+        choices = chunk.get("choices") or []
+        if not isinstance(choices, list):
+            raise bad_response("choices that are no list")
+        before = (self._blocks.open, self._blocks.told + 1, False)
+        is_plain = not usage and len(choices) == 1
+        for choice in choices:
+            if isinstance(choice, dict):
+                is_plain = self._read_choice(choice, member) and is_plain
+        after = (self._blocks.open, self._blocks.told, self._blocks.holds)
+        if is_plain and before == after and self._blocks.last is not None:
+            self.carried = json.encode(self._blocks.last)
+
+    def _read_choice(self, choice: Json, member: str) -> bool:
+        """Tell what `choice` says, and whether another text in it would change that text alone."""
+        index = choice_index(choice, 0)
+        if choice.get("error") or choice.get("finish_reason") == "error":
+            raise _error(choice.get("error") or _FAILED)
+        if self._choice is None:
+            self._choice = index
+            self._writer.begin(self.usage, self._tier)
+        elif index != self._choice:
+            return False
+        if choice.get("logprobs"):
+            self._logprobs += _items(_member(choice, "logprobs").get("content"))
+        is_plain = not self._logprobs
+        said = _member(choice, member)
+        message = trim(said)
+        if message.keys() == _PLAIN and not said.get(_DETAILS):
+            self._read_text(message)  # as most events are
+        else:
+            is_plain &= self._read_message(said, message, is_whole=member == "message")
+        self._reason = choice.get("finish_reason") or self._reason
+        if self._stops:
+            named = [choice.get(name) for name in _STOPPED_BY]
+            self._stopped_by = next((it for it in named if it in self._stops), self._stopped_by)
+        return is_plain and not self._reason
+
+    def _read_message(self, said: Json, message: Json, *, is_whole: bool) -> bool:
+        """As `_read_choice`, of what is `said` in its message or delta, trimmed to `message`."""
+        citations = _citations(said.get("annotations"))
+        self._blocks.cite(citations)
+        reasoning = _text(message, "reasoning_content")
+        returned = {name: _items(said.get(name)) for name in _RETURNED if said.get(name)}
+        reasoning = reasoning or "".join(map(_returned_text, [*returned.values()][:1]))
+        if reasoning:
+            is_named = isinstance(said.get("reasoning"), str) and not said.get("reasoning_content")
+            self._blocks.reason("reasoning" if is_named else "reasoning_content", reasoning)
+        for name, items in returned.items():
+            self._blocks.give_back(name, items)
+        self._read_text(message)
+        if _text(message, "refusal"):
+            self._blocks.put(REFUSAL, Piece(_text(message, "refusal")))
+        calls = _calls(message, is_whole=is_whole)
+        for fragment in self._calls.feed(calls):
+            self._blocks.call(fragment)
+        return not (citations or returned or any(map(may_begin, calls)))
+
+    def _read_text(self, message: Json) -> None:
+        text = _text(message, "content")
+        if text:
+            self._blocks.put(TEXT, Piece(text, self._logprobs or None))
+            self._logprobs = []
+
+    def _end(self) -> None:
+        """Tell the end. Raises UpstreamError where there was no answer."""
+        if self._choice is None:
+            raise truncated()
+        reason = _REASONS.get(finish_reason(self._reason, called=False), FinishReason.STOP)
+        self._blocks.end(is_cut=reason is FinishReason.LENGTH)
+        if self._blocks.has_refused and reason is FinishReason.STOP:
+            reason = FinishReason.FILTERED
+        stopped_by = self._stopped_by if reason is FinishReason.STOP else None
+        self.unknown_stop_reason = unknown_reason([self._reason])
+        self._writer.end(Finish(reason, self.usage, self._tier, stopped_by))
+        self.finished = True
+
+
+def _error(said: object) -> UpstreamError:
+    return error_of(said if isinstance(said, dict) else {"message": said})
+
+
+def _member(said: Json, name: str) -> Json:
+    """The object `name` in `said`; an empty one where there is none."""
+    value = said.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(said: Json, name: str) -> str:
+    value = said.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _items(value: object) -> list[Json]:
+    """The objects in a list; none where it is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _calls(message: Json, *, is_whole: bool) -> list[object]:
+    """The fragments of calls in a delta, or the calls of a whole message, each with an index."""
+    calls: list[object] = [*_items(message.get("tool_calls"))]
+    if is_whole:
+        calls = [{**call, "index": at} for at, call in enumerate(_items(calls))]
+    function = _member(message, "function_call")
+    return [*calls, {"index": "function_call", "function": function}] if function else calls
+
+
+def _returned_text(items: list[Json]) -> str:
+    """What can be read in a list that the upstream wants back."""
+    named = (item.get(PIECEWISE.get(str(item.get("type")), "")) for item in items)
+    return "".join(text for text in named if isinstance(text, str))
+
+
+def _citations(said: object) -> list[Citation]:
+    """Those of a message's annotations that have an address."""
+    found = [_member(each, "url_citation") for each in _items(said)]
+    return [
+        Citation(each["url"], _text(each, "title"), *_span(each))
+        for each in found
+        if _text(each, "url")
+    ]
+
+
+def _span(said: Json) -> tuple[int | None, int | None]:
+    """Where a citation's passage begins and ends; None twice where that makes no sense."""
+    start, end = said.get("start_index"), said.get("end_index")
+    if type(start) is not int or type(end) is not int or not 0 <= start <= end:
+        return None, None
+    return start, end

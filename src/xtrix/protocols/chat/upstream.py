@@ -1,0 +1,83 @@
+"""A request for an OpenAI-compatible upstream: the client's own, but for what the row says.
+
+Nothing is clamped, invented or swallowed. The model is the target's, usage is always asked for in
+a stream (its place in the answer is ours to choose), and the row's quirks rename and drop.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from xtrix import json
+from xtrix.http import UpstreamRequest
+from xtrix.protocol import Encoded, Request, says_something
+from xtrix.providers import Provider, Quirks, Target
+from xtrix.reasoning import Carrier
+
+_OURS = frozenset({"thinking_blocks"})
+"""What this gateway alone has added to the messages of its answers."""
+
+_REASONING = {"thinking_blocks", "reasoning_content", "reasoning"}
+
+
+def relay_request(request: Request, target: Target, carrier: Carrier) -> Encoded:
+    """`request` for `target`."""
+    del carrier  # reasoning that it has opened is for others
+    return Encoded(*upstream_request(request.fields, target, kept_here=_OURS))
+
+
+def upstream_request(
+    fields: dict[str, Any], target: Target, *, kept_here: frozenset[str] = frozenset()
+) -> tuple[UpstreamRequest, tuple[str, ...]]:
+    """The call that asks `fields` of `target`, and the sorted names of those that were dropped.
+
+    `kept_here` are fields of messages that no upstream gets.
+    """
+    quirks = target.provider.quirks
+    body: dict[str, Any] = {**fields, "model": target.model}
+    for name, theirs in quirks.rename.items():
+        value = body.pop(name, None)
+        if value is not None:
+            body[theirs] = body.get(theirs) or value
+    ignored = tuple(
+        sorted(name for name in quirks.drop if says_something(name, body.pop(name, None)))
+    )
+    body["messages"] = [_message(message, quirks, kept_here) for message in body["messages"]]
+    body.pop("stream_options", None)
+    if fields.get("stream") and quirks.stream_usage:
+        body["stream_options"] = {"include_usage": True}
+        if quirks.obfuscation:
+            body["stream_options"]["include_obfuscation"] = False
+    return _call(body, target.provider), ignored
+
+
+def _message(message: dict[str, Any], quirks: Quirks, kept_here: frozenset[str]) -> dict[str, Any]:
+    """`message` as the upstream takes it."""
+    said = {
+        name: value
+        for name, value in message.items()
+        if name not in kept_here and f"messages.{name}" not in quirks.drop
+    }
+    said["role"] = quirks.roles.get(said["role"], said["role"])
+    if not quirks.null_content and said.get("content", "") is None:
+        said["content"] = ""
+    return said
+
+
+def _call(body: dict[str, Any], provider: Provider) -> UpstreamRequest:
+    query = f"?{provider.query}" if provider.query else ""
+    headers = {"content-type": "application/json", **provider.headers_with_key("authorization")}
+    return UpstreamRequest(
+        url=f"{provider.base_url}/chat/completions{query}",
+        headers=tuple(headers.items()),
+        body=json.encode_body(body),
+        binding=provider.binding,
+    )
+
+
+def without_reasoning(request: Request) -> Request:
+    """`request` without the reasoning of earlier answers, whoever issued it."""
+    messages = [
+        {name: value for name, value in message.items() if name not in _REASONING}
+        for message in request.fields["messages"]
+    ]
+    return replace(request, fields={**request.fields, "messages": messages})

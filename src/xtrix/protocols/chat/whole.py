@@ -1,0 +1,68 @@
+"""A whole answer of an OpenAI-compatible upstream, brought to the contract.
+
+What a message or a call says beyond the contract is kept, but for what `answer.trim` takes from it,
+so that a stream adds up to the same. What the answer, a choice or the usage says beyond it is left
+out. What is missing is filled in.
+"""
+
+from typing import Any
+
+from xtrix import json
+from xtrix.answer import Usage
+from xtrix.errors import bad_response
+from xtrix.openai.errors import error_of
+from xtrix.protocol import Answering, Whole
+from xtrix.protocols.chat.answer import (
+    choice_index,
+    finish_reason,
+    logprobs_of,
+    trim,
+    unknown_reason,
+    usage_of,
+)
+from xtrix.protocols.chat.completion import encode_choice, encode_completion
+from xtrix.protocols.chat.tools import NAMELESS, ToolCalls
+
+
+def relay_whole(body: bytes, of: Answering) -> Whole:
+    """The completion that `body` spells. Raises UpstreamError."""
+    try:
+        answer = json.decode_object(body)
+    except ValueError:
+        raise bad_response("not a JSON object") from None
+    if isinstance(answer.get("error"), dict):
+        raise error_of(answer["error"])
+    choices = answer.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise bad_response("no choices")
+    read = [_choice(said, index) for index, said in enumerate(choices)]
+    if len({choice["index"] for choice in read}) < len(read):
+        raise bad_response("two choices of one index")
+    tier = answer.get("service_tier")
+    usage = usage_of(answer.get("usage")) or Usage()
+    completion = encode_completion(
+        of.stamp,
+        read,
+        usage,
+        tier if isinstance(tier, str) else None,
+    )
+    unknown = unknown_reason([said.get("finish_reason") for said in choices])
+    return Whole(json.encode_body(completion), usage, unknown)
+
+
+def _choice(said: object, index: int) -> dict[str, Any]:
+    message = said.get("message") if isinstance(said, dict) else None
+    if not isinstance(said, dict) or not isinstance(message, dict):
+        raise bad_response("a choice without a message")
+    known = trim(message)
+    named = known.pop("tool_calls", None)
+    index = choice_index(said, index)
+    calls = ToolCalls(f"call_{index}").whole(named) if isinstance(named, list) else []
+    if not known.get("function_call", {"name": "none"}).get("name"):
+        raise bad_response(NAMELESS)
+    if calls:
+        known["tool_calls"] = calls
+    silent = calls or known.get("refusal") or known.get("function_call")
+    whole = {"role": "assistant", "content": None if silent else "", "refusal": None}
+    reason = finish_reason(said.get("finish_reason"), called=bool(calls))
+    return encode_choice(whole | known, reason, index, logprobs_of(said))

@@ -1,0 +1,306 @@
+"""A model's answer as Chat Completions tells it: chunks of a stream, or one `chat.completion`.
+
+Knows the three forms that a call has here: functions, custom tools (text instead of JSON), and the
+older `function_call`, of which an answer has one. Reasoning is told as `reasoning_content`, which
+many servers and clients know, and what its provider wants back as `thinking_blocks`.
+
+Source: platform.openai.com/docs/api-reference/chat (OpenAPI document 2.3.0, read 2026-11).
+"""
+
+from typing import Any
+
+from xtrix import json
+from xtrix.answer import CallStart, Citation, Finish, FinishReason, ToolName, Usage
+from xtrix.errors import ApiError
+from xtrix.prompt import Sealed
+from xtrix.protocol import Answering
+from xtrix.protocols.chat.chunks import KEEP_ALIVE, chunk_writer, error_frames
+from xtrix.protocols.chat.completion import encode_choice, encode_completion
+
+Json = dict[str, Any]
+
+_REASONS = {
+    FinishReason.STOP: "stop",
+    FinishReason.LENGTH: "length",
+    FinishReason.FILTERED: "content_filter",
+}
+
+
+class _Told:
+    """What both forms of an answer keep until its end."""
+
+    def __init__(self, of: Answering) -> None:
+        fields = of.request.fields
+        self.has_functions = fields.get("functions") is not None and not fields.get("tools")
+        """Whether the client speaks of `functions`, as before tools."""
+        self.annotations: list[Json] = []
+        self.thinking: list[Json] = []
+        """The blocks that a client sends back."""
+        self.calls: list[CallStart] = []
+        self._carrier = of.carrier
+        self._length = 0
+        self._block_start = 0
+
+    def text(self, text: str) -> None:
+        self._length += len(text)
+
+    def text_end(self, citations: list[Citation]) -> None:
+        for citation in citations:
+            start = self._block_start + (citation.start or 0)
+            end = self._length if citation.end is None else self._block_start + citation.end
+            span = {"start_index": start, "end_index": end}
+            source = {"url": citation.url, "title": citation.title, **span}
+            self.annotations.append({"type": "url_citation", "url_citation": source})
+        self._block_start = self._length
+
+    def thinking_end(self, text: str, sealed: Sealed | None) -> None:
+        if sealed is None:
+            return
+        if sealed.origin is None or sealed.origin.protocol == "messages":
+            self.thinking.append(sealed.value)
+            return
+        signature = self._carrier.pack(sealed)
+        self.thinking.append({"type": "thinking", "thinking": text, "signature": signature})
+
+    def reason(self, finish: Finish) -> str:
+        """OpenAI's word. What was called decides about tool calls."""
+        if self.calls and finish.reason is FinishReason.STOP:
+            return "function_call" if self.has_functions else "tool_calls"
+        return _REASONS[finish.reason]
+
+
+class StreamWriter:
+    """Writes the chunks of one choice."""
+
+    keep_alive = KEEP_ALIVE
+    sequence = None
+
+    def __init__(self, of: Answering) -> None:
+        self.continues = False
+        self._chunks = chunk_writer(of)
+        self._told = _Told(of)
+        self._is_cited = of.expected.cited
+        self._frames: list[str] = []
+        self._thought: list[str] = []
+        self._thinks = False
+
+    def take(self) -> str:
+        """The frames written since the last call."""
+        frames = "".join(self._frames)
+        self._frames.clear()
+        return frames
+
+    def begin(self, usage: Usage, service_tier: str | None) -> None:
+        """As `Writer` has it, and so are the others."""
+        del usage
+        self._chunks.served_by(service_tier)
+        self._frames.append(self._chunks.role())
+        self.continues = False
+
+    def text(self, text: str, logprobs: list[Json] | None = None) -> None:
+        """A delta of the content."""
+        self._told.text(text)
+        probabilities = {"content": logprobs, "refusal": None} if logprobs else None
+        self._frames.append(self._chunks.delta({"content": text}, logprobs=probabilities))
+        # Where sources are named their places in the text have to be counted.
+        self.continues = not (self._is_cited or logprobs)
+
+    def text_end(self, citations: list[Citation]) -> None:
+        """Sources are told at the end: the SDKs bear a list without indexes once."""
+        self._told.text_end(citations)
+        self.continues = False
+
+    def thinking(self, text: str) -> None:
+        """A delta of `reasoning_content`."""
+        self._thought.append(text)
+        self._delta({"reasoning_content": text})
+        self.continues = self._thinks = True
+
+    def thinking_end(self, sealed: Sealed | None) -> None:
+        """All blocks are told in one delta at the end.
+
+        openai-node keeps the last list only, openai-python adds lists up by their indexes.
+        """
+        self._told.thinking_end("".join(self._thought), sealed)
+        self._thought.clear()
+        self.continues = self._thinks = False
+
+    def call(self, call: CallStart) -> None:
+        """The delta that names a call."""
+        self._told.calls.append(call)
+        index = len(self._told.calls) - 1
+        if not self._told.has_functions:
+            self._delta({"tool_calls": [{"index": index, **_call(call, "")}]})
+        elif index == 0:
+            self._delta({"function_call": {"name": call.tool.name, "arguments": ""}})
+        self.continues = False
+
+    def arguments(self, text: str) -> None:
+        """A delta of the last call's arguments."""
+        index = len(self._told.calls) - 1
+        self.continues = True
+        if not self._told.has_functions:
+            kind, field = _form(self._told.calls[-1].tool)
+            self._delta({"tool_calls": [{"index": index, kind: {field: text}}]})
+        elif index == 0:
+            self._delta({"function_call": {"arguments": text}})
+        else:
+            self.continues = False
+
+    def call_end(self) -> None:
+        """Nothing: the next call, or the end, says it."""
+        self.continues = False
+
+    def refusal(self, text: str) -> None:
+        """A delta of the refusal."""
+        self._delta({"refusal": text})
+        self.continues = False
+
+    def search(self, queries: list[str], sources: list[Json]) -> None:
+        """Nothing: the citations name what was found."""
+        del queries, sources
+        self.continues = False
+
+    def end(self, finish: Finish) -> None:
+        """The last chunks, and [DONE]."""
+        told = self._told
+        if told.thinking:
+            blocks = [{**block, "index": index} for index, block in enumerate(told.thinking)]
+            self._delta({"thinking_blocks": blocks})
+        if told.annotations:
+            self._delta({"annotations": told.annotations})
+        self._chunks.served_by(finish.service_tier)
+        self._frames.append(self._chunks.end({0: told.reason(finish)}, finish.usage))
+        self.continues = False
+
+    def fail(self, error: ApiError) -> None:
+        """The error, and [DONE]."""
+        self._frames.append(error_frames(error))
+        self.continues = False
+
+    def moved(self, texts: list[str]) -> None:
+        """Of what is spliced only reasoning is needed again."""
+        if self._thinks:
+            self._thought += [json.decode(f'"{text}"') for text in texts]
+
+    def _delta(self, delta: Json) -> None:
+        self._frames.append(self._chunks.delta(delta))
+
+
+class WholeWriter:
+    """Writes one `chat.completion` of one choice."""
+
+    continues = False
+    sequence = None
+
+    def __init__(self, of: Answering) -> None:
+        self._told = _Told(of)
+        self._stamp = of.stamp
+        self._texts: list[str] = []
+        self._thoughts: list[str] = []
+        self._thought_start = 0
+        self._arguments: list[list[str]] = []
+        self._refusals: list[str] = []
+        self._logprobs: list[Json] = []
+        self._finish = Finish(FinishReason.STOP, Usage())
+
+    def begin(self, usage: Usage, service_tier: str | None) -> None:
+        """As `Writer` has it, and so are the others."""
+
+    def text(self, text: str, logprobs: list[Json] | None = None) -> None:
+        """More of the content."""
+        self._told.text(text)
+        self._texts.append(text)
+        self._logprobs += logprobs or []
+
+    def text_end(self, citations: list[Citation]) -> None:
+        """The sources of the text since the last one."""
+        self._told.text_end(citations)
+
+    def thinking(self, text: str) -> None:
+        """More of `reasoning_content`."""
+        self._thoughts.append(text)
+
+    def thinking_end(self, sealed: Sealed | None) -> None:
+        """One of `thinking_blocks`."""
+        text = "".join(self._thoughts[self._thought_start :])
+        self._thought_start = len(self._thoughts)
+        self._told.thinking_end(text, sealed)
+
+    def call(self, call: CallStart) -> None:
+        """One of `tool_calls`."""
+        self._told.calls.append(call)
+        self._arguments.append([])
+
+    def arguments(self, text: str) -> None:
+        """More of the last call's arguments."""
+        self._arguments[-1].append(text)
+
+    def call_end(self) -> None:
+        """Nothing to add."""
+
+    def refusal(self, text: str) -> None:
+        """More of the refusal."""
+        self._refusals.append(text)
+
+    def search(self, queries: list[str], sources: list[Json]) -> None:
+        """Nothing: the citations name what was found."""
+
+    def end(self, finish: Finish) -> None:
+        """The finish reason and the usage."""
+        self._finish = finish
+
+    def moved(self, texts: list[str]) -> None:
+        """Never: a whole answer is not spliced."""
+
+    def body(self) -> Json:
+        """OpenAI's `chat.completion` object."""
+        finish = self._finish
+        logprobs = {"content": self._logprobs, "refusal": None} if self._logprobs else None
+        choice = encode_choice(self._message(), self._told.reason(finish), logprobs=logprobs)
+        return encode_completion(self._stamp, [choice], finish.usage, finish.service_tier)
+
+    def _message(self) -> Json:
+        told = self._told
+        text = "".join(self._texts)
+        refusal = "".join(self._refusals) or None
+        calls = [
+            _call(call, "".join(arguments))
+            for call, arguments in zip(told.calls, self._arguments, strict=True)
+        ]
+        message: Json = {
+            "role": "assistant",
+            "content": text or (None if calls or refusal else ""),
+            "refusal": refusal,
+        }
+        if calls and told.has_functions:
+            message["function_call"] = _function_call(told.calls[0], self._arguments[0])
+        elif calls:
+            message["tool_calls"] = calls
+        if told.annotations:
+            message["annotations"] = told.annotations
+        if self._thoughts:
+            message["reasoning_content"] = "".join(self._thoughts)
+        if told.thinking:
+            message["thinking_blocks"] = told.thinking
+        return message
+
+
+def _form(tool: ToolName) -> tuple[str, str]:
+    """The member of a call that names `tool`, and the member in that for what it is given."""
+    return ("custom", "input") if tool.kind == "custom" else ("function", "arguments")
+
+
+def _call(call: CallStart, given: str) -> Json:
+    """One of `tool_calls`, or its beginning."""
+    kind, field = _form(call.tool)
+    named = {"name": call.tool.name, field: given}
+    return {"id": call.id, "type": kind, kind: named, **call.extra}
+
+
+def _function_call(call: CallStart, arguments: list[str]) -> Json:
+    """The older form, which has JSON only: a custom tool's text is wrapped as its one argument."""
+    given = "".join(arguments)
+    if call.tool.kind == "custom":
+        given = json.encode({"input": given})
+    return {"name": call.tool.name, "arguments": given}

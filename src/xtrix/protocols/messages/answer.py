@@ -1,0 +1,108 @@
+"""Facts about an answer of Messages that hold whole and streamed, read and written alike.
+
+Source: platform.claude.com/docs/en/api/messages and …/handling-stop-reasons (read 2026-11).
+"""
+
+import hashlib
+import re
+
+from xtrix.answer import Finish, FinishReason, Usage
+from xtrix.prompt import Json
+from xtrix.redact import word
+
+STOP_REASONS = {
+    "end_turn": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
+    "tool_use": FinishReason.STOP,
+    "compaction": FinishReason.STOP,
+    "max_tokens": FinishReason.LENGTH,
+    "model_context_window_exceeded": FinishReason.LENGTH,
+    # The loop of a server's own tools was cut short: the answer is not whole.
+    "pause_turn": FinishReason.LENGTH,
+    "refusal": FinishReason.FILTERED,
+}
+SERVICE_TIERS = {"standard": "default", "priority": "priority", "batch": "flex"}
+"""Messages' words to OpenAI's."""
+
+OWN_SEARCH_ID = "srvtoolu_xt1_"
+"""What the ids of searches begin with that another protocol's provider has made. No upstream of
+this protocol knows them."""
+
+_TIERS_HERE = {ours: theirs for theirs, ours in SERVICE_TIERS.items()}
+_MOST_TOKENS = 2**53
+"""What is more is no count: clients read numbers as floats."""
+_CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
+_ODD = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+def unknown_reason(stop_reason: object) -> str | None:
+    """A word for the log where `stop_reason` is not known here, or missing."""
+    return None if str(stop_reason) in STOP_REASONS else word(stop_reason)
+
+
+def encode_stop_reason(finish: Finish, *, called: bool, refused: bool) -> str:
+    """The word for the end of an answer that has `called` a tool or told why it has `refused`.
+
+    `refusal` and `max_tokens` are costly: Claude Code asks again up to three times. They are not
+    said unless the upstream said so.
+    """
+    if refused or finish.reason is FinishReason.FILTERED:
+        return "refusal"
+    if finish.reason is FinishReason.LENGTH:
+        return "max_tokens"
+    if called:
+        return "tool_use"
+    return "end_turn" if finish.stop_sequence is None else "stop_sequence"
+
+
+def decode_usage(counts: Json) -> Usage:
+    """The usage in `counts`, whose input tokens leave the cache out."""
+    cached = _count(counts, "cache_read_input_tokens")
+    written = _count(counts, "cache_creation_input_tokens")
+    details = counts.get("output_tokens_details")
+    return Usage(
+        prompt=_count(counts, "input_tokens") + cached + written,
+        completion=_count(counts, "output_tokens"),
+        cached=cached,
+        cache_written=written,
+        reasoning=_count(details, "thinking_tokens") if isinstance(details, dict) else 0,
+    )
+
+
+def encode_usage(usage: Usage) -> Json:
+    """The usage object: its three counts of input tokens add up to the prompt."""
+    return {
+        "input_tokens": max(0, usage.prompt - usage.cached - usage.cache_written),
+        "cache_creation_input_tokens": usage.cache_written,
+        "cache_read_input_tokens": usage.cached,
+        "output_tokens": usage.completion,
+        "output_tokens_details": {"thinking_tokens": usage.reasoning},
+    }
+
+
+def decode_tier(usage: Json) -> str | None:
+    """OpenAI's name for the tier that `usage` says has served, None where it says nothing."""
+    return SERVICE_TIERS.get(str(usage.get("service_tier")))
+
+
+def encode_tier(service_tier: str | None) -> Json:
+    """`service_tier`, in OpenAI's word for it, as a member of the usage; none where unknown."""
+    tier = _TIERS_HERE.get(service_tier or "")
+    return {"service_tier": tier} if tier else {}
+
+
+def encode_call_id(call_id: str) -> str:
+    """`call_id` as Anthropic would take it, always the same for the same.
+
+    A session that holds an odd id (`functions.Bash:0`) could not be carried on with Claude, which
+    takes letters, digits, `_` and `-`.
+    """
+    if _CALL_ID.fullmatch(call_id):
+        return call_id
+    digest = hashlib.sha256(call_id.encode(errors="replace")).hexdigest()[:6]
+    return f"{_ODD.sub('_', call_id) or 'call'}_{digest}"
+
+
+def _count(counts: Json, name: str) -> int:
+    count = counts.get(name)
+    return count if type(count) is int and 0 < count < _MOST_TOKENS else 0

@@ -1,0 +1,133 @@
+"""A Prompt's tools, and what it says of their use, in Messages' terms.
+
+Source: platform.claude.com/docs/en/agents-and-tools/tool-use, read 2026-11.
+"""
+
+import re
+from typing import Any
+
+from xtrix.errors import invalid, unsupported
+from xtrix.prompt import Json, Tool, ToolChoice
+from xtrix.protocols.messages.encode_blocks import marked
+from xtrix.protocols.messages.extensions import is_own_tool
+from xtrix.protocols.messages.names import CUSTOM_INPUT, ToolNames
+from xtrix.protocols.messages.schemas import Size, encode_schema, has_grammar, size_of
+
+_PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+_LONGEST_ECHO = 128
+_CHOICES = {"auto": "auto", "none": "none", "required": "any"}
+_UNIONS = ("oneOf", "anyOf", "allOf")
+_MARKS = {"cache_control", "prompt_cache_breakpoint"}
+_CUSTOM_SCHEMA = {
+    "type": "object",
+    "properties": {CUSTOM_INPUT: {"type": "string"}},
+    "required": [CUSTOM_INPUT],
+}
+
+
+def allowed(tools: list[Tool], choice: ToolChoice | None) -> list[Tool]:
+    """The tools that `choice` leaves, where it names the allowed ones."""
+    if choice is None or choice.allowed is None:
+        return tools
+    wanted = set(choice.allowed)
+    return [tool for tool in tools if (tool.namespace, tool.name) in wanted]
+
+
+def own_names(tools: list[Tool]) -> list[str]:
+    """The names of those of `tools` that Anthropic runs."""
+    hosted = [tool.hosted for tool in tools if tool.hosted is not None]
+    return [str(said.get("name")) for said in hosted if is_own_tool(said["type"])]
+
+
+def encode_tools(tools: list[Tool], names: ToolNames) -> list[Json]:
+    """Messages' tools. Raises ClientError."""
+    return [_tool(tool, names) for tool in tools]
+
+
+def limit_strict(tools: list[Json], most: int, taken: Size) -> bool:
+    """Take `strict` from Messages' `tools` past `most` of them, and past what a grammar can say.
+
+    The schema of one that stays strict is brought into the grammar's keywords, for others are
+    refused there (earendil-works/pi#9953, read 2026-11). `taken` is the size of what else needs a
+    grammar. Returns whether any tool has lost it.
+    """
+    lost = False
+    for tool in tools:
+        if not tool.get("strict"):
+            continue
+        schema = tool.get("input_schema", {})
+        size = taken.plus(size_of(schema))
+        if most and size.fits and has_grammar(schema):
+            taken, most = size, most - 1
+            if schema:
+                tool["input_schema"] = encode_schema(schema)
+        else:
+            del tool["strict"]
+            lost = True
+    return lost
+
+
+def encode_choice(
+    choice: ToolChoice | None, names: ToolNames, *, parallel: bool | None
+) -> Json | None:
+    """Messages' `tool_choice`, None where the client leaves it open."""
+    encoded: Json | None = None
+    if choice is not None and choice.mode == "named":
+        encoded = {"type": "tool", "name": names(choice.namespace, choice.name)}
+    elif choice is not None:
+        encoded = {"type": _CHOICES[choice.mode]}
+    if parallel is False and (encoded is None or encoded["type"] != "none"):
+        encoded = {**(encoded or {"type": "auto"}), "disable_parallel_tool_use": True}
+    return encoded
+
+
+def _tool(tool: Tool, names: ToolNames) -> Json:
+    if tool.hosted is not None:
+        return _hosted(tool, tool.hosted)
+    if tool.format is not None and tool.format_binds:
+        path = f"{tool.path}.custom.format"
+        raise unsupported(path, "the upstream keeps to no grammar.", value=True)
+    encoded: Json = {"name": names(tool.namespace, tool.name)}
+    description = _description(tool)
+    if description:
+        encoded["description"] = description
+    if tool.kind == "custom":
+        encoded["input_schema"] = _CUSTOM_SCHEMA
+        return marked(encoded, tool.cache)
+    encoded["input_schema"] = _input_schema(tool.schema, tool.schema_path or tool.path)
+    if tool.strict:
+        encoded["strict"] = True
+    return marked(encoded, tool.cache)
+
+
+def _hosted(tool: Tool, said: Json) -> Json:
+    if not is_own_tool(said["type"]):
+        why = f"no upstream tool is like '{said['type'][:64]}'."
+        raise unsupported(f"{tool.path}.type", why, value=True)
+    kept = {key: value for key, value in said.items() if key not in _MARKS}
+    return marked(kept, tool.cache)
+
+
+def _description(tool: Tool) -> str | None:
+    """What the tool is for; a grammar, which Anthropic does not keep to, is at least told."""
+    if tool.format is None:
+        return tool.description
+    syntax, definition = (str(tool.format.get(name, "")) for name in ("syntax", "definition"))
+    grammar = f"'{CUSTOM_INPUT}' has to keep to this {syntax} grammar:\n{definition}"
+    return f"{tool.description}\n\n{grammar}" if tool.description else grammar
+
+
+def _input_schema(parameters: Json | None, path: str) -> Json:
+    """`parameters` with every keyword kept; the root is an object. Raises ClientError."""
+    schema: dict[str, Any] = {**(parameters or {}), "type": "object"}
+    schema.setdefault("properties", {})
+    for union in _UNIONS:
+        if union in schema:
+            raise unsupported(
+                path, f"the upstream refuses '{union}' at a schema's root.", value=True
+            )
+    for name in schema["properties"] if isinstance(schema["properties"], dict) else ():
+        if not _PROPERTY.fullmatch(name):
+            said = f"the property '{name[:_LONGEST_ECHO]}'"
+            raise invalid(path, f"{said} is not 1 to 64 letters, digits, '_', '.' or '-'.")
+    return schema

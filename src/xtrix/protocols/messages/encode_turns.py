@@ -1,0 +1,227 @@
+"""A Prompt's turns as Messages' system blocks and turns.
+
+The rules they have to keep, each a 400 upstream: every `tool_use` is answered in the next user
+turn, its results come first there and answer nothing else; ids are unique; no text is empty; a
+turn is not. Turns of one role in a row are made one: results in turns of their own would teach the
+model to stop calling in parallel.
+
+Source: platform.claude.com/docs/en/api/messages and …/tool-use/implement-tool-use, read 2026-11.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+from xtrix import json
+from xtrix.errors import invalid, unsupported
+from xtrix.prompt import (
+    Block,
+    Call,
+    Json,
+    Opaque,
+    Origin,
+    Prompt,
+    Refusal,
+    Result,
+    Text,
+    Thinking,
+    Turn,
+)
+from xtrix.protocols.messages.encode_blocks import encode_media, marked
+from xtrix.protocols.messages.names import CUSTOM_INPUT, ToolNames
+from xtrix.providers import Family, Target
+from xtrix.shape import ValueBudget
+
+_ODD_ID = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST_ID = 128
+_EMPTY = "(empty)"
+_SYSTEM_MARK = "[system] "
+
+
+class Turns:
+    """The turns taken in so far, in Messages' form."""
+
+    def __init__(self, target: Target, family: Family, names: ToolNames) -> None:
+        self.system: list[Json] = []
+        self.turns: list[Json] = []
+        self.ignored: set[str] = set()
+        """What was left out of messages, by the client's names."""
+        self._target = target
+        self._family = family
+        self._names = names
+        self._ids: set[str] = set()
+        self._repeats: dict[str, int] = {}
+        self._open: dict[str, str] = {}
+        """The calls without a result yet: the client's id to the upstream's."""
+        self._results = 0
+        """Results that the last turn begins with."""
+        self._budget = ValueBudget()
+        self._held: list[Json] = []
+        """System text that came later than the first turn, until it is known what follows it."""
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether any tool has been called in it."""
+        return bool(self._ids)
+
+    def add(self, turn: Turn) -> None:
+        """Take in `turn`. Raises ClientError."""
+        if turn.extra.get("name"):
+            self.ignored.add("messages.name")
+        role = "system" if turn.role == "developer" else turn.role
+        if role != "system" and not self._open:
+            self._tell_system(role)
+        _ROLES[role](self, turn)
+
+    def close(self, prompt: Prompt) -> None:
+        """Finish after the last turn of `prompt`. Raises ClientError."""
+        self._tell_system("assistant")
+        if not self.turns and self.system:
+            self._turn("user", [self.system.pop()])
+        if not self.turns:
+            raise invalid(prompt.param("messages"), "none of them has any content.")
+        last = self.turns[-1]
+        if last["role"] == "assistant":
+            self._end_in_prefill(last, prompt.turns[-1].path)
+
+    def _system(self, turn: Turn) -> None:
+        blocks = [block for each in turn.blocks if (block := self.block(each))]
+        (self._held if self.turns else self.system).extend(blocks)
+
+    def _tell_system(self, next_role: str) -> None:
+        """Put the system text held where it came, before a turn of `next_role`.
+
+        Not hoisted, which would change the prefix that prompt caching rests on. Models that take
+        system turns inside the chat take them between a user's turn and an assistant's.
+        """
+        blocks, self._held = self._held, []
+        if not blocks:
+            return
+        after = self.turns[-1]["role"]
+        if self._family.system_inside and (after, next_role) == ("user", "assistant"):
+            self._turn("system", blocks)
+            return
+        self._turn("user", [{**block, "text": _SYSTEM_MARK + block["text"]} for block in blocks])
+
+    def _user(self, turn: Turn) -> None:
+        results = [self._result(block) for block in turn.blocks if isinstance(block, Result)]
+        others = [block for block in turn.blocks if not isinstance(block, Result)]
+        blocks = [block for each in others if (block := self.block(each))]
+        if not blocks and not results:
+            mark = turn.blocks[-1].cache if turn.blocks else None
+            blocks = [marked({"type": "text", "text": _EMPTY}, mark)]
+        self._turn("user", blocks, results)
+
+    def _assistant(self, turn: Turn) -> None:
+        blocks = [block for each in turn.blocks if (block := self.block(each))]
+        if blocks:
+            self._turn("assistant", blocks)
+
+    def block(self, block: Block) -> Json | None:
+        """The block in Messages' form; None for one that is left out. Raises ClientError."""
+        encode = _BLOCKS.get(type(block))
+        encoded = encode(self, block) if encode else encode_media(block, self.ignored)
+        return marked(encoded, block.cache) if encoded else None
+
+    def _text(self, block: Text | Refusal) -> Json | None:
+        return {"type": "text", "text": block.text} if block.text.strip() else None
+
+    def _thinking(self, block: Thinking) -> Json | None:
+        """A signed block as it was, where it was issued here; a foreign signature is refused."""
+        sealed = block.sealed
+        if sealed is None:
+            return None
+        provider = self._target.provider.name
+        here = Origin(provider, self._target.model, "messages")
+        return sealed.value if sealed.origin in {None, here} else None
+
+    def _opaque(self, block: Opaque) -> Json | None:
+        if block.protocol == "messages":
+            return block.value
+        return {"type": "text", "text": block.text} if block.text.strip() else None
+
+    def _call(self, block: Call) -> Json:
+        is_custom = block.kind == "custom"
+        given = {CUSTOM_INPUT: block.arguments} if is_custom else self._arguments(block)
+        theirs = self._unique(block.id)
+        self._open[block.id] = theirs
+        name = self._names(block.namespace, block.name)
+        return {"type": "tool_use", "id": theirs, "name": name, "input": given}
+
+    def _arguments(self, call: Call) -> Json:
+        """The object that a call's arguments spell; "" is none. Raises ClientError."""
+        if call.given is not None:
+            return call.given
+        self._budget.spend(call.arguments)
+        try:
+            return json.decode_object(call.arguments) if call.arguments.strip() else {}
+        except ValueError:
+            why = "its arguments must be the JSON of an object."
+            raise invalid(call.path, why) from None
+
+    def _result(self, block: Result) -> Json:
+        theirs = self._open.pop(block.call_id)
+        encoded: Json = {"type": "tool_result", "tool_use_id": theirs}
+        content: Any = [each for inner in block.content if (each := self.block(inner))]
+        match block.content:
+            case [Text(cache=None)] if content:
+                content = content[0]["text"]
+        if content:
+            encoded["content"] = content
+        if block.is_error:
+            encoded["is_error"] = True
+        return marked(encoded, block.cache)
+
+    def _turn(self, role: str, blocks: list[Json], results: list[Json] | None = None) -> None:
+        """Add to the last turn where it has the same role, else begin one."""
+        if not self.turns or self.turns[-1]["role"] != role:
+            self.turns.append({"role": role, "content": []})
+            self._results = 0
+        content = self.turns[-1]["content"]
+        content[self._results : self._results] = results or ()
+        self._results += len(results or ())
+        content += blocks
+
+    def _unique(self, said: str) -> str:
+        """`said` as an id that Anthropic takes and that no other call has."""
+        if len(said) > _LONGEST_ID:
+            said = hashlib.sha256(said.encode(errors="replace")).hexdigest()
+        plain = _ODD_ID.sub("_", said) or "call"
+        theirs = plain
+        while theirs in self._ids:
+            number = self._repeats[plain] = self._repeats.get(plain, 1) + 1
+            theirs = f"{plain}_{number}"
+        self._ids.add(theirs)
+        return theirs
+
+    def _end_in_prefill(self, last: Json, path: str) -> None:
+        if not self._family.prefill:
+            why = "this model cannot go on with an assistant message; end with a 'user' message."
+            raise unsupported(path, why, value=True)
+        text = last["content"][-1]
+        if text["type"] == "text":
+            text["text"] = text["text"].rstrip()
+
+
+_ROLES: dict[str, Callable[[Turns, Turn], None]] = {
+    "system": Turns._system,
+    "user": Turns._user,
+    "assistant": Turns._assistant,
+}
+_BLOCKS: dict[type, Callable[[Turns, Any], Json | None]] = {
+    Text: Turns._text,
+    Refusal: Turns._text,
+    Thinking: Turns._thinking,
+    Opaque: Turns._opaque,
+    Call: Turns._call,
+}
+
+
+def encode_turns(prompt: Prompt, target: Target, family: Family, names: ToolNames) -> Turns:
+    """The turns of `prompt` in Messages' form. Raises ClientError."""
+    turns = Turns(target, family, names)
+    for turn in prompt.turns:
+        turns.add(turn)
+    turns.close(prompt)
+    return turns

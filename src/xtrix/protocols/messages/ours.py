@@ -1,0 +1,89 @@
+"""What this gateway has put into a conversation and no upstream of Messages can read.
+
+An answer of another protocol's provider is told to a client of Messages as if it were Anthropic's.
+The client returns it with every turn, in the end perhaps to Anthropic, which refuses reasoning that
+it has not signed, and searches that it has not made. All that can be told apart is left out.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from xtrix import json
+from xtrix.prompt import Json
+from xtrix.protocol import Request
+from xtrix.protocols.messages.answer import OWN_SEARCH_ID
+from xtrix.reasoning import is_carried
+
+_SEALS = {"thinking": "signature", "redacted_thinking": "data"}
+_SEARCHES = {"server_tool_use": "id", "web_search_tool_result": "tool_use_id"}
+
+
+def without_ours(fields: Json) -> Json | None:
+    """A request's `fields` without what is ours; None where nothing is.
+
+    Of the request only that `messages` is a list is certain.
+    """
+    messages = [_kept(message) for message in fields["messages"]]
+    if all(kept is message for kept, message in zip(messages, fields["messages"], strict=True)):
+        return None
+    return {**fields, "messages": [message for message in messages if message is not _NOTHING]}
+
+
+_NOTHING: Json = {}
+
+
+def _kept(message: Any) -> Any:
+    """`message` itself where nothing in it is ours; `_NOTHING` where all is."""
+    if not isinstance(message, dict) or message.get("role") != "assistant":
+        return message
+    content = message.get("content")
+    if not isinstance(content, list):
+        return message
+    blocks = [_uncited(block) for block in content if not _is_ours(block)]
+    if len(blocks) == len(content) and all(map(_is, blocks, content)):
+        return message
+    return {**message, "content": blocks} if blocks else _NOTHING
+
+
+def _is_ours(block: Any) -> bool:
+    """Whether `block` is reasoning without its issuer's seal, or a search of another provider's."""
+    if not isinstance(block, dict):
+        return False
+    kind = str(block.get("type"))
+    if kind in _SEALS:
+        seal = block.get(_SEALS[kind])
+        return not seal or is_carried(seal)
+    return kind in _SEARCHES and str(block.get(_SEARCHES[kind])).startswith(OWN_SEARCH_ID)
+
+
+def _uncited(block: Any) -> Any:
+    """`block` without citations of searches that are not the vendor's: those have no index."""
+    citations = block.get("citations") if isinstance(block, dict) else None
+    if not isinstance(citations, list) or not any(map(_is_ours_cited, citations)):
+        return block
+    kept = [citation for citation in citations if not _is_ours_cited(citation)]
+    bare = {name: value for name, value in block.items() if name != "citations"}
+    return {**bare, "citations": kept} if kept else bare
+
+
+def _is_ours_cited(citation: Any) -> bool:
+    return isinstance(citation, dict) and citation.get("encrypted_index") == ""
+
+
+def _is(one: Any, other: Any) -> bool:
+    return one is other
+
+
+def without_reasoning(request: Request) -> Request:
+    """`request` without the reasoning of earlier answers, whoever issued it."""
+    messages = [_unreasoned(message) for message in request.fields["messages"]]
+    fields = {**request.fields, "messages": [each for each in messages if each is not _NOTHING]}
+    return replace(request, fields=fields, body=json.encode_body(fields))
+
+
+def _unreasoned(message: Any) -> Any:
+    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(content, list):
+        return message
+    kept = [it for it in content if not (isinstance(it, dict) and str(it.get("type")) in _SEALS)]
+    return {**message, "content": kept} if kept or not content else _NOTHING

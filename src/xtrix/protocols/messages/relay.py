@@ -1,0 +1,221 @@
+"""A client of Messages on an upstream of Messages: what it says goes through, both ways.
+
+Ours are the model's name, the headers, and the little that upstreams other than Anthropic leave out
+of a stream. What this gateway itself has put into a conversation, for providers of other protocols,
+no upstream of this one can read; it is left out, and only then is a body written anew.
+
+A frame is forwarded whole or not at all: a partial one would be glued to what follows.
+
+Source: platform.claude.com/docs/en/api/messages, …/versioning and …/beta-headers (read 2026-11).
+"""
+
+from collections.abc import Callable
+
+from xtrix import json
+from xtrix.answer import Usage
+from xtrix.errors import ApiError, Headers, bad_response, truncated
+from xtrix.http import UpstreamRequest
+from xtrix.prompt import Json
+from xtrix.protocol import Answering, Encoded, Request, Whole
+from xtrix.protocols.messages.answer import decode_usage, encode_usage, unknown_reason
+from xtrix.protocols.messages.errors import error_frame, error_of
+from xtrix.protocols.messages.extensions import BETA_HEADER
+from xtrix.protocols.messages.frames import PING, frame, frame_of
+from xtrix.protocols.messages.headers import headers_of
+from xtrix.protocols.messages.identity import with_model
+from xtrix.protocols.messages.ours import without_ours
+from xtrix.providers import Provider, Target
+from xtrix.reasoning import Carrier
+from xtrix.sse import Event
+
+VERSION_HEADER = "anthropic-version"
+
+
+def relay_request(request: Request, target: Target, carrier: Carrier) -> Encoded:
+    """`request` for `target`, which speaks the same protocol."""
+    return _relayed(request, target, "messages")
+
+
+def relay_count(request: Request, target: Target) -> Encoded:
+    """A request to count tokens for `target`, which speaks the same protocol."""
+    return _relayed(request, target, "messages/count_tokens")
+
+
+def relay_whole(body: bytes, of: Answering) -> Whole:
+    """A whole answer as it came, but for the model's name. Raises UpstreamError."""
+    try:
+        answer = json.decode_object(body)
+    except ValueError:
+        raise bad_response("not a JSON object") from None
+    kind = answer.get("type")
+    if kind != "message" and (kind == "error" or answer.get("error")):
+        raise error_of(answer.get("error"))
+    if kind != "message" or not isinstance(answer.get("content"), list):
+        raise bad_response("not a message")
+    usage = answer.get("usage")
+    return Whole(
+        with_model(body, answer, of.stamp.model),
+        decode_usage(usage if isinstance(usage, dict) else {}),
+        unknown_reason(answer.get("stop_reason")),
+    )
+
+
+class RelayStream:
+    """One stream on its way through."""
+
+    keep_alive = PING
+
+    def __init__(self, of: Answering) -> None:
+        self.finished = False
+        self.usage = Usage()
+        self.unknown_stop_reason: str | None = None
+        self.carried: str | None = None
+        self.sequence: int | None = None
+        self._of = of
+        self._begun = False
+        self._stop_reason: object = None
+        self._counts: Json = {}
+
+    def feed(self, event: Event) -> str:
+        """As `Stream` has it. Raises UpstreamError."""
+        self.carried = None
+        if event.data == "[DONE]":
+            return ""  # not of this protocol, but some who follow it say so at the end
+        try:
+            value = json.decode_object(event.data)
+        except ValueError:
+            raise bad_response("an event that is not JSON") from None
+        kind = value.get("type")
+        kind = kind if isinstance(kind, str) else event.name
+        if "error" in {kind, event.name} or ("type" not in value and value.get("error")):
+            raise error_of(value.get("error", value))
+        # Clients skip a frame without a name.
+        name = kind if event.name == "message" else event.name
+        if "\n" in name or "\r" in name:
+            raise bad_response("an event whose type is no word")
+        return self._forward(kind, value, frame_of(name, event.data))
+
+    def close(self) -> str:
+        """As `Stream` has it. Raises UpstreamError when the stop reason has not come."""
+        if not self._begun or not self._stop_reason:
+            raise truncated()
+        self.finished = True
+        return frame({"type": "message_stop"})
+
+    def fail(self, error: ApiError) -> str:
+        """As `Stream` has it."""
+        return error_frame(error, self._of.stamp.request_id)
+
+    def moved(self, texts: list[str]) -> None:
+        """As `Stream` has it: what is moved changes nothing here."""
+
+    def _forward(self, kind: str, value: Json, came: str) -> str:
+        """The frames for an event that `came` as this frame."""
+        take = _EVENTS.get(kind)
+        if kind == "message_start":
+            return self._start(value, came)
+        if self._begun:
+            return take(self, value, came) if take else came
+        if take is None:
+            return ""  # a ping; nothing is sent before the beginning
+        # llama.cpp leaves `message_start` out when the first character takes several tokens
+        # (its server of 2026-10, observed).
+        return self._start(self._beginning(), "") + take(self, value, came)
+
+    def _beginning(self) -> Json:
+        message: Json = {"id": f"msg_{self._of.stamp.token}", "type": "message"}
+        message |= {"role": "assistant", "content": [], "stop_reason": None, "stop_sequence": None}
+        return {"type": "message_start", "message": message}
+
+    def _start(self, value: Json, came: str) -> str:
+        if self._begun:
+            return ""  # Kimi's have been seen to come dozens of times
+        message = value.get("message")
+        if not isinstance(message, dict):
+            raise bad_response("an event without 'message'")
+        self._begun = True
+        mended = {**message, "model": self._of.stamp.model}
+        if not isinstance(message.get("usage"), dict):
+            mended["usage"] = {"input_tokens": 0, "output_tokens": 0}
+        self._merge(mended["usage"])
+        return came if mended == message else frame({**value, "message": mended})
+
+    def _delta(self, value: Json, came: str) -> str:
+        delta = value.get("delta")
+        if not isinstance(delta, dict):
+            raise bad_response("an event without 'delta'")
+        text = delta.get(_CARRIED.get(str(delta.get("type")), ""))
+        if isinstance(text, str):
+            self.carried = json.encode(text)
+        return came
+
+    def _message_delta(self, value: Json, came: str) -> str:
+        delta = value.get("delta")
+        if not isinstance(delta, dict):
+            raise bad_response("an event without 'delta'")
+        self._stop_reason = delta.get("stop_reason") or self._stop_reason
+        self.unknown_stop_reason = unknown_reason(self._stop_reason)
+        if isinstance(value.get("usage"), dict):
+            self._merge(value["usage"])
+            return came
+        # Both SDKs fail without it.
+        return frame({**value, "usage": encode_usage(self.usage)})
+
+    def _stop(self, value: Json, came: str) -> str:
+        self.finished = True
+        self.unknown_stop_reason = unknown_reason(self._stop_reason)
+        return came
+
+    def _pass(self, value: Json, came: str) -> str:
+        return came
+
+    def _merge(self, usage: Json) -> None:
+        self._counts |= {name: count for name, count in usage.items() if count is not None}
+        self.usage = decode_usage(self._counts)
+
+
+_EVENTS: dict[str, Callable[[RelayStream, Json, str], str]] = {
+    "content_block_start": RelayStream._pass,
+    "content_block_delta": RelayStream._delta,
+    "content_block_stop": RelayStream._pass,
+    "message_delta": RelayStream._message_delta,
+    "message_stop": RelayStream._stop,
+}
+_CARRIED = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "input_json_delta": "partial_json",
+}
+
+
+def _relayed(request: Request, target: Target, path: str) -> Encoded:
+    provider = target.provider
+    fields = without_ours(request.fields)
+    if fields is None:
+        body = with_model(request.body, request.fields, target.model)
+    else:
+        body = json.encode_body({**fields, "model": target.model})
+    return Encoded(
+        UpstreamRequest(
+            url=f"{provider.base_url}/{path}",
+            headers=_headers(provider, request),
+            body=body,
+            binding=provider.binding,
+        )
+    )
+
+
+def _headers(provider: Provider, request: Request) -> Headers:
+    """What goes with the call: the row's own, and what the client says of its form."""
+    headers = dict(headers_of(provider))
+    version = request.headers.get(VERSION_HEADER, "").strip()
+    if version:
+        headers[VERSION_HEADER] = version
+    betas = [*_words(headers.get(BETA_HEADER)), *_words(request.headers.get(BETA_HEADER))]
+    if betas:
+        headers[BETA_HEADER] = ",".join(dict.fromkeys(betas))
+    return tuple(headers.items())
+
+
+def _words(header: str | None) -> list[str]:
+    return [word.strip() for word in (header or "").split(",") if word.strip()]

@@ -1,0 +1,50 @@
+"""OpenAI's Responses."""
+
+from xtrix.errors import ApiError
+from xtrix.http import Reply, error_reply
+from xtrix.openai.errors import decode_error
+from xtrix.openai.models import encode_model, encode_models
+from xtrix.prompt import Json
+from xtrix.protocol import Codec, Counter, Request
+from xtrix.protocols.responses.encode import encode_prompt
+from xtrix.protocols.responses.reader import Reader
+from xtrix.protocols.responses.relay import (
+    StreamRelay,
+    relay_request,
+    relay_whole,
+    without_reasoning,
+)
+from xtrix.protocols.responses.request import decode_prompt, decode_request
+from xtrix.protocols.responses.writer import StreamWriter, WholeWriter
+
+
+def encode_error(error: ApiError, request_id: str) -> Reply:
+    """`error` as an answer: OpenAI's envelope, in which the request's id has no place."""
+    del request_id
+    return error_reply(error)
+
+
+def encode_count(tokens: int, request: Request) -> Json:
+    """The answer to a client that has asked for a count."""
+    del request
+    return {"object": "response.input_tokens", "input_tokens": tokens}
+
+
+RESPONSES = Codec(
+    name="responses",
+    decode_request=decode_request,
+    decode_prompt=decode_prompt,
+    without_reasoning=without_reasoning,
+    stream_writer=StreamWriter,
+    whole_writer=WholeWriter,
+    encode_error=encode_error,
+    encode_prompt=encode_prompt,
+    reader=Reader,
+    decode_error=decode_error,
+    encode_models=encode_models,
+    encode_model=encode_model,
+    relay_request=relay_request,
+    relay_stream=StreamRelay,
+    relay_whole=relay_whole,
+    counter=Counter("/input_tokens", encode_count),
+)

@@ -1,0 +1,118 @@
+"""The content parts of a client's items as blocks.
+
+Source: openai-python 3.57.0, `ResponseInputContent` (read 2026-11). Chat Completions' spelling of
+an image, an object with a `url`, is common in the wild and taken too.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from xtrix import media
+from xtrix.errors import invalid, unsupported
+from xtrix.prompt import Audio, Block, File, Image, Refusal, Source, Text
+from xtrix.shape import LONGEST_ECHO, missing
+
+Json = dict[str, Any]
+
+_EPHEMERAL = {"type": "ephemeral"}
+_HOUR = {"type": "ephemeral", "ttl": "1h"}
+_DETAILS = {"low", "high", "auto"}
+"""Every protocol's words; `original` is known in Responses alone, and refused elsewhere."""
+
+
+def decode_content(content: str | list[Json], path: str) -> list[Block]:
+    """The blocks of an item's content, which stands at `path`. Raises ClientError."""
+    if isinstance(content, str):
+        return [Text(content, path)] if content else []
+    return [_part(part, f"{path}[{index}]") for index, part in enumerate(content)]
+
+
+def decode_text_content(content: str | list[Json], path: str) -> list[Block]:
+    """As `decode_content`, where only text makes sense. Raises ClientError."""
+    for index, part in enumerate(content if isinstance(content, list) else ()):
+        if _PARTS.get(part["type"]) is not _text:
+            why = f"only text is allowed here, not '{part['type'][:LONGEST_ECHO]}'."
+            raise unsupported(f"{path}[{index}].type", why, value=True)
+    return decode_content(content, path)
+
+
+def cache_mark(breakpoint_or_options: Json | object) -> Json:
+    """Messages' cache mark. What names a time to live wants more than Messages' five minutes."""
+    wanted = breakpoint_or_options
+    return _HOUR if isinstance(wanted, dict) and wanted.get("ttl") else _EPHEMERAL
+
+
+def _part(part: Json, path: str) -> Block:
+    decode = _PARTS.get(part["type"])
+    if decode is None:
+        raise invalid(f"{path}.type", f"there is no content part '{part['type'][:LONGEST_ECHO]}'.")
+    block = decode(part, path)
+    marked = part.get("prompt_cache_breakpoint")
+    if marked:
+        block.cache = cache_mark(marked)
+    return block
+
+
+def _text(part: Json, path: str) -> Block:
+    return Text(part["text"], path)
+
+
+def _refusal(part: Json, path: str) -> Block:
+    return Refusal(part["refusal"], path)
+
+
+def _image(part: Json, path: str) -> Block:
+    said = part.get("image_url")
+    place = f"{path}.image_url"
+    detail = part.get("detail")
+    if isinstance(said, dict):
+        detail = detail or said.get("detail")
+        said, place = said["url"], f"{place}.url"
+    if said:
+        source = media.decode_url(said, place)
+    elif part.get("file_id"):
+        source, place = Source("id", part["file_id"]), f"{path}.file_id"
+    else:
+        raise missing(place)
+    return Image(source, place, detail=detail if detail in _DETAILS else None)
+
+
+def _file(part: Json, path: str) -> Block:
+    for field, decode in _FILES.items():
+        said = part.get(field)
+        if said:
+            place = f"{path}.{field}"
+            return File(decode(said, place), place, name=part.get("filename"))
+    raise missing(f"{path}.file_data")
+
+
+def _file_data(said: str, path: str) -> Source:
+    if media.is_data_uri(said):
+        return media.decode_data_uri(said, path)
+    return media.decode_base64(said, path)
+
+
+def _file_id(said: str, path: str) -> Source:
+    del path
+    return Source("id", said)
+
+
+def _audio(part: Json, path: str) -> Block:
+    said = part["input_audio"]
+    return Audio(said["data"], said["format"], f"{path}.type")
+
+
+_FILES: dict[str, Callable[[str, str], Source]] = {
+    "file_data": _file_data,
+    "file_url": media.decode_url,
+    "file_id": _file_id,
+}
+_PARTS: dict[str, Callable[[Json, str], Block]] = {
+    "input_text": _text,
+    "output_text": _text,
+    "text": _text,
+    "refusal": _refusal,
+    "input_image": _image,
+    "input_file": _file,
+    "input_audio": _audio,
+}

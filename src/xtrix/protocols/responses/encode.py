@@ -1,0 +1,300 @@
+"""A Prompt as a Responses request.
+
+Nothing is kept upstream (`store` is false), and reasoning comes encrypted, so that it can go back
+with the next request. The body is built from what is known here and from nothing else. What the
+upstream cannot do is refused by name where the answer would be wrong without it, and listed as
+ignored where it is a hint.
+
+Source: developers.openai.com/api/docs/api-reference/responses and openai-python 3.57.0 (read
+2026-11).
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+from xtrix import json
+from xtrix.answer import Expected
+from xtrix.errors import unsupported
+from xtrix.http import UpstreamRequest
+from xtrix.openai.families import OTHER_RESPONSES, encode_effort, family_of
+from xtrix.openai.names import ToolNames
+from xtrix.openai.schemas import is_strict
+from xtrix.prompt import Audio, Block, File, Json, Prompt, Result
+from xtrix.protocol import Encoded, says_something
+from xtrix.protocols.responses.tools import encode_choice, encode_tool, encode_web_search
+from xtrix.protocols.responses.turns import encode_turns
+from xtrix.providers import Needs, Provider, Target
+
+SMALLEST_LIMIT = 16
+"""Tokens of `max_output_tokens`; OpenAI refuses less."""
+
+_LONGEST_KEY = 64
+"""Characters of `prompt_cache_key` and `safety_identifier`."""
+_ENCRYPTED = "reasoning.encrypted_content"
+_LOGPROBS = "message.output_text.logprobs"
+_SOURCES = "web_search_call.action.sources"
+_TAKEN = (
+    *("metadata", "prompt_cache_retention", "prompt_cache_options", "truncation"),
+    *("max_tool_calls", "top_logprobs"),
+)
+"""The client's other fields that have the same name and meaning here."""
+_NO_LOSS = {"n", "logprobs", "modalities", "audio", "moderation", "container", "mcp_servers"}
+"""Those that are refused, told in another way, or ask for what comes anyway."""
+_CHAT_ONLY = (
+    *("n", "frequency_penalty", "presence_penalty", "logit_bias", "seed", "audio", "prediction"),
+    *("moderation",),
+)
+"""What Chat Completions can be asked and Responses cannot."""
+_SETTINGS = {
+    "max_output_tokens": "max_tokens",
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "tools": "tools",
+    "tool_choice": "choice",
+    "parallel_tool_calls": "parallel_calls",
+    "reasoning": "effort",
+    "reasoning.effort": "effort",
+    "text": "format",
+    "text.format": "format",
+    "text.verbosity": "verbosity",
+    "prompt_cache_key": "session",
+    "safety_identifier": "user",
+    "user": "user",
+    "service_tier": "service_tier",
+}
+"""A field of the request, as quirks name it, to the setting that it tells."""
+_OURS = {"store", "include", "reasoning.summary"}
+"""What no client has asked for, so that none misses it."""
+
+
+def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
+    """`prompt` for `target`. Raises ClientError."""
+    _refuse(prompt)
+    encoding = _Encoding(prompt, target)
+    body = encoding.body()
+    encoding.apply_quirks(body)
+    request = upstream_request(target.provider, body)
+    return Encoded(request, tuple(sorted(encoding.ignored)), encoding.expected())
+
+
+def needs_of(prompt: Prompt, client: str) -> Needs:
+    """What `prompt`, of a client of the protocol `client`, needs of a row that speaks two."""
+    settings = prompt.settings
+    is_off = (settings.thinking or {}).get("type") == "disabled"
+    return Needs(
+        client=client,
+        tools=any(tool.kind in {"function", "custom"} for tool in prompt.tools),
+        effort=settings.effort or ("none" if is_off else None),
+        chat_only=bool(settings.stop)
+        or "audio" in prompt.extras.get("modalities", ())
+        or any(isinstance(block, Audio) for block in _blocks(prompt))
+        or any(
+            says_something(name, value)
+            for name, value in prompt.extras.items()
+            if name in _CHAT_ONLY and (name, value) != ("n", 1)
+        ),
+    )
+
+
+def _refuse(prompt: Prompt) -> None:
+    """Raise ClientError for what would make the answer wrong if it were left out."""
+    said = prompt.extras
+    if said.get("n", 1) != 1:
+        raise unsupported("n", "the upstream gives one choice.", value=True)
+    if "audio" in said.get("modalities", ()):
+        raise unsupported("modalities", "the upstream model gives no audio.", value=True)
+    for name in ("audio", "moderation", "container", "mcp_servers"):
+        if said.get(name):
+            raise unsupported(name, "the upstream has nothing like it.")
+    if prompt.settings.stop:
+        raise unsupported(prompt.param("stop"), "the upstream stops at no given text.")
+
+
+class _Encoding:
+    """One prompt on its way into Responses' form."""
+
+    def __init__(self, prompt: Prompt, target: Target) -> None:
+        self.ignored = {
+            name
+            for name, value in prompt.extras.items()
+            if name not in _NO_LOSS and name not in _TAKEN and says_something(name, value)
+        }
+        """The client's parameters that are left out or changed."""
+        self._prompt = prompt
+        self._settings = prompt.settings
+        self._target = target
+        self._family = family_of(target.model, target.provider.families, OTHER_RESPONSES)
+        self._names = ToolNames(prompt.tools)
+        self._items = encode_turns(prompt.turns, target, self._names)
+        self.ignored |= self._items.ignored
+        self._ignore_marks()
+
+    def body(self) -> Json:
+        """The Responses request."""
+        prompt, settings = self._prompt, self._settings
+        body: Json = {"model": self._target.model, "input": self._items.items()}
+        body |= {"store": False, "include": self._include()}
+        body |= _present(
+            stream=prompt.stream or None,
+            max_output_tokens=self._limit(),
+            text=self._text() or None,
+            parallel_tool_calls=settings.parallel_calls,
+            service_tier=settings.service_tier,
+            prompt_cache_key=_short(settings.session),
+        )
+        body |= self._tools()
+        body |= self._reasoning()
+        body |= self._sampling()
+        if settings.user:
+            is_plain = prompt.param("user") == "user"
+            body["user" if is_plain else "safety_identifier"] = _short(settings.user)
+        return body | {name: prompt.extras[name] for name in _TAKEN if name in prompt.extras}
+
+    def expected(self) -> Expected:
+        """How the answer is to be read."""
+        cited = self._settings.web_search is not None
+        return Expected(self._names.table(), cited=cited, limit=self._limit())
+
+    def apply_quirks(self, body: Json) -> None:
+        """Rename and drop what the row says. A dropped `reasoning.summary` is a member."""
+        quirks = self._target.provider.quirks
+        for name, theirs in quirks.rename.items():
+            if name in body:
+                body[theirs] = body.pop(name)
+        for name in quirks.drop:
+            said = take_out(body, name)
+            if name not in _OURS and says_something(name, said):
+                self._ignore(_SETTINGS.get(name, name))
+        if self._prompt.stream and quirks.obfuscation:
+            body["stream_options"] = {"include_obfuscation": False}
+
+    def _ignore(self, setting: str) -> None:
+        self.ignored.add(self._prompt.param(setting))
+
+    def _ignore_marks(self) -> None:
+        """Name what has no place here, wherever in the prompt it stands."""
+        prompt = self._prompt
+        if self._settings.top_k is not None:
+            self._ignore("top_k")
+        tools = any(tool.cache for tool in prompt.tools)
+        if prompt.cache or tools or any(block.cache for block in _blocks(prompt)):
+            self._ignore("cache")
+        files = (block for block in _blocks(prompt) if isinstance(block, File))
+        if any(file.citations for file in files):
+            self.ignored.add("messages.content.citations")
+
+    def _include(self) -> list[str]:
+        wanted = [_ENCRYPTED]
+        if self._prompt.extras.get("logprobs"):
+            wanted.append(_LOGPROBS)
+        if self._settings.web_search is not None:
+            wanted.append(_SOURCES)
+        return wanted
+
+    def _limit(self) -> int | None:
+        wanted = self._settings.max_tokens
+        if wanted is None:
+            return None
+        if wanted == 0:
+            why = "the upstream does not warm its cache without an answer."
+            raise unsupported(self._prompt.param("max_tokens"), why, value=True)
+        limit = max(SMALLEST_LIMIT, min(wanted, self._family.max_output))
+        if limit != wanted:
+            self._ignore("max_tokens")
+        return limit
+
+    def _text(self) -> Json:
+        """What is said of the answer's text."""
+        wanted = self._settings.format
+        form: Json | None = None
+        if wanted is not None:
+            form = {"type": wanted.kind}
+            if wanted.kind == "json_schema":
+                form |= {"name": wanted.name or "answer", "schema": wanted.schema or {}}
+                strict = is_strict(wanted.schema) if wanted.strict is None else wanted.strict
+                form |= _present(strict=strict or None, description=wanted.description)
+        return _present(format=form, verbosity=self._settings.verbosity)
+
+    def _tools(self) -> Json:
+        """`tools` and `tool_choice`, as far as there are any."""
+        prompt, search = self._prompt, self._settings.web_search
+        tools = [encode_tool(tool, self._names) for tool in prompt.tools]
+        if search is not None:
+            tools.append(encode_web_search(search))
+        if not tools:
+            return {}
+        fields: Json = {"tools": tools}
+        if prompt.choice is not None:
+            fields["tool_choice"] = encode_choice(prompt.choice, prompt.tools, self._names)
+        if search is not None and search.max_uses is not None:
+            fields["max_tool_calls"] = search.max_uses
+        return fields
+
+    def _reasoning(self) -> Json:
+        """What asks for reasoning, and for a summary of it where the client wants any."""
+        settings = self._settings
+        effort, is_lost = encode_effort(settings, self._family)
+        if is_lost:
+            self._ignore("thinking" if settings.thinking else "effort")
+        thinking = (settings.thinking or {}).get("type")
+        if self._family.thinking == "none" or (effort is None and not thinking):
+            return {}
+        is_off = settings.effort == "none" or thinking == "disabled"
+        told = _present(effort=effort, summary=None if is_off else "auto")
+        return {"reasoning": told} if told else {}
+
+    def _sampling(self) -> Json:
+        """`temperature` and `top_p`, as far as the model takes them."""
+        settings = self._settings
+        wanted = _present(temperature=settings.temperature, top_p=settings.top_p)
+        effort, _ = encode_effort(settings, self._family)
+        if self._family.sampling != "none" or effort == "none":
+            return wanted
+        for name, value in wanted.items():
+            if value != 1:
+                self._ignore(name)
+        return {}
+
+
+def take_out(body: Json, name: str) -> object:
+    """Take `name`, a field or a field's member as `text.verbosity`, out of `body`; what it said."""
+    outer, _, inner = name.partition(".")
+    if not inner:
+        return body.pop(outer, None)
+    holder = body.get(outer)
+    said = holder.pop(inner, None) if isinstance(holder, dict) else None
+    if holder == {}:
+        del body[outer]
+    return said
+
+
+def _blocks(prompt: Prompt) -> Iterator[Block]:
+    """All blocks, those inside of results too."""
+    for turn in prompt.turns:
+        for block in turn.blocks:
+            yield block
+            if isinstance(block, Result):
+                yield from block.content
+
+
+def _present(**fields: object) -> Json:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _short(text: str | None) -> str | None:
+    """`text`, or what stands for it where OpenAI takes no text so long."""
+    if text is None or len(text) <= _LONGEST_KEY:
+        return text
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
+
+
+def upstream_request(provider: Provider, body: Json) -> UpstreamRequest:
+    """The call of `provider` with `body`."""
+    query = f"?{provider.query}" if provider.query else ""
+    headers = {"content-type": "application/json", **provider.headers_with_key("authorization")}
+    return UpstreamRequest(
+        url=f"{provider.base_url}/responses{query}",
+        headers=tuple(headers.items()),
+        body=json.encode_body(body),
+        binding=provider.binding,
+    )

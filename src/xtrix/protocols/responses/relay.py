@@ -1,0 +1,279 @@
+"""A Responses client on a Responses upstream: requests and answers go on as they are, almost.
+
+What the gateway owns: the model's name, the response's id, and that nothing is kept upstream. All
+clients share the upstream's account, so an id of the upstream's would open what another left there.
+Encrypted reasoning goes out in an envelope that says whose it is, and what comes back from another
+provider is left out: OpenAI refuses a request that holds what it cannot decrypt.
+
+Source: developers.openai.com/api/docs/guides/reasoning and openai-python 3.57.0 (read 2026-11).
+"""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from xtrix import json
+from xtrix.answer import Usage
+from xtrix.errors import ApiError, UpstreamError, bad_response, truncated, unsupported
+from xtrix.openai.errors import error_of
+from xtrix.prompt import Sealed
+from xtrix.protocol import Answering, Encoded, Request, Whole, says_something
+from xtrix.protocols.responses.blocks import PROTOCOL
+from xtrix.protocols.responses.compaction import summary_in
+from xtrix.protocols.responses.encode import take_out, upstream_request
+from xtrix.protocols.responses.frames import DONE, KEEP_ALIVE, Frames
+from xtrix.protocols.responses.resource import Resource, State, tell_failure
+from xtrix.protocols.responses.schema import item_kind
+from xtrix.protocols.responses.usage import decode_usage
+from xtrix.providers import Target
+from xtrix.reasoning import Carrier, is_carried
+from xtrix.redact import word
+from xtrix.sse import Event
+
+Json = dict[str, Any]
+
+_ENCRYPTED = "reasoning.encrypted_content"
+_OUR_ID = re.compile(r"[a-z]+_[0-9a-f]{32}_[0-9]+")
+_LIFECYCLE = {"response.created", "response.in_progress", "response.queued"}
+_TERMINAL = {"response.completed", "response.incomplete"}
+_FAILED = {"response.failed", "response.cancelled"}
+_ITEMS = {"response.output_item.added", "response.output_item.done"}
+_DELTAS = {
+    *("response.output_text.delta", "response.reasoning_summary_text.delta"),
+    *("response.function_call_arguments.delta", "response.custom_tool_call_input.delta"),
+    *("response.reasoning_text.delta", "response.refusal.delta"),
+}
+_REASONS = {"max_output_tokens", "content_filter", "max_messages", "steered"}
+
+
+def relay_request(request: Request, target: Target, carrier: Carrier) -> Encoded:
+    """`request` for `target`. Raises ClientError."""
+    fields = request.fields
+    quirks = target.provider.quirks
+    body: Json = {**fields, "model": target.model, "store": False}
+    ignored: set[str] = set()
+    if isinstance(fields.get("input"), list):
+        items = _Items(target, carrier)
+        body["input"] = items.encode(fields["input"])
+        ignored = items.ignored
+    body["include"] = list(dict.fromkeys([*(fields.get("include") or ()), _ENCRYPTED]))
+    if not quirks.client_metadata:
+        body.pop("client_metadata", None)
+    if request.stream and quirks.obfuscation:
+        body["stream_options"] = {"include_obfuscation": False} | (body.get("stream_options") or {})
+    for name, theirs in quirks.rename.items():
+        if name in body:
+            body[theirs] = body.pop(name)
+    ignored |= {name for name in quirks.drop if says_something(name, take_out(body, name))}
+    return Encoded(upstream_request(target.provider, body), tuple(sorted(ignored)))
+
+
+class _Items:
+    """A client's items on their way to one target."""
+
+    def __init__(self, target: Target, carrier: Carrier) -> None:
+        self.ignored: set[str] = set()
+        self._provider = target.provider.name
+        self._carrier = carrier
+
+    def encode(self, items: list[Json]) -> list[Json]:
+        """The items that the upstream can read. Raises ClientError."""
+        encoded = (self._item(item, index) for index, item in enumerate(items))
+        return [item for item in encoded if item is not None]
+
+    def _item(self, item: Json, index: int) -> Json | None:
+        said = item.get("id")
+        if isinstance(said, str) and _OUR_ID.fullmatch(said):
+            item = {name: value for name, value in item.items() if name != "id"}
+        packed = item.get("encrypted_content")
+        kind = item_kind(item)
+        if is_carried(packed):
+            return self._opened(item, kind, index)
+        if kind == "reasoning" and not packed and not item.get("content"):
+            return None  # it stands for what no upstream has kept
+        return item
+
+    def _opened(self, item: Json, kind: str, index: int) -> Json | None:
+        """`item` with what its issuer had encrypted; None where that is somebody else."""
+        sealed = self._carrier.open(item["encrypted_content"])
+        origin = sealed.origin if sealed else None
+        summary = summary_in(sealed) if kind == "compaction" else None
+        if summary is not None:
+            return {"type": "message", "role": "user", "content": summary}
+        if sealed and origin and (origin.provider, origin.protocol) == (self._provider, PROTOCOL):
+            theirs = sealed.value.get("encrypted_content")
+            if isinstance(theirs, str):
+                return {**item, "encrypted_content": theirs}
+        if kind == "compaction":
+            why = "only the provider that has summed the conversation up can read it."
+            raise unsupported(f"input[{index}].encrypted_content", why, value=True)
+        self.ignored.add(f"input.{kind}")
+        return None
+
+
+class _Answer:
+    """What both forms of an answer have of the gateway."""
+
+    def __init__(self, of: Answering) -> None:
+        self.usage = Usage()
+        self.unknown_stop_reason: str | None = None
+        self._of = of
+
+    def response(self, said: object) -> Json:
+        """The upstream's object as the client gets it. Raises UpstreamError."""
+        if not isinstance(said, dict):
+            raise bad_response("an event without its response")
+        stamp = self._of.stamp
+        ours = {"id": f"resp_{stamp.token}", "model": stamp.model, "store": False}
+        output = said.get("output")
+        if isinstance(output, list):
+            ours["output"] = [self.item(item) for item in output]
+        self.usage = decode_usage(said.get("usage")) or self.usage
+        return {**said, **ours}
+
+    def item(self, said: object) -> object:
+        """An item, its encrypted content in our envelope."""
+        packed = said.get("encrypted_content") if isinstance(said, dict) else None
+        if not isinstance(said, dict) or not isinstance(packed, str):
+            return said
+        value = {"type": said.get("type"), "encrypted_content": packed}
+        sealed = Sealed(value, self._of.origin)
+        return {**said, "encrypted_content": self._of.carrier.pack(sealed)}
+
+    def end(self, response: Json) -> None:
+        """Take note of why the response ended."""
+        details = response.get("incomplete_details")
+        reason = details.get("reason") if isinstance(details, dict) else None
+        if response.get("status") == "incomplete" and reason not in _REASONS:
+            self.unknown_stop_reason = word(reason)
+
+
+class StreamRelay:
+    """One stream. Its lifecycle waits for the first item: until then an error is a status."""
+
+    keep_alive = KEEP_ALIVE
+
+    def __init__(self, of: Answering) -> None:
+        self.finished = False
+        self.carried: str | None = None
+        self.sequence: int | None = None
+        self._of = of
+        self._answer = _Answer(of)
+        self._held: list[str] = []
+        self._begun = False
+
+    @property
+    def usage(self) -> Usage:
+        """As `Stream` has it."""
+        return self._answer.usage
+
+    @property
+    def unknown_stop_reason(self) -> str | None:
+        """As `Stream` has it."""
+        return self._answer.unknown_stop_reason
+
+    def feed(self, event: Event) -> str:
+        """The frames that `event` gives rise to. Raises UpstreamError."""
+        self.carried = None
+        if self.finished or not event.data.strip():
+            return ""
+        if event.data == "[DONE]":
+            raise truncated()
+        try:
+            said = json.decode_object(event.data)
+        except ValueError:
+            raise bad_response("an event that is not JSON") from None
+        kind = said.get("type") or event.name
+        if not isinstance(kind, str) or len(kind.split()) != 1:
+            raise bad_response("an event without a type")
+        frame = self._frame(said, kind, event.data)
+        if kind in _LIFECYCLE and not self._begun:
+            self._held.append(frame)
+            return ""
+        held = "".join(self._held)
+        self._held.clear()
+        self._begun = True
+        return held + frame
+
+    def close(self) -> str:
+        """Nothing. Raises UpstreamError when the response has not ended."""
+        if not self.finished:
+            raise truncated()
+        return ""
+
+    def fail(self, error: ApiError) -> str:
+        """The last frames of a stream that cannot go on."""
+        frames = Frames()
+        frames.number = -1 if self.sequence is None else self.sequence
+        resource = Resource(self._of.stamp, self._of.request.fields)
+        tell_failure(frames, resource, State(), error)
+        self.carried = None
+        return frames.take()
+
+    def moved(self, texts: list[str]) -> None:
+        """As `Stream` has it."""
+        if self.sequence is not None:
+            self.sequence += len(texts)
+
+    def _frame(self, said: Json, kind: str, data: str) -> str:
+        """The client's frame of an event, with [DONE] behind the last. Raises UpstreamError."""
+        if kind == "error" or (said.get("error") and not kind.startswith("response.")):
+            raise error_of(said.get("error") or said)
+        if kind in _FAILED:
+            raise _failure(said.get("response"))
+        changed = self._changed(said, kind)
+        number = said.get("sequence_number")
+        if type(number) is int:
+            self.sequence = number
+        if kind in _DELTAS and isinstance(said.get("delta"), str):
+            self.carried = json.encode(said["delta"])
+        is_plain = changed is said and "\n" not in data
+        text = json.one_line(data) if is_plain else json.encode_line(changed)
+        return f"event: {kind}\ndata: {text}\n\n" + (DONE if self.finished else "")
+
+    def _changed(self, said: Json, kind: str) -> Json:
+        """The event with what is the gateway's own; the same object where that is nothing."""
+        if kind in _LIFECYCLE | _TERMINAL:
+            response = self._answer.response(said.get("response"))
+            if response.get("error"):
+                raise _failure(response)
+            if kind in _TERMINAL:
+                self._answer.end(response)
+                self.finished = True
+            return {**said, "response": response}
+        if kind in _ITEMS:
+            item = self._answer.item(said.get("item"))
+            return said if item is said.get("item") else {**said, "item": item}
+        return said
+
+
+def relay_whole(body: bytes, of: Answering) -> Whole:
+    """The client's form of a whole answer. Raises UpstreamError."""
+    try:
+        said = json.decode_object(body)
+    except ValueError:
+        raise bad_response("not a JSON object") from None
+    if said.get("error") or said.get("status") in {"failed", "cancelled"}:
+        raise _failure(said)
+    if not isinstance(said.get("output"), list):
+        raise bad_response("no output")
+    answer = _Answer(of)
+    response = answer.response(said)
+    answer.end(response)
+    return Whole(json.encode_body(response), answer.usage, answer.unknown_stop_reason)
+
+
+def _failure(response: object) -> UpstreamError:
+    """Why a response failed."""
+    error = response.get("error") if isinstance(response, dict) else None
+    return error_of(error or "The upstream's response failed.")
+
+
+def without_reasoning(request: Request) -> Request:
+    """`request` without the reasoning of earlier answers, whoever issued it."""
+    said = request.fields.get("input")
+    if not isinstance(said, list):
+        return request
+    items = [it for it in said if not (isinstance(it, dict) and it.get("type") == "reasoning")]
+    fields = {**request.fields, "input": items}
+    return replace(request, fields=fields, body=json.encode_body(fields))

@@ -1,0 +1,171 @@
+"""A client's request: its shape checked, and what it asks as a Prompt.
+
+What a Prompt has no word for is left out. It is named as ignored where it is a hint, and refused by
+name where the answer would be wrong without it.
+
+Source: openai-python 3.57.0, `ResponseCreateParams` (read 2026-11).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from xtrix.errors import unsupported
+from xtrix.prompt import OutputFormat, Prompt, Result, Settings
+from xtrix.protocol import Request
+from xtrix.protocols.responses.client_tools import Tools, decode_choice
+from xtrix.protocols.responses.content import cache_mark
+from xtrix.protocols.responses.items import Conversation
+from xtrix.protocols.responses.schema import REQUEST
+from xtrix.protocols.responses.state import refuse_state
+from xtrix.reasoning import Carrier
+from xtrix.shape import missing
+
+Json = dict[str, Any]
+
+_KNOWN = {
+    *("model", "input", "instructions", "max_output_tokens", "temperature", "top_p", "text"),
+    *("reasoning", "tools", "tool_choice", "parallel_tool_calls", "stream", "stream_options"),
+    *("include", "store", "previous_response_id", "conversation", "background", "prompt"),
+    *("background_options", "prompt_cache_key", "safety_identifier", "user", "service_tier"),
+    *("moderation", "top_logprobs", "thinking", "top_k", "cache_control", "truncation"),
+    # What OpenAI's own programs tell OpenAI alone: ids of an installation among it.
+    *("client_metadata", "access_programs", "image"),
+}
+"""What is read, refused or nobody's business."""
+_EXTRAS = {
+    *("presence_penalty", "frequency_penalty", "metadata"),
+    *("prompt_cache_options", "prompt_cache_retention"),
+    # Anthropic's own.
+    *("container", "mcp_servers", "betas"),
+}
+"""What another protocol may know by the same name."""
+_NAMES = {
+    "messages": "input",
+    "messages.thinking": "input.reasoning",
+    "max_tokens": "max_output_tokens",
+    "effort": "reasoning.effort",
+    "format": "text.format",
+    "verbosity": "text.verbosity",
+    "session": "prompt_cache_key",
+    "parallel_calls": "parallel_tool_calls",
+    "choice": "tool_choice",
+    "cache": "cache_control",
+}
+_REASONING_HINTS = ("context", "mode")
+_LOGPROBS = "message.output_text.logprobs"
+
+
+def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
+    """The request that `body` spells, its model filled in. Raises ClientError."""
+    fields = REQUEST.decode(body)
+    fields["model"] = fields.get("model") or default_model
+    refuse_state(fields)
+    if fields.get("input") is None:
+        raise missing("input")
+    session = fields.get("prompt_cache_key") or fields.get("user")
+    return Request(fields, body, fields["model"], bool(fields.get("stream")), headers, session)
+
+
+def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
+    """What `request` asks. Raises ClientError."""
+    fields = {name: value for name, value in request.fields.items() if value is not None}
+    if fields.get("moderation"):
+        raise unsupported("moderation", "the upstream has nothing like it.")
+    tools = Tools()
+    tools.add(fields.get("tools", []), "tools")
+    conversation = Conversation(tools, carrier)
+    conversation.instruct(fields.get("instructions"))
+    conversation.take(fields["input"])
+    for name, update in conversation.updates.items():
+        fields[name] = fields.get(name, {}) | update
+    offered = tools.all()
+    ignored = {*tools.ignored, *conversation.ignored, *_hints(fields)}
+    return Prompt(
+        turns=conversation.turns,
+        tools=offered,
+        choice=decode_choice(fields.get("tool_choice"), offered),
+        settings=_settings(fields),
+        stream=request.stream,
+        extras=_extras(fields),
+        names=_names(fields),
+        cache=_cache(fields),
+        implicit_cache=_caches_unasked(fields, conversation),
+        ignored=tuple(sorted(ignored)),
+    )
+
+
+def _settings(fields: Json) -> Settings:
+    text = fields.get("text", {})
+    return Settings(
+        max_tokens=fields.get("max_output_tokens"),
+        temperature=fields.get("temperature"),
+        top_p=fields.get("top_p"),
+        top_k=fields.get("top_k"),
+        effort=fields.get("reasoning", {}).get("effort"),
+        thinking=fields.get("thinking"),
+        format=_format(text.get("format")),
+        verbosity=text.get("verbosity"),
+        user=fields.get("safety_identifier") or fields.get("user") or None,
+        session=fields.get("prompt_cache_key"),
+        service_tier=fields.get("service_tier"),
+        parallel_calls=fields.get("parallel_tool_calls"),
+    )
+
+
+def _format(said: Json | None) -> OutputFormat | None:
+    if said is None or said["type"] == "text":
+        return None
+    if said["type"] == "json_object":
+        return OutputFormat("json_object", path="text.format")
+    return OutputFormat(
+        "json_schema",
+        said["name"],
+        said["schema"],
+        said.get("strict"),
+        said.get("description"),
+        path="text.format",
+    )
+
+
+def _names(fields: Json) -> dict[str, str]:
+    user = "safety_identifier" if fields.get("safety_identifier") else "user"
+    logprobs = "top_logprobs" if fields.get("top_logprobs") else "include"
+    return {**_NAMES, "user": user, "logprobs": logprobs}
+
+
+def _extras(fields: Json) -> Json:
+    extras = {name: fields[name] for name in _EXTRAS if name in fields}
+    most = fields.get("top_logprobs", 0)
+    if most or _LOGPROBS in fields.get("include", ()):
+        extras["logprobs"] = True
+    if most:
+        extras["top_logprobs"] = most
+    return extras
+
+
+def _hints(fields: Json) -> set[str]:
+    """What no other protocol knows and says something, by the client's names."""
+    reasoning = fields.get("reasoning", {})
+    hints = {f"reasoning.{name}" for name in _REASONING_HINTS if reasoning.get(name)}
+    if fields.get("truncation") == "auto":
+        hints.add("truncation")
+    unknown = fields.keys() - _KNOWN - _EXTRAS
+    return hints | {name for name in unknown if fields[name]}
+
+
+def _cache(fields: Json) -> Json | None:
+    """The mark on the whole request: the client's own, or what it says of how long to keep it."""
+    mark = fields.get("cache_control")
+    options = fields.get("prompt_cache_options", {})
+    if mark or not options.get("ttl") or options.get("mode") == "explicit":
+        return mark or None
+    return cache_mark(options)
+
+
+def _caches_unasked(fields: Json, conversation: Conversation) -> bool:
+    """OpenAI caches what it can, unless the client marks what is to be cached itself."""
+    if fields.get("prompt_cache_options", {}).get("mode") == "explicit":
+        return False
+    blocks = [block for turn in conversation.turns for block in turn.blocks]
+    inner = (part for block in blocks if isinstance(block, Result) for part in block.content)
+    return not any(block.cache for block in (*blocks, *inner))

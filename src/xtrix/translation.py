@@ -1,0 +1,179 @@
+"""One client's request on its way to targets of any protocol, and their answers on the way back.
+
+Decides one thing: whether a target is called in the client's own protocol, which makes it a relay,
+or in another, which takes a Prompt, a Reader and a Writer. The Prompt is made when it is first
+needed.
+"""
+
+from dataclasses import dataclass, replace
+
+from xtrix import json
+from xtrix.answer import Expected
+from xtrix.errors import ClientError, UpstreamError
+from xtrix.http import UpstreamRequest
+from xtrix.prompt import Origin, Prompt
+from xtrix.protocol import Answering, Codec, Request, Stamp, Stream, Translation, Whole
+from xtrix.protocols import PROTOCOLS, needs_of
+from xtrix.providers import Needs, Plan, Target, protocol_of
+from xtrix.reasoning import Carrier
+
+_TURNS = {"messages", "input", "system"}
+"""The fields that make a request large. No answer is read or written by them."""
+
+_REASONING = (b'thinking"', b"encrypted_content", b"reasoning_content")
+"""What stands in every request that gives reasoning back."""
+
+
+@dataclass(slots=True)
+class TargetCall:
+    """What one target is asked, as often as its row allows."""
+
+    target: Target
+    codec: Codec
+    request: UpstreamRequest | None
+    """None once no further attempt can need it: it may be megabytes."""
+    expected: Expected
+    ignored: tuple[str, ...]
+    default_max_tokens: int | None
+    most_calls: int
+    """Calls that the target may be given for one request."""
+    attempts: int = 0
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no further attempt is allowed."""
+        return self.attempts >= self.most_calls
+
+    def take_request(self) -> UpstreamRequest:
+        """The request of the next attempt, which is forgotten with the last one."""
+        request = self.request
+        assert request is not None
+        self.attempts += 1
+        if self.is_last:
+            self.request = None
+        return request
+
+
+class Conversion:
+    """A request in its client's protocol, and what becomes of it in others."""
+
+    def __init__(self, codec: Codec, request: Request, carrier: Carrier) -> None:
+        self.codec = codec
+        small = {name: value for name, value in request.fields.items() if name not in _TURNS}
+        self.settings = replace(request, fields=small, body=b"")
+        """The request without its turns, which is all that an answer needs."""
+        self._request: Request | None = request
+        self._has_reasoning = any(mark in request.body for mark in _REASONING)
+        self._prompt: Prompt | None = None
+        self._carrier = carrier
+
+    def drop_reasoning(self) -> bool:
+        """Leave out what earlier answers have reasoned; whether there was any."""
+        if self._request is None or not self._has_reasoning:
+            return False
+        self._request = self.codec.without_reasoning(self._request)
+        self._prompt, self._has_reasoning = None, False
+        return True
+
+    def encode(self, target: Target, plan: Plan, *, is_last: bool) -> TargetCall:
+        """What `target` is asked. Raises ClientError for what it cannot be asked.
+
+        With the last target the request is forgotten, for it may be megabytes, unless it gives
+        reasoning back, which may be refused.
+        """
+        request = self._request
+        assert request is not None
+        theirs = self._codec_of(target, request)
+        if theirs is self.codec:
+            encoded = theirs.relay_request(request, target, self._carrier)
+        else:
+            prompt = self._asked(request)
+            encoded = theirs.encode_prompt(prompt, target)
+            here = Origin(target.provider.name, target.model, theirs.name)
+            ignored = {*encoded.ignored, *prompt.ignored, *prompt.foreign_thinking(here)}
+            encoded = encoded._replace(
+                ignored=tuple(sorted(ignored)),
+                expected=encoded.expected.by_bare_names(prompt.tools),
+            )
+        if is_last and not self._has_reasoning:
+            self._request = self._prompt = None
+        return TargetCall(
+            target,
+            theirs,
+            encoded.request,
+            encoded.expected,
+            encoded.ignored,
+            encoded.default_max_tokens,
+            target.provider.retries.attempts or plan.most_calls,
+        )
+
+    def encode_count(self, target: Target) -> UpstreamRequest | None:
+        """The request that has `target` count tokens; None where it cannot be asked to."""
+        request, counter = self._request, self.codec.counter
+        assert request is not None
+        if counter is None or counter.relay_request is None:
+            return None
+        if self._codec_of(target, request) is not self.codec:
+            return None
+        return counter.relay_request(request, target).request
+
+    def prompt(self) -> Prompt:
+        """The request as a Prompt. Raises ClientError."""
+        assert self._request is not None
+        return self._asked(self._request)
+
+    def stream(self, call: TargetCall, stamp: Stamp) -> Stream:
+        """What turns the events of a stream of the target into the client's frames."""
+        of = self._answering(call, stamp)
+        if call.codec is self.codec:
+            return self.codec.relay_stream(of)
+        writer = self.codec.stream_writer(of)
+        return Translation(call.codec.reader(writer, of), writer)
+
+    def whole(self, body: bytes, call: TargetCall, stamp: Stamp) -> Whole:
+        """The client's form of a whole answer of the target. Raises UpstreamError."""
+        of = self._answering(call, stamp)
+        if call.codec is self.codec:
+            return self.codec.relay_whole(body, of)
+        writer = self.codec.whole_writer(of)
+        reader = call.codec.reader(writer, of)
+        reader.whole(body)
+        return Whole(json.encode_body(writer.body()), reader.usage, reader.unknown_stop_reason)
+
+    def own(self, error: UpstreamError, call: TargetCall) -> None:
+        """Take from the error of a call what it says of another request than the client's.
+
+        An upstream names places in the request that it was sent, and only a relayed one has those
+        of the client's.
+        """
+        if call.codec is not self.codec and error.param != "model":
+            error.param = None
+
+    def _codec_of(self, target: Target, request: Request) -> Codec:
+        """The protocol in which `target` is called for `request`."""
+        provider, model = target
+        needs = Needs(self.codec.name)
+        if provider.responses_rule(model):
+            needs = self._needs(request, needs)
+        return PROTOCOLS[protocol_of(provider, model, needs)]
+
+    def _needs(self, request: Request, otherwise: Needs) -> Needs:
+        """What the request needs of a row that speaks two protocols.
+
+        A request that makes no sense as a Prompt needs nothing: whoever it is relayed to says what
+        is wrong with it.
+        """
+        try:
+            return needs_of(self._asked(request), self.codec.name)
+        except ClientError:
+            return otherwise
+
+    def _asked(self, request: Request) -> Prompt:
+        """The request as a Prompt. Raises ClientError."""
+        if self._prompt is None:
+            self._prompt = self.codec.decode_prompt(request, self._carrier)
+        return self._prompt
+
+    def _answering(self, call: TargetCall, stamp: Stamp) -> Answering:
+        origin = Origin(call.target.provider.name, call.target.model, call.codec.name)
+        return Answering(self.settings, stamp, origin, self._carrier, call.expected)

@@ -1,0 +1,191 @@
+"""JSON with something else in one of its places: every place in turn, every piece of junk.
+
+Knows nothing of requests and answers. What is the same for all of them is here: where the places
+of a value are, and what does not belong there.
+"""
+
+import ast
+import contextlib
+import pathlib
+import re
+import traceback
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+import pytest
+from typing_extensions import override
+
+from xtrix import json
+
+_SOURCE = pathlib.Path(__file__).parents[1] / "src/xtrix"
+Path = tuple[int | str, ...]
+"""The way from a value's root to one of its places."""
+
+
+def _nested(depth: int) -> Any:
+    value: Any = 0
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+JUNK: dict[str, Any] = {
+    "null": None,
+    "true": True,
+    "false": False,
+    "0": 0,
+    "1": 1,
+    "-1": -1,
+    "0.5": 0.5,
+    "1e308": 1e308,
+    "10**30": 10**30,
+    '""': "",
+    '" "': " ",
+    '"x"': "x",
+    '"type"': "type",
+    '"xx…"': "x" * 3_000,
+    "[]": [],
+    "[0]": [0],
+    "[null]": [None],
+    "[[]]": [[]],
+    "[{}]": [{}],
+    "{}": {},
+    '{"x":{}}': {"x": {}},
+    '{"type":{}}': {"type": {}},
+    '{"type":[]}': {"type": []},
+    '{"type":"x"}': {"type": "x"},
+    "[[[…]]]": _nested(40),
+}
+"""By the name under which a report shows it. Long enough, and deep enough, to be cut or refused;
+what is too long or too deep to be handled at all has tests of its own."""
+
+
+FEW = ("null", "-1", '"x"', "[0]", "{}", '{"type":{}}')
+"""Those that are tried in a place of a kind that had all of them elsewhere."""
+
+
+def _names_read() -> set[str]:
+    """Every name of a field for which the code looks, wherever it does."""
+    names = set()
+    for path in _SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(ast.Attribute(attr="get" | "pop"), [ast.Constant(str(name)), *_]):
+                    names.add(name)
+                case ast.Subscript(slice=ast.Constant(str(name))):
+                    names.add(name)
+    return {name for name in names if re.fullmatch(r"[a-z_]+", name)}
+
+
+FIELDS_READ = sorted(_names_read())
+"""Also those that no golden folder has."""
+
+
+def places(value: Any, path: Path = ()) -> Iterator[Path]:
+    """Every place in `value`, its root first."""
+    yield path
+    if isinstance(value, dict | list):
+        for key, below in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(below, (*path, key))
+
+
+def at(value: Any, path: Path) -> Any:
+    """What stands at `path`."""
+    for key in path:
+        value = value[key]
+    return value
+
+
+def put(value: Any, path: Path, new: Any) -> Any:
+    """A copy of `value` with `new` at `path`, where nothing needs to stand yet."""
+    if not path:
+        return new
+    key, rest = path[0], path[1:]
+    copy: Any = value.copy()
+    copy[key] = put(value[key], rest, new) if rest else new
+    return copy
+
+
+def spelled(path: Path) -> str:
+    """`path` as one would write it in JavaScript."""
+    steps = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    return "".join(steps).removeprefix(".") or "the whole"
+
+
+def kind_of(value: Any, path: Path) -> tuple[str, ...]:
+    """What a place is, wherever it is met: the names on the way to it, and what they are of."""
+    kind = []
+    for key in path:
+        of = value.get("type") if isinstance(value, dict) else None
+        kind.append(f"{of if isinstance(of, str) else ''}.{key if isinstance(key, str) else '#'}")
+        value = value[key]
+    return tuple(kind)
+
+
+K = TypeVar("K")
+
+
+def of_new_kinds(values: Iterable[tuple[K, Any]]) -> dict[K, set[Path]]:
+    """By key, the places in its value whose kind is in no value before."""
+    seen: set[tuple[str, ...]] = set()
+    found = {}
+    for key, value in values:
+        kinds = {path: kind_of(value, path) for path in places(value)}
+        found[key] = {path for path, kind in kinds.items() if kind not in seen}
+        seen |= set(kinds.values())
+    return found
+
+
+def junk_for(path: Path, new: set[Path], *, thorough: bool) -> list[Any]:
+    """What is tried at `path`: all of `JUNK` where it is among the `new` ones."""
+    return list(JUNK.values()) if thorough or path in new else [JUNK[name] for name in FEW]
+
+
+class Case(NamedTuple):
+    """One thing that was tried."""
+
+    name: str
+    """Of what was mutated."""
+    path: Path
+    junk: Any
+    how: str = "whole and streamed"
+
+    @override
+    def __str__(self) -> str:
+        junk = json.encode(self.junk)
+        shown = junk if len(junk) < 40 else f"{junk[:30]}…"
+        return f"{self.name}, {self.how}: {spelled(self.path)} = {shown}"
+
+
+class Complaints:
+    """What went wrong in a sweep, told together: one fault is seen in a hundred cases."""
+
+    def __init__(self) -> None:
+        self._cases: dict[str, list[Case]] = {}
+
+    @contextlib.contextmanager
+    def about(self, case: Case) -> Iterator[None]:
+        """Takes an exception of the block for a complaint about `case`."""
+        try:
+            yield
+        except Exception as error:
+            self._cases.setdefault(_summary(error), []).append(case)
+
+    def raise_if_any(self) -> None:
+        """Fails with each different complaint and a few of its cases."""
+        told = [
+            f"{len(cases)} x {what}\n" + "".join(f"    {case}\n" for case in cases[:_SHOWN])
+            for what, cases in self._cases.items()
+        ]
+        if told:
+            pytest.fail("\n".join(told), pytrace=False)
+
+
+_SHOWN = 3
+
+
+def _summary(error: Exception) -> str:
+    if isinstance(error, AssertionError):
+        return str(error).splitlines()[0]
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} (in {pathlib.Path(last.filename).name}:{last.lineno})"

@@ -1,0 +1,293 @@
+"""Every answer of the golden folders with junk in every place: all cases, always the same.
+
+Whatever an upstream answers, the client gets a completion of the documented form, or the upstream's
+fault. A message is the same whether it came whole or as the events that it could have come as, and
+a stream is the same however the network cut it.
+
+The folders' answers repeat each other, so all the junk is tried where a kind of place is met first,
+and some of it everywhere else; with `--thorough` all of it everywhere, which takes minutes.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.contract import difference, told_streamed, told_whole
+from tests.mutations import (
+    FIELDS_READ,
+    JUNK,
+    Case,
+    Complaints,
+    Path,
+    at,
+    junk_for,
+    kind_of,
+    of_new_kinds,
+    places,
+    put,
+    spelled,
+)
+from tests.play import Played, Upstream, gateway, play
+from tests.scenarios import Scenario, scenarios
+from tests.streams import asked_by as answer_asked_by
+from tests.streams import replay, split_events
+from tests.unfold import events_of, on_the_wire
+from xtrix import json
+from xtrix.app import Gateway
+from xtrix.protocols import DIALECTS
+
+JSON_TYPE = {"content-type": "application/json"}
+SSE_TYPE = {"content-type": "text/event-stream"}
+
+
+def asked_by(scenario: Scenario, *, stream: bool) -> bytes:
+    request = {**scenario.json("request.json"), "stream": stream}
+    request.pop("stream_options", None)
+    return json.encode(request).encode()
+
+
+def whole(gate: Gateway, request: bytes, answer: object, status: int = 200) -> Played:
+    return play(gate, request, [Upstream(status, JSON_TYPE, (json.encode(answer).encode(),))])
+
+
+def streamed(gate: Gateway, request: bytes, *pieces: str) -> Played:
+    return play(gate, request, [Upstream(200, SSE_TYPE, tuple(map(str.encode, pieces)))])
+
+
+# Whole answers
+
+K = TypeVar("K")
+Kinds = dict[tuple[Scenario, int], set[Path]]
+WHOLE = scenarios("upstream.json")
+STREAMED = scenarios("upstream.sse")
+
+
+def events_in(scenario: Scenario) -> list[str]:
+    return split_events(scenario.bytes("upstream.sse").decode())
+
+
+def data_of(event: str) -> tuple[str, Any]:
+    """The lines of `event` before its data, and its data where it is JSON."""
+    named, _, data = event.partition("data:")
+    try:
+        return named, json.decode(data)
+    except ValueError:
+        return named, None
+
+
+@pytest.fixture(scope="module")
+def kinds_of_whole() -> dict[Scenario, set[Path]]:
+    """The places of each whole answer that are of a kind that none before has."""
+    found: dict[Scenario, set[Path]] = {}
+    for dialect in DIALECTS:
+        spoken = [each for each in WHOLE if each.dialect == dialect]
+        found |= of_new_kinds((each, each.json("upstream.json")) for each in spoken)
+    return found
+
+
+@pytest.fixture(scope="module")
+def kinds_of_events() -> Kinds:
+    """The same of each event of each stream."""
+    found: Kinds = {}
+    for dialect in DIALECTS:
+        found |= of_new_kinds(
+            ((each, number), data_of(event)[1])
+            for each in STREAMED
+            if each.dialect == dialect
+            for number, event in enumerate(events_in(each))
+        )
+    return found
+
+
+@pytest.mark.swept
+@pytest.mark.parametrize("scenario", WHOLE, ids=str)
+def test_junk_in_a_whole_answer(
+    scenario: Scenario, kinds_of_whole: dict[Scenario, set[Path]], thorough: bool
+) -> None:
+    complaints = Complaints()
+    gate = gateway(scenario.row())
+    asked = {stream: asked_by(scenario, stream=stream) for stream in (False, True)}
+    answer = scenario.json("upstream.json")
+    for path in places(answer):
+        for junk in junk_for(path, kinds_of_whole[scenario], thorough=thorough):
+            mutated = put(answer, path, junk)
+            told = None
+            with complaints.about(Case(str(scenario), path, junk, "whole")):
+                told = told_whole(whole(gate, asked[False], mutated))
+            events = events_of(scenario.dialect, mutated)
+            if events is None or told is None:
+                continue
+            with complaints.about(Case(str(scenario), path, junk, "as a stream")):
+                seen = told_streamed(streamed(gate, asked[True], on_the_wire(events)))
+                assert seen == told, f"whole and streamed differ: {difference(told, seen)}"
+    complaints.raise_if_any()
+
+
+def test_a_whole_answer_unfolds_into_its_stream() -> None:
+    """The instrument is true: what is in order is told the same either way."""
+    unfolded = 0
+    for scenario in WHOLE:
+        answer = scenario.json("upstream.json")
+        events = events_of(scenario.dialect, answer)
+        if events is None:
+            continue
+        gate = gateway(scenario.row())
+        told = told_whole(whole(gate, asked_by(scenario, stream=False), answer))
+        asked = asked_by(scenario, stream=True)
+        assert told_streamed(streamed(gate, asked, on_the_wire(events))) == told, scenario
+        unfolded += told[0] == "completion"
+    assert unfolded > len(WHOLE) * 0.9
+
+
+ERRORS = [(each, status) for each in scenarios() if (status := each.status_of("upstream"))]
+
+
+@pytest.mark.parametrize(("scenario", "status"), ERRORS, ids=str)
+def test_junk_in_an_error(scenario: Scenario, status: int) -> None:
+    complaints = Complaints()
+    gate = gateway(scenario.row())
+    said = scenario.json(f"upstream.{status}.json")
+    for path in places(said):
+        for junk in JUNK.values():
+            with complaints.about(Case(str(scenario), path, junk)):
+                told = []
+                for stream in (False, True):
+                    asked = asked_by(scenario, stream=stream)
+                    played = whole(gate, asked, put(said, path, junk), status)
+                    assert played.status >= 400, "an error became an answer"
+                    told.append((played.status, *told_whole(played)))
+                assert told[0] == told[1], "whole and streamed differ"
+    complaints.raise_if_any()
+
+
+# Streams
+
+
+@pytest.mark.swept
+@pytest.mark.parametrize("scenario", STREAMED, ids=str)
+def test_junk_in_a_stream(scenario: Scenario, kinds_of_events: Kinds, thorough: bool) -> None:
+    complaints = Complaints()
+    gate = gateway(scenario.row())
+    asked = asked_by(scenario, stream=True)
+    events = events_in(scenario)
+    for number, event in enumerate(events):
+        named, said = data_of(event)
+        new = kinds_of_events[scenario, number]
+        for path in places(said) if said is not None else ():
+            for junk in junk_for(path, new, thorough=thorough):
+                mutated = f"{named}data: {json.encode(put(said, path, junk))}\n\n"
+                pieces = [*events[:number], mutated, *events[number + 1 :]]
+                with complaints.about(Case(f"{scenario}, event {number}", path, junk, "streamed")):
+                    played = streamed(gate, asked, *pieces)
+                    told_streamed(played)
+                    together = streamed(gate, asked, "".join(pieces))
+                    assert played.body == together.body, "event by event and in one piece differ"
+    complaints.raise_if_any()
+
+
+# Fields where none belong
+
+SOME_JUNK = [JUNK[name] for name in ("0", '"x"', "[0]", "{}")]
+
+
+def _kinds_of_objects(
+    values: Iterable[tuple[K, str, Any]],
+) -> Iterator[tuple[K, Path]]:
+    """One object of each kind in `values`, each of which has a key and a dialect."""
+    seen = set()
+    for key, dialect, value in values:
+        for path in places(value):
+            there = at(value, path)
+            kind = (
+                dialect,
+                kind_of(value, path),
+                str(isinstance(there, dict) and there.get("type")),
+            )
+            if isinstance(there, dict) and kind not in seen and "input" not in path:
+                seen.add(kind)
+                yield key, path
+
+
+WHOLE_OBJECTS = list(
+    _kinds_of_objects((each, each.dialect, each.json("upstream.json")) for each in WHOLE)
+)
+EVENT_OBJECTS = list(
+    _kinds_of_objects(
+        ((each, number), each.dialect, data_of(event)[1])
+        for each in STREAMED
+        for number, event in enumerate(events_in(each))
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "path"),
+    WHOLE_OBJECTS,
+    ids=[f"{scenario}-{spelled(path)}" for scenario, path in WHOLE_OBJECTS],
+)
+def test_a_field_that_no_whole_answer_has(scenario: Scenario, path: Path) -> None:
+    complaints = Complaints()
+    gate = gateway(scenario.row())
+    asked = asked_by(scenario, stream=False)
+    answer = scenario.json("upstream.json")
+    for name in [name for name in FIELDS_READ if name not in at(answer, path)]:
+        for junk in SOME_JUNK:
+            with complaints.about(Case(str(scenario), (*path, name), junk, "whole")):
+                told_whole(whole(gate, asked, put(answer, (*path, name), junk)))
+    complaints.raise_if_any()
+
+
+@pytest.mark.parametrize(
+    ("spot", "path"),
+    EVENT_OBJECTS,
+    ids=[f"{each}-{number}-{spelled(path)}" for (each, number), path in EVENT_OBJECTS],
+)
+def test_a_field_that_no_event_has(spot: tuple[Scenario, int], path: Path) -> None:
+    complaints = Complaints()
+    scenario, number = spot
+    gate = gateway(scenario.row())
+    asked = asked_by(scenario, stream=True)
+    events = events_in(scenario)
+    named, said = data_of(events[number])
+    for name in [name for name in FIELDS_READ if name not in at(said, path)]:
+        for junk in SOME_JUNK:
+            mutated = f"{named}data: {json.encode(put(said, (*path, name), junk))}\n\n"
+            pieces = [*events[:number], mutated, *events[number + 1 :]]
+            case = Case(f"{scenario}, event {number}", (*path, name), junk, "streamed")
+            with complaints.about(case):
+                told_streamed(streamed(gate, asked, *pieces))
+    complaints.raise_if_any()
+
+
+def _into(event: Any, name: str, junk: Any) -> Any:
+    """`event` with one more field wherever something is said in it."""
+    spots = [("choices", 0, "delta"), ("choices", 0), ("delta",), ("content_block",), ()]
+    for spot in spots:
+        with contextlib.suppress(KeyError, IndexError, TypeError):
+            if isinstance(at(event, spot), dict):
+                event = put(event, (*spot, name), junk)
+    return event
+
+
+REPEATED = ("text", "tools-parallel", "reasoning", "thinking", "citations", "logprobs")
+
+
+@pytest.mark.parametrize("scenario", [it for it in STREAMED if it.name in REPEATED], ids=str)
+def test_the_same_field_in_every_event(scenario: Scenario) -> None:
+    """What is alike from one event to the next may be taken for what never changes."""
+    complaints = Complaints()
+    events = [data_of(event) for event in events_in(scenario)]
+    for name in FIELDS_READ:
+        for junk in (*(JUNK[key] for key in ("0", '"x"', "[0]", "{}", '{"x":{}}')), [{"index": 0}]):
+            pieces = [
+                f"{named}data: {'[DONE]' if said is None else json.encode(_into(said, name, junk))}"
+                for named, said in events
+            ]
+            pieces = [f"{piece}\n\n" for piece in pieces]
+            with complaints.about(Case(str(scenario), (name,), junk, "in every event")):
+                together = replay(scenario.dialect, ["".join(pieces)], answer_asked_by(scenario))
+                singly = replay(scenario.dialect, pieces, answer_asked_by(scenario))
+                assert singly == together, "event by event and in one piece differ"
+    complaints.raise_if_any()

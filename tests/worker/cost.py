@@ -1,0 +1,177 @@
+"""What a body costs the isolate that takes it: its memory, and the time that all others wait.
+
+Everything is seen from outside: the kernel's books on the process, and the answers to a second
+client that asks for `/health` without pause.
+"""
+
+import contextlib
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from typing_extensions import override
+
+from tests.worker.client import CLIENT_KEYS, question
+from tests.worker.memory import memory_of
+from tests.worker.scripts import Script, whole
+from tests.worker.shapes import Shape, answered, on_the_wire
+from tests.worker.speech import DIALECTS
+from tests.worker.upstream import Call, Upstream
+
+MEGABYTE = 1_000_000
+TIMES = 24
+BESIDE = 10 * MEGABYTE
+"""Whatever its shape, a body takes no more memory than `TIMES` its bytes and this."""
+ISOLATE = 128 * MEGABYTE
+"""What Cloudflare gives an isolate (developers.cloudflare.com/workers/platform/limits)."""
+
+V8_FLAGS = ("--max-semi-space-size=1", "--max-old-space-size=64")
+"""Megabytes: V8 has to collect its garbage at once, as in an isolate that is near its limit.
+Elsewhere it lets 150 MB of it lie, and nobody could tell garbage from what is held."""
+
+_MOST_SECONDS = 120.0
+_HEAD = (
+    "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    f"Authorization: Bearer {CLIENT_KEYS[0]}\r\n"
+)
+
+
+class Worker(Protocol):
+    """One that is served."""
+
+    pid: int
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one body. Bytes and seconds."""
+
+    shape: str
+    size: int
+    """On the wire."""
+    status: int
+    """What was answered; 0 where the connection broke off."""
+    grown: int
+    """By how much the interpreter's memory grew, or all that was resident, at the most."""
+    isolate: int
+    """The interpreter's memory and what grew beside it, at the most: what has to fit."""
+    wait: float
+    """The longest wait of another request."""
+    seconds: float
+
+    @property
+    def allowed(self) -> int:
+        """The memory that it may take."""
+        return TIMES * self.size + BESIDE
+
+    @override
+    def __str__(self) -> str:
+        """What a failed test shows of it."""
+        grown, allowed, isolate = (
+            f"{size / MEGABYTE:.1f} MB" for size in (self.grown, self.allowed, self.isolate)
+        )
+        of = f"{self.size / MEGABYTE:.2f} MB of {self.shape} ({self.status})"
+        return f"{of} took {grown} and may take {allowed}; the isolate had {isolate}"
+
+
+def cost_of(worker: Worker, upstream: Upstream, shape: Shape, size: int) -> Cost:
+    """Sends the shape with about `size` bytes, alone but for a client that asks for `/health`.
+
+    A shape that is an upstream's answer is asked for by a small request.
+    """
+    body = shape.body(size)
+    framed = on_the_wire(shape, body)
+    if shape.answers:
+        upstream.answer(answered(shape, body))
+        request = json.dumps(question(shape.model, stream=shape.streamed)).encode()
+        request = _with_length(request)
+    else:
+        upstream.answer_each(_yes)
+        chunked = f"{_HEAD}Transfer-Encoding: chunked\r\n\r\n".encode() + framed
+        request = chunked if shape.pieces else _with_length(body)
+    before = memory_of(worker.pid)
+    resident = before.python + before.rest
+    Path(f"/proc/{worker.pid}/clear_refs").write_text("5")  # the kernel forgets the most there was
+    began = time.monotonic()
+    with _another_client(worker.port) as waits:
+        status = _status_of(_exchange(worker.port, request))
+    seconds = time.monotonic() - began
+    upstream.calls.clear()
+    python = memory_of(worker.pid).python
+    grown = most_resident(worker.pid) - resident
+    return Cost(
+        shape.name,
+        len(framed),
+        status,
+        max(python - before.python, grown),
+        python + max(0, grown - (python - before.python)),
+        max(waits),
+        seconds,
+    )
+
+
+def _yes(call: Call) -> Script:
+    dialect = next(it for it in DIALECTS if it.path == call.path)
+    return whole(200, dialect.whole("Yes."))
+
+
+def _with_length(body: bytes) -> bytes:
+    return f"{_HEAD}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _exchange(port: int, request: bytes) -> bytes:
+    """Sends the request, and returns the first bytes of the answer when all of it has come.
+
+    What is refused unread may be answered while it is sent, and the connection then broken off.
+    """
+    with socket.create_connection(("127.0.0.1", port), _MOST_SECONDS) as connection:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(request)
+        first = b""
+        with contextlib.suppress(ConnectionResetError):
+            while data := connection.recv(2**20):
+                first = first or data
+        return first
+
+
+def _status_of(answer: bytes) -> int:
+    return int(answer[9:12]) if answer.startswith(b"HTTP/1.1 ") else 0
+
+
+@contextlib.contextmanager
+def _another_client(port: int) -> Iterator[list[float]]:
+    """Yields the seconds that each request of another client took while the block ran."""
+    waits: list[float] = []
+    over = threading.Event()
+    thread = threading.Thread(target=_ask_without_pause, args=(port, waits, over))
+    thread.start()
+    try:
+        yield waits
+    finally:
+        over.set()
+        thread.join()
+
+
+def _ask_without_pause(port: int, waits: list[float], over: threading.Event) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_MOST_SECONDS)
+    while not over.is_set():
+        began = time.monotonic()
+        connection.request("GET", "/health")
+        connection.getresponse().read()
+        waits.append(time.monotonic() - began)
+        over.wait(0.002)
+    connection.close()
+
+
+def most_resident(pid: int) -> int:
+    """The most bytes of the process that were resident at once since the kernel last forgot."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024

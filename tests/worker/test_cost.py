@@ -1,0 +1,99 @@
+"""A request costs what its bytes cost, and so does an upstream's answer, whatever their shape.
+
+`make hostile` prints all shapes in all sizes; here are all of them small, where what each byte
+costs is seen best, and those large that once took the most. All of a group meet one fresh Worker,
+for the interpreter's memory never shrinks.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.worker.conftest import Gateway, Start
+from tests.worker.cost import ISOLATE, V8_FLAGS, Cost, cost_of
+from tests.worker.shapes import ANSWERS, CONVERSATION, REQUESTS, Shape
+from tests.worker.upstream import Upstream
+from xtrix.config import MAX_BODY_BYTES
+
+SMALL = 100_000
+IN_PIECES = 450_000
+"""Of which the body is a sixth, and 75,000 pieces."""
+SHAPES = {each.name: each for group in (REQUESTS | ANSWERS).values() for each in group}
+assert len(SHAPES) == sum(map(len, (REQUESTS | ANSWERS).values()))
+LARGE = {
+    "a great deal": (
+        ("one text, openai", MAX_BODY_BYTES, 200),
+        ("one text with an emoji in it, anthropic", MAX_BODY_BYTES, 200),
+        ("one text of escapes, anthropic", MAX_BODY_BYTES, 200),
+        ("a data URI of base64, anthropic", MAX_BODY_BYTES, 200),
+        ("a data URI of ;, anthropic", MAX_BODY_BYTES, 400),
+        ("a role, openai", MAX_BODY_BYTES, 400),
+    ),
+    "very many": (
+        ("messages of one character, anthropic", 1_000_000, 200),
+        ("messages of one character, anthropic", MAX_BODY_BYTES, 413),
+        ("parts of one character, openai", 1_000_000, 200),
+        ("parts that are 0, openai", MAX_BODY_BYTES, 413),
+        ("biases that are 101, openai", 1_000_000, 400),
+        ("a list of {}, anthropic", MAX_BODY_BYTES, 413),
+    ),
+    "very many in a text": (
+        ("arguments of many values, openai", MAX_BODY_BYTES, 200),
+        ("arguments of many values, anthropic", 200_000, 200),
+        ("arguments of many values, anthropic", 300_000, 413),
+        ("arguments of many values, anthropic", MAX_BODY_BYTES, 413),
+    ),
+    "very many for an answer": (
+        ("answered: calls, anthropic", 1_400_000, 200),
+        ("answered: calls, anthropic", 2_000_000, 502),
+        ("answered: blocks of no kind, anthropic", MAX_BODY_BYTES, 502),
+        ("answered: calls of no kind, openai", 2_000_000, 502),
+        ("answered: parts of one character, openai", 1_300_000, 200),
+    ),
+}
+
+
+@pytest.fixture
+def fresh(start: Start, bindings: dict[str, object], upstream: Upstream) -> Iterator[Gateway]:
+    """A Worker that takes bodies as large as it does by default, and has served each dialect."""
+    del bindings["MAX_BODY_BYTES"]
+    with start(bindings, v8_flags=V8_FLAGS) as worker:
+        for ordinary in CONVERSATION.values():
+            cost_of(worker, upstream, ordinary, 10_000)
+        yield worker
+
+
+@pytest.fixture
+def bindings(bindings: dict[str, object]) -> dict[str, object]:
+    return {**bindings}
+
+
+def assert_cheap(costs: list[tuple[Cost, int]]) -> None:
+    """Each took what its bytes allow, in an isolate that lives, and was answered by that status."""
+    dear = [str(cost) for cost, _ in costs if cost.grown > cost.allowed or cost.isolate > ISOLATE]
+    assert not dear, "\n".join(dear)
+    assert [(cost.shape, cost.status) for cost, _ in costs] == [
+        (cost.shape, status) for cost, status in costs
+    ]
+
+
+@pytest.mark.parametrize("group", [*REQUESTS, *ANSWERS])
+def test_a_small_body(fresh: Gateway, upstream: Upstream, group: str) -> None:
+    shapes: list[Shape] = (REQUESTS | ANSWERS)[group]
+    sizes = [IN_PIECES if shape.pieces else SMALL for shape in shapes]
+    assert_cheap(
+        [
+            (cost_of(fresh, upstream, shape, size), shape.status)
+            for shape, size in zip(shapes, sizes, strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize("group", LARGE)
+def test_a_large_body(fresh: Gateway, upstream: Upstream, group: str) -> None:
+    assert_cheap(
+        [
+            (cost_of(fresh, upstream, SHAPES[name], size), status)
+            for name, size, status in LARGE[group]
+        ]
+    )

@@ -1,0 +1,111 @@
+"""Writes anew the hashes that pip checks what it downloads by: run it when a version has changed.
+
+    python -m tools.pin
+
+requirements.txt gets the hash of the one wheel that runs in the Worker, for each package. The
+versions of requirements-dev.txt go with the hashes of all their files into requirements-dev.lock,
+so that it holds on every machine; setup installs from there. What is downloaded from is the index
+that pip and uv are set up for; no file names it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from tools import setup, vendor
+from tools.paths import PYTHON, ROOT
+
+LOCK_HEAD = """\
+# What requirements-dev.txt names, with the hash of every file of each version.
+# Written by `python -m tools.pin`; setup installs it.
+"""
+
+_PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==.+$", re.MULTILINE)
+_HASH = re.compile(r" \\\n +--hash=.*")
+
+
+def with_hashes(requirements: str, hashes: Mapping[str, str]) -> str:
+    """Returns the text of a requirements file with these hashes, one for each package.
+
+    Raises:
+        KeyError: A package that it names has none.
+    """
+    return _PINNED.sub(
+        lambda line: f"{line[0]} \\\n    --hash=sha256:{hashes[canonical(line[1])]}",
+        without_hashes(requirements),
+    )
+
+
+def without_hashes(requirements: str) -> str:
+    """Returns the text with versions alone."""
+    return _HASH.sub("", requirements)
+
+
+def canonical(name: str) -> str:
+    """Returns the one spelling of a package's name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _worker_hashes() -> dict[str, str]:
+    """Returns the hash of the wheel that pip chooses for the Worker, by package."""
+    with tempfile.TemporaryDirectory() as folder:
+        # Without the old hashes, by which it would choose.
+        bare, report = Path(folder, "requirements.txt"), Path(folder, "report.json")
+        bare.write_text(without_hashes(vendor.REQUIREMENTS.read_text()))
+        command: list[str | Path] = [
+            PYTHON,
+            "-m",
+            "pip",
+            "install",
+            "--dry-run",
+            "--quiet",
+            "--ignore-installed",
+        ]
+        target: list[str | Path] = [
+            "--target",
+            folder,
+            *vendor.WHEELS,
+            "--report",
+            report,
+            "-r",
+            bare,
+        ]
+        subprocess.run([*command, *target], check=True)
+        wheels = json.loads(report.read_text())["install"]
+    return {
+        canonical(wheel["metadata"]["name"]): wheel["download_info"]["archive_info"]["hashes"][
+            "sha256"
+        ]
+        for wheel in wheels
+    }
+
+
+def _lock() -> str:
+    """Returns what requirements-dev.txt names with the hashes of all files."""
+    options = ["--universal", "--no-deps", "--generate-hashes", "--no-header", "--no-annotate"]
+    done = subprocess.run(
+        [PYTHON, "-m", "uv", "pip", "compile", "--quiet", *options, setup.REQUIREMENTS.name],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return LOCK_HEAD + done.stdout
+
+
+def main() -> int:
+    """Returns the exit status."""
+    text = with_hashes(vendor.REQUIREMENTS.read_text(), _worker_hashes())
+    vendor.REQUIREMENTS.write_text(text)
+    setup.LOCK.write_text(_lock())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
