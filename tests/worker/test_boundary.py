@@ -75,9 +75,9 @@ class Defect(NamedTuple):
 
 BAD_HEADER = Defect(
     "edge.py",
-    "        return to_js((json.encode(said), body))",
-    'said["name"] == "answer" and said["status"] == 200',
-    f'said["headers"]["x"] = \'{NEVER_SEEN}\\ny\'',
+    "        return to_js((json.encode(message), body))",
+    'message["name"] == "answer" and message["status"] == 200',
+    f'message["headers"]["x"] = \'{NEVER_SEEN}\\ny\'',
     "edge.js",
     kind="TypeError",
 )
@@ -113,7 +113,9 @@ AFTER_THE_FIRST_EVENT = {
 """The client gets an error frame for each of these."""
 
 OTHERS = {
-    "the boundary": Defect("edge.py", "        edge_js.stop(number)\n        said = self._said"),
+    "the boundary": Defect(
+        "edge.py", "        step = self._encode(running, running.exchange.crash())"
+    ),
     "the log": Defect("xtrix/exchange.py", "        record.total_ms = max("),
 }
 ALL = BEFORE_THE_ANSWER | AFTER_THE_FIRST_EVENT | OTHERS
