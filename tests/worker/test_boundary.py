@@ -93,7 +93,7 @@ BEFORE_THE_ANSWER = {
     ),
     "what is said to JavaScript": Defect("edge.py", "    request = step.request", calls=0),
     "a step of JavaScript": Defect(
-        "edge.js", "const given = options({ method, headers, signal: this", calls=0
+        "edge.js", "const given = options({ method, headers, signal: upstream", calls=0
     ),
     "what JavaScript heard": Defect("edge.py", '    if "status" not in heard:', calls=0),
     "a whole answer": Defect("xtrix/exchange.py", "        whole = accepted.conversion.whole("),
