@@ -5,6 +5,7 @@ import pytest
 from tests.accumulate import frames
 from tests.answers import stream_of
 from tests.stories import OPENAI_BEGINS, OPENAI_ENDS, openai_text
+from xtrix.protocol import Clock
 from xtrix.protocols.chat.chunks import KEEP_ALIVE
 from xtrix.protocols.chat.usage import encode_usage
 from xtrix.redact import Redactor
@@ -17,7 +18,7 @@ def relay(
     first_byte: float = 30, idle: float = 20, keep_alive: float = 5, progress: float = 3600
 ) -> Relay:
     patience = Patience(first_byte, idle, keep_alive, progress)
-    one = Relay(stream_of("openai"), Redactor(), (("a", "b"),), patience)
+    one = Relay(stream_of("openai"), Redactor(), (("a", "b"),), patience, Clock(0))
     assert one.tick(BEGAN) == ""
     return one
 
@@ -43,7 +44,7 @@ def test_a_relay_is_an_answer() -> None:
 
 
 def test_the_first_look_at_the_clock_starts_it() -> None:
-    one = Relay(stream_of("openai"), Redactor(), (), Patience(30, 20, 5))
+    one = Relay(stream_of("openai"), Redactor(), (), Patience(30, 20, 5), Clock(0))
     assert [one.tick(9e9), one.tick(9e9 + 29), one.error] == ["", "", None]
     one.tick(9e9 + 30)
     assert one.error
@@ -86,13 +87,13 @@ def test_a_first_event_at_the_last_moment_is_in_time() -> None:
 
 
 def test_an_announcement_may_be_kept_back() -> None:
-    patience = Patience(30, 20, 5)
-    one = Relay(stream_of("openai"), Redactor(), (), patience, holds_opening=True)
+    patience = Patience(30, 20, 5, holds_opening=True)
+    one = Relay(stream_of("openai"), Redactor(), (), patience, Clock(0))
     assert (one.tick(BEGAN), one.feed(OPENAI_BEGINS), one.begun) == ("", "", False)
     told = one.feed(openai_text("Hello"))
     assert told == begun_with(OPENAI_BEGINS + openai_text("Hello"))
     assert one.begun
-    late = Relay(stream_of("openai"), Redactor(), (), patience, holds_opening=True)
+    late = Relay(stream_of("openai"), Redactor(), (), patience, Clock(0))
     late.tick(BEGAN)
     late.feed(OPENAI_BEGINS)
     assert late.tick(BEGAN + 30) == ""
@@ -101,8 +102,8 @@ def test_an_announcement_may_be_kept_back() -> None:
 
 
 def test_what_was_kept_back_is_told_with_the_end() -> None:
-    patience = Patience(30, 20, 5)
-    one = Relay(stream_of("openai"), Redactor(), (), patience, holds_opening=True)
+    patience = Patience(30, 20, 5, holds_opening=True)
+    one = Relay(stream_of("openai"), Redactor(), (), patience, Clock(0))
     told = one.feed(OPENAI_BEGINS) + one.feed(OPENAI_ENDS) + one.close()
     assert told == begun_with(OPENAI_BEGINS + OPENAI_ENDS)
 
@@ -266,5 +267,5 @@ def test_usage_is_the_streams() -> None:
     ],
 )
 def test_how_often_it_wants_to_look_at_the_clock(patience: Patience, seconds: float) -> None:
-    one = Relay(stream_of("openai"), Redactor(), (), patience)
+    one = Relay(stream_of("openai"), Redactor(), (), patience, Clock(0))
     assert one.tick_seconds == pytest.approx(seconds)

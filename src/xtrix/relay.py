@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from xtrix import errors
 from xtrix.errors import ApiError, Headers
-from xtrix.protocol import Stream
+from xtrix.protocol import Clock, Stream
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
 
@@ -27,6 +27,8 @@ class Patience(NamedTuple):
     """Until the client is sent a comment; 0 sends none."""
     progress: float = 600
     """Between two events that take the answer further: an upstream may send others for ever."""
+    holds_opening: bool = False
+    """Whether the first event has to be of the answer. What only announces one is kept back."""
 
 
 class _Counts(NamedTuple):
@@ -56,13 +58,14 @@ class Relay(Reframer):
         redactor: Redactor,
         headers: Headers,
         patience: Patience,
-        *,
-        holds_opening: bool = False,
+        clock: Clock,
     ) -> None:
-        super().__init__(stream, redactor, holds_opening=holds_opening)
+        """`clock` is the one that the answer is dated by; each tick sets it."""
+        super().__init__(stream, redactor, holds_opening=patience.holds_opening)
         self._redactor = redactor
         self.headers = headers
         self.patience = patience
+        self._clock = clock
         self._sent = 0
         """Pieces that made frames for the client."""
         self._seen = _Counts()
@@ -74,7 +77,7 @@ class Relay(Reframer):
     @property
     def tick_seconds(self) -> float:
         """How often `tick` wants to be called."""
-        first_byte, idle, keep_alive, progress = self.patience
+        first_byte, idle, keep_alive, progress, _ = self.patience
         shortest = min(first_byte, idle, keep_alive or idle, progress)
         return max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
 
@@ -108,6 +111,7 @@ class Relay(Reframer):
         the last frames yet, and the upstream's silence is none. The first call starts the clock.
         Until the client is told something, nothing that comes resets it.
         """
+        self._clock.now = now
         counts = _Counts(self.fed, self.advanced, self._sent)
         seen, self._seen = self._seen, counts
         begins, self._had_begun = self.begun != self._had_begun, self.begun
@@ -130,7 +134,7 @@ class Relay(Reframer):
         return ""
 
     def _is_overdue(self, now: float, since: _Times) -> bool:
-        first_byte, idle, _, progress = self.patience
+        first_byte, idle, _, progress, _ = self.patience
         if not self.begun:
             return now - since.heard >= first_byte
         return now - since.heard >= idle or now - since.advanced >= progress
