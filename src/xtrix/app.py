@@ -7,7 +7,7 @@ body's shape before a target is chosen. Refuses to know JavaScript and how a ste
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from xtrix import auth, catalogue, errors
+from xtrix import __version__, auth, catalogue, errors
 from xtrix import config as configuration
 from xtrix.config import Config, Lookup
 from xtrix.counting import count
@@ -100,7 +100,7 @@ class Gateway:
         if not isinstance(config, Config):
             raise self._broken(head, 503 if path == HEALTH else 500)
         if path == HEALTH:
-            return reply({"status": "ok", "service": "xtrix"})
+            return reply({"status": "ok", "service": "xtrix", "version": __version__})
         codec, model = _codec_at(path), _model_in(path)
         if codec is None and model is None:
             raise _unknown_url(head.method, path)

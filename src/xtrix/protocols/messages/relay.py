@@ -17,7 +17,12 @@ from xtrix.errors import ApiError, Headers, bad_response, truncated
 from xtrix.http import UpstreamRequest
 from xtrix.prompt import Json
 from xtrix.protocol import Answering, Encoded, Request, Whole
-from xtrix.protocols.messages.answer import decode_usage, encode_usage, unknown_reason
+from xtrix.protocols.messages.answer import (
+    advances,
+    decode_usage,
+    encode_usage,
+    unknown_reason,
+)
 from xtrix.protocols.messages.errors import error_frame, error_of
 from xtrix.protocols.messages.extensions import BETA_HEADER
 from xtrix.protocols.messages.frames import PING, frame, frame_of
@@ -68,6 +73,7 @@ class RelayStream:
         self.usage = Usage()
         self.unknown_stop_reason: str | None = None
         self.carried: str | None = None
+        self.advances = False
         self.sequence: int | None = None
         self._of = of
         self._begun = False
@@ -77,6 +83,7 @@ class RelayStream:
     def feed(self, event: Event) -> str:
         """As `Stream` has it. Raises UpstreamError."""
         self.carried = None
+        self.advances = False
         if event.data == "[DONE]":
             return ""  # not of this protocol, but some who follow it say so at the end
         value = decode_event(event.data)
@@ -84,6 +91,7 @@ class RelayStream:
         kind = kind if isinstance(kind, str) else event.name
         if "error" in {kind, event.name} or ("type" not in value and value.get("error")):
             raise error_of(value.get("error", value))
+        self.advances = advances(kind, value)
         # Clients skip a frame without a name.
         name = kind if event.name == "message" else event.name
         if "\n" in name or "\r" in name:
