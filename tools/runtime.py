@@ -50,10 +50,7 @@ class StartError(Exception):
 
 
 class Worker(NamedTuple):
-    """What a wrangler.toml says of a Worker. `main` decides the language and where modules are.
-
-    `objects` are the classes of its Durable Objects, each of which has SQLite.
-    """
+    """What a wrangler.toml says of a Worker. `main` decides the language and where modules are."""
 
     main: Path
     compatibility_date: str
@@ -61,7 +58,6 @@ class Worker(NamedTuple):
     es_modules: tuple[str, ...] = ("**/*.js", "**/*.mjs")
     python_modules: Path | None = None
     unneeded: tuple[str, ...] = ()
-    objects: tuple[str, ...] = ()
 
 
 class Service(NamedTuple):
@@ -75,9 +71,9 @@ class Service(NamedTuple):
 
 
 class Objects(NamedTuple):
-    """A binding to the Durable Objects of a class: the Worker's own, or one in JavaScript.
+    """A binding to the Durable Objects of a class, each of which has SQLite.
 
-    `script` is such a class's module, in which it has that name.
+    The class is the Worker's own, or that of a module in JavaScript, `script`.
     """
 
     class_name: str
@@ -113,10 +109,6 @@ def read_worker(config: Path = paths.ROOT / "wrangler.toml") -> Worker:
         es_modules=tuple(glob for rule in rules for glob in rule["globs"]),
         python_modules=config.parent / "python_modules",
         unneeded=tuple(settings.get("python_modules", {}).get("exclude", ["**/*.pyc"])),
-        objects=tuple(
-            binding["class_name"]
-            for binding in settings.get("durable_objects", {}).get("bindings", ())
-        ),
     )
 
 
@@ -279,6 +271,11 @@ def _configuration(layout: _Layout, folder: Path) -> str:
   modules = [
     {", ".join(attached)}
   ],"""
+    own = [
+        it.class_name
+        for it in layout.bindings.values()
+        if isinstance(it, Objects) and not it.script
+    ]
     of_main = [_binding(name, it) for name, it in layout.bindings.items()]
     of_others = [_binding(name, it, elsewhere=True) for name, it in layout.bindings.items()]
     # "private" lets `fetch` reach this machine too: that is where the tests' upstreams are.
@@ -299,7 +296,7 @@ const config :Workerd.Config = (
 const main :Workerd.Worker = (
 {whole}
   bindings = [{", ".join(of_main)}],
-  {_objects(worker.objects)}
+  {_objects(own)}
 );
 const other :Workerd.Worker = (
 {whole}
@@ -308,8 +305,10 @@ const other :Workerd.Worker = (
 """
 
 
-def _objects(classes: tuple[str, ...]) -> str:
+def _objects(classes: list[str]) -> str:
     """The namespaces of a Worker's Durable Objects. Storage in memory would have no SQL."""
+    if not classes:
+        return ""
     namespaces = (
         f"(className = {_text(name)}, uniqueKey = {_text(name)}, enableSql = true)"
         for name in classes
@@ -326,7 +325,7 @@ def _service(name: str, value: Service | Objects, compatibility_date: str) -> st
     else:
         script = value.to if isinstance(value, Service) else value.script
         module = f'(name = "index.js", esModule = {_text(str(script))})'
-        objects = _objects((value.class_name,)) if isinstance(value, Objects) else ""
+        objects = _objects([value.class_name]) if isinstance(value, Objects) else ""
         what = (
             f"worker = (compatibilityDate = {_text(compatibility_date)}, modules = [{module}],"
             f" {objects})"
