@@ -73,7 +73,8 @@ class Service(NamedTuple):
 class Objects(NamedTuple):
     """A binding to the Durable Objects of a class, each of which has SQLite.
 
-    The class is the Worker's own, or that of a module in JavaScript, `script`.
+    The class is the Worker's own, or that of a module in JavaScript, `script`, which has the
+    Worker's own class as its binding `REAL`.
     """
 
     class_name: str
@@ -193,7 +194,7 @@ def _workerd(layout: _Layout, options: tuple[str, ...]) -> Iterator[Served]:
         config, output = folder / "config.capnp", folder / "log"
         config.write_text(_configuration(layout, folder))
         receive, report = os.pipe()
-        with open(receive) as reports, output.open("wb") as log:
+        with open(receive, "rb", buffering=0) as reports, output.open("wb") as log:
             process = subprocess.Popen(
                 [
                     *(str(paths.workerd()), "serve", "--experimental", f"--control-fd={report}"),
@@ -213,15 +214,16 @@ def _workerd(layout: _Layout, options: tuple[str, ...]) -> Iterator[Served]:
                 _stop(process)
 
 
-def _ports(reports: IO[str], output: Path, isolates: int) -> dict[str, int]:
+def _ports(reports: IO[bytes], output: Path, isolates: int) -> dict[str, int]:
     """Waits until workerd serves HTTP, when the Worker has been imported; returns where it listens.
 
-    It reports a socket by its name in the configuration, and before it the inspector.
+    It reports a socket by its name in the configuration, and before it the inspector. A line that
+    lay in a buffer of ours would be waited for in vain.
     """
     ports: dict[str, int] = {}
     while len(ports.keys() - {"inspector"}) < isolates:
         ready, _, _ = select.select([reports], [], [], START_SECONDS)
-        line = reports.readline() if ready else ""
+        line = reports.readline() if ready else b""
         if not line:
             why = "" if ready else f"workerd was not ready after {START_SECONDS:.0f} s\n"
             raise StartError(why + output.read_text(errors="replace"))
@@ -271,11 +273,7 @@ def _configuration(layout: _Layout, folder: Path) -> str:
   modules = [
     {", ".join(attached)}
   ],"""
-    own = [
-        it.class_name
-        for it in layout.bindings.values()
-        if isinstance(it, Objects) and not it.script
-    ]
+    own = [it.class_name for it in layout.bindings.values() if isinstance(it, Objects)]
     of_main = [_binding(name, it) for name, it in layout.bindings.items()]
     of_others = [_binding(name, it, elsewhere=True) for name, it in layout.bindings.items()]
     # "private" lets `fetch` reach this machine too: that is where the tests' upstreams are.
@@ -325,7 +323,10 @@ def _service(name: str, value: Service | Objects, compatibility_date: str) -> st
     else:
         script = value.to if isinstance(value, Service) else value.script
         module = f'(name = "index.js", esModule = {_text(str(script))})'
-        objects = _objects([value.class_name]) if isinstance(value, Objects) else ""
+        objects = ""
+        if isinstance(value, Objects):
+            real = _binding("REAL", Objects(value.class_name), elsewhere=True)
+            objects = f"bindings = [{real}], {_objects([value.class_name])}"
         what = (
             f"worker = (compatibilityDate = {_text(compatibility_date)}, modules = [{module}],"
             f" {objects})"

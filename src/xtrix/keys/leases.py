@@ -117,6 +117,8 @@ class _Lease:
     """The number of the last message whose answer told of this key."""
     average: float = 0
     """Tokens of an answer."""
+    opened: int = 0
+    """Calls that were let in without a lease since the last answer."""
     has_news: bool = False
 
     @property
@@ -286,6 +288,7 @@ class Leases:
         call.running = True
         call.minute = _NEVER
         lease.running += 1
+        lease.opened += 1
         return True
 
     def _take(self, call: Admission, lease: _Lease, need: tuple[int, ...]) -> None:
@@ -475,6 +478,10 @@ class Leases:
                 lease.left[kind] += said["grant"][kind]
             else:
                 lease.left[kind] = lease.used[kind] = 0
+        if lease.limited[REQUESTS]:  # they count in the minute that is known of first
+            lease.used[REQUESTS] += lease.opened
+            lease.left[REQUESTS] = max(0, lease.left[REQUESTS] - lease.opened)
+        lease.opened = 0
         lease.rest = said["rest"]
         lease.unspent = said["unspent"] or 0
 
