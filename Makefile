@@ -3,6 +3,8 @@ PYTHON ?= python3
 RUN := .venv/bin/python -m
 # The tests that start a Worker, a model or a browser.
 SLOW := tests/worker tests/clients tests/page tests/tools
+# All the others: they need a processor and nothing else, so each processor runs some of them.
+CORE := --numprocesses auto --dist worksteal $(SLOW:%=--ignore %)
 .DEFAULT_GOAL := help
 .PHONY: help setup dev test check fuzz defences format deploy bench hostile agents sbom clean
 
@@ -16,10 +18,11 @@ dev: setup  ## run the Worker with a local model, or with .dev.vars (PORT=8787, 
 	@$(RUN) tools.dev
 
 test: static  ## check everything: format, lint, types, the Worker, the SDKs, the model
-	@$(RUN) pytest
+	@$(RUN) pytest $(CORE)
+	@$(RUN) pytest $(SLOW)
 
 check: static  ## the quick part of test: nothing that starts a Worker
-	@$(RUN) pytest --quiet $(SLOW:%=--ignore %)
+	@$(RUN) pytest --quiet $(CORE)
 
 fuzz: setup  ## try what nobody thought of, new things each time (10 minutes; SEED=1 draws the same)
 	@$(RUN) tools.fuzz $(SEED:%=--seed %) $(ARGS)
@@ -37,6 +40,7 @@ format: setup  ## put every file into its form, and make the tables anew
 	@.venv/bin/python tests/fixtures/table.py
 	@PYTHONPATH=src:. $(RUN) tools.openapi
 	@PYTHONPATH=src:. $(RUN) tools.readme
+	@PYTHONPATH=src:. $(RUN) tests.losses.table
 
 deploy: setup  ## check, wrangler deploy, and ask /health (ARGS=--dry-run sends nothing)
 	@PYTHONPATH=src:. $(RUN) tools.deploy $(ARGS)
