@@ -28,7 +28,7 @@ from xtrix.protocols.messages.extensions import BETA_HEADER
 from xtrix.protocols.messages.frames import PING, frame, frame_of
 from xtrix.protocols.messages.headers import headers_of
 from xtrix.protocols.messages.identity import with_model
-from xtrix.protocols.messages.ours import without_ours
+from xtrix.protocols.messages.ours import has_foreign_thinking, without_ours
 from xtrix.providers import Provider, Target
 from xtrix.reasoning import Carrier
 from xtrix.sse import Event
@@ -188,17 +188,20 @@ _CARRIED = {
 def _relayed(request: Request, target: Target, path: str) -> Encoded:
     provider = target.provider
     fields = without_ours(request.fields)
+    ignored: tuple[str, ...] = ()
     if fields is None:
         body = with_model(request.body, request.fields, target.model)
     else:
         body = json.encode_body({**fields, "model": target.model})
+        ignored = ("messages.thinking",) if has_foreign_thinking(request.fields) else ()
     return Encoded(
         UpstreamRequest(
             url=f"{provider.base_url}/{path}",
             headers=_headers(provider, request),
             body=body,
             binding=provider.binding,
-        )
+        ),
+        ignored,
     )
 
 
