@@ -44,6 +44,11 @@ class Relay(Reframer):
         self._last_sent = 0.0
 
     @property
+    def secrets(self) -> list[str]:
+        """What stands in no answer, spelled as JSON."""
+        return self._redactor.in_answers
+
+    @property
     def tick_seconds(self) -> float:
         """How often `tick` wants to be called."""
         first_byte, idle, keep_alive = self.patience
@@ -53,7 +58,11 @@ class Relay(Reframer):
     # `typing.override` came with Python 3.12, and this runs on 3.11 too.
     def feed(self, text: str) -> str:  # type: ignore[explicit-override]
         """As a `Reframer`'s, without an upstream's secrets."""
-        return self._redactor.answer(super().feed(text))
+        frames = super().feed(text)
+        clean = self._redactor.answer(frames)
+        if clean is not frames:
+            self.template = None  # no frame is made like one of these
+        return clean
 
     def close(  # type: ignore[explicit-override]
         self, broken: ApiError | None = None
