@@ -155,14 +155,14 @@ class Exchange {
   }
 
   async call({ binding, url, method, headers, milliseconds, collect }) {
-    this.upstream = new AbortController();
+    const upstream = (this.upstream = new AbortController());
     let late = false;
     const giveUp = () => {
       late = true;
-      this.upstream.abort();
+      upstream.abort();
     };
     const timer = setTimeout(giveUp, milliseconds);
-    const given = options({ method, headers, signal: this.upstream.signal, body: this.sending });
+    const given = options({ method, headers, signal: upstream.signal, body: this.sending });
     this.sending = undefined;
     try {
       this.response = await (binding ? env[binding] : globalThis).fetch(url, given);

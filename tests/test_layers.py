@@ -24,7 +24,7 @@ LAYERS = (
     "reframe config",
     "protocols",
     "protocol openai",
-    "auth template",
+    "auth prices template",
     "answer reasoning",
     "listing",
     "media rows cards estimate",

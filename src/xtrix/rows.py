@@ -15,7 +15,16 @@ from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
 from xtrix.errors import ConfigurationError
-from xtrix.providers import TAKEN, Family, Quirks, ResponsesRule, Retries, Timeouts
+from xtrix.providers import (
+    TAKEN,
+    Family,
+    Long,
+    Price,
+    Quirks,
+    ResponsesRule,
+    Retries,
+    Timeouts,
+)
 
 Info: TypeAlias = cs.ValidationInfo[Any]
 """What pydantic-core hands to a function that validates; here its `context` looks up a variable."""
@@ -74,6 +83,7 @@ class ProviderRow(NamedTuple):
     families: tuple[Family, ...] = ()
     count_tokens: Literal["estimate", "off"] = "estimate"
     responses: tuple[ResponsesRule, ...] = ()
+    prices: tuple[Price, ...] = ()
 
 
 class TargetRow(NamedTuple):
@@ -332,6 +342,22 @@ _RESPONSES_RULE = cs.no_info_before_validator_function(
         when=cs.literal_schema(["always", "tools", "effort"]),
     ),
 )
+_USD = _number(0, 1_000_000)
+_FACTOR = _over_zero(1000)
+_PRICE = _table(
+    Price,
+    "pattern input output",
+    pattern=_UPSTREAM_MODEL,
+    input=_USD,
+    output=_USD,
+    cached=_USD,
+    cache_write=_USD,
+    cache_write_hour=_USD,
+    audio_input=_USD,
+    audio_output=_USD,
+    long=_table(Long, "over", over=cs.int_schema(strict=True, ge=1), input=_FACTOR, output=_FACTOR),
+    tiers=_map(_WORD, _FACTOR),
+)
 
 _PROVIDER = SchemaValidator(
     _table(
@@ -355,6 +381,7 @@ _PROVIDER = SchemaValidator(
         families=_list(_FAMILY),
         count_tokens=cs.literal_schema(["estimate", "off"]),
         responses=_list(_RESPONSES_RULE),
+        prices=_list(_PRICE),
     )
 )
 _TARGET = _parsed(

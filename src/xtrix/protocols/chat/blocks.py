@@ -12,8 +12,8 @@ from xtrix.answer import CallStart, Citation, ToolName, Writer
 from xtrix.errors import bad_response
 from xtrix.prompt import Json, Origin, Sealed
 from xtrix.protocol import Answering
+from xtrix.protocols.chat.encode_tools import unwrap_custom
 from xtrix.protocols.chat.pieces import Pieces, Progress, Returns
-from xtrix.protocols.chat.toolset import unwrap_custom
 
 Key: TypeAlias = str | int
 """A kind of text, or the index of a call."""

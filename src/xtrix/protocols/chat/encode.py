@@ -18,8 +18,8 @@ from xtrix.openai.names import ToolNames
 from xtrix.openai.schemas import is_strict
 from xtrix.prompt import Json, Origin, OutputFormat, Prompt
 from xtrix.protocol import Encoded, says_something
-from xtrix.protocols.chat.toolset import Toolset
-from xtrix.protocols.chat.turns import Messages
+from xtrix.protocols.chat.encode_tools import Toolset
+from xtrix.protocols.chat.encode_turns import Messages
 from xtrix.protocols.chat.upstream import upstream_request
 from xtrix.providers import Family, Quirks, Target
 

@@ -21,8 +21,8 @@ from xtrix.openai.names import ToolNames
 from xtrix.openai.schemas import is_strict
 from xtrix.prompt import Audio, Block, File, Json, Prompt, Result
 from xtrix.protocol import Encoded, says_something
-from xtrix.protocols.responses.tools import encode_choice, encode_tool, encode_web_search
-from xtrix.protocols.responses.turns import encode_turns
+from xtrix.protocols.responses.encode_tools import encode_choice, encode_tool, encode_web_search
+from xtrix.protocols.responses.encode_turns import encode_turns
 from xtrix.providers import Needs, Provider, Target
 
 SMALLEST_LIMIT = 16
@@ -288,12 +288,12 @@ def _short(text: str | None) -> str | None:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
-def upstream_request(provider: Provider, body: Json) -> UpstreamRequest:
-    """The call of `provider` with `body`."""
+def upstream_request(provider: Provider, body: Json, path: str = "") -> UpstreamRequest:
+    """The call of `provider` with `body`, at `path` below that of the protocol's calls."""
     query = f"?{provider.query}" if provider.query else ""
     headers = {"content-type": "application/json", **provider.headers_with_key("authorization")}
     return UpstreamRequest(
-        url=f"{provider.base_url}/responses{query}",
+        url=f"{provider.base_url}/responses{path}{query}",
         headers=tuple(headers.items()),
         body=json.encode_body(body),
         binding=provider.binding,

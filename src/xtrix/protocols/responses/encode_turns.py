@@ -13,7 +13,7 @@ from typing import Any
 from xtrix.errors import unsupported
 from xtrix.openai.names import CallIds, ToolNames
 from xtrix.prompt import Block, Call, CallKind, Json, Opaque, Origin, Result, Thinking, Turn
-from xtrix.protocols.responses.blocks import (
+from xtrix.protocols.responses.encode_blocks import (
     PROTOCOL,
     encode_answer_part,
     encode_parts,

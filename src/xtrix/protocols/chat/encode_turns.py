@@ -31,7 +31,7 @@ from xtrix.prompt import (
     Thinking,
     Turn,
 )
-from xtrix.protocols.chat.toolset import wrap_custom
+from xtrix.protocols.chat.encode_tools import wrap_custom
 from xtrix.providers import Family, Quirks
 
 Part = Json

@@ -10,7 +10,7 @@ Source: openai-python 3.57.0, `FunctionTool`, `CustomTool`, `WebSearchTool` and 
 from xtrix.errors import unsupported
 from xtrix.openai.names import ToolNames
 from xtrix.prompt import Json, Tool, ToolChoice, WebSearch
-from xtrix.protocols.responses.blocks import PROTOCOL
+from xtrix.protocols.responses.encode_blocks import PROTOCOL
 
 
 def encode_tool(tool: Tool, names: ToolNames) -> Json:
