@@ -40,6 +40,7 @@ format: setup  ## put every file into its form, and make the tables anew
 	@.venv/bin/python tests/fixtures/table.py
 	@PYTHONPATH=src:. $(RUN) tools.openapi
 	@PYTHONPATH=src:. $(RUN) tools.readme
+	@PYTHONPATH=src:. $(RUN) tests.losses.table
 
 deploy: setup  ## wrangler deploy
 	@$(RUN) tools.wrangler deploy

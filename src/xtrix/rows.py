@@ -297,7 +297,9 @@ def _provider(
     )
 
 
-_TIMEOUTS = _table(Timeouts, connect=_SECONDS, first_byte=_SECONDS, idle=_SECONDS)
+_TIMEOUTS = _table(
+    Timeouts, connect=_SECONDS, first_byte=_SECONDS, idle=_SECONDS, progress=_SECONDS
+)
 _RETRIES = _table(
     Retries,
     attempts=cs.int_schema(strict=True, ge=1, le=10),

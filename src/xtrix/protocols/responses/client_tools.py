@@ -25,6 +25,10 @@ _REFUSED = {
     *("programmatic_tool_calling", "computer", "computer_use", "computer_use_preview"),
 }
 _NAMED = {"function", "custom"}
+_READ = {
+    *("type", "name", "description", "parameters", "strict", "format", "defer_loading"),
+}
+"""The members of a function or a custom tool that are read; the others are hints."""
 
 
 class Tools:
@@ -75,12 +79,10 @@ class Tools:
     def _decode(self, said: Json, path: str) -> list[Tool]:
         kind = said["type"]
         if kind in _NAMED:
+            self.ignored |= {f"tools.{name}" for name in said.keys() - _READ if said[name]}
             return [_tool(said, path)]
         if kind == "namespace":
-            return [
-                _tool(member, f"{path}.tools[{index}]", said)
-                for index, member in enumerate(said["tools"])
-            ]
+            return self._decode_members(said, f"{path}.tools")
         if kind == SEARCH and said.get("execution") == "client":
             schema = said.get("parameters")
             place = f"{path}.parameters"
@@ -96,6 +98,13 @@ class Tools:
             raise unsupported(f"{path}.type", f"no upstream tool is like '{kind}'.", value=True)
         # What this protocol does not know may be the upstream's own.
         return [Tool("hosted", _name(said), hosted=said, hosted_by="responses", path=path)]
+
+    def _decode_members(self, group: Json, path: str) -> list[Tool]:
+        """The tools of a namespace, which stand at `path`."""
+        members = group["tools"]
+        unread = {name for it in members for name in it.keys() - _READ if it[name]}
+        self.ignored |= {f"tools.{name}" for name in unread}
+        return [_tool(it, f"{path}[{index}]", group) for index, it in enumerate(members)]
 
 
 def _tool(said: Json, path: str, group: Json | None = None) -> Tool:
