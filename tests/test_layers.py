@@ -25,7 +25,7 @@ LAYERS = (
     "reframe config",
     "protocols",
     "protocol openai",
-    "auth splice prices",
+    "auth prices template",
     "answer reasoning",
     "listing",
     "keys",
