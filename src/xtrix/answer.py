@@ -46,8 +46,10 @@ class FinishReason(Enum):
 
     STOP = "stop"
     LENGTH = "length"
+    REFUSED = "refused"
+    """The model refused, with or without a word on why."""
     FILTERED = "filtered"
-    """The model refused, or a filter of the provider's cut it off."""
+    """A filter of the provider's cut it off."""
 
 
 class Finish(NamedTuple):
