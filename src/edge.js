@@ -149,14 +149,14 @@ class Exchange {
   }
 
   async call({ binding, url, method, headers, milliseconds, collect }) {
-    this.upstream = new AbortController();
+    const upstream = (this.upstream = new AbortController());
     let late = false;
     const giveUp = () => {
       late = true;
-      this.upstream.abort();
+      upstream.abort();
     };
     const timer = setTimeout(giveUp, milliseconds);
-    const given = options({ method, headers, signal: this.upstream.signal, body: this.sending });
+    const given = options({ method, headers, signal: upstream.signal, body: this.sending });
     this.sending = undefined;
     try {
       this.response = await (binding ? env[binding] : globalThis).fetch(url, given);
@@ -208,16 +208,17 @@ class Exchange {
   // they come. A piece costs a promise and two views as well, 400 bytes of garbage: from a body
   // that comes in crumbs more than one is taken at once. Up to `CRUMBS` bytes may then come before
   // they count as heard.
-  async read(message, { limit, milliseconds }) {
+  async read(message, { limit, milliseconds, within = Infinity }) {
     if (!message.body) return { body: new Uint8Array() };
     const reader = (this.reader = message.body.getReader({ mode: "byob" }));
     let buffer = new ArrayBuffer(Math.min(FIRST_ROOM, limit + 1));
     let size = 0;
     let least = 1;
+    const last = Date.now() + within;
     let heard = Date.now();
     let failure, timer;
     const watch = () => {
-      const left = heard + milliseconds - Date.now();
+      const left = Math.min(heard + milliseconds, last) - Date.now();
       if (left > 0) return (timer = setTimeout(watch, left));
       failure = "time";
       reader.cancel().catch(() => {});

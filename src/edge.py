@@ -1,4 +1,4 @@
-"""All JavaScript: what an exchange wants done is said to `edge.js`, and what it heard is told back.
+"""All JavaScript: what an exchange wants done goes to `edge.js`, and what came of it comes back.
 
 No decisions are made here. An exchange says what to do next, and this module says it in words that
 `edge.js` understands. JavaScript does the waiting: it holds Python's functions, one set for the
@@ -132,10 +132,9 @@ class Shell:
             nothing_known = RequestHead("", "", {})
             running = _Running(self._gateway.open(nothing_known, token, time.time()))
         _report(kind, place, running.exchange.record.id)
-        edge_js.stop(number)
-        said = self._said(running, running.exchange.crash())
+        step = self._encode(running, running.exchange.crash())
         self._running[number] = running  # not before: what fails here too is let go of
-        return said
+        return step
 
     def _broken(self, number: int, kind: str, place: str) -> str:
         """The last frames of a stream in which an error of this `kind` came up."""
@@ -153,23 +152,23 @@ class Shell:
         request = RequestHead(head["method"], head["path"], head["headers"], head["query"])
         exchange = self._gateway.open(request, head["token"], now)
         running = self._running[number] = _Running(exchange)
-        return self._said(running, exchange.advance(None, now))
+        return self._encode(running, exchange.advance(None, now))
 
     @_guarded(_failed)
     def _advance(self, number: int, heard: str, body: Any = None) -> Any:
         """What to do next, or the answer. `heard` and `body` are what came of the last step."""
         running = self._running[number]
-        return self._said(running, running.exchange.advance(_outcome(heard, body), time.time()))
+        return self._encode(running, running.exchange.advance(_outcome(heard, body), time.time()))
 
-    def _said(self, running: _Running, step: Step | Answer) -> Any:
+    def _encode(self, running: _Running, step: Step | Answer) -> Any:
         """`step` for `edge.js`: a name with arguments as JSON, and a body or None."""
-        said, body = _SAID[type(step)](step)
+        message, body = _MESSAGES[type(step)](step)
         if isinstance(step, Begin):
             running.relay = step.relay
         elif isinstance(step, Reply | Relay):
             running.relay = step if isinstance(step, Relay) else None
-            said["headers"] = dict((*running.exchange.headers, *step.headers))
-        return to_js((json.encode(said), body))
+            message["headers"] = dict((*running.exchange.headers, *step.headers))
+        return to_js((json.encode(message), body))
 
     @_guarded(_unheard)
     def _answered(self, number: int) -> None:
@@ -221,25 +220,25 @@ class Shell:
             _report(type(error).__name__, _place(error), exchange.record.id)
 
 
-_Said = tuple[dict[str, Any], bytes | None]
+_Message = tuple[dict[str, Any], bytes | None]
 """The name of a method of `edge.js` with its arguments, and a body."""
 
 
-def _say_call(step: Call) -> _Said:
+def _call_message(step: Call) -> _Message:
     request = step.request
-    said = {
+    message = {
         "name": "call",
         "binding": request.binding,
         "url": request.url,
         "method": request.method,
         "headers": request.headers,
         "milliseconds": step.seconds * 1000,
-        "collect": _limits(step.collect) if step.collect else None,
+        "collect": _collect_limits(step.collect) if step.collect else None,
     }
-    return said, request.body
+    return message, request.body
 
 
-def _say_calls(step: CallAll) -> _Said:
+def _calls_message(step: CallAll) -> _Message:
     calls = [
         {
             "binding": request.binding,
@@ -253,17 +252,22 @@ def _say_calls(step: CallAll) -> _Said:
     return {"name": "callAll", "calls": calls, **limits}, None
 
 
-def _limits(step: ReadBody | Collect) -> dict[str, float]:
+def _limits(step: ReadBody) -> dict[str, float]:
     return {"limit": step.limit, "milliseconds": step.seconds * 1000}
+
+
+def _collect_limits(step: Collect) -> dict[str, float]:
+    limits = {"limit": step.limit, "milliseconds": step.seconds * 1000}
+    return {**limits, "within": step.within * 1000}
 
 
 _UNREAD = {"limit": UNREAD_BYTES, "milliseconds": UNREAD_SECONDS * 1000}
 
-_SAID: dict[type, Callable[[Any], _Said]] = {
+_MESSAGES: dict[type, Callable[[Any], _Message]] = {
     ReadBody: lambda step: ({"name": "readBody", **_limits(step)}, None),
-    Call: _say_call,
-    CallAll: _say_calls,
-    Collect: lambda step: ({"name": "collect", **_limits(step)}, None),
+    Call: _call_message,
+    CallAll: _calls_message,
+    Collect: lambda step: ({"name": "collect", **_collect_limits(step)}, None),
     Begin: lambda step: ({"name": "begin", "milliseconds": step.relay.tick_seconds * 1000}, None),
     Wait: lambda step: ({"name": "wait", "milliseconds": step.seconds * 1000}, None),
     Reply: lambda reply: (
@@ -319,13 +323,13 @@ def _last_resort() -> str:
     """The answer where even `_failed` fails, as JSON; TOKEN stands for the request's."""
     reply = error_reply(internal_error())
     request_id = "req_TOKEN"
-    said = {
+    answer = {
         "id": request_id,
         "status": reply.status,
         "headers": dict((*answer_headers(request_id), *reply.headers)),
         "body": reply.body.decode(),
     }
-    return json.encode(said)
+    return json.encode(answer)
 
 
 def _report(kind: str, place: str, request_id: str | None) -> None:
