@@ -24,7 +24,7 @@ LAYERS = (
     "reframe config",
     "protocols",
     "protocol openai",
-    "auth splice prices",
+    "auth prices template",
     "answer reasoning",
     "listing",
     "media rows cards estimate",

@@ -58,7 +58,11 @@ _TABLES: dict[str, Tables] = {
         "provider": configuration.provider,
         "model": configuration.model,
     },
-    "reliability.md": {"faults": report.table},
+    "reliability.md": {
+        "failing over": report.failing,
+        "policy": report.policy,
+        "faults": report.table,
+    },
     "conformance.md": {"conformance": _conformance},
     "performance.md": {"speed": lambda: SPEED.read_text().strip()},
 }
