@@ -15,7 +15,16 @@ from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
 from xtrix.errors import ConfigurationError
-from xtrix.providers import TAKEN, Family, Quirks, ResponsesRule, Retries, Timeouts
+from xtrix.providers import (
+    ENDPOINTS,
+    TAKEN,
+    EndpointRule,
+    Family,
+    Quirks,
+    ResponsesRule,
+    Retries,
+    Timeouts,
+)
 
 Info: TypeAlias = cs.ValidationInfo[Any]
 """What pydantic-core hands to a function that validates; here its `context` looks up a variable."""
@@ -25,10 +34,10 @@ Table: TypeAlias = Mapping[str, Any]
 
 OWN_FIELDS: dict[str, frozenset[str]] = {
     "anthropic": frozenset({"families"}),
-    "openai": frozenset({"query", "quirks", "responses", "families"}),
+    "openai": frozenset({"query", "quirks", "responses", "families", "endpoints"}),
     "openai-responses": frozenset(
         {
-            *("query", "families", "quirks.rename", "quirks.drop", "quirks.roles"),
+            *("query", "families", "endpoints", "quirks.rename", "quirks.drop", "quirks.roles"),
             *("quirks.obfuscation", "quirks.client_metadata"),
         }
     ),
@@ -74,6 +83,8 @@ class ProviderRow(NamedTuple):
     families: tuple[Family, ...] = ()
     count_tokens: Literal["estimate", "off"] = "estimate"
     responses: tuple[ResponsesRule, ...] = ()
+    endpoints: tuple[EndpointRule, ...] | None = None
+    """None where the row does not say."""
 
 
 class TargetRow(NamedTuple):
@@ -271,6 +282,11 @@ def _with_pattern(entry: object) -> object:
     return {"pattern": entry} if isinstance(entry, str) else entry
 
 
+def _with_name(entry: object) -> object:
+    """An endpoint for all models may be written as its name alone."""
+    return {"name": entry} if isinstance(entry, str) else entry
+
+
 def _provider(
     *,
     headers: Mapping[str, str] = {},
@@ -332,6 +348,15 @@ _RESPONSES_RULE = cs.no_info_before_validator_function(
         when=cs.literal_schema(["always", "tools", "effort"]),
     ),
 )
+_ENDPOINT_RULE = cs.no_info_before_validator_function(
+    _with_name,
+    _table(
+        EndpointRule,
+        "name",
+        name=cs.literal_schema(list(ENDPOINTS)),
+        models=_list(_UPSTREAM_MODEL, least=1),
+    ),
+)
 
 _PROVIDER = SchemaValidator(
     _table(
@@ -355,6 +380,7 @@ _PROVIDER = SchemaValidator(
         families=_list(_FAMILY),
         count_tokens=cs.literal_schema(["estimate", "off"]),
         responses=_list(_RESPONSES_RULE),
+        endpoints=_list(_ENDPOINT_RULE),
     )
 )
 _TARGET = _parsed(
