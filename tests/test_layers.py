@@ -24,7 +24,7 @@ LAYERS = (
     "reframe config",
     "protocols",
     "protocol openai",
-    "auth splice",
+    "auth splice prices",
     "answer reasoning",
     "listing",
     "media rows cards estimate",

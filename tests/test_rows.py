@@ -12,7 +12,7 @@ import pytest
 
 from xtrix.config import Config, load
 from xtrix.errors import ConfigurationError
-from xtrix.providers import Family, Provider, Quirks, ResponsesRule, Retries, Timeouts
+from xtrix.providers import Family, Long, Price, Provider, Quirks, ResponsesRule, Retries, Timeouts
 from xtrix.rows import OWN_FIELDS, ModelRow, ProviderRow
 
 Path = tuple[str | int, ...]
@@ -46,6 +46,20 @@ OPENAI: dict[str, Any] = {
     "binding": "SERVICE",
     "count_tokens": "off",
     "responses": ["gpt-6*", {"pattern": "gpt-5*", "when": "tools"}],
+    "prices": [
+        {
+            "pattern": "gpt-*",
+            "input": 1,
+            "output": 4.5,
+            "cached": 0.1,
+            "cache_write": 1.25,
+            "cache_write_hour": 2,
+            "audio_input": 10,
+            "audio_output": 20,
+            "long": {"over": 200_000, "input": 2, "output": 1.5},
+            "tiers": {"flex": 0.5},
+        }
+    ],
 }
 ANTHROPIC: dict[str, Any] = {
     **{
@@ -181,6 +195,8 @@ def test_every_field_that_there_is_is_tried() -> None:
     assert set(OPENAI["timeouts"]) == set(Timeouts._fields)
     assert set(OPENAI["retries"]) == set(Retries._fields)
     assert set(ANTHROPIC["families"][0]) == set(Family._fields)
+    assert set(OPENAI["prices"][0]) == set(Price._fields)
+    assert set(OPENAI["prices"][0]["long"]) == set(Long._fields)
     assert set(MODEL) == set(ModelRow._fields)
     assert set(OPENAI["responses"][1]) == set(ResponsesRule._fields)
     assert set(OWN_FIELDS) == {"openai", "anthropic", "openai-responses"}

@@ -1,36 +1,44 @@
-"""Fills the tables of README.md from what the tests and the benchmarks keep.
+"""Fills the tables of the documentation from what the tests and the benchmarks keep.
 
-A table that is written by hand goes stale. Each stands between two marks, `<!-- name -->` and
-`<!-- /name -->`, and is made anew here.
+A table that is written by hand goes stale. Each stands between two marks on its page,
+`<!-- name -->` and `<!-- /name -->`, and is made anew here.
 
-    python -m tools.readme            writes README.md
+    python -m tools.readme            writes the pages
     python -m tools.readme --check    exits 1 when a table is stale
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 from tests.fixtures import table
 from tests.worker import report
 from tools import paths
 
-FILE = paths.ROOT / "README.md"
+DOCS = paths.ROOT / "docs"
 SPEED = paths.ROOT / "bench" / "results" / "latest.md"
 
+Tables = Mapping[str, Callable[[], str]]
 
-def text() -> str:
-    """Returns README.md with its tables made anew."""
-    readme = FILE.read_text()
-    for name, make in _TABLES.items():
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """Yields each page that has tables, and its text with them made anew."""
+    for name, tables in _TABLES.items():
+        yield DOCS / name, _filled(DOCS / name, tables)
+
+
+def _filled(page: Path, tables: Tables) -> str:
+    text = page.read_text()
+    for name, make in tables.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        before, _, rest = readme.partition(begin)
+        before, _, rest = text.partition(begin)
         _, mark, after = rest.partition(end)
         if not mark:
-            raise SystemExit(f"README.md must have the marks of '{name}'")
-        readme = f"{before}{begin}{make()}\n{end}{after}"
-    return readme
+            raise SystemExit(f"{page.name} must have the marks of '{name}'")
+        text = f"{before}{begin}{make()}\n{end}{after}"
+    return text
 
 
 def _folded(title: str, content: str) -> str:
@@ -40,30 +48,27 @@ def _folded(title: str, content: str) -> str:
 def _conformance() -> str:
     return _folded(
         "Every scenario, by dialect, and where it came from",
-        table.conformance("tests/fixtures/"),
+        table.conformance("../tests/fixtures/"),
     )
 
 
-def _faults() -> str:
-    return _folded("Every fault, what the client sees, and the test that proves it", report.table())
-
-
-_TABLES: dict[str, Callable[[], str]] = {
-    "faults": _faults,
-    "conformance": _conformance,
-    "speed": lambda: SPEED.read_text().strip(),
+_TABLES: dict[str, Tables] = {
+    "reliability.md": {"faults": report.table},
+    "conformance.md": {"conformance": _conformance},
+    "performance.md": {"speed": lambda: SPEED.read_text().strip()},
 }
+"""By page, its tables by name."""
 
 
 def main(arguments: list[str]) -> int:
-    """Writes or checks the file."""
-    made = text()
+    """Writes or checks the pages."""
+    stale = [(page, text) for page, text in pages() if page.read_text() != text]
     if arguments == ["--check"]:
-        fresh = FILE.read_text() == made
-        if not fresh:
-            print("README.md is stale: run `make format`", file=sys.stderr)
-        return 0 if fresh else 1
-    FILE.write_text(made)
+        for page, _ in stale:
+            print(f"docs/{page.name} is stale: run `make format`", file=sys.stderr)
+        return 1 if stale else 0
+    for page, text in stale:
+        page.write_text(text)
     return 0
 
 

@@ -37,6 +37,8 @@ class Usage(NamedTuple):
     accepted: int = 0
     """Tokens of a `prediction` that the answer used."""
     rejected: int = 0
+    cache_written_hour: int = 0
+    """Of `cache_written`, what is kept for an hour, which costs more."""
 
 
 class FinishReason(Enum):

@@ -228,6 +228,7 @@ def _provider(row: ProviderRow) -> Provider:
         count_tokens=row.count_tokens,
         responses=row.responses,
         endpoints=_endpoints(row),
+        prices=row.prices,
     )
 
 

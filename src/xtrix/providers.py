@@ -135,6 +135,39 @@ class Family(NamedTuple):
     """Tokens."""
 
 
+class Long(NamedTuple):
+    """What a request costs more from some length of its prompt on, all of it."""
+
+    over: int
+    """Tokens that a prompt may have at the usual price."""
+    input: float = 1
+    output: float = 1
+    """By what the prices of tokens that go in and that come out are multiplied."""
+
+
+class Price(NamedTuple):
+    """What a model costs, in US dollars for a million tokens."""
+
+    pattern: str
+    """Matches the upstream's model ids."""
+    input: float
+    output: float
+    cached: float | None = None
+    """Input that is read from the provider's cache; None is the price of other input, as all the
+    fields below that are None."""
+    cache_write: float | None = None
+    """Input that is written into the cache."""
+    cache_write_hour: float | None = None
+    """Input that is written into it for an hour; None is the price of `cache_write`."""
+    audio_input: float | None = None
+    audio_output: float | None = None
+    """Audio, in tokens; with None what has any costs nobody knows what."""
+    long: Long | None = None
+    tiers: Mapping[str, float] = {}
+    """By what all prices are multiplied where a tier other than the usual one has served, by
+    OpenAI's name for it. What another tier costs is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """One row: an operator's endpoint."""
@@ -172,6 +205,8 @@ class Provider:
     pattern fits counts; a model that none fits takes Chat Completions."""
     endpoints: tuple[EndpointRule, ...] = ()
     """Which of OpenAI's other endpoints it has."""
+    prices: tuple[Price, ...] = ()
+    """What its models cost, before the table of `prices`."""
 
     def serves(self, model: str) -> bool:
         """Whether `model` matches one of its patterns."""

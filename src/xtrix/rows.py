@@ -20,6 +20,8 @@ from xtrix.providers import (
     TAKEN,
     EndpointRule,
     Family,
+    Long,
+    Price,
     Quirks,
     ResponsesRule,
     Retries,
@@ -85,6 +87,7 @@ class ProviderRow(NamedTuple):
     responses: tuple[ResponsesRule, ...] = ()
     endpoints: tuple[EndpointRule, ...] | None = None
     """None where the row does not say."""
+    prices: tuple[Price, ...] = ()
 
 
 class TargetRow(NamedTuple):
@@ -357,6 +360,22 @@ _ENDPOINT_RULE = cs.no_info_before_validator_function(
         models=_list(_UPSTREAM_MODEL, least=1),
     ),
 )
+_USD = _number(0, 1_000_000)
+_FACTOR = _over_zero(1000)
+_PRICE = _table(
+    Price,
+    "pattern input output",
+    pattern=_UPSTREAM_MODEL,
+    input=_USD,
+    output=_USD,
+    cached=_USD,
+    cache_write=_USD,
+    cache_write_hour=_USD,
+    audio_input=_USD,
+    audio_output=_USD,
+    long=_table(Long, "over", over=cs.int_schema(strict=True, ge=1), input=_FACTOR, output=_FACTOR),
+    tiers=_map(_WORD, _FACTOR),
+)
 
 _PROVIDER = SchemaValidator(
     _table(
@@ -381,6 +400,7 @@ _PROVIDER = SchemaValidator(
         count_tokens=cs.literal_schema(["estimate", "off"]),
         responses=_list(_RESPONSES_RULE),
         endpoints=_list(_ENDPOINT_RULE),
+        prices=_list(_PRICE),
     )
 )
 _TARGET = _parsed(

@@ -1,4 +1,4 @@
-"""The list of defences fits the code and the tests, and leaves no row of the README's table out.
+"""The list of defences fits the code and the tests, and covers the table of docs/reliability.md.
 
 That the tests fail without them is shown by `make defences`, which takes many minutes.
 """

@@ -25,6 +25,8 @@ STOP_REASONS = {
 SERVICE_TIERS = {"standard": "default", "priority": "priority", "batch": "flex"}
 """Messages' words to OpenAI's."""
 
+_HOUR = "ephemeral_1h_input_tokens"
+
 OWN_SEARCH_ID = "srvtoolu_xt1_"
 """What the ids of searches begin with that another protocol's provider has made. No upstream of
 this protocol knows them."""
@@ -58,13 +60,14 @@ def decode_usage(counts: Json) -> Usage:
     """The usage in `counts`, whose input tokens leave the cache out."""
     cached = _count(counts, "cache_read_input_tokens")
     written = _count(counts, "cache_creation_input_tokens")
-    details = counts.get("output_tokens_details")
+    details, by_age = counts.get("output_tokens_details"), counts.get("cache_creation")
     return Usage(
         prompt=_count(counts, "input_tokens") + cached + written,
         completion=_count(counts, "output_tokens"),
         cached=cached,
         cache_written=written,
         reasoning=_count(details, "thinking_tokens") if isinstance(details, dict) else 0,
+        cache_written_hour=_count(by_age, _HOUR) if isinstance(by_age, dict) else 0,
     )
 
 

@@ -1,0 +1,292 @@
+"""What models cost, as data, and what an answer has cost.
+
+Knows the list prices of the providers that `docs/providers.md` has rows for, each for the endpoint
+that charges them. A row's own `prices` go first. What neither says has no price, which is None and
+never zero. Refuses to know what is charged beside tokens (searches, containers, storage).
+
+Sources, read 2026-11-26: the pages that stand at each table. Where they could not be read
+themselves, what pydantic/genai-prices 0.2.3 and BerriAI/litellm tell of them.
+"""
+
+import fnmatch
+import functools
+import re
+
+from xtrix.answer import Usage
+from xtrix.providers import Long, Price, Provider
+
+_PER_DOLLAR = 1_000_000
+_USUAL_TIERS = frozenset({"", "auto", "default", "standard", "on_demand", "scale"})
+"""`scale` is capacity that is paid for otherwise; its tokens are held to cost the usual."""
+_DATE = re.compile(r"-(20\d\d-\d\d-\d\d|20\d{6}|latest)$")
+
+
+def _claude(model: str, base: float, output: float, cached: float, **more: object) -> Price:
+    """A model of Anthropic's: what is kept for five minutes costs a quarter more, an hour twice.
+
+    `priority` is capacity that is paid for otherwise, `fast` its `speed` of that name.
+    """
+    tiers = {"priority": 1.0, **({"fast": 2.0} if more.get("fast") else {})}
+    long = Long(100_000, 5, 5) if more.get("short") else None
+    return Price(model, base, output, cached, base * 5 / 4, base * 2, long=long, tiers=tiers)
+
+
+# https://platform.claude.com/docs/en/about-claude/pricing; the last three are retired there.
+_ANTHROPIC = (
+    _claude("claude-fable-5-2", 8, 40, 0.2, fast=True),
+    _claude("claude-mythos-5-2", 8, 40, 0.2, fast=True),
+    _claude("claude-fable-5-1", 10, 50, 0.25),
+    _claude("claude-mythos-5-1", 10, 50, 0.25),
+    _claude("claude-fable-5", 10, 50, 1),
+    _claude("claude-mythos-5", 10, 50, 1),
+    _claude("claude-opus-5-5", 4, 20, 0.2, fast=True),
+    _claude("claude-opus-5", 5, 25, 0.5, fast=True),
+    _claude("claude-opus-4-8", 5, 25, 0.5, fast=True),
+    _claude("claude-opus-4-7", 5, 25, 0.5),
+    _claude("claude-opus-4-6", 5, 25, 0.5),
+    _claude("claude-opus-4-5", 5, 25, 0.5),
+    _claude("claude-opus-4-1", 15, 75, 1.5),
+    _claude("claude-opus-4-0", 15, 75, 1.5),
+    _claude("claude-opus-4", 15, 75, 1.5),
+    _claude("claude-sonnet-5-5", 2, 10, 0.1),
+    _claude("claude-sonnet-5", 2, 10, 0.2),
+    _claude("claude-sonnet-4-6", 3, 15, 0.3),
+    _claude("claude-sonnet-4-5", 3, 15, 0.3)._replace(long=Long(200_000, 2, 1.5)),
+    _claude("claude-sonnet-4-0", 3, 15, 0.3),
+    _claude("claude-sonnet-4", 3, 15, 0.3),
+    _claude("claude-haiku-5-5", 0.1, 0.5, 0.01, short=True),
+    _claude("claude-haiku-4-5", 1, 5, 0.1),
+    _claude("claude-3-7-sonnet", 3, 15, 0.3),
+    _claude("claude-3-5-haiku", 0.8, 4, 0.08),
+    Price("claude-3-haiku", 0.25, 1.25, 0.03, 0.3, 0.5),
+)
+
+_OVER_272K = Long(272_000, 2, 1.5)
+_FLEX = {"flex": 0.5}
+
+
+def _gpt(  # noqa: PLR0913 - a row of a table
+    model: str,
+    base: float,
+    output: float,
+    cached: float | None = None,
+    *,
+    fast: float = 0,
+    flex: bool = True,
+    long: Long | None = None,
+    write: float | None = None,
+) -> Price:
+    """A model of OpenAI's; `fast` multiplies where its tier `priority` or `fast` has served."""
+    tiers = {**(_FLEX if flex else {}), **({"priority": fast, "fast": fast} if fast else {})}
+    return Price(model, base, output, cached, write, long=long, tiers=tiers)
+
+
+def _gpt_6(model: str, base: float, output: float, cached: float) -> Price:
+    """A model since GPT-5.6, which charges a quarter more for what goes into the cache."""
+    return _gpt(model, base, output, cached, fast=2, long=_OVER_272K, write=base * 5 / 4)
+
+
+# https://developers.openai.com/api/docs/pricing
+_OPENAI = (
+    _gpt_6("gpt-6.1-sol", 2, 10, 0.1),
+    _gpt_6("gpt-6.1-terra", 1, 5, 0.05),
+    _gpt_6("gpt-6-astra", 10, 50, 1),
+    _gpt_6("gpt-6-sol", 2, 10, 0.2),
+    _gpt_6("gpt-6-luna", 0.1, 0.5, 0.01),
+    _gpt_6("gpt-5.6-sol", 4, 20, 0.4),
+    _gpt_6("gpt-5.6-terra", 2, 12, 0.2),
+    _gpt_6("gpt-5.6-luna", 0.2, 1.2, 0.02),
+    _gpt("gpt-5.5", 5, 30, 0.5, fast=2.5, long=_OVER_272K),
+    _gpt("gpt-5.5-pro", 30, 180, long=_OVER_272K),
+    _gpt("gpt-5.4", 2.5, 15, 0.25, fast=2, long=_OVER_272K),
+    _gpt("gpt-5.4-mini", 0.75, 4.5, 0.075, fast=2),
+    _gpt("gpt-5.4-nano", 0.2, 1.25, 0.02),
+    _gpt("gpt-5.4-pro", 30, 180, long=_OVER_272K),
+    _gpt("gpt-5.3-codex", 1.75, 14, 0.175, fast=2, flex=False),
+    _gpt("gpt-5.2", 1.75, 14, 0.175, fast=2),
+    _gpt("gpt-5.2-codex", 1.75, 14, 0.175, fast=2, flex=False),
+    _gpt("gpt-5.2-pro", 21, 168, flex=False),
+    _gpt("gpt-5.1", 1.25, 10, 0.125, fast=2),
+    _gpt("gpt-5.1-codex", 1.25, 10, 0.125, fast=2, flex=False),
+    _gpt("gpt-5.1-codex-mini", 0.25, 2, 0.025, flex=False),
+    _gpt("gpt-5", 1.25, 10, 0.125, fast=2),
+    _gpt("gpt-5-codex", 1.25, 10, 0.125, fast=2, flex=False),
+    _gpt("gpt-5-mini", 0.25, 2, 0.025, fast=0.45 / 0.25),
+    _gpt("gpt-5-nano", 0.05, 0.4, 0.005),
+    _gpt("gpt-5-pro", 15, 120, flex=False),
+    _gpt("gpt-4.1", 2, 8, 0.5, fast=1.75, flex=False),
+    _gpt("gpt-4.1-mini", 0.4, 1.6, 0.1, fast=1.75, flex=False),
+    _gpt("gpt-4.1-nano", 0.1, 0.4, 0.025, fast=2, flex=False),
+    _gpt("gpt-4o-2024-05-13", 5, 15, fast=1.75, flex=False),
+    _gpt("gpt-4o", 2.5, 10, 1.25, fast=1.7, flex=False),
+    _gpt("gpt-4o-mini", 0.15, 0.6, 0.075, fast=0.25 / 0.15, flex=False),
+    Price("gpt-audio", 2.5, 10, audio_input=32, audio_output=64),
+    Price("gpt-audio-mini", 0.6, 2.4, audio_input=10, audio_output=20),
+    Price("gpt-4-turbo", 10, 30),
+    Price("gpt-4", 30, 60),
+    Price("gpt-4-0613", 30, 60),
+    Price("gpt-3.5-turbo", 0.5, 1.5),
+    Price("gpt-3.5-turbo-0125", 0.5, 1.5),
+    _gpt("o4-mini", 1.1, 4.4, 0.275, fast=2 / 1.1),
+    _gpt("o4-mini-deep-research", 2, 8, 0.5, flex=False),
+    _gpt("o3", 2, 8, 0.5, fast=1.75),
+    _gpt("o3-deep-research", 10, 40, 2.5, flex=False),
+    _gpt("o3-mini", 1.1, 4.4, 0.55, flex=False),
+    _gpt("o3-pro", 20, 80, flex=False),
+    _gpt("o1", 15, 60, 7.5, flex=False),
+    _gpt("o1-pro", 150, 600, flex=False),
+)
+
+_OVER_200K = Long(200_000, 2, 1.5)
+# https://ai.google.dev/gemini-api/docs/pricing, whose discounts that end within 2026 are left out.
+_GEMINI = (
+    Price("gemini-4-argon", 4, 20, 0.2),
+    *(Price(f"gemini-3.{minor}-flash", 1.5, 7.5, 0.15) for minor in (6, 7, 8)),
+    Price("gemini-3.5-flash", 1.5, 9, 0.15),
+    Price("gemini-3.5-flash-lite", 0.3, 2.5, 0.03),
+    Price("gemini-3.1-pro-preview", 2, 12, 0.2, long=_OVER_200K),
+    Price("gemini-3.1-flash-lite", 0.25, 1.5, 0.025, audio_input=0.5),
+    Price("gemini-3-pro-preview", 2, 12, 0.2, long=_OVER_200K),
+    Price("gemini-3-flash-preview", 0.5, 3, 0.05, audio_input=1),
+    Price("gemini-2.5-pro", 1.25, 10, 0.125, long=_OVER_200K),
+    Price("gemini-2.5-flash", 0.3, 2.5, 0.03, audio_input=1),
+    Price("gemini-2.5-flash-lite", 0.1, 0.4, 0.01, audio_input=0.3),
+)
+
+# https://console.groq.com/docs/models
+_GROQ = (
+    Price("llama-3.1-8b-instant", 0.05, 0.08),
+    Price("llama-3.3-70b-versatile", 0.59, 0.79),
+    Price("meta-llama/llama-4-scout-17b-16e-instruct", 0.11, 0.34),
+    Price("meta-llama/llama-4-maverick-17b-128e-instruct", 0.2, 0.6),
+    Price("openai/gpt-oss-120b", 0.15, 0.6, 0.075),
+    Price("openai/gpt-oss-20b", 0.075, 0.3, 0.0375),
+    Price("qwen/qwen3-32b", 0.29, 0.59),
+    Price("qwen/qwen3.8-27b", 0.8, 4),
+)
+
+# https://mistral.ai/pricing/api. A name that ends in -latest is the newest of its kind that month.
+_MISTRAL = (
+    Price("mistral-large-2512", 0.5, 1.5, 0.05),
+    Price("mistral-medium-3-5", 1.5, 7.5, 0.15),
+    Price("mistral-medium-latest", 1.5, 7.5, 0.15),
+    Price("mistral-small-2603", 0.15, 0.6, 0.015),
+    Price("mistral-small-latest", 0.15, 0.6, 0.015),
+    Price("ministral-14b-2512", 0.2, 0.2, 0.02),
+    Price("ministral-8b-2512", 0.15, 0.15, 0.015),
+    Price("ministral-8b-latest", 0.15, 0.15, 0.015),
+    Price("ministral-3b-2512", 0.1, 0.1, 0.01),
+    Price("codestral-2508", 0.3, 0.9, 0.03),
+    Price("devstral-2512", 0.4, 2, 0.04),
+)
+
+# https://api-docs.deepseek.com/quick_start/pricing. These are the prices of its busy hours; at
+# other hours it charges half.
+_DEEPSEEK = (
+    Price("deepseek-v4-flash", 0.3, 1.2, 0.006),
+    Price("deepseek-flash", 0.3, 1.2, 0.006),
+    Price("deepseek-v4-pro", 1.32, 3.96, 0.044),
+)
+
+_FROM_200K = Long(199_999, 2, 2)
+# https://docs.x.ai/docs/models
+_XAI = (
+    Price("grok-4.7", 2, 6, 0.5, long=_FROM_200K),
+    Price("grok-4.6", 2, 6, 0.5, long=_FROM_200K),
+    Price("grok-4.5", 2, 6, 0.3, long=_FROM_200K),
+    Price("grok-4.3", 1.25, 2.5, 0.2, long=_FROM_200K),
+    Price("grok-4.20", 1.25, 2.5, 0.2, long=_FROM_200K),
+    Price("grok-code-fast-1", 0.2, 1.5, 0.02),
+)
+
+PRICES: dict[str, tuple[Price, ...]] = {
+    "https://api.anthropic.com/*": _ANTHROPIC,
+    "https://gateway.ai.cloudflare.com/*/anthropic*": _ANTHROPIC,
+    "https://api.openai.com/*": _OPENAI,
+    "https://gateway.ai.cloudflare.com/*/openai*": _OPENAI,
+    "https://generativelanguage.googleapis.com/*": _GEMINI,
+    "https://api.groq.com/*": _GROQ,
+    "https://api.mistral.ai/*": _MISTRAL,
+    "https://api.deepseek.com*": _DEEPSEEK,
+    "https://api.x.ai/*": _XAI,
+}
+"""By a pattern of base URLs: who is paid depends on who is called, and not on the model's name."""
+
+
+def price_of(provider: Provider, model: str) -> Price | None:
+    """What the upstream's `model` costs at `provider`; None where nobody has said.
+
+    The row's own prices go first. The table has ids, and an id with a date costs what the one
+    without does, unless it stands there itself.
+    """
+    own = (row for row in provider.prices if fnmatch.fnmatchcase(model, row.pattern))
+    return next(own, None) or _listed(provider.base_url, model)
+
+
+@functools.lru_cache(maxsize=256)
+def _listed(base_url: str, model: str) -> Price | None:
+    where = (table for url, table in PRICES.items() if fnmatch.fnmatchcase(base_url, url))
+    known = {row.pattern: row for row in next(where, ())}
+    return known.get(model) or known.get(_DATE.sub("", model))
+
+
+def cost(price: Price, usage: Usage, service_tier: str | None = None) -> int | None:
+    """What `usage` costs in micro-dollars, upwards; None where a tier or audio has no price.
+
+    `service_tier` is the one that has served, in OpenAI's name for it; None is the usual one.
+    `fast` is Anthropic's `speed` too.
+    """
+    usual = service_tier is None or service_tier in _USUAL_TIERS
+    factor = 1.0 if usual else price.tiers.get(service_tier or "")
+    if factor is None:
+        return None
+    audio_out = usage.completion_audio
+    outside = (price.output, max(0, usage.completion - audio_out)), (price.audio_output, audio_out)
+    long = price.long if price.long and usage.prompt > price.long.over else Long(0)
+    total = 0
+    for rates, more in ((_inside(price, usage), long.input), (outside, long.output)):
+        for rate, tokens in rates:
+            if tokens and rate is None:
+                return None
+            total += tokens * _micros(rate or 0, more * factor)
+    return _per_million(total)
+
+
+def most(price: Price, input_tokens: int, output_tokens: int) -> int:
+    """The most micro-dollars that so many tokens can cost, upwards.
+
+    Every token is held to be of the dearest class and to be served by the dearest tier.
+    """
+    factor = max(1.0, *price.tiers.values()) if price.tiers else 1.0
+    long = price.long if price.long and input_tokens > price.long.over else Long(0)
+    inside = (price.cached, price.cache_write, price.cache_write_hour, price.audio_input)
+    dearest_in = max(price.input, *(it or 0 for it in inside))
+    dearest_out = max(price.output, price.audio_output or 0)
+    return _per_million(
+        input_tokens * _micros(dearest_in, max(1, long.input) * factor)
+        + output_tokens * _micros(dearest_out, max(1, long.output) * factor)
+    )
+
+
+def _micros(rate: float, factor: float) -> int:
+    """Micro-dollars for a million tokens: whole ones, for sums of fractions are not exact."""
+    return round(rate * factor * _PER_DOLLAR)
+
+
+def _per_million(total: int) -> int:
+    """Micro-dollars, of what a million times as many tokens would cost."""
+    return -(-total // 1_000_000)
+
+
+def _inside(price: Price, usage: Usage) -> tuple[tuple[float | None, int], ...]:
+    """The classes of tokens that went in: what a million costs, and how many there were."""
+    written, hour = usage.cache_written, min(usage.cache_written_hour, usage.cache_written)
+    plain = usage.prompt - usage.cached - written - usage.prompt_audio
+    write = price.input if price.cache_write is None else price.cache_write
+    return (
+        (price.input, max(0, plain)),
+        (price.input if price.cached is None else price.cached, usage.cached),
+        (write, written - hour),
+        (write if price.cache_write_hour is None else price.cache_write_hour, hour),
+        (price.audio_input, usage.prompt_audio),
+    )
