@@ -27,7 +27,7 @@ from workers import import_from_javascript
 from xtrix import json
 from xtrix.app import Gateway, configure
 from xtrix.config import Lookup
-from xtrix.errors import internal_error
+from xtrix.errors import internal_error, no_connection
 from xtrix.exchange import Exchange
 from xtrix.http import (
     CLIENT_HEADERS,
@@ -38,6 +38,7 @@ from xtrix.http import (
     answer_headers,
     error_reply,
 )
+from xtrix.passage import Passage, Upload
 from xtrix.relay import Relay
 from xtrix.steps import (
     UNREAD_BYTES,
@@ -50,6 +51,7 @@ from xtrix.steps import (
     Failure,
     Outcome,
     ReadBody,
+    ReadPiece,
     Step,
     UpstreamAnswer,
     Wait,
@@ -73,8 +75,10 @@ class _Running:
     """An exchange that is not over."""
 
     exchange: Exchange
-    relay: Relay | None = None
+    relay: Relay | Passage | None = None
     """The stream that was begun last; None once a reply is the answer."""
+    upload: Upload | None = None
+    """What is under way to the upstream."""
     answered: bool = False
     """Whether the client has its answer, of which a stream's frames may be still to come."""
 
@@ -109,6 +113,11 @@ class Shell:
             "feed": self._feed,
             "tick": self._tick,
             "close": self._close,
+            "pass": self._pass,
+            "passTick": self._pass_tick,
+            "passed": self._passed,
+            "passBroken": self._pass_broken,
+            "screen": self._screen,
             "left": self._left,
             "failed": self._failed,
             "broken": self._broken,
@@ -142,6 +151,11 @@ class Shell:
         _report(kind, place, self._running[number].exchange.record.id)
         return self._frames(number, Relay.crash)
 
+    def _pass_broken(self, number: int, kind: str, place: str) -> None:
+        """Break off an answer in which an error of this `kind` came up."""
+        _report(kind, place, self._running[number].exchange.record.id)
+        self._passing(number, Passage.crash)
+
     def _unheard(self, _: int, kind: str, place: str) -> None:
         """Nothing is left that an error of this `kind` could change."""
         _report(kind, place, None)
@@ -166,8 +180,10 @@ class Shell:
         said, body = _SAID[type(step)](step)
         if isinstance(step, Begin):
             running.relay = step.relay
-        elif isinstance(step, Reply | Relay):
-            running.relay = step if isinstance(step, Relay) else None
+        elif isinstance(step, Call):
+            running.upload = step.upload
+        elif isinstance(step, Reply | Relay | Passage):
+            running.relay = None if isinstance(step, Reply) else step
             said["headers"] = dict((*running.exchange.headers, *step.headers))
         return to_js((json.encode(said), body))
 
@@ -205,6 +221,41 @@ class Shell:
                 self._end(number)
         return frames
 
+    @_guarded(_pass_broken)
+    def _pass(self, number: int, data: Any) -> Any:
+        """What `data` of the upstream becomes for the client."""
+        given = data.to_bytes()
+        shown = self._passing(number, Passage.feed, given)
+        return True if shown is given else _bytes_or_none(shown)
+
+    @_guarded(_pass_broken)
+    def _pass_tick(self, number: int, reading: bool) -> Any:
+        """As `_tick`, of an answer that goes to the client as it is."""
+        return _bytes_or_none(self._passing(number, Passage.tick, time.time(), reading=reading))
+
+    @_guarded(_pass_broken)
+    def _passed(self, number: int, is_whole: bool) -> Any:
+        """The last of an answer: the upstream has ended it, or else broken it off."""
+        broken = None if is_whole else no_connection()
+        return _bytes_or_none(self._passing(number, Passage.close, broken))
+
+    def _passing(self, number: int, act: Callable[..., bytes], *given: Any, **named: Any) -> bytes:
+        """The bytes that the passage's `act` makes, after which it may be over."""
+        running = self._running[number]
+        passage = running.relay
+        shown = act(passage, *given, **named)
+        if isinstance(passage, Passage) and passage.over:
+            (edge_js.cut if passage.is_cut else edge_js.stop)(number)
+            if running.answered:
+                self._end(number)
+        return shown
+
+    @_guarded(_unheard)
+    def _screen(self, number: int, data: Any) -> bool:
+        """Whether `data` of the client's may go on to the upstream."""
+        upload = self._running[number].upload
+        return upload is not None and upload.screen.passes(data.to_bytes())
+
     @_guarded(_unheard)
     def _left(self, number: int) -> None:
         """End an exchange whose client has left."""
@@ -235,6 +286,7 @@ def _say_call(step: Call) -> _Said:
         "headers": request.headers,
         "milliseconds": step.seconds * 1000,
         "collect": _limits(step.collect) if step.collect else None,
+        "upload": _upload(step.upload) if step.upload else None,
     }
     return said, request.body
 
@@ -257,20 +309,35 @@ def _limits(step: ReadBody | Collect) -> dict[str, float]:
     return {"limit": step.limit, "milliseconds": step.seconds * 1000}
 
 
+def _upload(upload: Upload) -> dict[str, float | None]:
+    return {"length": upload.length, "milliseconds": upload.seconds * 1000}
+
+
+def _begin_message(step: Begin) -> _Said:
+    passes = isinstance(step.relay, Passage)
+    milliseconds = step.relay.tick_seconds * 1000
+    return {"name": "begin", "milliseconds": milliseconds, "passes": passes}, None
+
+
 _UNREAD = {"limit": UNREAD_BYTES, "milliseconds": UNREAD_SECONDS * 1000}
 
 _SAID: dict[type, Callable[[Any], _Said]] = {
-    ReadBody: lambda step: ({"name": "readBody", **_limits(step)}, None),
+    ReadBody: lambda step: ({"name": "readBody", **_limits(step), "coding": step.coding}, None),
+    ReadPiece: lambda step: (
+        {"name": "readPiece", "milliseconds": step.seconds * 1000, "coding": step.coding},
+        None,
+    ),
     Call: _say_call,
     CallAll: _say_calls,
     Collect: lambda step: ({"name": "collect", **_limits(step)}, None),
-    Begin: lambda step: ({"name": "begin", "milliseconds": step.relay.tick_seconds * 1000}, None),
+    Begin: _begin_message,
     Wait: lambda step: ({"name": "wait", "milliseconds": step.seconds * 1000}, None),
     Reply: lambda reply: (
         {"name": "answer", "status": reply.status, "unread": _UNREAD},
         reply.body or None,
     ),
     Relay: lambda relay: ({"name": "answer", "status": relay.status, "streams": True}, None),
+    Passage: lambda passage: ({"name": "answer", "status": passage.status, "streams": True}, None),
 }
 
 
@@ -291,6 +358,11 @@ def _outcome_of(heard: json.Json, data: Any) -> Any:
         return content
     head = UpstreamHead(heard["status"], heard["headers"])
     return head if content is None else UpstreamAnswer(head, content)
+
+
+def _bytes_or_none(data: bytes) -> Any:
+    """`data` for JavaScript, which is told of nothing by nothing."""
+    return to_js(data) if data else None
 
 
 def _gateway(env: Any) -> Gateway:

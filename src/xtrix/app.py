@@ -28,9 +28,9 @@ from xtrix.translation import Conversion
 
 CALLS = {
     "/chat/completions": "chat",
+    "/completions": "completions",
     "/responses": "responses",
     "/messages": "messages",
-    "/completions": "completions",
 }
 """The protocol that is spoken at each path, with or without `/v1` before it."""
 COUNTS = {
@@ -45,10 +45,8 @@ HEALTH = "/health"
 _POST = ("POST",)
 _GET = ("GET", "HEAD")
 _PATHS = (
-    ", ".join(
-        (*(f"POST /v1{path}" for path in (*CALLS, *BY_PATH)), f"GET {MODELS[0]}", f"GET {MODELS[0]}/{{id}}")
-    )
-    + f" and GET {HEALTH}"
+    ", ".join((*(f"POST /v1{path}" for path in CALLS), f"GET {MODELS[0]}", f"GET {HEALTH}"))
+    + " and OpenAI's other endpoints"
 )
 _LONGEST_PATH = 100
 
@@ -95,23 +93,28 @@ class Gateway:
             raise self._broken(head, 503 if path == HEALTH else 500)
         if path == HEALTH:
             return reply({"status": "ok", "service": "xtrix"})
+        return (yield from self._call(config, path, head, exchange))
+
+    def _call(self, config: Config, path: str, head: RequestHead, exchange: Exchange) -> Steps:
+        """The steps of a call that takes a key."""
         codec, endpoint, model = _codec_at(path), _endpoint_at(path), _model_in(path)
         if codec is None and endpoint is None and model is None:
             raise _unknown_url(head.method, path)
         if not _wants_socket(head, codec):
             _allow(head, _POST if model is None else _GET)
         client = auth.authenticate(head.headers, config.accepted_keys)
-        if endpoint:
-            return (yield from forwarding.forward(config, endpoint, head, exchange))
-        if codec is None:
-            return (yield from self._list(config, model or "", exchange, head))
         if _wants_socket(head, codec):
             raise _no_socket()
+        if model is not None:
+            return (yield from self._list(config, model, exchange, head))
+        carrier = Carrier(config.secret, client)
+        if endpoint:
+            return (yield from forwarding.forward(config, endpoint, head, exchange))
+        assert codec is not None
         check_head(head, config.max_body_bytes)
         read = ReadBody(config.max_body_bytes, BODY_SECONDS, coding_of(head))
         # The body is given no name here, which would keep it until the answer.
-        door = _Door(config, codec, Carrier(config.secret, client))
-        accepted = _accept(door, head, exchange, (yield read))
+        accepted = _accept(_Door(config, codec, carrier), head, exchange, (yield read))
         if _counts_at(path):
             return (yield from count(exchange, accepted))
         return (yield from exchange.complete(accepted))

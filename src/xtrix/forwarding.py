@@ -14,21 +14,23 @@ from typing import Any
 
 from xtrix import auth, catalogue
 from xtrix.body import BODY_SECONDS, check_head, coding_of, too_large, unread
+from xtrix.cards import MODEL_NAME
 from xtrix.config import Config
 from xtrix.endpoints import Endpoint
-from xtrix.errors import ApiError, ClientError, UpstreamError
+from xtrix.errors import ApiError, ClientError, UpstreamError, invalid
 from xtrix.exchange import AcceptedRequest, Exchange, Steps
 from xtrix.http import RequestHead, UpstreamRequest
 from xtrix.json import Json, encode_body
 from xtrix.multipart import ModelFinder, boundary_of
 from xtrix.passage import Forwarded, Screen, Upload
 from xtrix.protocol import Request, Stamp, says_something
-from xtrix.protocols import DIALECTS
+from xtrix.protocols import DIALECTS, PROTOCOLS
 from xtrix.providers import Plan, Target
+from xtrix.reasoning import Carrier
 from xtrix.redact import Redactor
 from xtrix.shape import MODEL, STRING, Shape, maybe, members, missing
 from xtrix.steps import Failure, ReadBody, ReadPiece, Step
-from xtrix.translation import TargetCall
+from xtrix.translation import Conversion, TargetCall
 
 _SHAPE = Shape(members(model=maybe(MODEL), encoding_format=maybe(STRING)))
 _MOST_VALUES = 400_000
@@ -144,11 +146,13 @@ def _read_form(
             raise ClientError(400, "missing_required_parameter", message, param="model")
     if not finder.model:
         raise missing("model")
+    if not MODEL_NAME.fullmatch(finder.model):
+        raise invalid("model", "it is not 1 to 256 printable ASCII characters without a space.")
     return form
 
 
-class Forwarding:
-    """A request on its way to whoever has its endpoint, as a `Conversion` is to other protocols."""
+class Forwarding(Conversion):
+    """A request on its way to whoever has its endpoint. Nothing of it is translated."""
 
     def __init__(
         self,
@@ -159,46 +163,46 @@ class Forwarding:
         form: Form | None = None,
     ) -> None:
         """One of `fields`, of a JSON body, and `form` is given."""
+        streams = bool(fields and fields.get("stream") is True)
+        request = Request({}, b"", "", streams, head.headers)
+        super().__init__(PROTOCOLS["chat"], request, Carrier(b"", b""))
         self._endpoint = endpoint
-        self._head = head
         self._fields = fields
         self._form = form
-        streams = bool(fields and fields.get("stream") is True)
-        self.settings = Request({}, b"", "", streams)
 
     @property
     def is_repeatable(self) -> bool:
         """Whether the body can be sent more than once."""
         return self._form is None or self._form.is_whole
 
-    def encode(self, target: Target, plan: Plan, *, is_last: bool) -> TargetCall:
+    def encode(  # type: ignore[explicit-override]
+        self, target: Target, plan: Plan, *, is_last: bool
+    ) -> TargetCall:
         """What `target` is asked."""
         del is_last
-        form = self._form
-        if form is not None:
-            kind, ignored = self._head.headers.get("content-type", ""), ()
-            body = form.start_for(target.model)
-        else:
-            kind = "application/json"
-            body, ignored = self._json_for(target)
+        kind, (body, ignored) = "application/json", self._body_for(target)
+        if self._form is not None:
+            kind = self.settings.headers.get("content-type", "")
         return TargetCall(
             target=target,
             codec=DIALECTS[target.provider.dialect],
             request=_request(target, self._endpoint.path, kind, body),
             ignored=ignored,
-            most_calls=target.provider.retries.attempts or plan.most_calls,
+            most_calls=(target.provider.retries.attempts or plan.most_calls)
+            if self.is_repeatable
+            else 1,
             forwarded=Forwarded(self._endpoint.answers, self._vectors(), self._upload(body)),
         )
 
-    def drop_reasoning(self) -> bool:
-        """As `Conversion` has it: there is none."""
-        return False
+    def own(  # type: ignore[explicit-override]
+        self, error: UpstreamError, call: TargetCall
+    ) -> None:
+        """Nothing: an upstream names places in the client's own request."""
 
-    def own(self, error: UpstreamError, call: TargetCall) -> None:
-        """As `Conversion` has it: the upstream names places in the client's own request."""
-
-    def _json_for(self, target: Target) -> tuple[bytes, tuple[str, ...]]:
-        """The body for `target`, and what was left out of it."""
+    def _body_for(self, target: Target) -> tuple[bytes, tuple[str, ...]]:
+        """The body for `target`, as far as it has come, and what was left out of it."""
+        if self._form is not None:
+            return self._form.start_for(target.model), ()
         assert self._fields is not None
         fields = {**self._fields, "model": target.model}
         dropped = {name: fields.pop(name, None) for name in target.provider.quirks.drop}

@@ -14,13 +14,17 @@ from xtrix.errors import ClientError
 
 FORM = "multipart/form-data"
 
-_BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"]{1,70})"|([^\s";,]{1,70}))', re.IGNORECASE)
+_BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"]*)"|([^\s";,]*))', re.IGNORECASE)
+_LONGEST_BOUNDARY = 70
 _HEAD_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-_DISPOSITION = re.compile(rb"(?:^|[\r\n])content-disposition\s*:([^\r\n]*(?:[\r\n]+[ \t][^\r\n]*)*)", re.I)
+_DISPOSITION = re.compile(
+    rb"(?:^|[\r\n])content-disposition\s*:([^\r\n]*(?:[\r\n]+[ \t][^\r\n]*)*)", re.I
+)
 _NAME = re.compile(rb';\s*name(\*?)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))', re.IGNORECASE)
 _ESCAPED = re.compile(rb"\\(.)")
 _LONGEST_HEAD = 16_384
 _LONGEST_MODEL = 256
+_LONG_MODEL = "its model has too long a name"
 _LINE_BREAKS = b"\r\n"
 
 
@@ -32,13 +36,13 @@ class Span(NamedTuple):
 
 
 def boundary_of(content_type: str) -> bytes | None:
-    """The boundary of a form; None where `content_type` is not that of a form. Raises ClientError."""
+    """The boundary of a form; None where `content_type` is another. Raises ClientError."""
     if content_type.partition(";")[0].strip().lower() != FORM:
         return None
-    found = _BOUNDARY.search(content_type)
-    if found is None:
-        raise _malformed("its content type has no boundary")
-    return (found[1] or found[2]).encode()
+    found: list[str] = [quoted or bare for quoted, bare in _BOUNDARY.findall(content_type)]
+    if len(found) != 1 or not 0 < len(found[0]) <= _LONGEST_BOUNDARY:
+        raise _malformed("its content type has no boundary, or more than one")
+    return found[0].encode()
 
 
 class ModelFinder:
@@ -81,7 +85,7 @@ class ModelFinder:
         at = self._find_mark()
         if at is None:
             if self._is_model and len(self._rest) > _LONGEST_MODEL + len(self._mark) + 4:
-                raise _malformed("its model has too long a name")
+                raise _malformed(_LONG_MODEL)
             if not self._is_model:
                 self._drop(max(0, len(self._rest) - len(self._mark) - 1))
             return False
@@ -111,6 +115,8 @@ class ModelFinder:
             if value.endswith(ending):
                 value = value.removesuffix(ending)
                 break
+        if len(value) > _LONGEST_MODEL:
+            raise _malformed(_LONG_MODEL)
         start = self._offset + 1
         self.span = Span(start, start + len(value))
         self.model = value.decode(errors="replace").strip()

@@ -5,7 +5,7 @@ or in another, which takes a Prompt, a Reader and a Writer. The Prompt is made w
 needed.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from xtrix import json
 from xtrix.answer import Expected
@@ -35,7 +35,7 @@ class TargetCall:
     """None once no further attempt can need it: it may be megabytes."""
     most_calls: int
     """Calls that the target may be given for one request."""
-    expected: Expected = Expected()
+    expected: Expected = field(default_factory=Expected)
     ignored: tuple[str, ...] = ()
     default_max_tokens: int | None = None
     forwarded: Forwarded | None = None

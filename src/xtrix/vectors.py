@@ -38,7 +38,7 @@ class Vectors:
         if self._is_as_wanted:
             return data
         self._rest += data
-        done = []
+        done: list[bytes] = []
         while found := _VECTOR.search(self._rest):
             if found[1] == self._wanted:
                 self._is_as_wanted = True
