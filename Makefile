@@ -3,6 +3,8 @@ PYTHON ?= python3
 RUN := .venv/bin/python -m
 # The tests that start a Worker, a model or a browser.
 SLOW := tests/worker tests/clients tests/page tests/tools
+# All the others: they need a processor and nothing else, so each processor runs some of them.
+CORE := --numprocesses auto --dist worksteal $(SLOW:%=--ignore %)
 .DEFAULT_GOAL := help
 .PHONY: help setup dev test check fuzz defences format deploy bench hostile agents clean
 
@@ -16,10 +18,11 @@ dev: setup  ## run the Worker with a local model, or with .dev.vars (PORT=8787, 
 	@$(RUN) tools.dev
 
 test: static  ## check everything: format, lint, types, the Worker, the SDKs, the model
-	@$(RUN) pytest
+	@$(RUN) pytest $(CORE)
+	@$(RUN) pytest $(SLOW)
 
 check: static  ## the quick part of test: nothing that starts a Worker
-	@$(RUN) pytest --quiet $(SLOW:%=--ignore %)
+	@$(RUN) pytest --quiet $(CORE)
 
 fuzz: setup  ## try what nobody thought of, new things each time (10 minutes; SEED=1 draws the same)
 	@$(RUN) tools.fuzz $(SEED:%=--seed %) $(ARGS)

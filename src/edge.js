@@ -198,16 +198,16 @@ class Exchange {
   }
 
   async call({ binding, url, method, headers, milliseconds, collect, upload }) {
-    this.upstream = new AbortController();
+    const upstream = (this.upstream = new AbortController());
     let late = false;
     const giveUp = () => {
       late = true;
-      this.upstream.abort();
+      upstream.abort();
     };
     const timer = setTimeout(giveUp, milliseconds);
     if (upload) this.upload = new Upload(this, upload);
     const body = this.upload?.readable ?? this.sending;
-    const given = options({ method, headers, signal: this.upstream.signal, body });
+    const given = options({ method, headers, signal: upstream.signal, body });
     this.sending = undefined;
     try {
       this.response = await (binding ? env[binding] : globalThis).fetch(url, given);

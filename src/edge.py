@@ -1,4 +1,4 @@
-"""All JavaScript: what an exchange wants done is said to `edge.js`, and what it heard is told back.
+"""All JavaScript: what an exchange wants done goes to `edge.js`, and what came of it comes back.
 
 No decisions are made here. An exchange says what to do next, and this module says it in words that
 `edge.js` understands. JavaScript does the waiting: it holds Python's functions, one set for the
@@ -141,10 +141,9 @@ class Shell:
             nothing_known = RequestHead("", "", {})
             running = _Running(self._gateway.open(nothing_known, token, time.time()))
         _report(kind, place, running.exchange.record.id)
-        edge_js.stop(number)
-        said = self._said(running, running.exchange.crash())
+        step = self._encode(running, running.exchange.crash())
         self._running[number] = running  # not before: what fails here too is let go of
-        return said
+        return step
 
     def _broken(self, number: int, kind: str, place: str) -> str:
         """The last frames of a stream in which an error of this `kind` came up."""
@@ -167,25 +166,25 @@ class Shell:
         request = RequestHead(head["method"], head["path"], head["headers"], head["query"])
         exchange = self._gateway.open(request, head["token"], now)
         running = self._running[number] = _Running(exchange)
-        return self._said(running, exchange.advance(None, now))
+        return self._encode(running, exchange.advance(None, now))
 
     @_guarded(_failed)
     def _advance(self, number: int, heard: str, body: Any = None) -> Any:
         """What to do next, or the answer. `heard` and `body` are what came of the last step."""
         running = self._running[number]
-        return self._said(running, running.exchange.advance(_outcome(heard, body), time.time()))
+        return self._encode(running, running.exchange.advance(_outcome(heard, body), time.time()))
 
-    def _said(self, running: _Running, step: Step | Answer) -> Any:
+    def _encode(self, running: _Running, step: Step | Answer) -> Any:
         """`step` for `edge.js`: a name with arguments as JSON, and a body or None."""
-        said, body = _SAID[type(step)](step)
+        message, body = _MESSAGES[type(step)](step)
         if isinstance(step, Begin):
             running.relay = step.relay
         elif isinstance(step, Call):
             running.upload = step.upload
         elif isinstance(step, Reply | Relay | Passage):
             running.relay = None if isinstance(step, Reply) else step
-            said["headers"] = dict((*running.exchange.headers, *step.headers))
-        return to_js((json.encode(said), body))
+            message["headers"] = dict((*running.exchange.headers, *step.headers))
+        return to_js((json.encode(message), body))
 
     @_guarded(_unheard)
     def _answered(self, number: int) -> None:
@@ -272,13 +271,13 @@ class Shell:
             _report(type(error).__name__, _place(error), exchange.record.id)
 
 
-_Said = tuple[dict[str, Any], bytes | None]
+_Message = tuple[dict[str, Any], bytes | None]
 """The name of a method of `edge.js` with its arguments, and a body."""
 
 
-def _say_call(step: Call) -> _Said:
+def _call_message(step: Call) -> _Message:
     request = step.request
-    said = {
+    message = {
         "name": "call",
         "binding": request.binding,
         "url": request.url,
@@ -288,10 +287,10 @@ def _say_call(step: Call) -> _Said:
         "collect": _limits(step.collect) if step.collect else None,
         "upload": _upload(step.upload) if step.upload else None,
     }
-    return said, request.body
+    return message, request.body
 
 
-def _say_calls(step: CallAll) -> _Said:
+def _calls_message(step: CallAll) -> _Message:
     calls = [
         {
             "binding": request.binding,
@@ -313,7 +312,7 @@ def _upload(upload: Upload) -> dict[str, float | None]:
     return {"length": upload.length, "milliseconds": upload.seconds * 1000}
 
 
-def _begin_message(step: Begin) -> _Said:
+def _begin_message(step: Begin) -> _Message:
     passes = isinstance(step.relay, Passage)
     milliseconds = step.relay.tick_seconds * 1000
     return {"name": "begin", "milliseconds": milliseconds, "passes": passes}, None
@@ -321,14 +320,14 @@ def _begin_message(step: Begin) -> _Said:
 
 _UNREAD = {"limit": UNREAD_BYTES, "milliseconds": UNREAD_SECONDS * 1000}
 
-_SAID: dict[type, Callable[[Any], _Said]] = {
+_MESSAGES: dict[type, Callable[[Any], _Message]] = {
     ReadBody: lambda step: ({"name": "readBody", **_limits(step), "coding": step.coding}, None),
     ReadPiece: lambda step: (
         {"name": "readPiece", "milliseconds": step.seconds * 1000, "coding": step.coding},
         None,
     ),
-    Call: _say_call,
-    CallAll: _say_calls,
+    Call: _call_message,
+    CallAll: _calls_message,
     Collect: lambda step: ({"name": "collect", **_limits(step)}, None),
     Begin: _begin_message,
     Wait: lambda step: ({"name": "wait", "milliseconds": step.seconds * 1000}, None),
@@ -391,13 +390,13 @@ def _last_resort() -> str:
     """The answer where even `_failed` fails, as JSON; TOKEN stands for the request's."""
     reply = error_reply(internal_error())
     request_id = "req_TOKEN"
-    said = {
+    answer = {
         "id": request_id,
         "status": reply.status,
         "headers": dict((*answer_headers(request_id), *reply.headers)),
         "body": reply.body.decode(),
     }
-    return json.encode(said)
+    return json.encode(answer)
 
 
 def _report(kind: str, place: str, request_id: str | None) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests import drawn
+from tests.clients.sdk import KEY
+from tests.worker.upstream import Upstream
 from tools import bundle, model, paths, runtime
 
 COPIED = (
@@ -35,6 +37,24 @@ def thorough(pytestconfig: pytest.Config) -> bool:
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Worker's memory after its import: what a deployed one starts from."""
     return runtime.save_snapshot(tmp_path_factory.mktemp("snapshot"))
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Upstream]:
+    """The server that a Worker's providers point at."""
+    server = Upstream()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def upstream(server: Upstream) -> Iterator[Upstream]:
+    """The upstream, with nothing to say yet. No client's key may get there."""
+    server.forget()  # whoever listed models has called it
+    yield server
+    calls = list(server.calls)
+    server.forget()
+    assert not any(KEY in f"{call.path} {call.headers} {call.body!r}" for call in calls)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.play import KEY, NOW, TOKEN, UPSTREAM_KEY, Played, Upstream, gateway, head, play
-from xtrix import json
+from xtrix import __version__, json
 from xtrix.app import Gateway, configure
 from xtrix.body import BODY_SECONDS
 from xtrix.http import Reply, RequestHead
@@ -59,7 +59,11 @@ def test_health_needs_no_token() -> None:
     for gate in (gateway(ROW), gateway(), gateway(ROW, API_KEYS="")):
         played = health(gate)
         assert played.status == 200
-        assert played.json() == {"status": "ok", "service": "xtrix"}
+        assert played.json() == {
+            "status": "ok",
+            "service": "xtrix",
+            "version": __version__,
+        }
         assert played.calls == []
 
 
@@ -423,6 +427,7 @@ def test_the_record_says_who_answered_and_nothing_of_what_was_said() -> None:
         "completion_tokens": 0,
         "first_byte_ms": 0,
         "total_ms": 0,
+        "version": __version__,
     }
 
 

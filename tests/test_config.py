@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from xtrix import json, rows
+from xtrix import __version__, json, rows
 from xtrix.config import DEFAULT_MODEL, KEEP_ALIVE_SECONDS, MAX_BODY_BYTES, Config, load
 from xtrix.errors import ConfigurationError
 from xtrix.protocols import DIALECTS
@@ -180,9 +180,10 @@ def test_a_target_may_be_named_by_its_alias() -> None:
 def test_the_fingerprint_is_stable_and_says_nothing() -> None:
     fingerprint = config(ROW).fingerprint
     assert fingerprint == config(dict(ROW)).fingerprint
-    assert len(fingerprint) == 13
-    assert fingerprint.startswith("fp_")
-    assert set(fingerprint[3:]) <= set("0123456789abcdef")
+    start = f"fp_{__version__}_"
+    assert fingerprint.startswith(start)
+    assert len(fingerprint) == len(start) + 10
+    assert set(fingerprint.removeprefix(start)) <= set("0123456789abcdef")
 
 
 def test_a_changed_configuration_has_another_fingerprint_and_a_changed_key_has_not() -> None:

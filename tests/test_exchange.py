@@ -9,7 +9,7 @@ import pytest
 
 from tests.accumulate import completion, frames
 from tests.play import KEY, NOW, TOKEN, UPSTREAM_KEY, Played, Upstream, gateway, head, play
-from xtrix import json
+from xtrix import __version__, json
 from xtrix.app import Gateway
 from xtrix.exchange import MAX_ANSWER_BYTES, Exchange
 from xtrix.health import FAILURES
@@ -686,6 +686,10 @@ def test_the_record_tells_its_times_in_milliseconds() -> None:
     life.call(ANTHROPIC, seconds=1.25)
     log = json.decode(life.exchange.log_line(NOW + 2))
     assert (log["first_byte_ms"], log["total_ms"]) == (1250, 2000)
+
+
+def test_the_record_tells_the_version_that_served() -> None:
+    assert play(gate(), REQUEST, [ANTHROPIC]).log["version"] == __version__
 
 
 def test_a_client_that_left_is_recorded() -> None:

@@ -2,6 +2,9 @@
 
 Whatever a client sends is answered or refused as its own fault, with the name of what is wrong,
 and it makes no difference to that whether it asked for a stream.
+
+The folders' requests repeat each other, so all the junk is tried where a kind of place is met first
+for a dialect, and some of it everywhere else; with `--thorough` all of it everywhere.
 """
 
 from collections.abc import Iterator
@@ -9,7 +12,19 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.mutations import FIELDS_READ, JUNK, Case, Complaints, at, places, put, spelled
+from tests.mutations import (
+    FIELDS_READ,
+    JUNK,
+    Case,
+    Complaints,
+    Path,
+    at,
+    junk_for,
+    of_new_kinds,
+    places,
+    put,
+    spelled,
+)
 from tests.play import Played, Upstream, gateway, play
 from tests.scenarios import Scenario, refused, scenarios
 from xtrix import json
@@ -160,12 +175,24 @@ def sweep(complaints: Complaints, asked: Asked, gate: Gateway, path: Any, junk: 
         assert len(seen) < 2 or seen[0] == seen[1], "whole and streamed differ"
 
 
+@pytest.fixture(scope="module")
+def kinds() -> dict[str, set[Path]]:
+    """The places of each request that are of a kind that none before has, by the request's name."""
+    found: dict[str, set[Path]] = {}
+    for dialect in DIALECTS:
+        found |= of_new_kinds((it.name, it.request) for it in ASKED if it.dialect == dialect)
+    return found
+
+
+@pytest.mark.swept
 @pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked.name)
-def test_junk_in_the_place_of_anything(asked: Asked) -> None:
+def test_junk_in_the_place_of_anything(
+    asked: Asked, kinds: dict[str, set[Path]], thorough: bool
+) -> None:
     complaints = Complaints()
     gate = gateway(asked.row)
     for path in places(asked.request):
-        for junk in JUNK.values():
+        for junk in junk_for(path, kinds[asked.name], thorough=thorough):
             sweep(complaints, asked, gate, path, junk)
     complaints.raise_if_any()
 

@@ -5,6 +5,7 @@ import pytest
 from tests.accumulate import frames
 from tests.answers import stream_of
 from tests.stories import OPENAI_BEGINS, OPENAI_ENDS, openai_text
+from xtrix.protocol import Clock
 from xtrix.protocols.chat.chunks import KEEP_ALIVE
 from xtrix.protocols.chat.usage import encode_usage
 from xtrix.redact import Redactor
@@ -15,7 +16,7 @@ BEGAN = 1000.0
 
 def relay(first_byte: float = 30, idle: float = 20, keep_alive: float = 5) -> Relay:
     patience = Patience(first_byte, idle, keep_alive)
-    one = Relay(stream_of("openai"), Redactor(), (("a", "b"),), patience)
+    one = Relay(stream_of("openai"), Redactor(), (("a", "b"),), patience, Clock(0))
     assert one.tick(BEGAN) == ""
     return one
 
@@ -41,7 +42,7 @@ def test_a_relay_is_an_answer() -> None:
 
 
 def test_the_first_look_at_the_clock_starts_it() -> None:
-    one = Relay(stream_of("openai"), Redactor(), (), Patience(30, 20, 5))
+    one = Relay(stream_of("openai"), Redactor(), (), Patience(30, 20, 5), Clock(0))
     assert [one.tick(9e9), one.tick(9e9 + 29), one.error] == ["", "", None]
     one.tick(9e9 + 30)
     assert one.error
@@ -193,5 +194,5 @@ def test_usage_is_the_streams() -> None:
     ],
 )
 def test_how_often_it_wants_to_look_at_the_clock(patience: Patience, seconds: float) -> None:
-    one = Relay(stream_of("openai"), Redactor(), (), patience)
+    one = Relay(stream_of("openai"), Redactor(), (), patience, Clock(0))
     assert one.tick_seconds == pytest.approx(seconds)

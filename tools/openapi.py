@@ -55,6 +55,7 @@ def document() -> Schema:
         "security": [{"bearer": []}],
         "paths": {
             "/v1/chat/completions": {"post": _completions()},
+            "/v1/responses/compact": {"post": _compaction()},
             "/v1/models": {"get": _get("listModels", "The models there are.", "ModelList")},
             "/v1/models/{id}": {"get": _model()},
             "/health": {"get": _health()},
@@ -121,6 +122,25 @@ def _completions() -> Schema:
                     "application/json": {"schema": _ref("Completion")},
                     "text/event-stream": {"schema": _EVENT},
                 },
+            },
+            **_errors("400", "401", "404", "413", "415", "429", "500", "502", "503", "504"),
+        },
+    }
+
+
+def _compaction() -> Schema:
+    example = {"model": "claude-sonnet-4-6", "input": "What is the capital of France?"}
+    body = {"schema": _ref("CompactionRequest"), "example": example}
+    answer = {"application/json": {"schema": _ref("Compaction")}}
+    return {
+        "operationId": "compactResponse",
+        "summary": "Sums a conversation up, for its client to go on with the summary.",
+        "requestBody": {"required": True, "content": {"application/json": body}},
+        "responses": {
+            "200": {
+                "description": "A `response.compaction`: what stands for the conversation.",
+                "headers": _HEADERS,
+                "content": answer,
             },
             **_errors("400", "401", "404", "413", "415", "429", "500", "502", "503", "504"),
         },
@@ -239,6 +259,12 @@ _FRAME = {
     "contentSchema": {"anyOf": [_ref("Chunk"), _ref("Error")]},
 }
 _EVENT = _object("data", data={"anyOf": [_FRAME, {"const": "[DONE]"}]})
+_RESPONSE_USAGE = _object(
+    "input_tokens output_tokens total_tokens",
+    input_tokens=_COUNT,
+    output_tokens=_COUNT,
+    total_tokens=_COUNT,
+)
 _SCHEMAS: Schema = {
     "Chunk": _object(
         "id object created model system_fingerprint choices",
@@ -246,7 +272,7 @@ _SCHEMAS: Schema = {
         object={"const": "chat.completion.chunk"},
         created={"type": "integer", "description": "Unix seconds."},
         model=_TEXT,
-        system_fingerprint={"type": "string", "pattern": "^fp_[0-9a-f]{10}$"},
+        system_fingerprint={"type": "string", "pattern": r"^fp_\d+\.\d+\.\d+_[0-9a-f]{10}$"},
         choices={"type": "array", "items": _CHUNK_CHOICE},
         usage={"anyOf": [_USAGE, {"type": "null"}]},
         service_tier=_TEXT,
@@ -257,10 +283,29 @@ _SCHEMAS: Schema = {
         object={"const": "chat.completion"},
         created={"type": "integer", "description": "Unix seconds."},
         model=_TEXT,
-        system_fingerprint={"type": "string", "pattern": "^fp_[0-9a-f]{10}$"},
+        system_fingerprint={"type": "string", "pattern": r"^fp_\d+\.\d+\.\d+_[0-9a-f]{10}$"},
         choices={"type": "array", "minItems": 1, "items": _CHOICE},
         usage=_USAGE,
         service_tier=_TEXT,
+    ),
+    "Compaction": _object(
+        "id object created_at output usage",
+        id={"type": "string", "pattern": "^resp_[0-9a-f]{32}$"},
+        object={"const": "response.compaction"},
+        created_at={"type": "integer", "description": "Unix seconds."},
+        output={
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "object", "required": ["type"], "properties": {"type": _TEXT}},
+            "description": "The next request's `input` begins with it.",
+        },
+        usage=_RESPONSE_USAGE,
+    ),
+    "CompactionRequest": _object(
+        "model input",
+        model=_TEXT,
+        input={"anyOf": [_TEXT, {"type": "array", "items": {"type": "object"}}]},
+        instructions=_MAYBE_TEXT,
     ),
     "Error": _object(
         "error",
@@ -272,7 +317,12 @@ _SCHEMAS: Schema = {
             code=_MAYBE_TEXT,
         ),
     ),
-    "Health": _object("status", status={"const": "ok"}),
+    "Health": _object(
+        "status service version",
+        status={"const": "ok"},
+        service={"const": "xtrix"},
+        version={**_TEXT, "description": "Of the gateway."},
+    ),
     "Model": _object(
         "id object created owned_by",
         id=_TEXT,

@@ -7,7 +7,7 @@ body's shape before a target is chosen. Refuses to know JavaScript and how a ste
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from xtrix import auth, catalogue, errors, forwarding
+from xtrix import __version__, auth, catalogue, errors, forwarding
 from xtrix import config as configuration
 from xtrix.body import BODY_SECONDS, check_head, coding_of, unread
 from xtrix.config import Config, Lookup
@@ -39,6 +39,12 @@ COUNTS = {
     if (counter := PROTOCOLS[name].counter)
 }
 """The same for the paths at which tokens are counted."""
+COMPACTIONS = {
+    path + compactor.path: compactor.codec
+    for path, name in CALLS.items()
+    if (compactor := PROTOCOLS[name].compactor)
+}
+"""What is spoken at the paths at which conversations are summed up."""
 MODELS = ("/v1/models", "/models")
 HEALTH = "/health"
 
@@ -92,7 +98,7 @@ class Gateway:
         if not isinstance(config, Config):
             raise self._broken(head, 503 if path == HEALTH else 500)
         if path == HEALTH:
-            return reply({"status": "ok", "service": "xtrix"})
+            return reply({"status": "ok", "service": "xtrix", "version": __version__})
         return (yield from self._call(config, path, head, exchange))
 
     def _call(self, config: Config, path: str, head: RequestHead, exchange: Exchange) -> Steps:
@@ -159,7 +165,7 @@ def _codec_at(path: str) -> Codec | None:
     """The protocol that is spoken at `path`; None where none is."""
     path = path.rstrip("/").removeprefix("/v1")
     name = CALLS.get(path) or COUNTS.get(path)
-    return PROTOCOLS[name] if name else None
+    return PROTOCOLS[name] if name else COMPACTIONS.get(path)
 
 
 def _endpoint_at(path: str) -> Endpoint | None:
@@ -205,7 +211,7 @@ def _accept(
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
     exchange.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
     return AcceptedRequest(
-        conversion=Conversion(codec, request, carrier),
+        conversion=Conversion(codec, request, carrier, exchange.clock),
         stamp=Stamp(
             exchange.record.id[4:],
             int(exchange.now),

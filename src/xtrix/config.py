@@ -269,7 +269,10 @@ def _target(row: TargetRow, provider: Provider) -> Target:
 
 
 def _fingerprint(tables: list[dict[str, Any]], models: list[Model]) -> str:
-    """`fp_` and ten hex digits; keys have no part in it, tables name their secrets only."""
+    """`fp_`, the version and ten hex digits, such as `fp_0.2.0_8c2f01d3aa`.
+
+    Keys have no part in it: tables name their secrets only.
+    """
     ids = [[model.id, [target.model for target in model.targets]] for model in models]
-    text = json.encode([__version__, tables, ids])
-    return "fp_" + hashlib.sha256(text.encode()).hexdigest()[:10]
+    text = json.encode([tables, ids])
+    return f"fp_{__version__}_{hashlib.sha256(text.encode()).hexdigest()[:10]}"

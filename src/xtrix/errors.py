@@ -154,6 +154,8 @@ class UpstreamError(ApiError):
 
     def __init__(self, kind: int | str, message: str, *, headers: Headers = ()) -> None:
         """`kind` is the status that the upstream answered or its failure amounts to, or a name."""
+        self.knows_no_such_call = kind in {404, 405, 501}
+        """Whether the upstream may have nothing at the path that was called."""
         if kind not in FAULTS:
             kind = "another 4xx" if 400 <= int(kind) < 500 else "another status"
         fault = FAULTS[kind]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from xtrix import errors, json
+from xtrix import __version__, errors, json
 from xtrix.answer import Usage
 from xtrix.errors import ApiError, ClientError, Headers, UpstreamError
 from xtrix.health import Health
@@ -25,7 +25,7 @@ from xtrix.http import (
     answer_headers,
 )
 from xtrix.passage import Forwarded, Passage
-from xtrix.protocol import Codec, Stamp
+from xtrix.protocol import Clock, Codec, Stamp
 from xtrix.providers import Plan, Target, Timeouts
 from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
@@ -71,6 +71,7 @@ class Record:
     first_byte_ms: int | None = None
     """Milliseconds until the answer began."""
     total_ms: int | None = None
+    version: str = __version__
 
 
 @dataclass(slots=True)
@@ -109,13 +110,19 @@ class Exchange:
         """What every answer to this request carries beside its own."""
         self.redactor = Redactor()
         self._health = health
-        self._began = self.now = now
+        self.clock = Clock(now)
+        self._began = now
         self._relay: Relay | Passage | None = None
         self._steps: Steps | None = None
         self._is_last = True
         """Whether no target is left after the one that is tried."""
         self._watched: Target | None = None
         """The target of a stream, among others, whose end is not yet known."""
+
+    @property
+    def now(self) -> float:
+        """The shell's clock in Unix seconds, at the last step."""
+        return self.clock.now
 
     def follow(self, steps: Steps) -> None:
         """Take `steps` as what is to be done, before the first of them."""
@@ -127,7 +134,7 @@ class Exchange:
         `now` is the shell's clock in seconds.
         """
         assert self._steps is not None
-        self.now = now
+        self.clock.now = now
         try:
             return self._steps.send(outcome)
         except StopIteration as done:
@@ -199,19 +206,20 @@ class Exchange:
     def _target(self, accepted: AcceptedRequest, target: Target, *, is_last: bool) -> Steps:
         """The steps of all that one target is asked. Raises ApiError.
 
-        What it refuses because of reasoning that is not its own it is asked once more without.
+        What it refuses because of reasoning that is not its own it is asked once more without, and
+        a call that it does not have is made in other words.
         """
-        conversion, plan = accepted.conversion, accepted.plan
+        conversion = accepted.conversion
         self._is_last = is_last
-        try:
-            call = conversion.encode(target, plan, is_last=is_last)
-            return (yield from self._try(accepted, call))
-        except UpstreamError as error:
-            if not (error.refuses_reasoning and conversion.drop_reasoning()):
-                raise
-        self.record.failures[-1] += " (asked again without reasoning)"
-        call = conversion.encode(target, plan, is_last=is_last)
-        return (yield from self._try(accepted, call))
+        while True:
+            call = conversion.encode(target, accepted.plan, is_last=is_last)
+            try:
+                return (yield from self._try(accepted, call))
+            except UpstreamError as error:
+                how = conversion.reword(error, call)
+                if how is None:
+                    raise
+            self.record.failures[-1] += f" (asked again {how})"
 
     def _note_answer(self, answer: Answer, target: Target, plan: Plan) -> None:
         """Let the health of `target` know; of a stream it hears only how that ended."""
@@ -313,7 +321,7 @@ class Exchange:
         limits = call.target.provider.timeouts
         first_byte = self._left(accepted.plan, self._first_byte(accepted.plan, limits))
         patience = Patience(first_byte, limits.idle, accepted.keep_alive)
-        relay = Relay(stream, self.redactor, headers, patience)
+        relay = Relay(stream, self.redactor, headers, patience, self.clock)
         relay.tick(self.now)
         return relay
 

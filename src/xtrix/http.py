@@ -84,8 +84,8 @@ class UpstreamHead(NamedTuple):
 
     def retry_headers(self) -> Headers:
         """What it said about trying again, as it said it; what is something else is left out."""
-        said = ((name, self.headers.get(name, "")) for name in RETRY_HEADERS)
-        return tuple((name, value) for name, value in said if _SENSE[name](value))
+        pairs = ((name, self.headers.get(name, "")) for name in RETRY_HEADERS)
+        return tuple((name, value) for name, value in pairs if _MAKES_SENSE[name](value))
 
     @property
     def content_type(self) -> str | None:
@@ -106,7 +106,7 @@ def _is_number(text: str) -> bool:
     return text.isascii() and len(text) <= _LONGEST_NUMBER
 
 
-_SENSE: dict[str, Callable[[str], bool]] = {
+_MAKES_SENSE: dict[str, Callable[[str], bool]] = {
     "retry-after": lambda text: _is_number(text) or bool(_HTTP_DATE.fullmatch(text)),
     "retry-after-ms": _is_number,
     "x-should-retry": lambda text: text in {"true", "false"},

@@ -34,6 +34,14 @@ class Request:
     """What stands for the conversation, so that it meets the same target and prompt cache again."""
 
 
+@dataclass(slots=True)
+class Clock:
+    """The time as the shell has told it last."""
+
+    now: float
+    """Unix seconds."""
+
+
 class Stamp(NamedTuple):
     """What an answer says of itself."""
 
@@ -70,8 +78,8 @@ class Answering(NamedTuple):
     """The target that answers."""
     carrier: Carrier
     expected: Expected = Expected()
-    clock: Callable[[], float] | None = None
-    """Tells the time in Unix seconds; None where nobody does."""
+    clock: Clock | None = None
+    """Tells when the answer ended; None where nobody asks."""
 
 
 class Stream(Protocol):
@@ -169,8 +177,23 @@ class Codec(NamedTuple):
     """Of the upstream's body. Raises UpstreamError."""
     counter: Counter | None = None
     """None where the protocol counts no tokens."""
+    compactor: "Compactor | None" = None
+    """None where the protocol sums no conversations up."""
+    is_optional: bool = False
+    """Whether an upstream that speaks the protocol may have nothing at the path that is called. It
+    is then asked as one that speaks another protocol would be."""
     request_id_header: str | None = None
     """The header in which its clients look for the request's id, besides `x-request-id`."""
+
+
+class Compactor(NamedTuple):
+    """How a protocol sums a conversation up, for its client to go on with a shorter one."""
+
+    path: str
+    """After that of the protocol's calls, such as `/compact`."""
+    codec: Codec
+    """The protocol in such a call. A request of it is relayed to an upstream that sums up itself;
+    as a Prompt it asks any model for a summary. Its whole answer is that summary."""
 
 
 _ZERO_BY_DEFAULT = {"frequency_penalty", "presence_penalty", "top_logprobs"}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from xtrix import errors
 from xtrix.errors import ApiError, Headers
-from xtrix.protocol import Stream
+from xtrix.protocol import Clock, Stream
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
 
@@ -33,12 +33,19 @@ class Relay(Reframer):
     status = 200
 
     def __init__(
-        self, stream: Stream, redactor: Redactor, headers: Headers, patience: Patience
+        self,
+        stream: Stream,
+        redactor: Redactor,
+        headers: Headers,
+        patience: Patience,
+        clock: Clock,
     ) -> None:
+        """`clock` is the one that the answer is dated by; each tick sets it."""
         super().__init__(stream, redactor)
         self._redactor = redactor
         self.headers = headers
         self.patience = patience
+        self._clock = clock
         self._heard = 0
         self._last_heard: float | None = None
         self._last_sent = 0.0
@@ -77,6 +84,7 @@ class Relay(Reframer):
         the last frames yet, and the upstream's silence is none. The first call starts the clock.
         Until the first event, nothing that comes resets it.
         """
+        self._clock.now = now
         heard = self.has_event and (self._heard != self.fed or not reading)
         if self._last_heard is None or heard:
             self._heard = self.fed

@@ -13,7 +13,7 @@ from xtrix.errors import ClientError, UpstreamError
 from xtrix.http import UpstreamRequest
 from xtrix.passage import Forwarded
 from xtrix.prompt import Origin, Prompt
-from xtrix.protocol import Answering, Codec, Request, Stamp, Stream, Translation, Whole
+from xtrix.protocol import Answering, Clock, Codec, Request, Stamp, Stream, Translation, Whole
 from xtrix.protocols import PROTOCOLS, needs_of
 from xtrix.providers import Needs, Plan, Target, protocol_of
 from xtrix.reasoning import Carrier
@@ -60,7 +60,10 @@ class TargetCall:
 class Conversion:
     """A request in its client's protocol, and what becomes of it in others."""
 
-    def __init__(self, codec: Codec, request: Request, carrier: Carrier) -> None:
+    def __init__(
+        self, codec: Codec, request: Request, carrier: Carrier, clock: Clock | None = None
+    ) -> None:
+        """`clock` is the one that answers are dated by."""
         self.codec = codec
         small = {name: value for name, value in request.fields.items() if name not in _TURNS}
         self.settings = replace(request, fields=small, body=b"")
@@ -69,8 +72,22 @@ class Conversion:
         self._has_reasoning = any(mark in request.body for mark in _REASONING)
         self._prompt: Prompt | None = None
         self._carrier = carrier
+        self._clock = clock
+        self._translated_for: set[str] = set()
+        """The providers that speak the client's protocol and know nothing of this call."""
 
-    def drop_reasoning(self) -> bool:
+    def reword(self, error: UpstreamError, call: TargetCall) -> str | None:
+        """How the target of `call`, which met with `error`, can be asked once more.
+
+        In words for the log; None where it cannot. The next call is encoded like that.
+        """
+        if error.refuses_reasoning and self._drop_reasoning():
+            return "without reasoning"
+        if error.knows_no_such_call and self._give_up_relay(call):
+            return "in other words"
+        return None
+
+    def _drop_reasoning(self) -> bool:
         """Leave out what earlier answers have reasoned; whether there was any."""
         if self._request is None or not self._has_reasoning:
             return False
@@ -78,11 +95,18 @@ class Conversion:
         self._prompt, self._has_reasoning = None, False
         return True
 
+    def _give_up_relay(self, call: TargetCall) -> bool:
+        """Ask the provider of `call` by a Prompt, if it was not; whether there is a way to."""
+        if call.codec is not self.codec or not self.codec.is_optional:
+            return False
+        self._translated_for.add(call.target.provider.name)
+        return True
+
     def encode(self, target: Target, plan: Plan, *, is_last: bool) -> TargetCall:
         """What `target` is asked. Raises ClientError for what it cannot be asked.
 
-        With the last target the request is forgotten, for it may be megabytes, unless it gives
-        reasoning back, which may be refused.
+        With the last target the request is forgotten, for it may be megabytes, unless it may have
+        to be said in other words: it gives reasoning back, which may be refused, or is optional.
         """
         request = self._request
         assert request is not None
@@ -98,7 +122,7 @@ class Conversion:
                 ignored=tuple(sorted(ignored)),
                 expected=encoded.expected.by_bare_names(prompt.tools),
             )
-        if is_last and not self._has_reasoning:
+        if is_last and not (self._has_reasoning or self.codec.is_optional):
             self._request = self._prompt = None
         return TargetCall(
             target=target,
@@ -159,7 +183,10 @@ class Conversion:
         needs = Needs(self.codec.name)
         if provider.responses_rule(model):
             needs = self._needs(request, needs)
-        return PROTOCOLS[protocol_of(provider, model, needs)]
+        name = protocol_of(provider, model, needs)
+        if self.codec.is_optional and name == self.codec.name:
+            return PROTOCOLS[name] if provider.name in self._translated_for else self.codec
+        return PROTOCOLS[name]
 
     def _needs(self, request: Request, otherwise: Needs) -> Needs:
         """What the request needs of a row that speaks two protocols.
@@ -180,4 +207,4 @@ class Conversion:
 
     def _answering(self, call: TargetCall, stamp: Stamp) -> Answering:
         origin = Origin(call.target.provider.name, call.target.model, call.codec.name)
-        return Answering(self.settings, stamp, origin, self._carrier, call.expected)
+        return Answering(self.settings, stamp, origin, self._carrier, call.expected, self._clock)

@@ -15,6 +15,7 @@ import pytest
 
 from tests.agents.codex import Codex
 from tests.clients.pasted import blocks
+from tests.clients.sdk import KEY
 from tests.clients.upstreams import (
     PATHS,
     Answer,
@@ -32,7 +33,6 @@ from tests.worker.scripts import Script, whole
 from tests.worker.upstream import Call, Upstream
 from tools import paths, runtime
 
-KEY = "sk-client-of-codex-51c7"
 UNKNOWN = "claude-sonnet-4-6"
 """A model that Codex has not heard of; the one that the page names."""
 KNOWN = "gpt-5.5"
@@ -40,13 +40,6 @@ KNOWN = "gpt-5.5"
 THOUGHT = Thought("I run it.", "c2lnbmVk/+==")
 SHELL = Asking("call_1", "exec_command", '{"cmd": "echo made > file; cat file"}')
 PATCH = "*** Begin Patch\n*** Add File: hello.txt\n+Hello\n*** End Patch\n"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Upstream]:
-    server = Upstream()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="module", params=list(PATHS.values()))
@@ -69,14 +62,6 @@ def worker(server: Upstream, dialect: str, snapshot: Path) -> Iterator[runtime.S
     bindings = {"API_KEYS": KEY, "UPSTREAM_KEY": "sk-upstream-0b6d", "PROVIDERS": [row]}
     with runtime.serve(bindings, snapshot=snapshot) as served:
         yield served
-
-
-@pytest.fixture
-def upstream(server: Upstream) -> Iterator[Upstream]:
-    yield server
-    calls = list(server.calls)
-    server.forget()
-    assert not any(KEY in f"{call.path} {call.headers} {call.body!r}" for call in calls)
 
 
 @pytest.fixture

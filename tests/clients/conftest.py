@@ -15,23 +15,6 @@ SDKS: dict[str, Serve] = {"openai-python": python_sdk.serve, "openai-node": node
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Upstream]:
-    """The upstream of every provider."""
-    server = Upstream()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def upstream(server: Upstream) -> Iterator[Upstream]:
-    """The upstream, with nothing to say yet. No client's key may get there."""
-    yield server
-    calls = list(server.calls)
-    server.forget()
-    assert not any(KEY in f"{call.path} {call.headers} {call.body!r}" for call in calls)
-
-
-@pytest.fixture(scope="session")
 def worker(server: Upstream, local_model: model.Model, snapshot: Path) -> Iterator[runtime.Served]:
     """The Worker. The folders' models are replayed, in the dialect of their folder."""
     others = {

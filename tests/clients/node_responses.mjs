@@ -54,6 +54,13 @@ export const jobs = {
     }
     throw new Error("the loop has no end");
   },
+
+  async respond_compact(client, request) {
+    const compaction = await client.responses.compact(request);
+    const input = [...compaction.output, { role: "user", content: "Go on." }];
+    const { text } = answer(await how.respond(client, { model: request.model, input }));
+    return { compaction, text };
+  },
 };
 
 /** The request with zod in the place of schemas, where it asks for parsing. */

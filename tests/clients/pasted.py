@@ -16,3 +16,8 @@ def blocks(heading: str, address: str) -> list[str]:
     assert found, f"{PAGE.name} has nothing to paste under {heading!r}"
     assert all(ADDRESS in block for block in found)
     return [block.replace(ADDRESS, address) for block in found]
+
+
+def headings() -> list[str]:
+    """The sections of the page."""
+    return re.findall(r"^## (.+)$", PAGE.read_text(), re.MULTILINE)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.clients.sdk import KEY
@@ -13,17 +14,36 @@ SECONDS = 60.0
 NOWHERE = "http://127.0.0.1:9"
 """A proxy that nobody runs: whatever is not meant for this machine comes to nothing."""
 ENVIRONMENT = {
-    "XTRIX_KEY": KEY,
     "HTTP_PROXY": NOWHERE,
     "HTTPS_PROXY": NOWHERE,
     "NO_PROXY": "127.0.0.1",
     "PATH": os.environ["PATH"],
 }
+"""All that a program knows of this machine."""
+
+
+def run(
+    command: Sequence[str | Path],
+    environment: Mapping[str, str] = ENVIRONMENT,
+    folder: Path | None = None,
+    said: str = "",
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program to its end in `folder`, with `said` for its standard input."""
+    return subprocess.run(
+        [str(word) for word in command],
+        cwd=folder,
+        env=dict(environment),
+        input=said,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
 
 
 def run_python(program: str) -> str:
     """What the program prints. Raises AssertionError with its errors when it fails."""
-    return _run([sys.executable, "-c", program])
+    return _printed([sys.executable, "-c", program])
 
 
 def run_node(program: str) -> str:
@@ -31,18 +51,10 @@ def run_node(program: str) -> str:
     with tempfile.TemporaryDirectory(dir=paths.CACHE) as folder:
         file = Path(folder) / "program.mjs"
         file.write_text(program)
-        return _run([str(paths.NODE), str(file)])
+        return _printed([paths.NODE, file])
 
 
-def _run(command: list[str]) -> str:
-    done = subprocess.run(
-        command,
-        env=ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+def _printed(command: Sequence[str | Path]) -> str:
+    done = run(command, {**ENVIRONMENT, "XTRIX_KEY": KEY})
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

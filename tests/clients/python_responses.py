@@ -25,6 +25,7 @@ class Weather(pydantic.BaseModel):
 
 
 MOST_TURNS = 5
+NEXT = {"role": "user", "content": "Go on."}
 
 
 def _respond(client: OpenAI, request: Json, _: list[Json]) -> Json:
@@ -68,6 +69,14 @@ def _loop(client: OpenAI, job: Json, chunks: list[Json]) -> Json:
     raise AssertionError("the loop has no end")
 
 
+def _compact(client: OpenAI, request: Json, chunks: list[Json]) -> Json:
+    """Sums a conversation up and goes on with what comes of it."""
+    compaction = client.responses.compact(**request)
+    items: list[Any] = [*compaction.output, NEXT]
+    answer = _respond(client, {"model": request["model"], "input": items}, chunks)
+    return {"compaction": _json(compaction), "text": answer["text"]}
+
+
 def _final(client: OpenAI, request: Json, chunks: list[Json]) -> Any:
     with client.responses.stream(**_typed(request)) as stream:
         chunks += map(_json, stream)
@@ -94,6 +103,7 @@ JOBS: Mapping[str, Callable[[OpenAI, Json, list[Json]], Any]] = {
     "respond_stream": _stream,
     "respond_parse": _parse,
     "respond_loop": _loop,
+    "respond_compact": _compact,
 }
 
 

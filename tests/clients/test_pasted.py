@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.clients.pasted import blocks
+from tests.clients.pasted import blocks, headings
 from tests.clients.programs import run_node, run_python
 from tests.clients.test_responses import MODELS
 from tests.clients.upstreams import Asking, Result, Thought, answers, dialect_of, heard
@@ -22,6 +22,14 @@ WITH_A_TOOL: dict[str, Callable[[str], str]] = {
     "OpenAI Agents SDK for Python": run_python,
     "pydantic-ai": run_python,
     "AI SDK": run_node,
+}
+
+WITHOUT_TOOLS: dict[str, Callable[[str], str]] = {
+    "LangChain": run_python,
+    "Anthropic's SDK for Python": run_python,
+    "Anthropic's SDK for TypeScript": run_node,
+    "AI SDK, with Anthropic's provider": run_node,
+    "LangChain, with Anthropic's client": run_python,
 }
 
 
@@ -54,9 +62,16 @@ def test_a_tool_loop(
 
 
 @pytest.mark.parametrize("dialect", MODELS)
-def test_langchain(worker: runtime.Served, upstream: Upstream, dialect: str) -> None:
+@pytest.mark.parametrize("heading", WITHOUT_TOOLS)
+def test_a_question(worker: runtime.Served, upstream: Upstream, heading: str, dialect: str) -> None:
     upstream.answer_each(answers([THOUGHT, TEXT]))
 
-    assert run_python(pasted("LangChain", worker, dialect)) == TEXT
+    assert WITHOUT_TOOLS[heading](pasted(heading, worker, dialect)) == TEXT
     assert heard(upstream.wait_for_call()) == ["How is Paris?"]
     assert len(upstream.calls) == 1
+
+
+def test_every_section_of_the_page_is_run() -> None:
+    agents = {"Codex", "Claude Code"}  # by tests/agents
+
+    assert set(headings()) == {*WITH_A_TOOL, *WITHOUT_TOOLS, *agents}

@@ -18,8 +18,8 @@ from tests.clients.upstreams import (
     heard,
     streamed,
 )
-from tests.worker.scripts import whole
-from tests.worker.upstream import Upstream
+from tests.worker.scripts import Script, whole
+from tests.worker.upstream import Call, Upstream
 
 MODELS = {
     "anthropic": "claude-sonnet-4-6",
@@ -72,6 +72,66 @@ def text_of(response: Json) -> str:
 
 
 # Text
+
+
+def test_a_conversation_summed_up_and_gone_on_with(
+    sdk: Sdk, upstream: Upstream, model: str
+) -> None:
+    """None of the upstreams sums up itself: what speaks Responses has nothing at that path."""
+    told = answers(["They met in Paris."], ["Paris it is."])
+
+    def plan(call: Call) -> Script:
+        if call.path.endswith("/compact"):
+            return whole(404, b'{"error": {"message": "File Not Found", "code": 404}}')
+        return told(call)
+
+    upstream.answer_each(plan)
+    said = [
+        {"role": "user", "content": "Where?"},
+        {"role": "assistant", "content": "In Paris."},
+    ]
+
+    answer = sdk.do("respond_compact", {"model": model, "input": said, "instructions": "Be brief."})
+
+    compaction = answer["compaction"]
+    assert compaction["object"] == "response.compaction"
+    (item,) = compaction["output"]
+    assert item["type"] == "compaction"
+    assert compaction["usage"]["total_tokens"] == 19
+    assert answer["text"] == "Paris it is."
+    *_, asked_to_sum_up, went_on = upstream.calls
+    *before, wanted = heard(asked_to_sum_up)
+    assert before == ["Where?", "In Paris."]
+    assert str(wanted).startswith("Sum up this conversation")
+    begun = "A summary of the conversation so far:\n\nThey met in Paris."
+    assert "\n\n".join(map(str, heard(went_on))) == f"{begun}\n\nGo on."
+
+
+def test_an_upstream_that_sums_up_itself(sdk: Sdk, upstream: Upstream) -> None:
+    theirs: Json = {
+        "id": "resp_upstream",
+        "object": "response.compaction",
+        "created_at": 1_764_967_971,
+        "output": [{"id": "cmp_1", "type": "compaction", "encrypted_content": "gAAAAA="}],
+        "usage": {"input_tokens": 139, "output_tokens": 438, "total_tokens": 577},
+    }
+    told = answers(["Paris it is."])
+
+    def plan(call: Call) -> Script:
+        if call.path.endswith("/compact"):
+            return whole(200, json.dumps(theirs).encode())
+        return told(call)
+
+    upstream.answer_each(plan)
+
+    answer = sdk.do("respond_compact", question("native-1"))
+
+    assert answer["compaction"]["id"].startswith("resp_")
+    assert answer["compaction"]["id"] != "resp_upstream"
+    assert answer["text"] == "Paris it is."
+    summed_up, went_on = upstream.calls
+    assert json.loads(summed_up.body) == {"model": "native-1", "input": "How is Paris?"}
+    assert json.loads(went_on.body)["input"][0] == theirs["output"][0]
 
 
 @pytest.mark.parametrize("how", ["respond", "respond_stream"])

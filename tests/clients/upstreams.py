@@ -49,7 +49,22 @@ class Result(NamedTuple):
     text: str
 
 
-Part: TypeAlias = Thought | Asking | Writing | Result | str
+class Media(NamedTuple):
+    """A picture or a document, of the user's or behind the result of the tool that returned it."""
+
+    kind: str
+    """As in `image/png`."""
+    data: str
+    """In base64."""
+
+
+class Reference(NamedTuple):
+    """A tool that a search for tools has found, behind the result of the search."""
+
+    tool: str
+
+
+Part: TypeAlias = Thought | Asking | Writing | Result | Media | Reference | str
 """A string is text of the user, or of the model."""
 Answer: TypeAlias = Sequence[Part]
 
@@ -127,6 +142,12 @@ def heard(call: Call) -> list[Part]:
     Arguments are spaced as `json.dumps` does it: clients that read them write them anew.
     """
     return [_spaced(part) for part in _HEARD[dialect_of(call)](json.loads(call.body))]
+
+
+def offered(call: Call) -> list[str]:
+    """The names of the tools in a request."""
+    tools = json.loads(call.body)["tools"]
+    return [tool["name"] if "name" in tool else tool["function"]["name"] for tool in tools]
 
 
 def _spaced(part: Part) -> Part:
@@ -212,25 +233,60 @@ def _anthropic_heard(body: Json) -> list[Part]:
     for turn in body["messages"]:
         content = turn["content"]
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
-        parts += [_of_block(block) for block in blocks]
+        for block in blocks:
+            parts += _of_block(block)
     return parts
 
 
-def _of_block(block: Json) -> Part:
+def _of_block(block: Json) -> list[Part]:
     match block["type"]:
         case "thinking":
-            return Thought(block["thinking"], block["signature"])
+            return [Thought(block["thinking"], block["signature"])]
         case "tool_use":
-            return Asking(block["id"], block["name"], json.dumps(block["input"]))
+            return [Asking(block["id"], block["name"], json.dumps(block["input"]))]
         case "tool_result":
-            return Result(block["tool_use_id"], _text(block.get("content", "")))
-        case kind:
-            assert kind == "text", block
-            return str(block["text"])
+            return _result(block["tool_use_id"], block.get("content", ""))
+        case _:
+            return [_of_content(block)]
 
 
-def _text(content: str | list[Json]) -> str:
-    return content if isinstance(content, str) else "".join(part["text"] for part in content)
+def _result(call_id: str, content: str | list[Json]) -> list[Part]:
+    """What a tool returned, and behind it what is no text."""
+    text, others = _joined(content)
+    return [Result(call_id, text), *others]
+
+
+def _joined(content: str | list[Json]) -> tuple[str, list[Part]]:
+    parts = [content] if isinstance(content, str) else [_of_content(part) for part in content]
+    text = "".join(part for part in parts if isinstance(part, str))
+    return text, [part for part in parts if not isinstance(part, str)]
+
+
+def _of_content(part: Json) -> Part:
+    """What a user says or a tool returns, in any of the dialects."""
+    kind = part["type"]
+    if kind in _DATA_OF:
+        return _of_data(_DATA_OF[kind](part))
+    if kind == "tool_reference":
+        return Reference(part["tool_name"])
+    if kind in {"image", "document"}:
+        return Media(part["source"]["media_type"], part["source"]["data"])
+    assert kind in {"text", "input_text", "output_text"}, part
+    return str(part["text"])
+
+
+_DATA_OF: Mapping[str, Callable[[Json], str]] = {
+    "image_url": lambda part: part["image_url"]["url"],
+    "file": lambda part: part["file"]["file_data"],
+    "input_image": lambda part: part["image_url"],
+    "input_file": lambda part: part["file_data"],
+}
+"""Where OpenAI's dialects have the data of what is no text."""
+
+
+def _of_data(url: str) -> Media:
+    kind, data = url.removeprefix("data:").split(";base64,")
+    return Media(kind, data)
 
 
 # Chat Completions
@@ -291,14 +347,14 @@ def _chat_heard(body: Json) -> list[Part]:
         if message["role"] in {"system", "developer"}:
             continue
         if message["role"] == "tool":
-            parts.append(Result(message["tool_call_id"], _text(message["content"])))
+            parts += _result(message["tool_call_id"], message["content"])
             continue
         if message.get("reasoning_content"):
             parts.append(Thought(message["reasoning_content"], ""))
         if message.get("content"):
             content = message["content"]
-            texts = [content] if isinstance(content, str) else [part["text"] for part in content]
-            parts += texts
+            spoken = isinstance(content, str)
+            parts += [content] if spoken else [_of_content(part) for part in content]
         for call in message.get("tool_calls") or ():
             function = call["function"]
             parts.append(Asking(call["id"], function["name"], function["arguments"]))
@@ -446,10 +502,11 @@ def _responses_heard(body: Json) -> list[Part]:
             case "custom_tool_call":
                 parts.append(Writing(item["call_id"], item["name"], item["input"]))
             case "function_call_output" | "custom_tool_call_output":
-                parts.append(Result(item["call_id"], _text(item["output"])))
+                parts += _result(item["call_id"], item["output"])
             case _:
                 if item["role"] not in {"system", "developer"}:
-                    parts.append(_text(item["content"]))
+                    text, others = _joined(item["content"])
+                    parts += [text, *others]
     return parts
 
 

@@ -45,14 +45,6 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
     return chosen
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Upstream]:
-    """The upstream that every provider points at unless its prefix says otherwise."""
-    server = Upstream()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
 def upstream(server: Upstream) -> Iterator[Upstream]:
     """The upstream, with nothing to say yet. Whatever the test, no client's key may reach it."""

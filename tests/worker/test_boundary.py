@@ -75,9 +75,9 @@ class Defect(NamedTuple):
 
 BAD_HEADER = Defect(
     "edge.py",
-    "        return to_js((json.encode(said), body))",
-    'said["name"] == "answer" and said["status"] == 200',
-    f'said["headers"]["x"] = \'{NEVER_SEEN}\\ny\'',
+    "        return to_js((json.encode(message), body))",
+    'message["name"] == "answer" and message["status"] == 200',
+    f'message["headers"]["x"] = \'{NEVER_SEEN}\\ny\'',
     "edge.js",
     kind="TypeError",
 )
@@ -93,7 +93,7 @@ BEFORE_THE_ANSWER = {
     ),
     "what is said to JavaScript": Defect("edge.py", "    request = step.request", calls=0),
     "a step of JavaScript": Defect(
-        "edge.js", "const given = options({ method, headers, signal: this", calls=0
+        "edge.js", "const given = options({ method, headers, signal: upstream", calls=0
     ),
     "what JavaScript heard": Defect("edge.py", '    if "status" not in heard:', calls=0),
     "a whole answer": Defect("xtrix/exchange.py", "        whole = accepted.conversion.whole("),
@@ -113,7 +113,9 @@ AFTER_THE_FIRST_EVENT = {
 """The client gets an error frame for each of these."""
 
 OTHERS = {
-    "the boundary": Defect("edge.py", "        edge_js.stop(number)\n        said = self._said"),
+    "the boundary": Defect(
+        "edge.py", "        step = self._encode(running, running.exchange.crash())"
+    ),
     "the log": Defect("xtrix/exchange.py", "        record.total_ms = max("),
 }
 ALL = BEFORE_THE_ANSWER | AFTER_THE_FIRST_EVENT | OTHERS

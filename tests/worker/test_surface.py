@@ -13,6 +13,9 @@ from tests.worker.logs import records
 from tests.worker.scripts import stream, whole
 from tests.worker.speech import ANTHROPIC, DIALECTS, INPUT_TOKENS, OPENAI, OUTPUT_TOKENS, Dialect
 from tests.worker.upstream import Upstream
+from xtrix import __version__
+
+FINGERPRINT = rf"fp_{re.escape(__version__)}_[0-9a-f]{{10}}"
 
 BEARER = {"authorization": f"Bearer {CLIENT_KEYS[0]}"}
 
@@ -28,7 +31,9 @@ def test_a_whole_answer_is_what_the_contract_says(
     answer = worker.ask(question(dialect.model), line=f"POST {path}")
     completion = answer.json()
     assert abs(completion.pop("created") - time.time()) < 60
-    assert re.fullmatch("fp_[0-9a-f]{10}", completion.pop("system_fingerprint"))
+    assert re.fullmatch(
+        rf"fp_{re.escape(__version__)}_[0-9a-f]{{10}}", completion.pop("system_fingerprint")
+    )
     assert completion.pop("id") == answer.headers["x-request-id"].replace("req_", "chatcmpl-")
     usage = completion.pop("usage")
     assert usage["prompt_tokens"] == INPUT_TOKENS

@@ -18,7 +18,7 @@ from xtrix.answer import (
 )
 from xtrix.errors import UpstreamError
 from xtrix.prompt import Origin, Sealed
-from xtrix.protocol import Answering, Request, Stamp, Translation
+from xtrix.protocol import Answering, Clock, Request, Stamp, Translation
 from xtrix.protocols.responses.writer import StreamWriter, WholeWriter
 from xtrix.reasoning import Carrier
 from xtrix.sse import Event
@@ -38,7 +38,7 @@ LENGTH = Finish(FinishReason.LENGTH, USAGE)
 FILTERED = Finish(FinishReason.FILTERED, USAGE)
 
 
-def answering(clock: Callable[[], float] | None = None, **fields: Any) -> Answering:
+def answering(clock: Clock | None = None, **fields: Any) -> Answering:
     """The answer to a request with `fields`."""
     body = {"model": STAMP.model, "input": "Hi", **fields}
     request = Request(body, b"", STAMP.model, stream=True)

@@ -20,6 +20,7 @@ from xtrix import json
 from xtrix.errors import ClientError, UpstreamError
 from xtrix.prompt import Text
 from xtrix.protocol import Request
+from xtrix.protocols.responses import compaction
 from xtrix.protocols.responses.compaction import compacting, encode_compaction
 from xtrix.protocols.responses.request import decode_prompt, decode_request
 
@@ -50,8 +51,9 @@ def test_a_string_is_a_conversation_too() -> None:
 
 
 def test_the_model_has_to_be_named() -> None:
+    body = json.encode_body({"model": None, "input": [USER]})
     with pytest.raises(ClientError) as raised:
-        compacted(model=None)
+        compaction.decode_request(body, {}, "default")
     assert (raised.value.status, raised.value.param) == (400, "model")
 
 

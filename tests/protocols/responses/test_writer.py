@@ -31,6 +31,7 @@ from xtrix import json
 from xtrix.answer import CallStart, Citation, Finish, FinishReason, ToolName
 from xtrix.errors import ClientError, UpstreamError, truncated, worded
 from xtrix.prompt import Sealed
+from xtrix.protocol import Clock
 from xtrix.protocols.responses.writer import StreamWriter, WholeWriter
 from xtrix.sse import Decoder
 
@@ -520,7 +521,7 @@ def test_the_object_of_a_plain_request_has_every_member() -> None:
 
 
 def test_the_time_it_took_is_told_where_somebody_knows_it() -> None:
-    of = answering(clock=lambda: 1_795_680_002.9)
+    of = answering(clock=Clock(1_795_680_002.9))
     ended = [*text("a"), step("end", STOP)]
     assert whole(ended, of)["completed_at"] == 1_795_680_002
     cut = [*text("a"), step("end", LENGTH)]

@@ -5,11 +5,15 @@ from xtrix.http import Reply, error_reply
 from xtrix.openai.errors import decode_error
 from xtrix.openai.models import encode_model, encode_models
 from xtrix.prompt import Json
-from xtrix.protocol import Codec, Counter, Request
+from xtrix.protocol import Codec, Compactor, Counter, Request
+from xtrix.protocols.responses import compaction
 from xtrix.protocols.responses.encode import encode_prompt
 from xtrix.protocols.responses.reader import Reader
 from xtrix.protocols.responses.relay import (
+    COMPACT,
     StreamRelay,
+    relay_compaction,
+    relay_compaction_request,
     relay_request,
     relay_whole,
     without_reasoning,
@@ -30,7 +34,7 @@ def encode_count(tokens: int, request: Request) -> Json:
     return {"object": "response.input_tokens", "input_tokens": tokens}
 
 
-RESPONSES = Codec(
+_RESPONSES = Codec(
     name="responses",
     decode_request=decode_request,
     decode_prompt=decode_prompt,
@@ -48,3 +52,13 @@ RESPONSES = Codec(
     relay_whole=relay_whole,
     counter=Counter("/input_tokens", encode_count),
 )
+_COMPACTIONS = _RESPONSES._replace(
+    decode_request=compaction.decode_request,
+    decode_prompt=compaction.decode_prompt,
+    whole_writer=compaction.CompactionWriter,
+    relay_request=relay_compaction_request,
+    relay_whole=relay_compaction,
+    is_optional=True,
+)
+
+RESPONSES = _RESPONSES._replace(compactor=Compactor(COMPACT, _COMPACTIONS))

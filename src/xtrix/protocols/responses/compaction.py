@@ -1,26 +1,29 @@
 """A conversation summed up, so that its client can go on with a shorter one.
 
-A client asks for it at `/responses/compact`. The model is asked for a summary in a request like any
-other, and the summary goes to the client sealed as a `compaction` item, which says its text again
-to whatever model the conversation goes on with.
+A client asks for it at `/responses/compact`. An upstream of the same protocol sums up itself, if it
+can. Any other model is asked for a summary in a request like any other, and the summary goes to the
+client sealed as a `compaction` item, which says its text again to whatever model the conversation
+goes on with.
 
 Source: developers.openai.com/api/docs/guides/compaction and openai-python 3.57.0,
 `CompactedResponse` (read 2026-11).
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from xtrix import json
 from xtrix.errors import bad_response
-from xtrix.prompt import Sealed
+from xtrix.prompt import Prompt
 from xtrix.protocol import Answering, Request
+from xtrix.protocols.responses import request as responses
+from xtrix.protocols.responses.summary import seal_summary
+from xtrix.protocols.responses.writer import WholeWriter
+from xtrix.reasoning import Carrier
 from xtrix.shape import missing
 
 Json = dict[str, Any]
-
-PATH = "/compact"
-"""After that of the protocol's calls."""
 
 _WANTED = (
     "Sum up this conversation for somebody who has to go on with it and cannot read it: what is "
@@ -30,22 +33,41 @@ _WANTED = (
 )
 _KEPT = {"model", "instructions", "input", "prompt_cache_key", "safety_identifier", "user"}
 """What of the client's request matters to a summary."""
-_HEAD = "A summary of the conversation so far:\n\n"
-_SUMMARY = "summary"
 
 
-def compacting(request: Request) -> Request:
-    """The request for a summary of the conversation in `request`. Raises ClientError.
+def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
+    """The request that `body` spells. Raises ClientError.
 
     A model has to be named: no default stands in where a conversation has one already.
     """
+    del default_model
+    request = responses.decode_request(body, headers, "")
     if not request.model:
         raise missing("model")
+    return replace(request, stream=False)
+
+
+def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
+    """What asks a model for the summary. Raises ClientError."""
+    return responses.decode_prompt(compacting(request), carrier)
+
+
+def compacting(request: Request) -> Request:
+    """The request for a summary of the conversation in `request`."""
     fields = {name: value for name, value in request.fields.items() if name in _KEPT}
     given = fields["input"]
     items = [{"role": "user", "content": given}] if isinstance(given, str) else given
     fields["input"] = [*items, {"role": "user", "content": _WANTED}]
     return replace(request, fields=fields, body=json.encode_body(fields), stream=False)
+
+
+class CompactionWriter(WholeWriter):
+    """Writes the answer to such a request as the client's."""
+
+    # `typing.override` came with Python 3.12, and this runs on 3.11 too.
+    def body(self) -> Json:  # type: ignore[explicit-override]
+        """As `WholeWriter` has it. Raises UpstreamError for what is no summary."""
+        return encode_compaction(super().body(), self._of)
 
 
 def encode_compaction(response: Json, of: Answering) -> Json:
@@ -58,7 +80,7 @@ def encode_compaction(response: Json, of: Answering) -> Json:
     item = {
         "id": f"cmp_{token}_0",
         "type": "compaction",
-        "encrypted_content": of.carrier.pack(Sealed({_SUMMARY: summary}, of.origin)),
+        "encrypted_content": of.carrier.pack(seal_summary(summary, of.origin)),
     }
     return {
         "id": f"resp_{token}",
@@ -67,9 +89,3 @@ def encode_compaction(response: Json, of: Answering) -> Json:
         "output": [item],
         "usage": response["usage"],
     }
-
-
-def summary_in(sealed: Sealed | None) -> str | None:
-    """What a model is told of a conversation that was summed up; None where it was not, by us."""
-    summary = sealed.value.get(_SUMMARY) if sealed else None
-    return f"{_HEAD}{summary}" if isinstance(summary, str) else None

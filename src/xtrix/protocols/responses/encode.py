@@ -288,12 +288,12 @@ def _short(text: str | None) -> str | None:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
-def upstream_request(provider: Provider, body: Json) -> UpstreamRequest:
-    """The call of `provider` with `body`."""
+def upstream_request(provider: Provider, body: Json, path: str = "") -> UpstreamRequest:
+    """The call of `provider` with `body`, at `path` below that of the protocol's calls."""
     query = f"?{provider.query}" if provider.query else ""
     headers = {"content-type": "application/json", **provider.headers_with_key("authorization")}
     return UpstreamRequest(
-        url=f"{provider.base_url}/responses{query}",
+        url=f"{provider.base_url}/responses{path}{query}",
         headers=tuple(headers.items()),
         body=json.encode_body(body),
         binding=provider.binding,

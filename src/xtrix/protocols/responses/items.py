@@ -16,9 +16,9 @@ from xtrix import json
 from xtrix.errors import ClientError, invalid, unsupported
 from xtrix.prompt import Block, Call, Result, Text, Thinking, Turn
 from xtrix.protocols.responses.client_tools import SEARCH, Tools
-from xtrix.protocols.responses.compaction import summary_in
 from xtrix.protocols.responses.content import decode_content, decode_text_content
 from xtrix.protocols.responses.schema import item_kind
+from xtrix.protocols.responses.summary import summary_in
 from xtrix.reasoning import Carrier
 from xtrix.shape import LONGEST_ECHO
 

@@ -18,12 +18,12 @@ from xtrix.errors import ApiError, UpstreamError, bad_response, truncated, unsup
 from xtrix.openai.errors import error_of
 from xtrix.prompt import Sealed
 from xtrix.protocol import Answering, Encoded, Request, Whole, says_something
-from xtrix.protocols.responses.compaction import summary_in
 from xtrix.protocols.responses.encode import take_out, upstream_request
 from xtrix.protocols.responses.encode_blocks import PROTOCOL
 from xtrix.protocols.responses.frames import DONE, KEEP_ALIVE, Frames
 from xtrix.protocols.responses.resource import Resource, State, tell_failure
 from xtrix.protocols.responses.schema import item_kind
+from xtrix.protocols.responses.summary import summary_in
 from xtrix.protocols.responses.usage import decode_usage
 from xtrix.providers import Target
 from xtrix.reasoning import Carrier, is_carried
@@ -34,6 +34,9 @@ from xtrix.upstream import decode_answer, decode_event
 Json = dict[str, Any]
 
 _ENCRYPTED = "reasoning.encrypted_content"
+_OF_ANSWERS = {"store", "include", "stream", "stream_options"}
+COMPACT = "/compact"
+"""Where a conversation is summed up, below the path of the protocol's calls."""
 _OUR_ID = re.compile(r"[a-z]+_[0-9a-f]{32}_[0-9]+")
 _LIFECYCLE = {"response.created", "response.in_progress", "response.queued"}
 _TERMINAL = {"response.completed", "response.incomplete"}
@@ -50,23 +53,39 @@ _REASONS = {"max_output_tokens", "content_filter", "max_messages", "steered"}
 def relay_request(request: Request, target: Target, carrier: Carrier) -> Encoded:
     """`request` for `target`. Raises ClientError."""
     fields = request.fields
+    body: Json = {**fields, "store": False}
+    body["include"] = list(dict.fromkeys([*(fields.get("include") or ()), _ENCRYPTED]))
+    if request.stream and target.provider.quirks.obfuscation:
+        body["stream_options"] = {"include_obfuscation": False} | (body.get("stream_options") or {})
+    return _encoded(body, target, carrier)
+
+
+def relay_compaction_request(request: Request, target: Target, carrier: Carrier) -> Encoded:
+    """`request` for a summary by a target that sums up itself. Raises ClientError.
+
+    Nothing is kept there or told in a stream, and there is nothing to say about either.
+    """
+    fields = request.fields
+    body = {name: value for name, value in fields.items() if name not in _OF_ANSWERS}
+    return _encoded(body, target, carrier, COMPACT)
+
+
+def _encoded(fields: Json, target: Target, carrier: Carrier, path: str = "") -> Encoded:
+    """The request that `fields` say, at `path` below that of the protocol's calls."""
     quirks = target.provider.quirks
-    body: Json = {**fields, "model": target.model, "store": False}
+    body: Json = {**fields, "model": target.model}
     ignored: set[str] = set()
     if isinstance(fields.get("input"), list):
         items = _Items(target, carrier)
         body["input"] = items.encode(fields["input"])
         ignored = items.ignored
-    body["include"] = list(dict.fromkeys([*(fields.get("include") or ()), _ENCRYPTED]))
     if not quirks.client_metadata:
         body.pop("client_metadata", None)
-    if request.stream and quirks.obfuscation:
-        body["stream_options"] = {"include_obfuscation": False} | (body.get("stream_options") or {})
     for name, theirs in quirks.rename.items():
         if name in body:
             body[theirs] = body.pop(name)
     ignored |= {name for name in quirks.drop if says_something(name, take_out(body, name))}
-    return Encoded(upstream_request(target.provider, body), tuple(sorted(ignored)))
+    return Encoded(upstream_request(target.provider, body, path), tuple(sorted(ignored)))
 
 
 class _Items:
@@ -124,8 +143,10 @@ class _Answer:
         """The upstream's object as the client gets it. Raises UpstreamError."""
         if not isinstance(said, dict):
             raise bad_response("an event without its response")
-        stamp = self._of.stamp
-        ours = {"id": f"resp_{stamp.token}", "model": stamp.model, "store": False}
+        stamp, clock = self._of.stamp, self._of.clock
+        ours: Json = {"id": f"resp_{stamp.token}", "model": stamp.model, "store": False}
+        if clock and said.get("status") == "completed" and said.get("completed_at") is None:
+            ours["completed_at"] = int(clock.now)
         output = said.get("output")
         if isinstance(output, list):
             ours["output"] = [self.item(item) for item in output]
@@ -256,6 +277,23 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
     response = answer.response(said)
     answer.end(response)
     return Whole(json.encode_body(response), answer.usage, answer.unknown_stop_reason)
+
+
+def relay_compaction(body: bytes, of: Answering) -> Whole:
+    """The client's form of a summary that the upstream has made. Raises UpstreamError."""
+    said = decode_answer(body)
+    if said.get("error"):
+        raise _failure(said)
+    output = said.get("output")
+    items = output if isinstance(output, list) else []
+    if not any(isinstance(item, dict) and item.get("type") == "compaction" for item in items):
+        error = bad_response("nothing is summed up in it")
+        error.knows_no_such_call = True
+        raise error
+    answer = _Answer(of)
+    ours = {"id": f"resp_{of.stamp.token}", "output": [answer.item(item) for item in items]}
+    usage = decode_usage(said.get("usage")) or Usage()
+    return Whole(json.encode_body({**said, **ours}), usage)
 
 
 def _failure(response: object) -> UpstreamError:

@@ -149,7 +149,7 @@ class _Machine:
             joined(self._output),
             finish.usage,
             finish.service_tier or self._tier,
-            completed_at=int(clock()) if clock and not reason else None,
+            completed_at=int(clock.now) if clock and not reason else None,
             incomplete=reason,
         )
         self._final = self._resource.fragments(state)
