@@ -184,7 +184,7 @@ class Exchange {
       if (late) return { failure: "time" };
       return done ? {} : { value };
     } catch {
-      return { failure: late ? "time" : "connection" };
+      return late ? { failure: "time" } : { failure: "connection" };
     } finally {
       clearTimeout(timer);
     }
@@ -204,9 +204,9 @@ class Exchange {
       late = true;
       upstream.abort();
     };
-    const timer = setTimeout(giveUp, milliseconds);
     if (upload) this.upload = new Upload(this, upload);
     const body = this.upload?.readable ?? this.sending;
+    const timer = setTimeout(giveUp, milliseconds);
     const given = options({ method, headers, signal: upstream.signal, body });
     this.sending = undefined;
     try {
@@ -390,8 +390,8 @@ class Passage {
       }
       return true;
     } catch (error) {
-      if (!this.reading) throw error;
-      return false;
+      if (this.reading) return false;
+      throw error;
     }
   }
 

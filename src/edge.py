@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 import js
 from pyodide.ffi import JsProxy, create_proxy, to_js
@@ -56,6 +56,8 @@ from xtrix.steps import (
     UpstreamAnswer,
     Wait,
 )
+
+_T = TypeVar("_T")
 
 edge_js = import_from_javascript("edge.js")
 
@@ -153,7 +155,7 @@ class Shell:
     def _pass_broken(self, number: int, kind: str, place: str) -> None:
         """Break off an answer in which an error of this `kind` came up."""
         _report(kind, place, self._running[number].exchange.record.id)
-        self._passing(number, Passage.crash)
+        self._frames(number, Passage.crash)
 
     def _unheard(self, _: int, kind: str, place: str) -> None:
         """Nothing is left that an error of this `kind` could change."""
@@ -209,13 +211,14 @@ class Shell:
         """The last frames, now that the upstream has ended its answer."""
         return self._frames(number, Relay.close)
 
-    def _frames(self, number: int, act: Callable[..., str], *given: Any, **named: Any) -> str:
-        """The frames that the stream's `act` makes, after which it may be over."""
+    def _frames(self, number: int, act: Callable[..., _T], *given: Any, **named: Any) -> _T:
+        """The frames or bytes that the stream's `act` makes, after which it may be over."""
         running = self._running[number]
         relay = running.relay
         frames = act(relay, *given, **named)
         if relay is not None and relay.over:
-            edge_js.stop(number)
+            is_cut = isinstance(relay, Passage) and relay.is_cut
+            (edge_js.cut if is_cut else edge_js.stop)(number)
             if running.answered:
                 self._end(number)
         return frames
@@ -224,30 +227,19 @@ class Shell:
     def _pass(self, number: int, data: Any) -> Any:
         """What `data` of the upstream becomes for the client."""
         given = data.to_bytes()
-        shown = self._passing(number, Passage.feed, given)
+        shown = self._frames(number, Passage.feed, given)
         return True if shown is given else _bytes_or_none(shown)
 
     @_guarded(_pass_broken)
     def _pass_tick(self, number: int, reading: bool) -> Any:
         """As `_tick`, of an answer that goes to the client as it is."""
-        return _bytes_or_none(self._passing(number, Passage.tick, time.time(), reading=reading))
+        return _bytes_or_none(self._frames(number, Passage.tick, time.time(), reading=reading))
 
     @_guarded(_pass_broken)
     def _passed(self, number: int, is_whole: bool) -> Any:
         """The last of an answer: the upstream has ended it, or else broken it off."""
         broken = None if is_whole else no_connection()
-        return _bytes_or_none(self._passing(number, Passage.close, broken))
-
-    def _passing(self, number: int, act: Callable[..., bytes], *given: Any, **named: Any) -> bytes:
-        """The bytes that the passage's `act` makes, after which it may be over."""
-        running = self._running[number]
-        passage = running.relay
-        shown = act(passage, *given, **named)
-        if isinstance(passage, Passage) and passage.over:
-            (edge_js.cut if passage.is_cut else edge_js.stop)(number)
-            if running.answered:
-                self._end(number)
-        return shown
+        return _bytes_or_none(self._frames(number, Passage.close, broken))
 
     @_guarded(_unheard)
     def _screen(self, number: int, data: Any) -> bool:
