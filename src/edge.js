@@ -152,23 +152,27 @@ class Exchange {
     return this.unread;
   }
 
+  // What came of reading the client's body, of which something is left where it was too large.
+  bodyRead(heard, coding) {
+    if (heard.failure !== "size") this.unread = undefined;
+    if (coding && heard.failure === "connection") heard.failure = "coding";
+    return heard;
+  }
+
   // The steps. Each gives what came of it: `failure`, `status` and `headers`, `body`.
 
   async readBody({ coding, ...limits }) {
     const { headers } = this.request;
     const heard = await this.read({ body: this.incoming(coding), headers }, limits);
-    if (heard.failure !== "size") this.unread = undefined;
-    if (coding && heard.failure === "connection") heard.failure = "coding";
-    return heard;
+    return this.bodyRead(heard, coding);
   }
 
   async readPiece({ milliseconds, coding }) {
     this.pieces ??= this.incoming(coding)?.getReader({ mode: "byob" });
     if (!this.pieces) return { body: new Uint8Array() };
     const { failure, value } = await this.nextPiece(milliseconds);
-    if (!value) this.unread = undefined;
-    if (failure) return { failure: coding && failure === "connection" ? "coding" : failure };
-    return { body: value ?? new Uint8Array() };
+    if (value) return { body: value };
+    return this.bodyRead(failure ? { failure } : { body: new Uint8Array() }, coding);
   }
 
   async nextPiece(milliseconds) {
@@ -354,6 +358,7 @@ class Passage {
   over = false;
   reading = false;
   isCut = false;
+  clientLeft = () => this.exchange.leave();
 
   constructor(exchange, milliseconds) {
     const { readable, writable } = new IdentityTransformStream();
@@ -380,13 +385,13 @@ class Passage {
 
   async forward() {
     try {
-      for (let buffer = new Uint8Array(PIECE); this.reader && !this.over; ) {
+      for (let buffer = new ArrayBuffer(PIECE); this.reader && !this.over; ) {
         this.reading = true;
-        const { done, value } = await this.reader.read(buffer);
+        const { done, value } = await this.reader.read(new Uint8Array(buffer));
         this.reading = false;
         if (done) break;
         await this.send(this.ask("pass", value), value);
-        buffer = new Uint8Array(value.buffer);
+        buffer = value.buffer;
       }
       return true;
     } catch (error) {
@@ -402,7 +407,7 @@ class Passage {
   send(data, asItCame) {
     if (data || this.over) this.begin();
     const bytes = data === true ? asItCame : data;
-    return bytes?.length && this.writer.write(bytes).catch(() => this.exchange.leave());
+    return bytes?.length && this.writer.write(bytes).catch(this.clientLeft);
   }
 
   cut() {

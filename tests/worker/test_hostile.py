@@ -122,7 +122,7 @@ EARLY = {
     "401": ("POST /v1/chat/completions", "Authorization: Bearer no\r\n"),
     "413": ("POST /v1/chat/completions", AUTHORIZED),
     "404": ("POST /v1/nothing", AUTHORIZED),
-    "415": ("POST /v1/chat/completions", f"{AUTHORIZED}Content-Encoding: gzip\r\n"),
+    "415": ("POST /v1/chat/completions", f"{AUTHORIZED}Content-Encoding: br\r\n"),
 }
 """Answers that need no body, or not all of it: a line and headers that get them."""
 
