@@ -276,7 +276,7 @@ def _call_message(step: Call) -> _Message:
         "method": request.method,
         "headers": request.headers,
         "milliseconds": step.seconds * 1000,
-        "collect": _limits(step.collect) if step.collect else None,
+        "collect": _collect_limits(step.collect) if step.collect else None,
         "upload": _upload(step.upload) if step.upload else None,
     }
     return message, request.body
@@ -296,7 +296,7 @@ def _calls_message(step: CallAll) -> _Message:
     return {"name": "callAll", "calls": calls, **limits}, None
 
 
-def _limits(step: ReadBody | Collect) -> dict[str, float]:
+def _limits(step: ReadBody) -> dict[str, float]:
     return {"limit": step.limit, "milliseconds": step.seconds * 1000}
 
 
@@ -310,6 +310,11 @@ def _begin_message(step: Begin) -> _Message:
     return {"name": "begin", "milliseconds": milliseconds, "passes": passes}, None
 
 
+def _collect_limits(step: Collect) -> dict[str, float]:
+    limits = {"limit": step.limit, "milliseconds": step.seconds * 1000}
+    return {**limits, "within": step.within * 1000}
+
+
 _UNREAD = {"limit": UNREAD_BYTES, "milliseconds": UNREAD_SECONDS * 1000}
 
 _MESSAGES: dict[type, Callable[[Any], _Message]] = {
@@ -320,7 +325,7 @@ _MESSAGES: dict[type, Callable[[Any], _Message]] = {
     ),
     Call: _call_message,
     CallAll: _calls_message,
-    Collect: lambda step: ({"name": "collect", **_limits(step)}, None),
+    Collect: lambda step: ({"name": "collect", **_collect_limits(step)}, None),
     Begin: _begin_message,
     Wait: lambda step: ({"name": "wait", "milliseconds": step.seconds * 1000}, None),
     Reply: lambda reply: (

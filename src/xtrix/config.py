@@ -226,6 +226,7 @@ def _provider(row: ProviderRow) -> Provider:
         binding=row.binding,
         families=row.families,
         count_tokens=row.count_tokens,
+        web_search=row.web_search,
         responses=row.responses,
         endpoints=_endpoints(row),
         prices=row.prices,

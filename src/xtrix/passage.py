@@ -92,6 +92,11 @@ class Passage:
         self._last_heard: float | None = None
 
     @property
+    def finished(self) -> bool:
+        """Whether the answer is whole."""
+        return self.over and self.error is None
+
+    @property
     def is_cut(self) -> bool:
         """Whether it broke off after the client has got some of it."""
         return self.begun and self.error is not None
