@@ -3,12 +3,14 @@
 //
 // Python is called with an exchange's number, and says:
 //   open, advance, failed    the next step: [its name and arguments as JSON, its body or undefined]
-//   feed, tick, close, broken        frames for the client, as text
-//   pass, passTick, passed, passBroken   bytes for the client: none, as they came (true), or others
-//   screen                           whether a piece of the client's may go on
-//   answered, left                   nothing
+//   feed, moved, tick, close, broken        frames for the client, as text
+//   pass, passTick, passed, passBroken      bytes for it: none, as they came (true), or others
+//   screen                                  whether a piece of the client's body may go on
+//   answered, left                          nothing
 // and calls `stop` to end the upstream call under way, `cut` to break off what goes to the client as
-// well, and `end` when the exchange is over.
+// well, `end` when the exchange is over, and `teach` when it knows another form of event.
+
+import { Splice } from "./splice.js";
 
 let env, clientHeaders, upstreamHeaders, python, lastResort;
 const exchanges = new Map();
@@ -22,6 +24,7 @@ export const serve = (number, request) => ({ response: new Exchange(number, requ
 export const stop = (number) => exchanges.get(number).stop();
 
 export const cut = (number) => exchanges.get(number).stream.cut();
+export const teach = (number, ...template) => exchanges.get(number).stream.splice.teach(...template);
 
 export function end(number) {
   exchanges.get(number).end();
@@ -42,7 +45,8 @@ const named = (headers, names) =>
   Object.fromEntries(names.map((it) => [it, headers.get(it) ?? undefined]));
 
 // Where one of our own lines failed: nothing of the values that it failed on.
-const kindAndPlace = (error) => [error?.name, /edge\.js:\d+/.exec(error?.stack)?.[0] ?? "edge.js"];
+const OUR_LINE = /(edge|splice)\.js:\d+/;
+const kindAndPlace = (error) => [error?.name, OUR_LINE.exec(error?.stack)?.[0] ?? "edge.js"];
 
 // A redirect followed would take the upstream's key to another server.
 const options = ({ headers, ...call }) => ({
@@ -250,8 +254,8 @@ class Exchange {
     return { answers: heard.map(({ body, ...head }) => head), body: heard.map((it) => it.body) };
   }
 
-  begin({ milliseconds, passes }) {
-    this.stream = new (passes ? Passage : Stream)(this, milliseconds);
+  begin({ passes, ...given }) {
+    this.stream = new (passes ? Passage : Stream)(this, given);
     return this.stream.begun;
   }
 
@@ -361,7 +365,7 @@ class Passage {
   isCut = false;
   clientLeft = () => this.exchange.leave();
 
-  constructor(exchange, milliseconds) {
+  constructor(exchange, { milliseconds }) {
     const { readable, writable } = new IdentityTransformStream();
     this.exchange = exchange;
     this.readable = readable;
@@ -429,25 +433,30 @@ class Stream {
   over = false;
   reading = false;
 
-  constructor(exchange, milliseconds) {
+  constructor(exchange, { milliseconds, secrets }) {
     const { readable, writable } = new IdentityTransformStream();
     this.exchange = exchange;
     this.readable = readable;
     this.writer = writable.getWriter();
     this.decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    const python = {
+      feed: (text) => this.ask("feed", text),
+      moved: (count, text) => this.ask("moved", count, text),
+    };
+    this.splice = new Splice(python, secrets);
     this.reader = exchange.response.body.getReader({ mode: "byob" });
     this.begun = new Promise((begin) => (this.begin = () => begin({})));
-    this.timer = setInterval(() => this.send(this.ask("tick", this.reading)), milliseconds);
+    this.timer = setInterval(() => this.send(this.tell("tick", this.reading)), milliseconds);
     this.pump();
   }
 
   async pump() {
     try {
       await this.forward();
-      await this.send(this.ask("feed", this.decoder.decode()));
-      await this.send(this.ask("close"));
+      await this.send(this.splice.feed(this.decoder.decode()));
+      await this.send(this.tell("close"));
     } catch (error) {
-      this.send(this.ask("broken", ...kindAndPlace(error)));
+      this.send(this.tell("broken", ...kindAndPlace(error)));
     } finally {
       this.begin();
       this.writer.close().catch(() => {});
@@ -462,12 +471,17 @@ class Stream {
         this.reading = false;
         if (done) break;
         buffer = new Uint8Array(value.buffer);
-        await this.send(this.ask("feed", this.decoder.decode(value, { stream: true })));
+        await this.send(this.splice.feed(this.decoder.decode(value, { stream: true })));
       }
     } catch (error) {
       // A connection that breaks has ended; what it owes is for Python to know.
       if (!this.reading) throw error;
     }
+  }
+
+  // What Python is asked besides what the stream says: it has to know all of that first.
+  tell(name, ...given) {
+    return this.splice.tell() + this.ask(name, ...given);
   }
 
   ask(name, ...given) {
@@ -481,6 +495,7 @@ class Stream {
 
   stop() {
     this.over = true;
+    this.splice.teach();
     clearInterval(this.timer);
     this.reader.cancel().catch(() => {});
   }

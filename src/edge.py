@@ -56,6 +56,7 @@ from xtrix.steps import (
     UpstreamAnswer,
     Wait,
 )
+from xtrix.template import Template
 
 _T = TypeVar("_T")
 
@@ -81,6 +82,8 @@ class _Running:
     """The stream that was begun last; None once a reply is the answer."""
     upload: Upload | None = None
     """What is under way to the upstream."""
+    taught: Template | None = None
+    """The stream's template, as JavaScript has it."""
     answered: bool = False
     """Whether the client has its answer, of which a stream's frames may be still to come."""
 
@@ -113,6 +116,7 @@ class Shell:
             "advance": self._advance,
             "answered": self._answered,
             "feed": self._feed,
+            "moved": self._moved,
             "tick": self._tick,
             "close": self._close,
             "pass": self._pass,
@@ -180,7 +184,7 @@ class Shell:
         """`step` for `edge.js`: a name with arguments as JSON, and a body or None."""
         message, body = _MESSAGES[type(step)](step)
         if isinstance(step, Begin):
-            running.relay = step.relay
+            running.relay, running.taught = step.relay, None
         elif isinstance(step, Call):
             running.upload = step.upload
         elif isinstance(step, Reply | Relay | Passage):
@@ -202,6 +206,14 @@ class Shell:
         return self._frames(number, Relay.feed, text)
 
     @_guarded(_broken)
+    def _moved(self, number: int, count: int, text: str) -> str:
+        """No frames, once it is noted that `count` events became some by the template."""
+        running = self._running[number]
+        assert running.taught is not None
+        running.taught = running.taught.past(count)
+        return self._frames(number, _moved, count, text)
+
+    @_guarded(_broken)
     def _tick(self, number: int, reading: bool) -> str:
         """The frames that time makes. `reading` says that the upstream is waited for."""
         return self._frames(number, Relay.tick, time.time(), reading=reading)
@@ -216,11 +228,16 @@ class Shell:
         running = self._running[number]
         relay = running.relay
         frames = act(relay, *given, **named)
-        if relay is not None and relay.over:
+        if relay is None:
+            return frames
+        if relay.over:
             is_cut = isinstance(relay, Passage) and relay.is_cut
             (edge_js.cut if is_cut else edge_js.stop)(number)
             if running.answered:
                 self._end(number)
+        elif isinstance(relay, Relay) and relay.template != running.taught:
+            running.taught = relay.template
+            edge_js.teach(number, *(running.taught or ()))
         return frames
 
     @_guarded(_pass_broken)
@@ -261,6 +278,11 @@ class Shell:
             js.console.log(exchange.log_line(time.time(), left=left))
         except Exception as error:
             _report(type(error).__name__, _place(error), exchange.record.id)
+
+
+def _moved(relay: Relay, count: int, text: str) -> str:
+    relay.moved(count, text)
+    return ""
 
 
 _Message = tuple[dict[str, Any], bytes | None]
@@ -305,9 +327,10 @@ def _upload(upload: Upload) -> dict[str, float | None]:
 
 
 def _begin_message(step: Begin) -> _Message:
-    passes = isinstance(step.relay, Passage)
-    milliseconds = step.relay.tick_seconds * 1000
-    return {"name": "begin", "milliseconds": milliseconds, "passes": passes}, None
+    relay = step.relay
+    message: dict[str, Any] = {"name": "begin", "milliseconds": relay.tick_seconds * 1000}
+    own = {"passes": True} if isinstance(relay, Passage) else {"secrets": relay.secrets}
+    return message | own, None
 
 
 def _collect_limits(step: Collect) -> dict[str, float]:

@@ -25,7 +25,7 @@ LAYERS = (
     "reframe config vectors",
     "protocols",
     "protocol openai",
-    "auth splice prices",
+    "auth prices template",
     "answer reasoning",
     "listing",
     "media rows cards estimate",

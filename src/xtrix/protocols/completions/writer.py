@@ -58,7 +58,7 @@ class _TextWriter:
         """No search was asked for."""
         self.continues = False
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """Nothing is kept of what has been written."""
 
 
