@@ -203,6 +203,7 @@ _JOBS: Mapping[str, Callable[[OpenAI, Json, list[Json]], Any]] = {
     "get": _get,
     "leave": _leave,
     "leave_helper": _leave_helper,
+    "version": lambda *_: openai.__version__,
     **python_responses.JOBS,
 }
 
