@@ -116,8 +116,14 @@ def _table_in(schema: Schema) -> Schema | None:
 
 def _kind_of(kind: Any, name: str) -> Any:
     """The class that the table of a field becomes."""
-    hint = get_type_hints(kind)[name]
-    return next(it for it in (hint, *get_args(hint)) if hasattr(it, "_fields"))
+    return next(it for it in _parts(get_type_hints(kind)[name]) if hasattr(it, "_fields"))
+
+
+def _parts(hint: Any) -> Iterator[Any]:
+    """A type and all that it is made of."""
+    yield hint
+    for each in get_args(hint):
+        yield from _parts(each)
 
 
 def _default(kind: Any, name: str) -> str:

@@ -2,9 +2,10 @@
 
 Without a file of one's own it is SmolLM2-135M-Instruct, which a package from PyPI brings.
 
-Small, and as real as any other: it speaks `/v1/chat/completions` and Anthropic's `/v1/messages`,
-whole and streamed, takes any model name and no key. So the whole path can be tried and tested with
-no account. It knows where the model file is and how the server is started, and nothing of Workers.
+Small, and as real as any other: it speaks `/v1/chat/completions`, Anthropic's `/v1/messages`,
+`/v1/completions` and `/v1/embeddings`, takes any model name and no key. So the whole path can be
+tried and tested with no account. It knows where the model file is and how the server is started,
+and nothing of Workers.
 
     python -m tools.model --port 9000     # until Ctrl-C; without --port, any free one
     python -m tools.model --file ~/Qwen3-4B-Q4_K_M.gguf
@@ -139,6 +140,9 @@ def _server(port: int, file: Path | None) -> Any:
     params.n_parallel = ANSWERS_AT_ONCE
     params.kv_unified = True
     params.use_jinja = True
+    # Embeddings beside chats: the mean of what the model makes of each token.
+    params.embedding = True
+    params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     if file is None:
         # What its makers suggest where a request says nothing: at 0.8 it prefers emoji to words.
         params.sampling.temp, params.sampling.top_p = 0.2, 0.9

@@ -88,6 +88,19 @@ class ResponsesRule(NamedTuple):
     tools may be called and the client asks for reasoning."""
 
 
+ENDPOINTS = ("completions", "embeddings", "moderations", "images", "audio", "rerank")
+"""OpenAI's other endpoints, by the words that a row has for them."""
+
+
+class EndpointRule(NamedTuple):
+    """An endpoint that a row has beside the calls of its dialect."""
+
+    name: str
+    """One of `ENDPOINTS`."""
+    models: tuple[str, ...] = ("*",)
+    """Patterns of the upstream's model ids that it is for."""
+
+
 class Needs(NamedTuple):
     """What decides between the protocols of a row that speaks two."""
 
@@ -203,6 +216,8 @@ class Provider:
     responses: tuple[ResponsesRule, ...] = ()
     """For an `openai` row that speaks Responses too: which calls take that. The first rule whose
     pattern fits counts; a model that none fits takes Chat Completions."""
+    endpoints: tuple[EndpointRule, ...] = ()
+    """Which of OpenAI's other endpoints it has."""
     prices: tuple[Price, ...] = ()
     """What its models cost, before the table of `prices`."""
 
@@ -218,6 +233,14 @@ class Provider:
         """What says when calls for the upstream's `model` take Responses; None for never."""
         rules = self.responses
         return next((it for it in rules if fnmatch.fnmatchcase(model, it.pattern)), None)
+
+    def has(self, endpoint: str, model: str | None = None) -> bool:
+        """Whether it has `endpoint` for the upstream's `model`; None asks for any model."""
+        return any(
+            rule.name == endpoint
+            and (model is None or any(fnmatch.fnmatchcase(model, it) for it in rule.models))
+            for rule in self.endpoints
+        )
 
     def headers_with_key(self, own: str) -> dict[str, str]:
         """What every call carries: the row's headers, and the key, if there is one.
@@ -240,6 +263,8 @@ def protocol_of(provider: Provider, model: str, needs: Needs) -> str:
     Where a row speaks two, a client gets its own protocol, because that is relayed without loss,
     unless a rule says that this call is only answered in the other.
     """
+    if needs.client == "completions" and provider.has("completions", model):
+        return "completions"
     own = PROTOCOLS[provider.dialect]
     rule = provider.responses_rule(model)
     if needs.client == "responses" and provider.responses:
@@ -309,3 +334,6 @@ class Model(NamedTuple):
     """Seconds for all attempts together, until an answer has begun; None sets no limit."""
     first_byte: float | None = None
     """As `Plan.first_byte`."""
+    names: tuple[str, ...] = ()
+    """What the operator calls the model of each target: where two are called the same, they are the
+    same model, whatever their providers call it."""

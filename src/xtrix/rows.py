@@ -16,7 +16,9 @@ from pydantic_core import core_schema as cs
 
 from xtrix.errors import ConfigurationError
 from xtrix.providers import (
+    ENDPOINTS,
     TAKEN,
+    EndpointRule,
     Family,
     Long,
     Price,
@@ -34,10 +36,10 @@ Table: TypeAlias = Mapping[str, Any]
 
 OWN_FIELDS: dict[str, frozenset[str]] = {
     "anthropic": frozenset({"families", "web_search"}),
-    "openai": frozenset({"query", "quirks", "responses", "families", "web_search"}),
+    "openai": frozenset({"query", "quirks", "responses", "families", "endpoints", "web_search"}),
     "openai-responses": frozenset(
         {
-            *("query", "families", "quirks.rename", "quirks.drop", "quirks.roles"),
+            *("query", "families", "endpoints", "quirks.rename", "quirks.drop", "quirks.roles"),
             *("quirks.obfuscation", "quirks.client_metadata"),
         }
     ),
@@ -105,6 +107,8 @@ class ProviderRow(NamedTuple):
     with every request. It costs money. An `openai` row has to take `web_search_options` too."""
     responses: tuple[ResponsesRule, ...] = ()
     """Which models an `openai` row calls over Responses. The first rule that fits counts."""
+    endpoints: tuple[EndpointRule, ...] | None = None
+    """What it has beside the three protocols, for which models. Without it: all that there is."""
     prices: tuple[Price, ...] = ()
     """What models cost, where the built-in table does not know it or you pay something else."""
 
@@ -310,6 +314,11 @@ def _with_pattern(entry: object) -> object:
     return {"pattern": entry} if isinstance(entry, str) else entry
 
 
+def _with_name(entry: object) -> object:
+    """An endpoint for all models may be written as its name alone."""
+    return {"name": entry} if isinstance(entry, str) else entry
+
+
 def _provider(
     *,
     headers: Mapping[str, str] = {},
@@ -373,6 +382,15 @@ _RESPONSES_RULE = cs.no_info_before_validator_function(
         when=cs.literal_schema(["always", "tools", "effort"]),
     ),
 )
+_ENDPOINT_RULE = cs.no_info_before_validator_function(
+    _with_name,
+    _table(
+        EndpointRule,
+        "name",
+        name=cs.literal_schema(list(ENDPOINTS)),
+        models=_list(_UPSTREAM_MODEL, least=1),
+    ),
+)
 _USD = _number(0, 1_000_000)
 _FACTOR = _over_zero(1000)
 _PRICE = _table(
@@ -412,6 +430,7 @@ PROVIDER_SCHEMA = _table(
     count_tokens=cs.literal_schema(["estimate", "off"]),
     web_search=_BOOL,
     responses=_list(_RESPONSES_RULE),
+    endpoints=_list(_ENDPOINT_RULE),
     prices=_list(_PRICE),
 )
 _PROVIDER = SchemaValidator(PROVIDER_SCHEMA)
