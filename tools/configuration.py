@@ -42,6 +42,10 @@ VARIABLES = {
         "The largest request body. Rewriting 5 MB takes an isolate to 78 MB of its 128.",
         f"`{config.MAX_BODY_BYTES}`",
     ),
+    "MAX_UPLOAD_BYTES": Variable(
+        "The largest body of a call that is passed on as it is, such as a file of sound.",
+        f"`{config.MAX_UPLOAD_BYTES}`",
+    ),
     "KEEP_ALIVE_SECONDS": Variable(
         "Silence after which the client of a stream gets a comment, up to 3600; 0 for never. Before"
         " the first event nothing is sent, so that an error still has its status.",

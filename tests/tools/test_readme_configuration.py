@@ -41,7 +41,7 @@ def test_every_field_of_a_row_is_on_the_page(table: Any, kind: Any) -> None:
         ("null_content", "Only in rows of `openai`."),
         ("rename", "Only in rows of `openai` and `openai-responses`."),
         ("families", ""),
-        ("models", ""),
+        ("aliases", ""),
     ],
 )
 def test_a_field_says_which_dialects_read_it(field: str, readers: str) -> None:
