@@ -64,6 +64,9 @@ class Encoded(NamedTuple):
     expected: Expected = Expected()
     default_max_tokens: int | None = None
     """The limit that was chosen here because the client named none; for the log."""
+    passes: tuple[str, ...] = ()
+    """Patterns of the content types that the answer may have to go to the client as it is; none
+    where it is read and written anew."""
 
 
 class Answering(NamedTuple):
@@ -122,7 +125,7 @@ class Stream(Protocol):
     def fail(self, error: ApiError) -> str:
         """The last frames of a stream that has begun and cannot go on."""
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """Events were turned into frames without us, as `Writer.moved` has it."""
 
 
@@ -262,7 +265,7 @@ class Translation:
         self._writer.fail(error)
         return self._writer.take()
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """As `Stream` has it."""
-        self._reader.moved(texts)
-        self._writer.moved(texts)
+        self._reader.moved(count, text)
+        self._writer.moved(count, text)

@@ -34,7 +34,8 @@ class Redactor:
         """`secrets` are the upstreams', `tokens` the client's."""
         self._known = _longest_first({*secrets, *tokens})
         self._spelled = [_spelled(secret) for secret in self._known]
-        self._in_answers = [_spelled(secret) for secret in _longest_first({*secrets})]
+        self.in_answers = [_spelled(secret) for secret in _longest_first({*secrets})]
+        """The upstreams', as they stand within a JSON string."""
 
     def __call__(self, text: str) -> str:
         """`text` of an error, cut to what a person would read of it."""
@@ -56,22 +57,55 @@ class Redactor:
 
     def answer(self, text: str) -> str:
         """`text`, which is JSON or frames of it, without an upstream's secret in any field."""
-        for secret in self._in_answers:
+        for secret in self.in_answers:
             if secret in text:
                 text = text.replace(secret, _GONE)
         return text
 
     def body(self, data: bytes) -> bytes:
         """As `answer`, for the bytes of a body."""
-        for secret in self._in_answers:
+        for secret in self.in_answers:
             data = data.replace(secret.encode(), _GONE.encode())
         return data
+
+    def pieces(self) -> "PieceRedactor":
+        """Takes the upstreams' secrets out of a body that comes in pieces."""
+        return PieceRedactor([secret.encode() for secret in self.in_answers])
 
     def line(self, text: str) -> str:
         """`text`, which is a JSON line of the log, without any secret that is known."""
         for secret in self._spelled:
             text = text.replace(secret, _GONE)
         return text
+
+
+class PieceRedactor:
+    """Takes secrets out of one body, also where a piece of it ends within one."""
+
+    def __init__(self, secrets: list[bytes]) -> None:
+        self._secrets = secrets
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """What can be shown of `data`. What may be the beginning of a secret waits for the rest."""
+        data = self._held + data
+        for secret in self._secrets:
+            data = data.replace(secret, _GONE.encode())
+        held = max((_begun(secret, data) for secret in self._secrets), default=0)
+        shown = len(data) - held
+        self._held = data[shown:]
+        return data[:shown]
+
+    def close(self) -> bytes:
+        """What was held."""
+        held, self._held = self._held, b""
+        return held
+
+
+def _begun(secret: bytes, data: bytes) -> int:
+    """How many of the first bytes of `secret` are the last of `data`."""
+    most = min(len(secret) - 1, len(data))
+    return next((size for size in range(most, 0, -1) if data.endswith(secret[:size])), 0)
 
 
 def word(said: object) -> str:

@@ -133,7 +133,7 @@ def test_text_that_was_moved_is_told_at_the_end_as_if_it_had_not_been() -> None:
         body = json.encode(texts[1])[1:-1]
         moved = json.encode(texts[2])[1:-1]
         spliced = frame.replace(f'":{number},', f'":{number + 1},').replace(body, moved)
-        writer.moved([moved])
+        writer.moved(1, moved)
         assert writer.sequence == number + 1
         for name, arguments in last:
             getattr(writer, name)(*arguments)
@@ -587,7 +587,7 @@ def test_five_megabytes_told_four_times_are_held_once(letter: str) -> None:
     tracemalloc.start()
     try:
         for _ in range(5_000):
-            writer.moved(["abcde"] * 200)
+            writer.moved(200, "abcde" * 200)
         held, _ = tracemalloc.get_traced_memory()
         told = 0
         writer.text_end([])

@@ -95,9 +95,10 @@ class Reader:
         self._read(answer, "message")
         self._end()
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """Events were passed on without us."""
-        self._blocks.moved(texts)
+        del count
+        self._blocks.moved(text)
 
     def _read(self, chunk: Json, member: str) -> None:
         """Tell what a chunk says in `delta`, or a whole answer in `message`."""

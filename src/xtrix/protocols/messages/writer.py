@@ -171,10 +171,11 @@ class _Blocks:
         self._emit({"type": "message_delta", "delta": delta, "usage": usage})
         self._emit({"type": "message_stop"})
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """As `Writer` has it."""
+        del count
         if self._open == "text" and self._of.expected.cited:
-            self._passage += [json.decode(f'"{text}"') for text in texts]
+            self._passage.append(json.decode(f'"{text}"'))
 
     def _call_id(self, call_id: str) -> str:
         """The id that the client is told: one that every provider takes, and no other call has."""

@@ -158,12 +158,12 @@ class _Machine:
         self._frames.tell(f"response.{status}", ',"response":', *self._final)
         self._frames.done()
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """As `Writer` has it."""
         assert self._item is not None
         assert self._item.growing is not None
-        self._item.growing.body.add("".join(texts))
-        self._frames.number += len(texts)
+        self._item.growing.body.add(text)
+        self._frames.number += count
 
     def _message(self) -> Message:
         """The open message, which there is from now on."""
