@@ -12,7 +12,9 @@ from typing import Any
 from tests.ledgers import Wire
 from xtrix import json
 from xtrix.app import Gateway, configure
+from xtrix.errors import no_connection
 from xtrix.http import Reply, RequestHead, UpstreamHead, UpstreamRequest
+from xtrix.passage import Passage, Upload
 from xtrix.relay import Relay
 from xtrix.steps import (
     AskLedger,
@@ -23,6 +25,7 @@ from xtrix.steps import (
     Failure,
     Outcome,
     ReadBody,
+    ReadPiece,
     Renew,
     Step,
     UpstreamAnswer,
@@ -33,6 +36,8 @@ KEY = "client-key"
 UPSTREAM_KEY = "upstream-key"
 TOKEN = "0123456789abcdef0123456789abcdef"
 NOW = 1_700_000_000.0
+PIECE = 1000
+"""Bytes of a client's body that come at once, where it is not read whole."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +116,12 @@ def play(  # noqa: PLR0913 - each by its name
     player = _Player(body, iter(upstreams), now, gate, wire)
     exchange = gate.open(request_head or head(), token, player.now)
     step = exchange.advance(None, player.now)
-    while not isinstance(step, Reply | Relay):
+    while not isinstance(step, Reply | Relay | Passage):
         step = exchange.advance(player.outcome(step), player.now)
     return Played(
         status=step.status,
         headers=dict((*exchange.headers, *step.headers)),
-        body=player.frames if isinstance(step, Relay) else step.body.decode(),
+        body=step.body.decode() if isinstance(step, Reply) else player.frames,
         calls=player.calls,
         log=json.decode(exchange.log_line(player.now, left=player.upstream.leaves)),
         waits=player.waits,
@@ -149,30 +154,38 @@ class _Player:
     def outcome(self, step: Step) -> Outcome:
         """How `step` went."""
         match step:
-            case ReadBody():
-                return self._body if len(self._body) <= step.limit else Failure.SIZE
+            case ReadBody() | ReadPiece():
+                return self._read(step)
             case Call():
-                self.calls.append(step.request)
-                self.seconds.append(step.seconds)
-                self.upstream = next(self._script)
-                self.now += self.upstream.takes
-                met = self.upstream
-                head = UpstreamHead(met.status, met.headers)
-                whole = UpstreamAnswer(head, self._body_of(met))
-                return met.failure or (whole if step.collect else head)
+                return self._called(step)
             case CallAll():
                 self.calls += step.requests
                 return [self._answer(next(self._script, _NOBODY)) for _ in step.requests]
             case Collect():
                 return self._body_of(self.upstream)
             case Begin():
-                self.frames = _stream(step.relay, self.upstream.pieces)
+                if isinstance(step.relay, Passage):
+                    self.frames = self._pass(step.relay)
+                else:
+                    self.frames = _stream(step.relay, self.upstream.pieces)
             case Renew() | AskLedger():
                 return self._of_ledger(step)
             case Wait():
                 self.waits.append(step.seconds)
                 self.now += step.seconds
         return None
+
+    def _called(self, step: Call) -> Outcome:
+        self.calls.append(step.request)
+        if step.upload and not self._send_rest(step.upload):
+            return Failure.CONNECTION
+        self.seconds.append(step.seconds)
+        self.upstream = next(self._script)
+        self.now += self.upstream.takes
+        met = self.upstream
+        head = UpstreamHead(met.status, met.headers)
+        whole = UpstreamAnswer(head, self._body_of(met))
+        return met.failure or (whole if step.collect else head)
 
     def _of_ledger(self, step: Renew | AskLedger) -> Outcome:
         assert self._wire
@@ -182,6 +195,28 @@ class _Player:
         assert self._gate.leases
         is_told = self._wire.tell(self._gate.leases, self.now)
         return None if is_told else Failure.CONNECTION
+
+    def _read(self, step: ReadBody | ReadPiece) -> bytes | Failure:
+        if isinstance(step, ReadPiece):
+            return self._next_piece()
+        return self._body if len(self._body) <= step.limit else Failure.SIZE
+
+    def _next_piece(self) -> bytes:
+        piece, self._body = self._body[:PIECE], self._body[PIECE:]
+        return piece
+
+    def _send_rest(self, upload: Upload) -> bool:
+        """Whether all that was still to come of the client's body went on."""
+        while piece := self._next_piece():
+            if not upload.screen.passes(piece):
+                return False
+            self.calls[-1] = self.calls[-1]._replace(body=self.calls[-1].body + piece)
+        return True
+
+    def _pass(self, passage: Passage) -> str:
+        shown = [passage.feed(piece) for piece in self.upstream.pieces]
+        shown.append(passage.close(no_connection() if self.upstream.cut else None))
+        return b"".join(shown).decode(errors="surrogateescape")
 
     def _answer(self, met: Upstream) -> UpstreamAnswer | Failure:
         body = self._body_of(met)

@@ -12,13 +12,14 @@ from xtrix import prices
 from xtrix.answer import Usage
 from xtrix.calendar import timestamp
 from xtrix.errors import NEVER_RETRY, ApiError, ClientError, Headers
+from xtrix.json import Json
 from xtrix.keys import bounds
 from xtrix.keys.leases import Admission, Client, Leases, Shortage
 from xtrix.keys.message import CALLS, MONEY, REQUESTS, TOKENS, Row
 from xtrix.keys.record import MICROS, KeyRecord
+from xtrix.prompt import Prompt
 from xtrix.providers import Plan, Price, Target
 from xtrix.steps import Failure, Renew, Step
-from xtrix.translation import Conversion
 
 OPEN_AFTER_SECONDS = 0.25
 """For which a call waits for the ledger before it is let in without it."""
@@ -37,6 +38,22 @@ class LimitError(ApiError):
         super().__init__(429, code, message, headers=headers)
         is_quota = code == "insufficient_quota"
         self.error_type = "insufficient_quota" if is_quota else "rate_limit_error"
+
+
+class Asked(NamedTuple):
+    """What decides how much a call may come to."""
+
+    model: str
+    """As the client calls it."""
+    plan: Plan
+    fields: Json
+    """The request's own, without its turns."""
+    size: int
+    """Bytes of its body."""
+    likely_input: int
+    """Tokens."""
+    prompt: Callable[[], Prompt] | None = None
+    """Gives the request as a Prompt, or raises ClientError. None where there is no such form."""
 
 
 class Ending(NamedTuple):
@@ -66,11 +83,11 @@ class Meter:
         self._leases = leases
         self._clock = clock
         self._call: Admission | None = None
-        self._conversion: Conversion | None = None
+        self._asked: Asked | None = None
         self._prices: dict[str, Price | None] = {}
         self._tier: str | None = None
         self._input = self._output = 0
-        """What was set aside, in tokens that are likely."""
+        """Tokens that are likely."""
         self._deadline = 0.0
 
     @property
@@ -98,23 +115,21 @@ class Meter:
         record = self._leases.record_of(self.client, self._clock())
         return record is None or record.limits.allows(model)
 
-    def admit(self, conversion: Conversion, plan: Plan) -> Asking:
+    def admit(self, asked: Asked) -> Asking:
         """Let the call in, or raise ApiError."""
-        self._conversion = conversion
-        self._input = bounds.likely_input(conversion.body)
+        self._asked = asked
+        self._input = asked.likely_input
         self._prices = {
             f"{target.provider.name}/{target.model}": prices.price_of(*target)
-            for target in plan.targets
+            for target in asked.plan.targets
         }
-        fields = conversion.settings.fields
-        self._tier = next(
-            (it for it in map(fields.get, ("service_tier", "speed")) if isinstance(it, str)), None
-        )
+        tiers = map(asked.fields.get, ("service_tier", "speed"))
+        self._tier = next((it for it in tiers if isinstance(it, str)), None)
         call = self._call = Admission(self.client, self._measure)
         while True:
             verdict = self._leases.admit(call, self._clock())
             if verdict is True:
-                self._conversion = None
+                self._asked = None  # it may be megabytes
                 return
             if isinstance(verdict, Shortage):
                 raise self._limit(verdict)
@@ -176,29 +191,21 @@ class Meter:
 
     def _measure(self, record: KeyRecord | None, average: float) -> tuple[int, int]:
         """Tokens and micro-dollars to set aside, as `Admission.measure` has it."""
-        conversion = self._conversion
-        assert conversion is not None
-        self.check(conversion.settings.model)
-        fields = conversion.settings.fields
-        self._output = bounds.likely_output(fields, average)
+        asked = self._asked
+        assert asked is not None
+        self.check(asked.model)
+        self._output = bounds.likely_output(asked.fields, average)
         limits = record.limits if record else None
         is_strict = limits.strict if limits else self.client.strict
         if limits and limits.budgets and not limits.unpriced:
             self._check_prices()
         tokens_in, tokens_out = self._input, self._output
         if is_strict and (limits is None or limits.budgets or limits.tokens_per_minute):
-            tokens_in, tokens_out = self._most_input(conversion), bounds.most_output(fields)
+            tokens_in, tokens_out = _most_input(asked), bounds.most_output(asked.fields)
         known = [price for price in self._prices.values() if price]
         # One that is unpriced, and may be used in spite of that, costs nothing of a budget.
         money = max((prices.most(price, tokens_in, tokens_out) for price in known), default=0)
         return tokens_in + tokens_out, money
-
-    def _most_input(self, conversion: Conversion) -> int:
-        try:
-            prompt = conversion.prompt()
-        except ClientError:  # it is relayed, and may hold what stands for anything
-            return bounds.MOST_INPUT
-        return bounds.most_input(prompt, len(conversion.body))
 
     def _check_prices(self) -> None:
         for name, price in self._prices.items():
@@ -247,6 +254,14 @@ class Meter:
         elif shortage.kind != CALLS:
             message += f" Try again in {math.ceil(wait)}s."
         return LimitError("rate_limit_exceeded", message, headers=retry)
+
+
+def _most_input(asked: Asked) -> int:
+    try:
+        prompt = asked.prompt() if asked.prompt else None
+    except ClientError:  # it is relayed, and may hold what stands for anything
+        prompt = None
+    return bounds.most_input(prompt, asked.size) if prompt else bounds.MOST_INPUT
 
 
 def _money(shortage: Shortage, retry: Headers, *, strict: bool) -> LimitError:
