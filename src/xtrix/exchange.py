@@ -16,7 +16,6 @@ from xtrix import __version__, errors, json
 from xtrix.answer import Usage
 from xtrix.errors import (
     DOES_NOT_FIT,
-    PASSING,
     ApiError,
     ClientError,
     Headers,
@@ -386,10 +385,10 @@ def _told(failures: list[UpstreamError]) -> UpstreamError:
     A prompt that is too long it can shorten. And a fallback that finds the request itself at fault
     says nothing of a target that would have taken it and only failed for now.
     """
-    too_long = [failure for failure in failures if failure.policy == DOES_NOT_FIT]
+    too_long = [failure for failure in failures if failure.policy is DOES_NOT_FIT]
     if too_long:
         return too_long[-1]
-    passing = [failure for failure in failures if failure.policy in PASSING]
+    passing = [failure for failure in failures if failure.policy.passes]
     last = failures[-1]
     return passing[-1] if passing and not last.policy.elsewhere else last
 
