@@ -20,6 +20,7 @@ from tests.worker.speech import ANTHROPIC, DIALECTS, INPUT_TOKENS, OUTPUT_TOKENS
 from xtrix import json
 from xtrix.exchange import Exchange
 from xtrix.http import Reply, UpstreamHead
+from xtrix.passage import Passage
 from xtrix.relay import Relay
 from xtrix.steps import (
     Begin,
@@ -297,8 +298,9 @@ class Running:
         self._answer: UpstreamAnswer | Failure = Failure.CONNECTION
         self.exchange = exchange
         step = exchange.advance(None, now)
-        while not isinstance(step, Reply | Relay):
+        while not isinstance(step, Reply | Relay | Passage):
             step = exchange.advance(self._outcome(step), self.now)
+        assert not isinstance(step, Passage)
         self.answer: Reply | Relay = step
 
     def _outcome(self, step: Step) -> Outcome:
@@ -313,6 +315,7 @@ class Running:
             case Begin():
                 assert isinstance(self._answer, UpstreamAnswer)
                 assert isinstance(self._answer.body, bytes)
+                assert isinstance(step.relay, Relay)
                 self._begin(step.relay, self._answer.body.decode())
             case Wait():
                 self.now += step.seconds
