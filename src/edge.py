@@ -43,6 +43,7 @@ from xtrix.steps import (
     UNREAD_BYTES,
     UNREAD_SECONDS,
     Answer,
+    AskArchive,
     Begin,
     Call,
     CallAll,
@@ -198,6 +199,8 @@ class Shell:
         running = self._running[number]
         relay = running.relay
         frames = act(relay, *given, **named)
+        if relay is not None and relay.recorder and (message := relay.recorder.message()):
+            edge_js.keep(number, relay.recorder.name, message)
         if relay is not None and relay.over:
             edge_js.stop(number)
             if running.answered:
@@ -269,6 +272,10 @@ _MESSAGES: dict[type, Callable[[Any], _Message]] = {
     CallAll: _calls_message,
     Collect: lambda step: ({"name": "collect", **_collect_limits(step)}, None),
     Begin: lambda step: ({"name": "begin", "milliseconds": step.relay.tick_seconds * 1000}, None),
+    AskArchive: lambda step: (
+        {"name": "askArchive", "object": step.name, "milliseconds": step.seconds * 1000},
+        step.text.encode(),
+    ),
     Wait: lambda step: ({"name": "wait", "milliseconds": step.seconds * 1000}, None),
     Reply: lambda reply: (
         {"name": "answer", "status": reply.status, "unread": _UNREAD},

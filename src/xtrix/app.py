@@ -4,10 +4,11 @@ Knows the public routes and the order of checks: the key before a byte of the bo
 body's shape before a target is chosen. Refuses to know JavaScript and how a step is carried out.
 """
 
-from typing import NamedTuple
+from collections.abc import Generator
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from xtrix import __version__, auth, catalogue, errors
+from xtrix import __version__, auth, catalogue, errors, store
 from xtrix import config as configuration
 from xtrix.config import Config, Lookup
 from xtrix.counting import count
@@ -17,11 +18,13 @@ from xtrix.health import Health
 from xtrix.http import RequestHead, preflight, reply
 from xtrix.listing import encode_list, encode_model, is_anthropics
 from xtrix.models import Models
-from xtrix.protocol import Codec, Stamp
+from xtrix.protocol import Codec, Memory, Request, Stamp
 from xtrix.protocols import PROTOCOLS
 from xtrix.reasoning import Carrier
+from xtrix.recorder import Recorder
 from xtrix.redact import Redactor
-from xtrix.steps import Failure, ReadBody
+from xtrix.steps import Failure, ReadBody, Step
+from xtrix.store import Store
 from xtrix.translation import Conversion
 
 CALLS = {
@@ -101,6 +104,12 @@ class Gateway:
             raise self._broken(head, 503 if path == HEALTH else 500)
         if path == HEALTH:
             return reply({"status": "ok", "service": "xtrix", "version": __version__})
+        return (yield from self._call(config, path, head, exchange))
+
+    def _call(self, config: Config, path: str, head: RequestHead, exchange: Exchange) -> Steps:
+        """The steps of a call that needs a key."""
+        if config.store_days and store.is_kept(path):
+            return (yield from self._kept(config, head))
         codec, model = _codec_at(path), _model_in(path)
         if codec is None and model is None:
             raise _unknown_url(head.method, path)
@@ -113,13 +122,18 @@ class Gateway:
             raise _no_socket()
         _check_head(head, config.max_body_bytes)
         # The body is given no name here, which would keep it until the answer.
-        door = _Door(config, codec, Carrier(config.secret, client))
-        accepted = _accept(
-            door, head, exchange, (yield ReadBody(config.max_body_bytes, BODY_SECONDS))
-        )
+        door = _Door(config, codec, Carrier(config.secret, client), _store(config, client))
+        body = ReadBody(config.max_body_bytes, BODY_SECONDS)
+        accepted = _accept(door, head, exchange, (yield from _taken(door, head, exchange, body)))
         if _counts_at(path):
             return (yield from count(exchange, accepted))
         return (yield from exchange.complete(accepted))
+
+    def _kept(self, config: Config, head: RequestHead) -> Steps:
+        """The steps of a call for one kept response."""
+        _allow(head, store.METHODS)
+        client = auth.authenticate(head.headers, config.accepted_keys)
+        return (yield from _store(config, client).serve(head))
 
     def _list(self, config: Config, wanted: str, exchange: Exchange, head: RequestHead) -> Steps:
         """The steps of a call for the model that is `wanted`, or for all where it is empty."""
@@ -155,6 +169,38 @@ class _Door(NamedTuple):
     config: Config
     codec: Codec
     carrier: Carrier
+    store: Store
+
+    @property
+    def memory(self) -> Memory | None:
+        """How the client's requests go on from what is kept; None where nothing is."""
+        return self.codec.memory if self.config.store_days else None
+
+
+class _Taken(NamedTuple):
+    """A request as it was taken in."""
+
+    request: Request
+    recorder: Recorder | None = None
+
+
+def _store(config: Config, client: bytes) -> Store:
+    return store.store_of(client, config.store_days, config.max_body_bytes)
+
+
+def _taken(
+    door: _Door, head: RequestHead, exchange: Exchange, step: ReadBody
+) -> Generator[Step, Any, _Taken]:
+    """The steps to the request that the body spells, and to what it refers to. Raises ApiError."""
+    config, memory = door.config, door.memory
+    body: bytes | Failure = yield step
+    if isinstance(body, Failure):
+        raise _unread(body, config.max_body_bytes)
+    if memory is None:
+        return _Taken(door.codec.decode_request(body, head.headers, config.default_model))
+    request = memory.decode_request(body, head.headers, config.default_model)
+    recorder = door.store.recorder(memory, request, exchange.record.id[4:], exchange.now)
+    return _Taken((yield from door.store.recall(memory, request)), recorder)
 
 
 def _codec_at(path: str) -> Codec | None:
@@ -187,14 +233,10 @@ def _no_socket() -> ClientError:
     return ClientError(426, "websocket_not_supported", message)
 
 
-def _accept(
-    door: _Door, head: RequestHead, exchange: Exchange, body: bytes | Failure
-) -> AcceptedRequest:
-    """The request that `body` spells, with its targets. Raises ClientError."""
-    config, codec, carrier = door
-    if isinstance(body, Failure):
-        raise _unread(body, config.max_body_bytes)
-    request = codec.decode_request(body, head.headers, config.default_model)
+def _accept(door: _Door, head: RequestHead, exchange: Exchange, taken: _Taken) -> AcceptedRequest:
+    """What was taken in, with its targets. Raises ClientError."""
+    config, codec, carrier, _ = door
+    request = taken.request
     exchange.record.model = request.model
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
@@ -210,6 +252,7 @@ def _accept(
         ),
         plan=plan,
         keep_alive=config.keep_alive,
+        recorder=taken.recorder,
     )
 
 

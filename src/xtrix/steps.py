@@ -67,6 +67,14 @@ class Begin(NamedTuple):
     relay: Relay
 
 
+class AskArchive(NamedTuple):
+    """Send `text` to the archive's object of this name. Outcome: its answer, or a Failure."""
+
+    name: str
+    text: str
+    seconds: float
+
+
 class Wait(NamedTuple):
     """Let `seconds` pass. Outcome: None."""
 
@@ -80,7 +88,7 @@ class UpstreamAnswer(NamedTuple):
     body: bytes | Failure
 
 
-Step: TypeAlias = ReadBody | Call | CallAll | Collect | Begin | Wait
+Step: TypeAlias = ReadBody | Call | CallAll | Collect | Begin | Wait | AskArchive
 Outcome: TypeAlias = (
     bytes | UpstreamHead | UpstreamAnswer | Failure | list[UpstreamAnswer | Failure] | None
 )
