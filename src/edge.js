@@ -3,11 +3,14 @@
 //
 // Python is called with an exchange's number, and says:
 //   open, advance, failed    the next step: [its name and arguments as JSON, its body or undefined]
-//   feed, tick, close, broken        frames for the client, as text
-//   answered, left                   nothing
-// and calls `stop` to end the upstream call under way, and `end` when the exchange is over.
+//   feed, moved, tick, close, broken        frames for the client, as text
+//   answered, left                          nothing
+// and calls `stop` to end the upstream call under way, `end` when the exchange is over, and `teach`
+// when it knows another form of event.
 
 import { waitUntil } from "cloudflare:workers";
+
+import { Splice } from "./splice.js";
 
 let env, clientHeaders, upstreamHeaders, python, lastResort;
 const exchanges = new Map();
@@ -19,6 +22,8 @@ export const attach = (...given) =>
 export const serve = (number, request) => ({ response: new Exchange(number, request).live() });
 
 export const stop = (number) => exchanges.get(number).stop();
+
+export const teach = (number, ...template) => exchanges.get(number).stream.splice.teach(...template);
 
 export function end(number) {
   exchanges.get(number).end();
@@ -44,7 +49,8 @@ const named = (headers, names) =>
   Object.fromEntries(names.map((it) => [it, headers.get(it) ?? undefined]));
 
 // Where one of our own lines failed: nothing of the values that it failed on.
-const kindAndPlace = (error) => [error?.name, /edge\.js:\d+/.exec(error?.stack)?.[0] ?? "edge.js"];
+const OUR_LINE = /(edge|splice)\.js:\d+/;
+const kindAndPlace = (error) => [error?.name, OUR_LINE.exec(error?.stack)?.[0] ?? "edge.js"];
 
 // A redirect followed would take the upstream's key to another server.
 const options = ({ headers, ...call }) => ({
@@ -228,8 +234,8 @@ class Exchange {
     waitUntil(this.kept);
   }
 
-  begin({ milliseconds }) {
-    this.stream = new Stream(this, milliseconds);
+  begin(given) {
+    this.stream = new Stream(this, given);
     return this.stream.begun;
   }
 
@@ -300,25 +306,30 @@ class Stream {
   over = false;
   reading = false;
 
-  constructor(exchange, milliseconds) {
+  constructor(exchange, { milliseconds, secrets }) {
     const { readable, writable } = new IdentityTransformStream();
     this.exchange = exchange;
     this.readable = readable;
     this.writer = writable.getWriter();
     this.decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    const python = {
+      feed: (text) => this.ask("feed", text),
+      moved: (count, text) => this.ask("moved", count, text),
+    };
+    this.splice = new Splice(python, secrets);
     this.reader = exchange.response.body.getReader({ mode: "byob" });
     this.begun = new Promise((begin) => (this.begin = () => begin({})));
-    this.timer = setInterval(() => this.send(this.ask("tick", this.reading)), milliseconds);
+    this.timer = setInterval(() => this.send(this.tell("tick", this.reading)), milliseconds);
     this.pump();
   }
 
   async pump() {
     try {
       await this.forward();
-      await this.send(this.ask("feed", this.decoder.decode()));
-      await this.send(this.ask("close"));
+      await this.send(this.splice.feed(this.decoder.decode()));
+      await this.send(this.tell("close"));
     } catch (error) {
-      this.send(this.ask("broken", ...kindAndPlace(error)));
+      this.send(this.tell("broken", ...kindAndPlace(error)));
     } finally {
       this.begin();
       this.writer.close().catch(() => {});
@@ -333,12 +344,17 @@ class Stream {
         this.reading = false;
         if (done) break;
         buffer = new Uint8Array(value.buffer);
-        await this.send(this.ask("feed", this.decoder.decode(value, { stream: true })));
+        await this.send(this.splice.feed(this.decoder.decode(value, { stream: true })));
       }
     } catch (error) {
       // A connection that breaks has ended; what it owes is for Python to know.
       if (!this.reading) throw error;
     }
+  }
+
+  // What Python is asked besides what the stream says: it has to know all of that first.
+  tell(name, ...given) {
+    return this.splice.tell() + this.ask(name, ...given);
   }
 
   ask(name, ...given) {
@@ -357,6 +373,7 @@ class Stream {
 
   stop() {
     this.over = true;
+    this.splice.teach();
     clearInterval(this.timer);
     this.reader.cancel().catch(() => {});
   }

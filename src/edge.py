@@ -55,6 +55,7 @@ from xtrix.steps import (
     UpstreamAnswer,
     Wait,
 )
+from xtrix.template import Template
 
 edge_js = import_from_javascript("edge.js")
 
@@ -76,6 +77,8 @@ class _Running:
     exchange: Exchange
     relay: Relay | None = None
     """The stream that was begun last; None once a reply is the answer."""
+    taught: Template | None = None
+    """The stream's template, as JavaScript has it."""
     answered: bool = False
     """Whether the client has its answer, of which a stream's frames may be still to come."""
 
@@ -108,6 +111,7 @@ class Shell:
             "advance": self._advance,
             "answered": self._answered,
             "feed": self._feed,
+            "moved": self._moved,
             "tick": self._tick,
             "close": self._close,
             "left": self._left,
@@ -165,7 +169,7 @@ class Shell:
         """`step` for `edge.js`: a name with arguments as JSON, and a body or None."""
         message, body = _MESSAGES[type(step)](step)
         if isinstance(step, Begin):
-            running.relay = step.relay
+            running.relay, running.taught = step.relay, None
         elif isinstance(step, Reply | Relay):
             running.relay = step if isinstance(step, Relay) else None
             message["headers"] = dict((*running.exchange.headers, *step.headers))
@@ -185,6 +189,14 @@ class Shell:
         return self._frames(number, Relay.feed, text)
 
     @_guarded(_broken)
+    def _moved(self, number: int, count: int, text: str) -> str:
+        """No frames, once it is noted that `count` events became some by the template."""
+        running = self._running[number]
+        assert running.taught is not None
+        running.taught = running.taught.past(count)
+        return self._frames(number, _moved, count, text)
+
+    @_guarded(_broken)
     def _tick(self, number: int, reading: bool) -> str:
         """The frames that time makes. `reading` says that the upstream is waited for."""
         return self._frames(number, Relay.tick, time.time(), reading=reading)
@@ -199,12 +211,17 @@ class Shell:
         running = self._running[number]
         relay = running.relay
         frames = act(relay, *given, **named)
-        if relay is not None and relay.recorder and (message := relay.recorder.message()):
+        if relay is None:
+            return frames
+        if relay.recorder and (message := relay.recorder.message()):
             edge_js.keep(number, relay.recorder.name, message)
-        if relay is not None and relay.over:
+        if relay.over:
             edge_js.stop(number)
             if running.answered:
                 self._end(number)
+        elif relay.template != running.taught:
+            running.taught = relay.template
+            edge_js.teach(number, *(running.taught or ()))
         return frames
 
     @_guarded(_unheard)
@@ -221,6 +238,11 @@ class Shell:
             js.console.log(exchange.log_line(time.time(), left=left))
         except Exception as error:
             _report(type(error).__name__, _place(error), exchange.record.id)
+
+
+def _moved(relay: Relay, count: int, text: str) -> str:
+    relay.moved(count, text)
+    return ""
 
 
 _Message = tuple[dict[str, Any], bytes | None]
@@ -255,6 +277,11 @@ def _calls_message(step: CallAll) -> _Message:
     return {"name": "callAll", "calls": calls, **limits}, None
 
 
+def _begin_message(relay: Relay) -> dict[str, Any]:
+    milliseconds = relay.tick_seconds * 1000
+    return {"name": "begin", "milliseconds": milliseconds, "secrets": relay.secrets}
+
+
 def _limits(step: ReadBody) -> dict[str, float]:
     return {"limit": step.limit, "milliseconds": step.seconds * 1000}
 
@@ -271,7 +298,7 @@ _MESSAGES: dict[type, Callable[[Any], _Message]] = {
     Call: _call_message,
     CallAll: _calls_message,
     Collect: lambda step: ({"name": "collect", **_collect_limits(step)}, None),
-    Begin: lambda step: ({"name": "begin", "milliseconds": step.relay.tick_seconds * 1000}, None),
+    Begin: lambda step: (_begin_message(step.relay), None),
     AskArchive: lambda step: (
         {"name": "askArchive", "object": step.name, "milliseconds": step.seconds * 1000},
         step.text.encode(),

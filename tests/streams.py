@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
+from tests import splicing
 from tests.answers import CARRIER, Asked, stream_of
 from tests.scenarios import Scenario
 from xtrix import json
@@ -69,9 +70,10 @@ class CountingDecoder:
         """As the decoder does."""
         return self._decoder.fail(error)
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """As the decoder does."""
-        self._decoder.moved(texts)
+        self._decoder.moved(count, text)
+        self._copy()
 
     def _copy(self) -> None:
         self.finished: bool = self._decoder.finished
@@ -85,12 +87,9 @@ class CountingDecoder:
 def replay(dialect: str, pieces: Iterable[str], asked: Asked | None = None) -> Outcome:
     """What a client gets of a stream that comes in `pieces` and then ends."""
     reframer = Reframer(stream_of(dialect, asked), str)
-    frames = [reframer.feed(piece) for piece in pieces]
-    frames.append(reframer.close())
+    frames = splicing.feed(reframer, pieces)
     refused = reframer.error and not reframer.begun
-    return Outcome(
-        "".join(frames), reframer.error.envelope() if refused and reframer.error else None
-    )
+    return Outcome(frames, reframer.error.envelope() if refused and reframer.error else None)
 
 
 @cache

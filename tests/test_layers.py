@@ -24,7 +24,7 @@ LAYERS = (
     "reframe config",
     "protocols",
     "protocol openai",
-    "auth splice prices recorder",
+    "auth prices recorder template",
     "answer reasoning",
     "listing",
     "media rows cards estimate",

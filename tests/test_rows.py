@@ -45,6 +45,7 @@ OPENAI: dict[str, Any] = {
     },
     "binding": "SERVICE",
     "count_tokens": "off",
+    "web_search": True,
     "responses": ["gpt-6*", {"pattern": "gpt-5*", "when": "tools"}],
     "prices": [
         {

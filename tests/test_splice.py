@@ -7,7 +7,9 @@ import itertools
 
 import pytest
 
+from tests import splicing
 from tests.answers import stream_of
+from tests.splicing import Spliced, splice
 from tests.stories import (
     OPENAI_BEGINS,
     OPENAI_ENDS,
@@ -19,7 +21,7 @@ from tests.stories import (
 )
 from tests.streams import CountingDecoder, replay
 from xtrix.reframe import Reframer
-from xtrix.splice import learn
+from xtrix.template import learn
 
 WORDS = (
     "Hello",
@@ -43,7 +45,8 @@ def test_the_fast_path_is_taken(name: str) -> None:
     dialect, begins, _, ends = STORIES[name]
     counting = CountingDecoder(stream_of(dialect))
     reframer = Reframer(counting, str)
-    frames = [reframer.feed(event) for event in story(name, words)]
+    spliced = Spliced(reframer)
+    frames = [spliced.feed(event) for event in story(name, words)]
     assert counting.events <= len(begins) + len(ends) + 3
     assert len([frame for frame in frames if frame]) >= 1000
 
@@ -53,10 +56,11 @@ def test_the_fast_path_is_taken_for_many_events_in_one_piece(name: str) -> None:
     dialect, begins, event, _ends = STORIES[name]
     counting = CountingDecoder(stream_of(dialect))
     reframer = Reframer(counting, str)
+    spliced = Spliced(reframer)
     for piece in [*begins, event("first")]:
-        reframer.feed(piece)
+        spliced.feed(piece)
     before = counting.events
-    frames = reframer.feed("".join(event(f"word {number}") for number in range(1000)))
+    frames = spliced.feed("".join(event(f"word {number}") for number in range(1000)))
     assert frames.count("\n\n") == 1000
     assert counting.events == before
 
@@ -79,9 +83,9 @@ def test_the_fast_path_is_taken_where_events_are_numbered() -> None:
         counting = CountingDecoder(stream_of("openai-responses"))
         reframer = Reframer(counting, str)
         pieces = ["".join(events[at : at + size]) for at in range(0, len(events), size)]
-        frames = [reframer.feed(piece) for piece in pieces]
+        frames = splicing.feed(reframer, pieces)
         assert counting.events <= 2 * size + 4
-        assert "".join(frames) + reframer.close() == slow.frames
+        assert frames == slow.frames
 
 
 @pytest.mark.parametrize("step", [0, 2, 11])
@@ -98,9 +102,9 @@ def test_a_number_that_is_left_out_costs_one_event_the_general_way() -> None:
     del events[50]
     counting = CountingDecoder(stream_of("openai-responses"))
     reframer = Reframer(counting, str)
-    frames = [reframer.feed(event) for event in events]
+    frames = Spliced(reframer).feed(*events)
     assert counting.events <= 6
-    assert "".join(frames).count("word") == 99
+    assert frames.count("word") == 99
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -166,11 +170,11 @@ FRAME = 'data: {"delta":{"content":"word"}}\n\n'
 
 
 def test_learns_what_surrounds_the_string() -> None:
-    splice = learn(EVENT, FRAME, '"word"')
-    assert splice
+    template = learn(EVENT, FRAME, '"word"')
+    assert template
     two = EVENT.replace("word", "one") + EVENT.replace("word", "two")
     expected = FRAME.replace("word", "one") + FRAME.replace("word", "two")
-    assert splice.feed(two) == (expected, "")
+    assert splice(template, two) == (expected, "", 2)
 
 
 @pytest.mark.parametrize(
@@ -207,12 +211,21 @@ def test_learns_nothing_from(event: str, frame: str, carried: str) -> None:
     ],
 )
 def test_leaves_to_the_general_path(text: str) -> None:
-    splice = learn(EVENT, FRAME, '"word"')
-    assert splice
-    assert splice.feed(text) == ("", text)
+    template = learn(EVENT, FRAME, '"word"')
+    assert template
+    assert splice(template, text) == ("", text, 0)
 
 
 def test_leaves_what_follows_the_events_it_knows() -> None:
-    splice = learn(EVENT, FRAME, '"word"')
-    assert splice
-    assert splice.feed(EVENT + ": ping\n\n" + EVENT) == (FRAME, ": ping\n\n" + EVENT)
+    template = learn(EVENT, FRAME, '"word"')
+    assert template
+    assert splice(template, EVENT + ": ping\n\n" + EVENT) == (2 * FRAME, ": ping\n\n", 2)
+    assert splice(template, EVENT + "data:" + EVENT) == (FRAME, "data:" + EVENT, 1)
+
+
+def test_leaves_a_text_with_a_secret_in_it() -> None:
+    template = learn(EVENT, FRAME, '"word"')
+    assert template
+    text = EVENT + EVENT.replace("word", "the key")
+    assert splice(template, text, ["a key", "the key"]) == ("", text, 0)
+    assert splice(template, text, ["a key"])[1:] == ("", 2)

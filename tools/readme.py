@@ -53,7 +53,11 @@ def _conformance() -> str:
 
 
 _TABLES: dict[str, Tables] = {
-    "reliability.md": {"faults": report.table},
+    "reliability.md": {
+        "failing over": report.failing,
+        "policy": report.policy,
+        "faults": report.table,
+    },
     "conformance.md": {"conformance": _conformance},
     "performance.md": {"speed": lambda: SPEED.read_text().strip()},
 }

@@ -46,8 +46,10 @@ class FinishReason(Enum):
 
     STOP = "stop"
     LENGTH = "length"
+    REFUSED = "refused"
+    """The model refused, with or without a word on why."""
     FILTERED = "filtered"
-    """The model refused, or a filter of the provider's cut it off."""
+    """A filter of the provider's cut it off."""
 
 
 class Finish(NamedTuple):
@@ -135,10 +137,11 @@ class Writer(Protocol):
     def end(self, finish: Finish) -> None:
         """The answer is whole."""
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """Take note of frames that were made without us, each as the last call made its own.
 
-        `texts` are JSON strings without their quotes.
+        There were `count` of them, and `text` is what stood in them, all together: the inside of
+        JSON strings.
         """
 
 
@@ -228,5 +231,5 @@ class Reader(Protocol):
     def whole(self, body: bytes) -> None:
         """Tell a whole answer, from `begin` to `end`. Raises UpstreamError."""
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """Events were passed on without us, as `Writer.moved` has it."""

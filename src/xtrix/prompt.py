@@ -10,7 +10,7 @@ protocol's JSON, and what a model can do.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 Json = dict[str, Any]
@@ -248,6 +248,9 @@ class WebSearch(NamedTuple):
     """The only domains to search; none for all."""
     max_uses: int | None = None
     path: str = "web_search_options"
+    hints: tuple[str, ...] = ()
+    """The client's names of what asks for it, where it only lets the model search if the provider
+    cares to; none where it asks for a search."""
 
 
 @dataclass(slots=True)
@@ -298,6 +301,18 @@ class Prompt:
     """A cache mark on the whole request, as Messages has it."""
     implicit_cache: bool = False
     """Whether the client's protocol caches without being asked: Responses does."""
+
+    def at(self, *, searches: bool) -> "Prompt":
+        """The same for a provider that `searches` the web where a client only offers it.
+
+        Elsewhere the offer is ignored by name.
+        """
+        search = self.settings.web_search
+        if searches or search is None or not search.hints:
+            return self
+        settings = replace(self.settings, web_search=None)
+        ignored = tuple(sorted({*self.ignored, *search.hints}))
+        return replace(self, settings=settings, ignored=ignored)
 
     def blocks(self) -> Iterator[Block]:
         """All blocks, those inside of results too."""

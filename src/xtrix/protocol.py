@@ -124,7 +124,7 @@ class Stream(Protocol):
     def fail(self, error: ApiError) -> str:
         """The last frames of a stream that has begun and cannot go on."""
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """Events were turned into frames without us, as `Writer.moved` has it."""
 
 
@@ -290,7 +290,7 @@ class Translation:
         self._writer.fail(error)
         return self._writer.take()
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """As `Stream` has it."""
-        self._reader.moved(texts)
-        self._writer.moved(texts)
+        self._reader.moved(count, text)
+        self._writer.moved(count, text)

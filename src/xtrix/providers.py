@@ -191,6 +191,9 @@ class Provider:
     """Rows for the dialect's table of model families, tried before its own."""
     count_tokens: Literal["estimate", "off"] = "estimate"
     """What a client gets that asks for a count of tokens, where the upstream does not count."""
+    web_search: bool = False
+    """Whether the search of the web that a client of Responses lets the model make, as Codex does
+    with every request, is made. It costs money, and fails where an account does not have it."""
     responses: tuple[ResponsesRule, ...] = ()
     """For an `openai` row that speaks Responses too: which calls take that. The first rule whose
     pattern fits counts; a model that none fits takes Chat Completions."""

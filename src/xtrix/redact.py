@@ -34,7 +34,8 @@ class Redactor:
         """`secrets` are the upstreams', `tokens` the client's."""
         self._known = _longest_first({*secrets, *tokens})
         self._spelled = [_spelled(secret) for secret in self._known]
-        self._in_answers = [_spelled(secret) for secret in _longest_first({*secrets})]
+        self.in_answers = [_spelled(secret) for secret in _longest_first({*secrets})]
+        """The upstreams', as they stand within a JSON string."""
 
     def __call__(self, text: str) -> str:
         """`text` of an error, cut to what a person would read of it."""
@@ -56,14 +57,14 @@ class Redactor:
 
     def answer(self, text: str) -> str:
         """`text`, which is JSON or frames of it, without an upstream's secret in any field."""
-        for secret in self._in_answers:
+        for secret in self.in_answers:
             if secret in text:
                 text = text.replace(secret, _GONE)
         return text
 
     def body(self, data: bytes) -> bytes:
         """As `answer`, for the bytes of a body."""
-        for secret in self._in_answers:
+        for secret in self.in_answers:
             data = data.replace(secret.encode(), _GONE.encode())
         return data
 

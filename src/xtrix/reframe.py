@@ -6,11 +6,11 @@ never in silence. Refuses to know a dialect's events and the chunk's JSON.
 
 from collections.abc import Callable
 
-from xtrix import splice
 from xtrix.answer import Usage
 from xtrix.errors import BAD_RESPONSE, ApiError, bad_response
 from xtrix.protocol import Stream
 from xtrix.sse import Decoder, Event, EventTooLong
+from xtrix.template import Template, learn
 
 
 class Reframer:
@@ -40,10 +40,9 @@ class Reframer:
         self._holds_opening = holds_opening
         self._opening = ""
         self._sse = Decoder()
-        self._known: splice.Splice | None = None
-        """What the last event that carried text showed."""
-        self._splice: splice.Splice | None = None
-        """The same while it may be used: between two events of a stream that goes on."""
+        self.template: Template | None = None
+        """What the last event that carried text showed. Whoever feeds text may leave out events of
+        this form that stand between others, if it says so with `moved`."""
 
     @property
     def finished(self) -> bool:
@@ -63,9 +62,29 @@ class Reframer:
     def feed(self, text: str) -> str:
         """The frames that `text` completes."""
         self.fed += 1
-        if self._splice is None:
-            return self._feed(text)
-        return self._move(self._splice, text)
+        if self.over or self._stream.finished:
+            return ""
+        at_start = self._sse.between_events
+        try:
+            events = self._sse.feed(text)
+        except EventTooLong as failure:
+            return self.fail(bad_response(str(failure)))
+        frames = self._take(events)
+        if events:
+            self._learn(text, events, frames, at_start=at_start)
+        return "".join(frames)
+
+    def moved(self, count: int, text: str) -> None:
+        """Take note of events that became frames by the template.
+
+        There were `count` of them, and `text` is what they carried, all together: the inside of
+        JSON strings.
+        """
+        assert self.template is not None
+        self.fed += 1
+        self.advanced += 1
+        self.template = self.template.past(count)
+        self._stream.moved(count, text)
 
     def close(self, broken: ApiError | None = None) -> str:
         """The last frames, at the upstream's end; `broken` says why where it was no clean end.
@@ -83,7 +102,7 @@ class Reframer:
         except ApiError as truncated:
             return frames + self.fail(broken or truncated)
         self.begun = self.over = True
-        self._splice = None
+        self.template = None
         return self._opening + frames
 
     def fail(self, error: ApiError) -> str:
@@ -91,71 +110,24 @@ class Reframer:
         if self.over:
             return ""
         self.over = True
-        self._splice = None
+        self.template = None
         self.error = error
         error.message = self._redact(error.message)
         return self._stream.fail(error) if self.begun else ""
 
-    def _move(self, known: splice.Splice, text: str) -> str:
-        """The frames of `text`, those of the known form spliced."""
-        bodies, rest = known.match(text)
-        frames = ""
-        if bodies:
-            frames = known.write(bodies, (self._stream.sequence or 0) + 1)
-            self._stream.moved(bodies)
-            self.advanced += 1
-            self._known = self._splice = known.past(len(bodies))
-        return frames + self._feed(rest) if rest else frames
-
-    def _feed(self, text: str) -> str:
-        """The general way, until the known form can be gone on with."""
-        if self.over or self._stream.finished:
-            return ""
-        known = self._known
-        if known is not None and not self._sse.between_events:
-            # The event that the last piece cut in two; what follows it may be of the known form.
-            end = text.find("\n\n") + 2
-            if 2 <= end < len(text):
-                frames = self._decode(text[:end])
-                rest = text[end:]
-                again = self._splice
-                return frames + (self._move(again, rest) if again else self._decode(rest))
-        return self._decode(text)
-
-    def _decode(self, text: str) -> str:
-        """The general way."""
-        if self.over or self._stream.finished:
-            return ""
-        at_start = self._sse.between_events
-        try:
-            events = self._sse.feed(text)
-        except EventTooLong as failure:
-            return self.fail(bad_response(str(failure)))
-        frames = self._take(events)
-        between = self._sse.between_events
-        if events:
-            self._learn(text, events, frames, at_start=at_start)
-        self._splice = self._known if between and not self.over else None
-        return "".join(frames)
-
     def _learn(self, text: str, events: list[Event], frames: list[str], *, at_start: bool) -> None:
         """Take what the last of `events` shows, and forget what any other may have changed."""
-        known, self._known = self._known, None
+        known, self.template = self.template, None
         carried = self._stream.carried
         if carried is None or self.over or len(frames) != len(events):
             return
-        number = self._stream.sequence
-        is_same = (
-            known and len(events) == 1 and known.write([carried[1:-1]], number or 0) == frames[-1]
-        )
-        if known and is_same and known.middle is None:
-            self._known = known  # the same event again, cut in two or spelled otherwise
-            return
         event = _last_event(text, events, at_start=at_start)
-        if known and is_same and not event:
-            self._known = known.past(1)
-            return
-        self._known = splice.learn(event, frames[-1], carried, number) if event else None
+        is_same = known and len(events) == 1 and known.frame(carried[1:-1]) == frames[-1]
+        if known and is_same and (event is None or known.middle is None):
+            # The same event again, cut in two or spelled otherwise.
+            self.template = known.past(1)
+        elif event:
+            self.template = learn(event, frames[-1], carried, self._stream.sequence)
 
     def _take(self, events: list[Event], *, last: bool = False) -> list[str]:
         """The frames of each of `events`, as far as they are taken."""
@@ -190,12 +162,11 @@ def _last_event(text: str, events: list[Event], *, at_start: bool) -> str | None
 
     `text` ended them; `at_start` whether it begins with the first of them.
     """
-    if not text.endswith("\n\n"):
+    end = "\r\n\r\n" if text.endswith("\r\n\r\n") else "\n\n"
+    before = text.rfind(end, 0, -len(end)) if text.endswith(end) else -1
+    if before < 0:
         return text if at_start and len(events) == 1 else None
-    begin = text.rfind("\n\n", 0, -2) + 2
-    if begin < 2:
-        return text if at_start and len(events) == 1 else None
-    event = text[begin:]
+    event = text[before + len(end) :]
     decoder = Decoder()
     decoder.feed("\n")  # past what only the first event of a stream may begin with
     return event if decoder.feed(event) == events[-1:] else None

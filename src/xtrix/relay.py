@@ -78,6 +78,11 @@ class Relay(Reframer):
         """By the last tick."""
 
     @property
+    def secrets(self) -> list[str]:
+        """What stands in no answer, spelled as JSON."""
+        return self._redactor.in_answers
+
+    @property
     def tick_seconds(self) -> float:
         """How often `tick` wants to be called."""
         first_byte, idle, keep_alive, progress, _ = self.patience
@@ -87,12 +92,20 @@ class Relay(Reframer):
     # `typing.override` came with Python 3.12, and this runs on 3.11 too.
     def feed(self, text: str) -> str:  # type: ignore[explicit-override]
         """As a `Reframer`'s, without an upstream's secrets."""
-        frames = self._redactor.answer(super().feed(text))
+        frames = super().feed(text)
+        clean = self._redactor.answer(frames)
+        if clean is not frames:
+            self.template = None  # no frame is made like one of these
         if frames:
             self._sent += 1
             if self.recorder:
-                self.recorder.feed(frames)
-        return frames
+                self.recorder.feed(clean)
+        return clean
+
+    def moved(self, count: int, text: str) -> None:  # type: ignore[explicit-override]
+        """As a `Reframer` has it."""
+        super().moved(count, text)
+        self._sent += 1
 
     def close(  # type: ignore[explicit-override]
         self, broken: ApiError | None = None

@@ -1,8 +1,9 @@
 // openai-node, job by job. The jobs are those of python_sdk.py.
 
-import OpenAI from "openai";
-import { serve } from "./node_jobs.mjs";
+import { load, serve } from "./node_jobs.mjs";
 import { jobs as responses } from "./node_responses.mjs";
+
+const { default: OpenAI } = await load();
 
 const jobs = {
   create: (client, request) => client.chat.completions.create(request),

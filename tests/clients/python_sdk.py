@@ -198,6 +198,7 @@ _JOBS: Mapping[str, Callable[[OpenAI, Json, list[Json]], Any]] = {
     "embeddings": _embeddings,
     "leave": _leave,
     "leave_helper": _leave_helper,
+    "version": lambda *_: openai.__version__,
     **python_responses.JOBS,
 }
 

@@ -20,6 +20,7 @@ CALL = Asking("call_1", "get_weather", '{"city": "Paris"}')
 
 WITH_A_TOOL: dict[str, Callable[[str], str]] = {
     "OpenAI Agents SDK for Python": run_python,
+    "OpenAI Agents SDK for JavaScript": run_node,
     "pydantic-ai": run_python,
     "AI SDK": run_node,
 }

@@ -258,9 +258,22 @@ def told(client: Client, upstream: Upstream, said: Json) -> list[tuple[str, Any]
     return difference(before, _answered(client, upstream, said))
 
 
+_SEARCHING: Mapping[str, Json] = {
+    "openai": {"web_search_options": {}},
+    "anthropic": {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
+    "openai-responses": {"tools": [{"type": "web_search"}]},
+}
+"""What has an upstream search the web, by the dialect of the client's protocol. Citations come of
+nothing else."""
+_SEARCHES: Mapping[str, Json] = {
+    "anthropic": {"web_search": True},
+    "openai": {"web_search": True, "quirks": {"takes": ["web_search_options"]}},
+}
+
+
 def _answered(client: Client, upstream: Upstream, said: Json) -> Any:
-    request = {"model": "m", **client.base}
-    gate = gateway(row(upstream.dialect))
+    request = {"model": "m", **client.base, **_SEARCHING[client.dialect]}
+    gate = gateway(row(upstream.dialect, **_SEARCHES.get(upstream.dialect, {})))
     played = play(gate, request, [answer(said)], head(client.path))
     return _unsealed(played.json())
 

@@ -120,9 +120,10 @@ class Recorder:
         assert not self._open, f"the end while {self._open} is open"
         self.finish = finish
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         assert self._open
-        self._pieces += [json.decode(f'"{text}"') for text in texts]
+        assert count
+        self._pieces.append(json.decode(f'"{text}"'))
 
     # The grammar
 

@@ -93,6 +93,7 @@ def bindings(server: Upstream, places: dict[str, str]) -> dict[str, object]:
         "hasty-connect-": {**slow, "connect": HASTE},
         "hasty-first-byte-": {**slow, "first_byte": HASTE},
         "hasty-idle-": {**slow, "idle": HASTE},
+        "hasty-progress-": {**slow, "progress": HASTE},
     }
     rows = [
         {

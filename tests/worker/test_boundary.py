@@ -56,12 +56,12 @@ class Defect(NamedTuple):
     @property
     def error(self) -> str:
         """The error that is logged."""
-        return self.kind or ("RangeError" if self.file == "edge.js" else "LookupError")
+        return self.kind or ("RangeError" if self.file.endswith(".js") else "LookupError")
 
     def made_in(self, source: str, name: str) -> str:
         """Returns `source` with the defect, for requests that name it."""
         assert source.count(self.line) == 1, self
-        if self.file == "edge.js":
+        if self.file.endswith(".js"):
             what = self.what or f'throw new RangeError("{NEVER_SEEN}\\n at {NEVER_SEEN}.js:1:1");'
             armed = f"globalThis.armed?.split(', ').includes({json.dumps(name)})"
             when = f"{armed} && ({self.when or 'true'})"
@@ -81,6 +81,7 @@ BAD_HEADER = Defect(
     "edge.js",
     kind="TypeError",
 )
+FED = "        at_start = self._sse.between_events"
 PIECE = "buffer = new Uint8Array(value.buffer);"
 
 BEFORE_THE_ANSWER = {
@@ -101,14 +102,16 @@ BEFORE_THE_ANSWER = {
     "a header of a stream": BAD_HEADER._replace(script=STREAM),
     "the beginning of a stream": Defect("edge.js", "this.stream = new Stream", script=STREAM),
     "the first piece": Defect("edge.js", PIECE, script=STREAM),
-    "the first event": Defect("xtrix/reframe.py", "        self.fed += 1", script=STREAM),
+    "the first event": Defect("xtrix/reframe.py", FED, script=STREAM),
 }
 """The client gets a 500 for each of these."""
 
 AFTER_THE_FIRST_EVENT = {
     "a later piece": Defect("edge.js", PIECE, "(this.pieces = (this.pieces ?? 0) + 1) > 3"),
-    "a later event": Defect("xtrix/reframe.py", "        self.fed += 1", "self.fed >= 3"),
-    "the clock": Defect("xtrix/relay.py", "        if self.finished:", "self.fed >= 3"),
+    "a later event": Defect("xtrix/reframe.py", FED, "self.fed > 3"),
+    "an event that is moved": Defect("splice.js", "const start = at + before.length;"),
+    "what was moved": Defect("edge.py", "    relay.moved(count, text)"),
+    "the clock": Defect("xtrix/relay.py", "        if self._had_finished:", "self.fed >= 3"),
 }
 """The client gets an error frame for each of these."""
 

@@ -366,8 +366,8 @@ def test_readable_reasoning_that_its_row_wants_back(name: str) -> None:
 def test_it_is_kept_too_where_the_fast_path_has_moved_it() -> None:
     reading, recorder = reader(BACK)
     reading.feed(chunk_event(thought("a")))
-    reading.moved(['\\"b', "é"])
-    recorder.moved(['\\"b', "é"])
+    reading.moved(2, '\\"bé')
+    recorder.moved(2, '\\"bé')
     reading.feed(chunk_event(STOP))
     reading.close()
     assert recorder.blocks == [
@@ -534,7 +534,7 @@ def test_a_refusal_is_a_reason() -> None:
     told = streamed([delta({"refusal": "No"}), delta({"refusal": "."}), STOP])
     assert shape(told) == [("refusal", "No.")]
     assert told.finish
-    assert told.finish.reason is FinishReason.FILTERED
+    assert told.finish.reason is FinishReason.REFUSED
     cut = streamed([delta({"refusal": "No"}), delta(reason="length")])
     assert cut.finish
     assert cut.finish.reason is FinishReason.LENGTH
@@ -714,8 +714,8 @@ def test_what_was_moved_counts_for_what_waits() -> None:
     reading.feed(chunk_event(called(fragment('{"a":', "f", index=0, id="a"))))
     reading.feed(chunk_event(called(fragment('"', index=0))))
     for piece in ["}", "x"]:
-        reading.moved([piece])
-        recorder.moved([piece])
+        reading.moved(1, piece)
+        recorder.moved(1, piece)
     reading.feed(chunk_event(called(fragment("{}", "g", index=1, id="b"))))
     assert calls(recorder) == []
     reading.feed(chunk_event(called(fragment('"}', index=0))))

@@ -115,8 +115,8 @@ def test_what_is_carried_is_all_that_an_event_did(scenario: Scenario) -> None:
             continue
         other = Event(event.name, event.data.replace(reading.carried, '"} \\n{"'))
         moved = recorder
-        reading.moved(["} \\n{"])
-        recorder.moved(["} \\n{"])
+        reading.moved(1, "} \\n{")
+        recorder.moved(1, "} \\n{")
         again, second = reader()
         assert _fed(again, [*events[: index + 1], other])
         told = len(second.calls)

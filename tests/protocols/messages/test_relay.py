@@ -16,6 +16,7 @@ from tests.protocols.messages.answering import (
     target,
 )
 from tests.scenarios import Scenario, scenarios
+from tests.splicing import splice
 from tests.streams import split_events
 from xtrix import json
 from xtrix.answer import Usage
@@ -24,8 +25,8 @@ from xtrix.http import UpstreamRequest
 from xtrix.prompt import Sealed
 from xtrix.protocols.messages.answer import OWN_SEARCH_ID
 from xtrix.protocols.messages.relay import RelayStream, relay_count, relay_request, relay_whole
-from xtrix.splice import learn
 from xtrix.sse import Decoder, Event
+from xtrix.template import learn
 
 SPEAKERS = ("anthropic", "llamacpp-messages")
 ALL_STREAMS = [each for each in scenarios("upstream.sse") if each.provider in SPEAKERS]
@@ -323,16 +324,16 @@ def test_a_stream_that_is_cut_never_looks_finished(scenario: Scenario) -> None:
 def test_the_fast_path_gives_the_frames_of_the_general_one(scenario: Scenario) -> None:
     text = scenario.bytes("upstream.sse").decode()
     stream = RelayStream(answering(model=model_in(text)))
-    splice = None
+    template = None
     for piece in split_events(text):
         try:
             frame = "".join(stream.feed(event) for event in decoded(piece))
         except ApiError:
             break
-        if splice and splice.feed(piece)[1] == "":
-            assert splice.feed(piece)[0] == frame
+        if template and (moved := splice(template, piece))[2]:
+            assert moved == (frame, "", 1)
             assert stream.carried
-        splice = learn(piece, frame, stream.carried) if stream.carried else None
+        template = learn(piece, frame, stream.carried) if stream.carried else None
 
 
 @pytest.mark.parametrize("kind", ["text_delta", "thinking_delta", "input_json_delta"])
@@ -347,9 +348,10 @@ def test_the_fast_path_is_taken(kind: str) -> None:
         stream.feed(event)
     frame = "".join(stream.feed(event) for event in decoded(piece("one")))
     assert stream.carried == '"one"'
-    splice = learn(piece("one"), frame, stream.carried)
-    assert splice
-    assert splice.feed(piece("two") + piece('"three"')) == (piece("two") + piece('"three"'), "")
+    template = learn(piece("one"), frame, stream.carried)
+    assert template
+    events = piece("two") + piece('"three"')
+    assert splice(template, events) == (events, "", 2)
 
 
 def frames_of(*events: dict[str, Any]) -> str:

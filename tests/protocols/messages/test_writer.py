@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.protocols.messages import sdk
 from tests.protocols.messages.answering import CARRIER, ORIGIN, answering, of_turns
+from tests.splicing import splice
 from xtrix import json
 from xtrix.answer import (
     CallStart,
@@ -24,7 +25,7 @@ from xtrix.errors import ClientError, UpstreamError, truncated
 from xtrix.prompt import Call, Sealed, Thinking
 from xtrix.protocols.messages.answer import encode_call_id
 from xtrix.protocols.messages.writer import StreamWriter, WholeWriter
-from xtrix.splice import learn
+from xtrix.template import learn
 
 Script = Callable[[Writer], None]
 
@@ -282,6 +283,7 @@ def test_odd_ids_are_mended_and_stay_apart() -> None:
         (DONE._replace(stop_sequence="END"), True, "tool_use", None),
         (DONE._replace(reason=FinishReason.FILTERED), False, "refusal", None),
         (DONE._replace(reason=FinishReason.FILTERED), True, "refusal", None),
+        (DONE._replace(reason=FinishReason.REFUSED), False, "refusal", None),
     ],
     ids=str,
 )
@@ -347,7 +349,7 @@ def test_text_that_moved_past_is_cited_too() -> None:
     writer = StreamWriter(answering(Expected(cited=True)))
     writer.begin(Usage(), None)
     writer.text("one")
-    writer.moved([" \\u00e9", '\\"two'])
+    writer.moved(2, ' \\u00e9\\"two')
     writer.text_end([Citation("u", "t")])
     assert sdk.events(writer.take())[-2]["delta"]["citation"]["cited_text"] == 'one é"two'
 
@@ -418,9 +420,10 @@ def test_a_call_that_continues_writes_the_same_frame_around_another_text(
     assert other.continues
     frame, other_frame = one.take(), other.take()
     assert frame.replace('"words"', json.encode('a "b"')) == other_frame
-    splice = learn('data: {"x":"words"}\n\n', frame, '"words"')
-    assert splice
-    assert splice.feed('data: {"x":"again"}\n\n') == (frame.replace("words", "again"), "")
+    template = learn('data: {"x":"words"}\n\n', frame, '"words"')
+    assert template
+    event = 'data: {"x":"again"}\n\n'
+    assert splice(template, event) == (frame.replace("words", "again"), "", 1)
 
 
 @pytest.mark.parametrize(

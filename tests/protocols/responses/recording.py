@@ -77,8 +77,8 @@ class Recorder:
         self._note("end", finish)
         self._ended = True
 
-    def moved(self, texts: list[str]) -> None:
-        raise AssertionError(texts)
+    def moved(self, count: int, text: str) -> None:
+        raise AssertionError(text)
 
     def _enter(self, kind: str, text: str) -> None:
         assert text

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests import splicing
 from tests.protocols.responses.grammar import events_of, read
 from tests.protocols.responses.tellings import answering
 from tests.scenarios import Scenario, scenarios
@@ -32,9 +33,7 @@ def translation(dialect: str, of: Answering) -> Stream:
 
 def fed(stream: Stream, *pieces: str) -> str:
     """The frames of a stream that comes in `pieces` and then ends."""
-    reframer = Reframer(stream, str)
-    frames = "".join([reframer.feed(piece) for piece in pieces])
-    return frames + reframer.close()
+    return splicing.feed(Reframer(stream, str), pieces)
 
 
 @pytest.mark.parametrize("scenario", RECORDED, ids=str)
@@ -79,11 +78,11 @@ class Counting:
         self.moved = 0
         move = self.writer.moved
 
-        def count(texts: list[str]) -> None:
-            self.moved += len(texts)
-            move(texts)
+        def counted(count: int, text: str) -> None:
+            self.moved += count
+            move(count, text)
 
-        self.writer.moved = count  # type: ignore[method-assign]
+        self.writer.moved = counted  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("size", [1, 7], ids=["one by one", "sevens"])

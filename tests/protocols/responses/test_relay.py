@@ -361,7 +361,7 @@ def test_text_is_carried_with_its_number() -> None:
     assert stream.carried == '"Hi\u2028\\n"'
     assert stream.sequence == 1
     assert frames.count("\n\n") == 2
-    stream.moved(["a", "b"])
+    stream.moved(2, "ab")
     assert stream.sequence == 3
     stream.feed(third)
     assert stream.carried is None

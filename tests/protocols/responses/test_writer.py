@@ -13,6 +13,7 @@ from tests.protocols.responses.tellings import (
     FILTERED,
     FINISHES,
     LENGTH,
+    REFUSED,
     SEALED,
     STEADY,
     STEPS,
@@ -132,7 +133,7 @@ def test_text_that_was_moved_is_told_at_the_end_as_if_it_had_not_been() -> None:
         body = json.encode(texts[1])[1:-1]
         moved = json.encode(texts[2])[1:-1]
         spliced = frame.replace(f'":{number},', f'":{number + 1},').replace(body, moved)
-        writer.moved([moved])
+        writer.moved(1, moved)
         assert writer.sequence == number + 1
         for name, arguments in last:
             getattr(writer, name)(*arguments)
@@ -394,6 +395,19 @@ def test_a_refusal_is_a_complete_answer() -> None:
         assert len(message["content"]) == at + 1
 
 
+def test_a_refusal_without_a_word_is_a_complete_answer_that_says_so() -> None:
+    for before, at in (([], 0), (text("Well: "), 1)):
+        telling = told(*before, finish=REFUSED)
+        assert telling.response["status"] == "completed"
+        [message] = telling.response["output"]
+        said = {"type": "refusal", "refusal": "The model refused to answer."}
+        assert message["content"][at] == said
+    explained = told(step("refusal", "I cannot."), finish=REFUSED)
+    assert explained.response["output"][0]["content"] == [
+        {"type": "refusal", "refusal": "I cannot."}
+    ]
+
+
 def test_what_a_filter_cut_off_without_a_word_is_incomplete() -> None:
     telling = told(*text("Hel"), finish=FILTERED)
     assert telling.response["incomplete_details"] == {"reason": "content_filter"}
@@ -573,7 +587,7 @@ def test_five_megabytes_told_four_times_are_held_once(letter: str) -> None:
     tracemalloc.start()
     try:
         for _ in range(5_000):
-            writer.moved(["abcde"] * 200)
+            writer.moved(200, "abcde" * 200)
         held, _ = tracemalloc.get_traced_memory()
         told = 0
         writer.text_end([])

@@ -141,12 +141,12 @@ class Blocks:
         if self._citations and self._has_ended_text:
             self._end_text()
 
-    def moved(self, texts: list[str]) -> None:
-        """`texts`, JSON strings without their quotes, went on the open block without us."""
+    def moved(self, text: str) -> None:
+        """`text`, the inside of a JSON string, went on the open block without us."""
         if self.open == THINKING:
-            self._returns.moved(texts)
+            self._returns.moved(text)
         elif isinstance(self.open, int):
-            self._calls[self.open].progress.moved(texts)
+            self._calls[self.open].progress.moved(text)
 
     def _tool(self, name: str, kind: str) -> ToolName:
         tool = self._tools.get(name)

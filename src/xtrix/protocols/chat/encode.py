@@ -55,6 +55,7 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
     for name in _REFUSED:
         if prompt.extras.get(name):
             raise unsupported(name, "the upstream has nothing like it.")
+    prompt = prompt.at(searches=target.provider.web_search)
     encoding = _Encoding(prompt, target)
     call, dropped = upstream_request(encoding.body(), target)
     ignored = {*prompt.ignored, *encoding.ignored}

@@ -14,7 +14,7 @@ LiteLLM so does `thinking_blocks`."""
 
 
 class Pieces:
-    """A text in pieces, some of which are JSON strings without their quotes."""
+    """A text in pieces, some of which are the inside of a JSON string."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -23,9 +23,9 @@ class Pieces:
         """More of it."""
         self._pieces.append(text)
 
-    def add_json(self, texts: list[str]) -> None:
-        """More of it, as JSON strings without their quotes."""
-        self._pieces.append(json.decode(f'"{"".join(texts)}"'))
+    def add_json(self, inside: str) -> None:
+        """More of it, as the inside of a JSON string."""
+        self._pieces.append(json.decode(f'"{inside}"'))
 
     def take(self) -> str:
         """What has come since the last call."""
@@ -48,9 +48,9 @@ class Progress:
         """More of it."""
         self._new.add(text)
 
-    def moved(self, texts: list[str]) -> None:
-        """More of it, as JSON strings without their quotes."""
-        self._new.add_json(texts)
+    def moved(self, text: str) -> None:
+        """More of it, as the inside of a JSON string."""
+        self._new.add_json(text)
 
     def is_whole(self) -> bool:
         """Whether its last brace has come. What follows that does not matter."""
@@ -90,10 +90,10 @@ class Returns:
         if self._keeps_text:
             self._text.add(text)
 
-    def moved(self, texts: list[str]) -> None:
-        """More readable reasoning, as JSON strings without their quotes."""
+    def moved(self, text: str) -> None:
+        """More readable reasoning, as the inside of a JSON string."""
         if self._keeps_text:
-            self._text.add_json(texts)
+            self._text.add_json(text)
 
     def add(self, name: str, items: list[Json]) -> None:
         """More of the list `name`."""

@@ -95,9 +95,10 @@ class Reader:
         self._read(answer, "message")
         self._end()
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """Events were passed on without us."""
-        self._blocks.moved(texts)
+        del count
+        self._blocks.moved(text)
 
     def _read(self, chunk: Json, member: str) -> None:
         """Tell what a chunk says in `delta`, or a whole answer in `message`."""
@@ -182,7 +183,7 @@ class Reader:
         reason = _REASONS.get(finish_reason(self._reason, called=False), FinishReason.STOP)
         self._blocks.end(is_cut=reason is FinishReason.LENGTH)
         if self._blocks.has_refused and reason is FinishReason.STOP:
-            reason = FinishReason.FILTERED
+            reason = FinishReason.REFUSED
         stopped_by = self._stopped_by if reason is FinishReason.STOP else None
         self.unknown_stop_reason = unknown_reason([self._reason])
         self._writer.end(Finish(reason, self.usage, self._tier, stopped_by))

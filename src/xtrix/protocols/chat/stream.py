@@ -78,7 +78,7 @@ class StreamRelay:
         """The last frames of a stream that cannot go on."""
         return error_frames(error)
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """Nothing: no text is needed again."""
 
     def _chunk(self, chunk: Delta) -> str:

@@ -22,6 +22,7 @@ Json = dict[str, Any]
 _REASONS = {
     FinishReason.STOP: "stop",
     FinishReason.LENGTH: "length",
+    FinishReason.REFUSED: "content_filter",
     FinishReason.FILTERED: "content_filter",
 }
 
@@ -178,10 +179,11 @@ class StreamWriter:
         self._frames.append(error_frames(error))
         self.continues = False
 
-    def moved(self, texts: list[str]) -> None:
-        """Of what is spliced only reasoning is needed again."""
+    def moved(self, count: int, text: str) -> None:
+        """Of what is moved only reasoning is needed again."""
+        del count
         if self._thinks:
-            self._thought += [json.decode(f'"{text}"') for text in texts]
+            self._thought.append(json.decode(f'"{text}"'))
 
     def _delta(self, delta: Json) -> None:
         self._frames.append(self._chunks.delta(delta))
@@ -250,8 +252,8 @@ class WholeWriter:
         """The finish reason and the usage."""
         self._finish = finish
 
-    def moved(self, texts: list[str]) -> None:
-        """Never: a whole answer is not spliced."""
+    def moved(self, count: int, text: str) -> None:
+        """Never: a whole answer is not moved."""
 
     def body(self) -> Json:
         """OpenAI's `chat.completion` object."""

@@ -20,7 +20,7 @@ STOP_REASONS = {
     "model_context_window_exceeded": FinishReason.LENGTH,
     # The loop of a server's own tools was cut short: the answer is not whole.
     "pause_turn": FinishReason.LENGTH,
-    "refusal": FinishReason.FILTERED,
+    "refusal": FinishReason.REFUSED,
 }
 SERVICE_TIERS = {"standard": "default", "priority": "priority", "batch": "flex"}
 """Messages' words to OpenAI's."""
@@ -60,7 +60,7 @@ def encode_stop_reason(finish: Finish, *, called: bool, refused: bool) -> str:
     `refusal` and `max_tokens` are costly: Claude Code asks again up to three times. They are not
     said unless the upstream said so.
     """
-    if refused or finish.reason is FinishReason.FILTERED:
+    if refused or finish.reason in {FinishReason.FILTERED, FinishReason.REFUSED}:
         return "refusal"
     if finish.reason is FinishReason.LENGTH:
         return "max_tokens"

@@ -106,11 +106,12 @@ class Reader:
         self._message_delta({"delta": said})
         self._message_stop({})
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """Keep what is needed whole of events that were passed on without us."""
+        del count
         block = next(iter(self._blocks.values()), None)
         if block and block.kind == "thinking":
-            block.pieces += texts
+            block.pieces.append(text)
 
     def _read(self, said: Json, name: str) -> None:
         kind = said.get("type", name)

@@ -109,7 +109,7 @@ class RelayStream:
         """As `Stream` has it."""
         return error_frame(error, self._of.stamp.request_id)
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """As `Stream` has it: what is moved changes nothing here."""
 
     def _forward(self, kind: str, value: Json, came: str) -> str:

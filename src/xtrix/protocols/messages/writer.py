@@ -51,12 +51,15 @@ class _Blocks:
         self._has_arguments = False
         self._is_custom = False
         self._refusal: list[str] = []
+        self._has_tier = False
+        """Whether the tier that serves was told at the beginning."""
         self._searches = 0
         self._passage: list[str] = []
         """The open block's text, where passages may be cited."""
 
     def begin(self, usage: Usage, service_tier: str | None) -> None:
         """As `Writer` has it."""
+        self._has_tier = service_tier is not None
         message: Json = {
             "id": f"msg_{self._of.stamp.token}",
             "type": "message",
@@ -165,16 +168,19 @@ class _Blocks:
             details = {"type": "refusal", "category": None, "explanation": explanation or None}
             delta["stop_details"] = details
         usage = encode_usage(finish.usage)
+        if not self._has_tier:
+            usage |= encode_tier(finish.service_tier)
         if self._searches:
             used = {"web_search_requests": self._searches, "web_fetch_requests": 0}
             usage["server_tool_use"] = used
         self._emit({"type": "message_delta", "delta": delta, "usage": usage})
         self._emit({"type": "message_stop"})
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """As `Writer` has it."""
+        del count
         if self._open == "text" and self._of.expected.cited:
-            self._passage += [json.decode(f'"{text}"') for text in texts]
+            self._passage.append(json.decode(f'"{text}"'))
 
     def _call_id(self, call_id: str) -> str:
         """The id that the client is told: one that every provider takes, and no other call has."""

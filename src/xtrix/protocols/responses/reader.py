@@ -146,7 +146,7 @@ class Reader:
             raise bad_response("no output")
         self._end(said, _string(said, "status") or "completed")
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """Nothing is kept of what was passed on without us."""
 
     def _read(self, said: Json, kind: str) -> None:

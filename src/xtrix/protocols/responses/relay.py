@@ -244,10 +244,10 @@ class StreamRelay:
         self.carried = None
         return frames.take()
 
-    def moved(self, texts: list[str]) -> None:
+    def moved(self, count: int, text: str) -> None:
         """As `Stream` has it."""
         if self.sequence is not None:
-            self.sequence += len(texts)
+            self.sequence += count
 
     def _frame(self, said: Json, kind: str, data: str) -> str:
         """The client's frame of an event, with [DONE] behind the last. Raises UpstreamError."""
