@@ -5,7 +5,7 @@ as data and look at what the client would get.
 """
 
 import codecs
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from xtrix.app import Gateway, configure
 from xtrix.http import Reply, RequestHead, UpstreamHead, UpstreamRequest
 from xtrix.relay import Relay
 from xtrix.steps import (
+    AskArchive,
     Begin,
     Call,
     CallAll,
@@ -89,19 +90,23 @@ def head(path: str = "/v1/chat/completions", method: str = "POST", **headers: st
     return RequestHead(method, path, {"authorization": f"Bearer {KEY}", **given})
 
 
-def play(
+def play(  # noqa: PLR0913 - each by its name
     gate: Gateway,
     request: object,
     upstreams: Iterable[Upstream] = (),
     request_head: RequestHead | None = None,
     now: float = NOW,
+    *,
+    archive: Callable[[AskArchive], bytes | Failure] | None = None,
 ) -> Played:
     """What the client gets for `request`, whose calls meet with `upstreams` one after the other.
 
     `request` is a body as bytes, or a value whose JSON is the body. It comes at `now`.
+    `archive` answers for the archive of responses.
     """
     body = request if isinstance(request, bytes) else json.encode(request).encode()
     player = _Player(body, iter(upstreams), now)
+    player.archive = archive
     exchange = gate.open(request_head or head(), TOKEN, player.now)
     step = exchange.advance(None, player.now)
     while not isinstance(step, Reply | Relay):
@@ -129,6 +134,7 @@ class _Player:
         self._body = body
         self._script = script
         self.upstream = Upstream()
+        self.archive: Callable[[AskArchive], bytes | Failure] | None = None
 
     def outcome(self, step: Step) -> Outcome:
         """How `step` went."""
@@ -151,6 +157,9 @@ class _Player:
                 return self._body_of(self.upstream)
             case Begin():
                 self.frames = _stream(step.relay, self.upstream.pieces)
+            case AskArchive():
+                assert self.archive, "nobody expected the archive to be asked"
+                return self.archive(step)
             case Wait():
                 self.waits.append(step.seconds)
                 self.now += step.seconds

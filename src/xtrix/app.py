@@ -108,14 +108,15 @@ class Gateway:
 
     def _call(self, config: Config, path: str, head: RequestHead, exchange: Exchange) -> Steps:
         """The steps of a call that needs a key."""
-        if config.store_days and store.is_kept(path):
-            return (yield from self._kept(config, head))
+        is_kept = config.store_days > 0 and store.is_kept(path)
         codec, model = _codec_at(path), _model_in(path)
-        if codec is None and model is None:
+        if codec is None and model is None and not is_kept:
             raise _unknown_url(head.method, path)
         if not _wants_socket(head, codec):
-            _allow(head, _POST if model is None else _GET)
+            _allow(head, store.METHODS if is_kept else _POST if model is None else _GET)
         client = auth.authenticate(head.headers, config.accepted_keys)
+        if is_kept:
+            return (yield from _store(config, client).serve(head))
         if codec is None:
             return (yield from self._list(config, model or "", exchange, head))
         if _wants_socket(head, codec):
@@ -128,12 +129,6 @@ class Gateway:
         if _counts_at(path):
             return (yield from count(exchange, accepted))
         return (yield from exchange.complete(accepted))
-
-    def _kept(self, config: Config, head: RequestHead) -> Steps:
-        """The steps of a call for one kept response."""
-        _allow(head, store.METHODS)
-        client = auth.authenticate(head.headers, config.accepted_keys)
-        return (yield from _store(config, client).serve(head))
 
     def _list(self, config: Config, wanted: str, exchange: Exchange, head: RequestHead) -> Steps:
         """The steps of a call for the model that is `wanted`, or for all where it is empty."""

@@ -13,7 +13,8 @@ from xtrix import json
 from xtrix.json import Json
 
 Execute = Callable[..., list[list[Any]]]
-"""Runs a statement with its values; the rows that it gives."""
+"""Runs a statement with its values; the rows that it gives. No value is NULL, for which Python's
+None and JavaScript's null are two."""
 
 PIECE = 400_000
 """Characters in a row: SQLite in a Durable Object has rows of at most 2 MB, and a character may
@@ -66,9 +67,9 @@ class Archive:
         over = self._execute("SELECT id FROM responses WHERE expires <= ?", now)
         for (response,) in over:
             self._delete(response)
-        ((first,),) = self._execute("SELECT min(expires) FROM responses")
+        ((first,),) = self._execute("SELECT coalesce(min(expires), 0) FROM responses")
         self._execute("DELETE FROM alarm")
-        if first is not None:
+        if first:
             self._wake(max(first, now + _SHORTEST_ALARM))
 
     def _wake(self, due: float) -> None:
@@ -88,7 +89,8 @@ class Archive:
         output = response.pop("output")
         name, expires = response["id"], said["expires"]
         self._execute(
-            "INSERT OR REPLACE INTO responses VALUES (?, ?, ?)", name, said["previous"], expires
+            "INSERT OR REPLACE INTO responses VALUES (?, ?, ?)",
+            *(name, said["previous"] or "", expires),
         )
         for kind, text in (
             ("response", json.encode_line(response)),
@@ -164,7 +166,7 @@ class Archive:
     def _chain(self, last: str | None, now: float) -> list[str]:
         """The responses that led to `last` and itself, the oldest first. Raises KeyError."""
         chain: list[str] = []
-        while last is not None:
+        while last:
             found = self._execute(
                 "SELECT previous FROM responses WHERE id = ? AND expires > ?", last, now
             )

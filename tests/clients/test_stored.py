@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openai import APIStatusError, OpenAI
+from openai import APIError, APIStatusError, OpenAI
 
 from tests.clients.programs import run_node
 from tests.clients.sdk import KEY
@@ -66,8 +66,21 @@ def dialect(request: pytest.FixtureRequest) -> str:
     return chosen
 
 
+_OPENED: list[OpenAI] = []
+"""The clients of the test that runs."""
+
+
+@pytest.fixture(autouse=True)
+def closing() -> Iterator[None]:
+    """Closes what a test has opened."""
+    yield
+    while _OPENED:
+        _OPENED.pop().close()
+
+
 def client(served: runtime.Served, key: str = KEY) -> OpenAI:
-    return OpenAI(base_url=f"{served.url}/v1", api_key=key, max_retries=0)
+    _OPENED.append(OpenAI(base_url=f"{served.url}/v1", api_key=key, max_retries=0))
+    return _OPENED[-1]
 
 
 def respond(openai: OpenAI, *, streamed: bool, **request: Any) -> Any:
@@ -183,7 +196,8 @@ def test_the_ai_sdk_works_as_it_comes(
     program = """
         const stream = streamText(request);
         const text = await stream.text;
-        const messages = (await stream.response).messages;
+        const steps = await stream.steps;
+        const messages = steps.flatMap((step) => step.response.messages);
         const { messages: _, prompt, ...rest } = request;
         const next = await generateText({
           ...rest,
@@ -220,12 +234,13 @@ def test_what_broke_off_is_not_kept(keeping: runtime.Served, upstream: Upstream)
     openai = client(keeping)
     upstream.answer_each(breaks_off(["Eighteen degrees."], after="Eighteen"))
     ids = []
-    with openai.responses.create(model=MODELS["openai"], input="?", stream=True) as stream:
-        for event in stream:
-            if event.type == "response.created":
-                ids.append(event.response.id)
-            if event.type in {"response.failed", "error"}:
-                break
+
+    def read() -> None:
+        with openai.responses.create(model=MODELS["openai"], input="?", stream=True) as stream:
+            ids.extend(it.response.id for it in stream if it.type == "response.created")
+
+    with pytest.raises(APIError):
+        read()
     assert refusal(lambda: openai.responses.retrieve(ids[0])) == (404, "response_not_found")
 
 
@@ -270,4 +285,4 @@ def test_without_days_nothing_is_kept(started: Started, upstream: Upstream, tmp_
         made = openai.responses.create(model=MODELS["anthropic"], input="?", store=True)
         assert extra(made, "store") is False
         assert refusal(lambda: openai.responses.retrieve(made.id)) == (404, "unknown_url")
-    assert [*tmp_path.rglob("*.sqlite")] == []
+    assert [it for it in tmp_path.rglob("*.sqlite") if it.stem != "metadata"] == []
