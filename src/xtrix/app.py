@@ -193,9 +193,10 @@ def _taken(
     body: bytes | Failure = yield step
     if isinstance(body, Failure):
         raise unread(body, config.max_body_bytes)
+    codec = memory or door.codec
+    request = codec.decode_request(body, head.headers, config.default_model)
     if memory is None:
-        return _Taken(door.codec.decode_request(body, head.headers, config.default_model))
-    request = memory.decode_request(body, head.headers, config.default_model)
+        return _Taken(request)
     recorder = door.store.recorder(memory, request, exchange.record.id[4:], exchange.now)
     return _Taken((yield from door.store.recall(memory, request)), recorder)
 
