@@ -53,6 +53,8 @@ class Config(NamedTuple):
     fingerprint: str
     """Stands for this version and configuration in `system_fingerprint`."""
     max_upload_bytes: int = MAX_UPLOAD_BYTES
+    store_days: float = 0
+    """How long responses are kept; 0 keeps none."""
     secret: bytes = b""
     """What nobody but this gateway can know: made of all its secrets, and new when one is."""
 
@@ -79,6 +81,7 @@ def load(lookup: Lookup) -> Config:
         models=tuple(models),
         keep_alive=variables.number("KEEP_ALIVE_SECONDS", KEEP_ALIVE_SECONDS, _SECONDS),
         fingerprint="",
+        store_days=variables.number("STORE_DAYS", 0, _DAYS),
     )
     # Where rows are faulty, one of them might have served it.
     if not variables.faults and variables.is_set("DEFAULT_MODEL") and not _serves_default(config):
@@ -116,6 +119,10 @@ class _Number(NamedTuple):
 
 
 _BYTES = _Number(SchemaValidator(cs.int_schema(strict=True, ge=1)), "a number, whole and 1 or more")
+_DAYS = _Number(
+    SchemaValidator(cs.float_schema(strict=True, ge=0, le=3660, allow_inf_nan=False)),
+    "a number, 0 or more and at most 3660",
+)
 _SECONDS = _Number(
     SchemaValidator(cs.float_schema(strict=True, ge=0, le=3600, allow_inf_nan=False)),
     "a number, 0 or more and at most 3600",
