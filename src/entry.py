@@ -4,10 +4,11 @@ from typing import Any
 
 from workers import WorkerEntrypoint
 
-from durable import Ledger
+from archives import Archive
 from edge import Shell
+from ledgers import Ledger
 
-__all__ = ["Default", "Ledger"]
+__all__ = ["Archive", "Default", "Ledger"]
 
 _shell: Shell | None = None
 

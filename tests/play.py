@@ -5,7 +5,7 @@ as data and look at what the client would get.
 """
 
 import codecs
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from xtrix.http import Reply, RequestHead, UpstreamHead, UpstreamRequest
 from xtrix.passage import Passage, Upload
 from xtrix.relay import Relay
 from xtrix.steps import (
+    AskArchive,
     AskLedger,
     Begin,
     Call,
@@ -106,18 +107,23 @@ def play(  # noqa: PLR0913 - each by its name
     *,
     wire: Wire | None = None,
     token: str = TOKEN,
+    archive: Callable[[AskArchive], bytes | Failure] | None = None,
 ) -> Played:
     """What the client gets for `request`, whose calls meet with `upstreams` one after the other.
 
     `request` is a body as bytes, or a value whose JSON is the body. It comes at `now`. `wire` leads
-    to the ledger of keys.
+    to the ledger of keys, `archive` answers for the archive of responses.
     """
     body = request if isinstance(request, bytes) else json.encode(request).encode()
     player = _Player(body, iter(upstreams), now, gate, wire)
     exchange = gate.open(request_head or head(), token, player.now)
     step = exchange.advance(None, player.now)
     while not isinstance(step, Reply | Relay | Passage):
-        step = exchange.advance(player.outcome(step), player.now)
+        if isinstance(step, AskArchive):
+            assert archive, "nobody expected the archive to be asked"
+            step = exchange.advance(archive(step), player.now)
+        else:
+            step = exchange.advance(player.outcome(step), player.now)
     return Played(
         status=step.status,
         headers=dict((*exchange.headers, *step.headers)),

@@ -14,9 +14,9 @@ SRC = Path(__file__).parent.parent / "src"
 
 LAYERS = (
     "entry",
-    "edge durable",
+    "edge archives ledgers",
     "app",
-    "admin counting forwarding models",
+    "admin counting forwarding models store",
     "exchange",
     "body metering",
     "translation",
@@ -26,12 +26,12 @@ LAYERS = (
     "reframe config vectors",
     "protocols",
     "protocol openai",
-    "auth prices template",
+    "auth prices recorder template",
     "answer reasoning",
     "listing",
     "keys",
     "calendar media rows cards estimate",
-    "shape http sse providers redact prompt upstream endpoints multipart",
+    "shape http sse archive providers redact prompt upstream endpoints multipart",
     "errors json",
 )
 """Top to bottom. A module imports from the layers below its own only; the modules of one folder of
@@ -43,7 +43,7 @@ FOLDERS = ("protocols",)
 PACKAGES = ("keys",)
 """Packages whose modules may import each other."""
 
-SHELL = {"entry", "edge", "durable"}
+SHELL = {"entry", "edge", "archives", "ledgers"}
 """The only modules that may know JavaScript and the outside world."""
 
 RUNTIME = {"js", "pyodide", "pyodide_js", "workers"}

@@ -51,6 +51,11 @@ VARIABLES = {
         " the first event nothing is sent, so that an error still has its status.",
         f"`{config.KEEP_ALIVE_SECONDS:g}`",
     ),
+    "STORE_DAYS": Variable(
+        "How many days [responses are kept](api.md#kept-responses) whose clients do not ask for the"
+        " contrary, up to 3660; 0 keeps none.",
+        "`0`",
+    ),
     "PROVIDERS": Variable("The upstreams: a list of tables, or that list as JSON."),
     "MODELS": Variable("Models with several targets: a list of tables, or that list as JSON."),
 }

@@ -63,6 +63,8 @@ class Config(NamedTuple):
     fingerprint: str
     """Stands for this version and configuration in `system_fingerprint`."""
     max_upload_bytes: int = MAX_UPLOAD_BYTES
+    store_days: float = 0
+    """How long responses are kept; 0 keeps none."""
     secret: bytes = b""
     """What nobody but this gateway can know: made of all its secrets, and new when one is."""
     clients: Mapping[bytes, Client] = {}
@@ -108,6 +110,7 @@ def load(lookup: Lookup) -> Config:
         if admin_key
         else b"",
         has_ledger=bool(admin_key or has_limits),
+        store_days=variables.number("STORE_DAYS", 0, _DAYS),
     )
     if config.has_ledger and lookup(LEDGER) is None:
         variables.faults.append(
@@ -188,6 +191,10 @@ class _Number(NamedTuple):
 
 
 _BYTES = _Number(SchemaValidator(cs.int_schema(strict=True, ge=1)), "a number, whole and 1 or more")
+_DAYS = _Number(
+    SchemaValidator(cs.float_schema(strict=True, ge=0, le=3660, allow_inf_nan=False)),
+    "a number, 0 or more and at most 3660",
+)
 _SECONDS = _Number(
     SchemaValidator(cs.float_schema(strict=True, ge=0, le=3600, allow_inf_nan=False)),
     "a number, 0 or more and at most 3600",

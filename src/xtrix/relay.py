@@ -9,6 +9,7 @@ from typing import NamedTuple
 from xtrix import errors
 from xtrix.errors import ApiError, Headers
 from xtrix.protocol import Clock, Stream
+from xtrix.recorder import Recorder
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
 
@@ -66,6 +67,8 @@ class Relay(Reframer):
         self.headers = headers
         self.patience = patience
         self._clock = clock
+        self.recorder: Recorder | None = None
+        """Hears what the client is told; None where nothing of it is kept."""
         self._sent = 0
         """Pieces that made frames for the client."""
         self._seen = _Counts()
@@ -95,6 +98,8 @@ class Relay(Reframer):
             self.template = None  # no frame is made like one of these
         if frames:
             self._sent += 1
+            if self.recorder:
+                self.recorder.feed(clean)
         return clean
 
     def moved(self, count: int, text: str) -> None:  # type: ignore[explicit-override]
@@ -106,7 +111,10 @@ class Relay(Reframer):
         self, broken: ApiError | None = None
     ) -> str:
         """As a `Reframer`'s, without an upstream's secrets."""
-        return self._redactor.answer(super().close(broken))
+        frames = self._redactor.answer(super().close(broken))
+        if self.recorder:
+            self.recorder.feed(frames)
+        return frames
 
     def fail(self, error: ApiError) -> str:  # type: ignore[explicit-override]
         """As a `Reframer`'s, without a secret in any field of `error`."""

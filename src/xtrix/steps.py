@@ -98,6 +98,14 @@ class AskLedger(NamedTuple):
     seconds: float
 
 
+class AskArchive(NamedTuple):
+    """Send `text` to the archive's object of this name. Outcome: its answer, or a Failure."""
+
+    name: str
+    text: str
+    seconds: float
+
+
 class Wait(NamedTuple):
     """Let `seconds` pass. Outcome: None."""
 
@@ -111,7 +119,9 @@ class UpstreamAnswer(NamedTuple):
     body: bytes | Failure
 
 
-Step: TypeAlias = ReadBody | ReadPiece | Call | CallAll | Collect | Begin | Wait | Renew | AskLedger
+Step: TypeAlias = (
+    ReadBody | ReadPiece | Call | CallAll | Collect | Begin | Wait | AskArchive | Renew | AskLedger
+)
 Outcome: TypeAlias = (
     bytes | UpstreamHead | UpstreamAnswer | Failure | list[UpstreamAnswer | Failure] | None
 )
