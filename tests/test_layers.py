@@ -22,7 +22,7 @@ LAYERS = (
     "catalogue health steps",
     "passage",
     "relay",
-    "reframe config vectors",
+    "reframe config vectors foreign",
     "protocols",
     "protocol openai",
     "auth prices template",

@@ -7,7 +7,7 @@ body's shape before a target is chosen. Refuses to know JavaScript and how a ste
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from xtrix import __version__, auth, catalogue, errors, forwarding
+from xtrix import __version__, auth, catalogue, errors, foreign, forwarding
 from xtrix import config as configuration
 from xtrix.body import BODY_SECONDS, check_head, coding_of, unread
 from xtrix.config import Config, Lookup
@@ -205,13 +205,17 @@ def _accept(
     config, codec, carrier = door
     if isinstance(body, Failure):
         raise unread(body, config.max_body_bytes)
-    request = codec.decode_request(body, head.headers, config.default_model)
+    codec, request = foreign.decode(codec, body, head.headers, config.default_model)
     exchange.record.model = request.model
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
     exchange.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
+    conversion = Conversion(codec, request, carrier, exchange.clock)
+    if codec is not door.codec:
+        # What the answer repeats of a request, and how it is told, is asked in the path's words.
+        conversion.settings.fields = {"model": request.model, "stream": request.stream}
     return AcceptedRequest(
-        conversion=Conversion(codec, request, carrier, exchange.clock),
+        conversion=conversion,
         stamp=Stamp(
             exchange.record.id[4:],
             int(exchange.now),
