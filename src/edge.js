@@ -10,6 +10,8 @@
 // and calls `stop` to end the upstream call under way, `cut` to break off what goes to the client as
 // well, `end` when the exchange is over, and `teach` when it knows another form of event.
 
+import { waitUntil } from "cloudflare:workers";
+
 import { Splice } from "./splice.js";
 
 let env, clientHeaders, upstreamHeaders, python, lastResort;
@@ -31,6 +33,15 @@ export function end(number) {
   exchanges.delete(number);
 }
 
+// A span, sent when the answer is. Nobody waits for what becomes of it.
+export function report(url, headers, body) {
+  const signal = AbortSignal.timeout(REPORT_MILLISECONDS);
+  const call = { method: "POST", headers: JSON.parse(headers), body, signal, redirect: "manual" };
+  const sent = fetch(url, call).then((response) => response.body?.cancel());
+  waitUntil(sent.catch(() => {}));
+}
+
+const REPORT_MILLISECONDS = 10000;
 const FIRST_ROOM = 16384;
 const CRUMBS = 64;
 const DROPPED_AT_ONCE = 65536;

@@ -29,7 +29,8 @@ LAYERS = (
     "answer reasoning",
     "listing",
     "media rows cards estimate",
-    "shape http sse providers redact prompt upstream endpoints multipart",
+    "shape sse providers redact prompt upstream endpoints multipart telemetry",
+    "http",
     "errors json",
 )
 """Top to bottom. A module imports from the layers below its own only; the modules of one folder of

@@ -85,6 +85,9 @@ class Gateway:
         record = Record(f"req_{token}", head.method, head.path[:200])
         exchange = Exchange(record, self._health, now, _codec_for(head))
         exchange.redactor = Redactor(tokens=auth.tokens(head.headers))
+        exchange.parent = head.headers.get("traceparent", "")
+        if isinstance(self._config, Config):
+            exchange.collector = self._config.collector
         exchange.follow(self._steps(head, exchange))
         return exchange
 
@@ -115,8 +118,10 @@ class Gateway:
             return (yield from self._list(config, model, exchange, head))
         carrier = Carrier(config.secret, client)
         if endpoint:
+            exchange.record.operation = endpoint.operation
             return (yield from forwarding.forward(config, endpoint, head, exchange))
         assert codec is not None
+        exchange.record.operation = "text_completion" if codec.name == "completions" else "chat"
         check_head(head, config.max_body_bytes)
         read = ReadBody(config.max_body_bytes, BODY_SECONDS, coding_of(head))
         # The body is given no name here, which would keep it until the answer.

@@ -57,7 +57,7 @@ def _protocol_of(fields: Json, path: str) -> str | None:
         found = "messages" if is_anthropics else "chat"
     else:
         return None
-    return found if found != path and path != "completions" else None
+    return found if path not in {found, "completions"} else None
 
 
 def _tools(fields: Json) -> list[Json]:
