@@ -70,8 +70,8 @@ class Quirks(NamedTuple):
     """Whether it may be told what OpenAI's own programs say of themselves: ids of an installation
     among it, in the field of that name."""
     takes: tuple[str, ...] = ()
-    """Which of `TAKEN` it takes. Only what is made out of another protocol's request asks this: a
-    client of Chat Completions says itself what it sends."""
+    """What it takes that only some servers take, in words of `TAKEN`. Only what is made out of
+    another protocol's request asks this: a client of Chat Completions says itself what it sends."""
     reasoning_back: bool = False
     """Whether it wants the `reasoning_content` of each of its messages back with the history."""
     most_stops: int = 4
@@ -123,6 +123,7 @@ class Family(NamedTuple):
     """How many of `temperature` and `top_p` it takes in one request, where it does not think and
     the temperature is at most 1. With "any" they go on as they came."""
     thinking: Literal["none", "budget", "adaptive"] = "adaptive"
+    """How it is asked to think: with a number of tokens (`budget`), or by an effort alone."""
     efforts: tuple[str, ...] = ("low", "medium", "high", "xhigh", "max")
     """The words of `output_config.effort` that it knows."""
     thinks_unasked: bool = False
@@ -145,8 +146,9 @@ class Long(NamedTuple):
     over: int
     """Tokens that a prompt may have at the usual price."""
     input: float = 1
+    """By what the prices of tokens that go in are multiplied."""
     output: float = 1
-    """By what the prices of tokens that go in and that come out are multiplied."""
+    """By what the price of tokens that come out is multiplied."""
 
 
 class Price(NamedTuple):
@@ -155,7 +157,9 @@ class Price(NamedTuple):
     pattern: str
     """Matches the upstream's model ids."""
     input: float
+    """Tokens that go in."""
     output: float
+    """Tokens that come out, those of thinking among them."""
     cached: float | None = None
     """Input that is read from the provider's cache; None is the price of other input, as all the
     fields below that are None."""
@@ -164,9 +168,11 @@ class Price(NamedTuple):
     cache_write_hour: float | None = None
     """Input that is written into it for an hour; None is the price of `cache_write`."""
     audio_input: float | None = None
+    """As `audio_output`."""
     audio_output: float | None = None
     """Audio, in tokens; with None what has any costs nobody knows what."""
     long: Long | None = None
+    """What a long prompt costs more."""
     tiers: Mapping[str, float] = {}
     """By what all prices are multiplied where a tier other than the usual one has served, by
     OpenAI's name for it. What another tier costs is not known."""
