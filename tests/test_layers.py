@@ -14,9 +14,9 @@ SRC = Path(__file__).parent.parent / "src"
 
 LAYERS = (
     "entry",
-    "edge",
+    "edge archives",
     "app",
-    "counting forwarding models",
+    "counting forwarding models store",
     "exchange",
     "body translation",
     "catalogue health steps",
@@ -25,11 +25,11 @@ LAYERS = (
     "reframe config vectors foreign",
     "protocols",
     "protocol openai",
-    "auth prices template",
+    "auth prices recorder template",
     "answer reasoning",
     "listing",
     "media rows cards estimate",
-    "shape sse providers redact prompt upstream endpoints multipart telemetry",
+    "shape sse archive providers redact prompt upstream endpoints multipart telemetry",
     "http",
     "errors json",
 )
@@ -39,7 +39,7 @@ LAYERS = (
 FOLDERS = ("protocols",)
 """Packages of packages, each of which knows none of its neighbours."""
 
-SHELL = {"entry", "edge"}
+SHELL = {"entry", "edge", "archives"}
 """The only modules that may know JavaScript and the outside world."""
 
 RUNTIME = {"js", "pyodide", "pyodide_js", "workers"}

@@ -60,6 +60,11 @@ VARIABLES = {
         is_secret=True,
     ),
     "OTEL_SERVICE_NAME": Variable("What its spans call this gateway.", "`xtrix`"),
+    "STORE_DAYS": Variable(
+        "How many days [responses are kept](api.md#kept-responses) whose clients do not ask for the"
+        " contrary, up to 3660; 0 keeps none.",
+        "`0`",
+    ),
     "PROVIDERS": Variable("The upstreams: a list of tables, or that list as JSON."),
     "MODELS": Variable("Models with several targets: a list of tables, or that list as JSON."),
 }

@@ -60,6 +60,8 @@ class Config(NamedTuple):
     max_upload_bytes: int = MAX_UPLOAD_BYTES
     collector: Collector | None = None
     """Where a span of each request is sent; None for nowhere."""
+    store_days: float = 0
+    """How long responses are kept; 0 keeps none."""
     secret: bytes = b""
     """What nobody but this gateway can know: made of all its secrets, and new when one is."""
 
@@ -87,6 +89,7 @@ def load(lookup: Lookup) -> Config:
         models=tuple(models),
         keep_alive=variables.number("KEEP_ALIVE_SECONDS", KEEP_ALIVE_SECONDS, _SECONDS),
         fingerprint="",
+        store_days=variables.number("STORE_DAYS", 0, _DAYS),
     )
     # Where rows are faulty, one of them might have served it.
     if not variables.faults and variables.is_set("DEFAULT_MODEL") and not _serves_default(config):
@@ -143,6 +146,10 @@ class _Number(NamedTuple):
 
 
 _BYTES = _Number(SchemaValidator(cs.int_schema(strict=True, ge=1)), "a number, whole and 1 or more")
+_DAYS = _Number(
+    SchemaValidator(cs.float_schema(strict=True, ge=0, le=3660, allow_inf_nan=False)),
+    "a number, 0 or more and at most 3660",
+)
 _SECONDS = _Number(
     SchemaValidator(cs.float_schema(strict=True, ge=0, le=3600, allow_inf_nan=False)),
     "a number, 0 or more and at most 3600",

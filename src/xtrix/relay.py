@@ -9,6 +9,7 @@ from typing import NamedTuple
 from xtrix import errors
 from xtrix.errors import ApiError, Headers
 from xtrix.protocol import Clock, Stream
+from xtrix.recorder import Recorder
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
 
@@ -68,6 +69,8 @@ class Relay(Reframer):
         self.headers = headers
         self.patience = patience
         self._clock = clock
+        self.recorder: Recorder | None = None
+        """Hears what the client is told; None where nothing of it is kept."""
         self._sent = 0
         """Pieces that made frames for the client."""
         self._seen = _Counts()
@@ -100,6 +103,8 @@ class Relay(Reframer):
         if frames:
             self._sent += 1
             self._end_with(clean)
+            if self.recorder:
+                self.recorder.feed(clean)
         return clean
 
     def _end_with(self, frames: str) -> None:
@@ -116,6 +121,8 @@ class Relay(Reframer):
         """As a `Reframer`'s, without an upstream's secrets."""
         frames = self._redactor.answer(super().close(broken))
         self._end_with(frames)
+        if self.recorder:
+            self.recorder.feed(frames)
         return frames
 
     def fail(self, error: ApiError) -> str:  # type: ignore[explicit-override]
