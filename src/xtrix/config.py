@@ -23,10 +23,12 @@ from xtrix.rows import (
     ModelRow,
     ProviderRow,
     TargetRow,
+    is_base_url,
     parse_model,
     parse_model_name,
     parse_provider,
 )
+from xtrix.telemetry import Collector, collector
 
 MAX_BODY_BYTES = 5_000_000
 """Rewriting 5 MB of JSON takes an isolate's memory to 78 MB of its 128, 10 MB to 113 (measured)."""
@@ -42,6 +44,9 @@ LEDGER = "LEDGER"
 _SHORTEST_ADMIN_KEY = 16
 _SOUND_KEY = re.compile(r"[!-+\--~]*")
 _LIKE_AN_ID = re.compile(r"[0-9a-f]{16}")
+
+EXPORTER = "OTEL_EXPORTER_OTLP_"
+ENDPOINT = f"{EXPORTER}ENDPOINT"
 
 Lookup = Callable[[str], object]
 """The value of a variable or secret as str, number, list or dict; None where it is not set."""
@@ -63,6 +68,8 @@ class Config(NamedTuple):
     fingerprint: str
     """Stands for this version and configuration in `system_fingerprint`."""
     max_upload_bytes: int = MAX_UPLOAD_BYTES
+    collector: Collector | None = None
+    """Where a span of each request is sent; None for nowhere."""
     store_days: float = 0
     """How long responses are kept; 0 keeps none."""
     secret: bytes = b""
@@ -99,6 +106,7 @@ def load(lookup: Lookup) -> Config:
         accepted_keys=auth.digests(keys),
         max_body_bytes=variables.number("MAX_BODY_BYTES", MAX_BODY_BYTES, _BYTES),
         max_upload_bytes=variables.number("MAX_UPLOAD_BYTES", MAX_UPLOAD_BYTES, _BYTES),
+        collector=_collector(variables),
         default_model=variables.model("DEFAULT_MODEL", DEFAULT_MODEL),
         providers=tuple(providers.values()),
         models=tuple(models),
@@ -163,6 +171,25 @@ def _clients(variables: "_Variables", keys: str) -> tuple[dict[bytes, Client], b
         for key in given
     }
     return clients, bool(rows)
+
+
+def _collector(variables: "_Variables") -> Collector | None:
+    """Where spans are sent, as OpenTelemetry's own variables say it."""
+    endpoint = variables.text(ENDPOINT, "")
+    headers = variables.text(f"{EXPORTER}HEADERS", "")
+    service = variables.text("OTEL_SERVICE_NAME", "xtrix")
+    if not endpoint:
+        return None
+    if not is_base_url(endpoint):
+        variables.faults.append(
+            f"{ENDPOINT} must be an http(s) URL without query, fragment or user"
+        )
+        return None
+    try:
+        return collector(endpoint, headers, service)
+    except ValueError:
+        variables.faults.append(f"{EXPORTER}HEADERS must be 'name=value', with commas between")
+        return None
 
 
 def _secret_of(config: Config) -> bytes:

@@ -28,6 +28,7 @@ from xtrix.http import (
     STREAM_HEADERS,
     Reply,
     UpstreamHead,
+    UpstreamRequest,
     answer_headers,
 )
 from xtrix.metering import Ending, Meter
@@ -39,6 +40,7 @@ from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 from xtrix.shape import has_too_many_values
 from xtrix.steps import Answer, AskArchive, Begin, Call, Collect, Failure, Outcome, Step, Wait
+from xtrix.telemetry import Collector, ends, finish_reasons, in_words_of_the_field, span
 from xtrix.translation import Conversion, TargetCall
 
 MAX_ANSWER_BYTES = 16_000_000
@@ -76,6 +78,10 @@ class Record:
     """The limit that the upstream was given because the client named none."""
     attempts: int = 0
     failures: list[str] = field(default_factory=list)
+    operation: str | None = None
+    """What is done, in OpenTelemetry's word for it; None where it has none."""
+    finish_reasons: list[str] | None = None
+    """Why the answer ended, as the client was told."""
     error: str | None = None
     unknown_stop_reason: str | None = None
     """The upstream's word for why it stopped, where that is not known here."""
@@ -141,6 +147,12 @@ class Exchange:
         self._steps: Steps | None = None
         self._is_last = True
         """Whether no target is left after the one that is tried."""
+        self.collector: Collector | None = None
+        """Where a span is sent at the end."""
+        self.parent = ""
+        """The client's `traceparent`."""
+        self._told = ""
+        """The ends of a whole answer."""
         self._watched: Target | None = None
         """The target of a stream, among others, whose end is not yet known."""
 
@@ -198,11 +210,8 @@ class Exchange:
             self._finish_meter(self.meter, now, left=left)
         if left:
             record.error = "client_left"
-        names = ((name, getattr(record, name)) for name in Record.__slots__)
-        said = {name: value for name, value in names if value is not None}
-        if self.meter:
-            said["cost"] = self.meter.cost
-        return self.redactor.line(json.encode(said))
+        record.finish_reasons = finish_reasons(self._told or self._ending()) or None
+        return self.redactor.line(json.encode(in_words_of_the_field(self._known())))
 
     def _finish_meter(self, meter: Meter, now: float, *, left: bool) -> None:
         """Have what was used counted, of an answer that was cut too."""
@@ -218,6 +227,25 @@ class Exchange:
         is_error = record.error is not None
         meter.finish(Ending(self._called, usage, is_whole, has_cost, characters, is_error), now)
         record.key = meter.name
+
+    def span(self, now: float) -> UpstreamRequest | None:
+        """The call that tells a collector of the request, once it is logged; None for nobody."""
+        if self.collector is None:
+            return None
+        call = span(self.collector, self._known(), self.parent, self._began, now)
+        return call._replace(body=self.redactor.line(call.body.decode()).encode())
+
+    def _known(self) -> dict[str, Any]:
+        """What is known of the request."""
+        said = ((name, getattr(self.record, name)) for name in Record.__slots__)
+        known = {name: value for name, value in said if value is not None}
+        if self.meter:
+            known["cost"] = self.meter.cost  # also where nobody knows it
+        return known
+
+    def _ending(self) -> str:
+        """The last that a stream told, or the ends of what was passed on."""
+        return self._relay.ending if self._relay else ""
 
     def complete(self, accepted: AcceptedRequest) -> Steps:
         """The steps of a completion: each target of the plan until one answers."""
@@ -372,6 +400,7 @@ class Exchange:
         self._answer_usage = whole.usage, len(whole.body)
         self.record.unknown_stop_reason = whole.unknown_stop_reason
         headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
+        self._told = ends(whole.body)
         return Reply(200, headers, self.redactor.body(whole.body))
 
     def _open_relay(self, accepted: AcceptedRequest, call: TargetCall, took: float) -> Relay:
