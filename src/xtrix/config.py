@@ -99,7 +99,7 @@ def load(lookup: Lookup) -> Config:
     variables.faults += _twice("MODELS", [model.id for model in models])
     keys = variables.text("API_KEYS", "")
     clients, has_limits = _clients(variables, keys)
-    admin_key = _admin_key(variables)
+    admin_key, own_secret = _admin_key(variables), variables.text("KEY_SECRET", "")
     if admin_key and set(auth.digests(admin_key)) & set(auth.digests(keys)):
         variables.faults.append("ADMIN_KEY must not be one of API_KEYS")
     config = Config(
@@ -114,9 +114,7 @@ def load(lookup: Lookup) -> Config:
         fingerprint="",
         clients=clients,
         admin_key=auth.digests(admin_key),
-        key_secret=proof.secret_of(admin_key, variables.text("KEY_SECRET", ""))
-        if admin_key
-        else b"",
+        key_secret=proof.secret_of(admin_key, own_secret) if admin_key else b"",
         has_ledger=bool(admin_key or has_limits),
         store_days=variables.number("STORE_DAYS", 0, _DAYS),
     )
