@@ -134,6 +134,7 @@ def begun(gate: Gateway, asked: object, takes: float) -> Relay:
     exchange.advance(json.encode_body(asked), NOW)
     step = exchange.advance(UpstreamHead(200, SSE_TYPE), NOW + takes)
     assert isinstance(step, Begin)
+    assert isinstance(step.relay, Relay)
     return step.relay
 
 

@@ -57,6 +57,8 @@ const jobs = {
 
   embeddings: (client, request) => client.embeddings.create(request),
 
+  get: (client, path) => client.get(path),
+
   async leave(client, request) {
     const stream = await client.chat.completions.create({ ...request, stream: true });
     for await (const chunk of stream) {
