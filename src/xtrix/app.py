@@ -209,7 +209,7 @@ def _accept(
     exchange.record.model = request.model
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
-    exchange.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
+    exchange.redactor = carrier.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
     return AcceptedRequest(
         conversion=Conversion(codec, request, carrier, exchange.clock),
         stamp=Stamp(
