@@ -5,8 +5,8 @@ from xtrix.http import Reply, error_reply
 from xtrix.openai.errors import decode_error
 from xtrix.openai.models import encode_model, encode_models
 from xtrix.prompt import Json
-from xtrix.protocol import Codec, Compactor, Counter, Request
-from xtrix.protocols.responses import compaction
+from xtrix.protocol import Codec, Compactor, Counter, Memory, Request
+from xtrix.protocols.responses import compaction, stored
 from xtrix.protocols.responses.encode import encode_prompt
 from xtrix.protocols.responses.reader import Reader
 from xtrix.protocols.responses.relay import (
@@ -51,6 +51,13 @@ _RESPONSES = Codec(
     relay_stream=StreamRelay,
     relay_whole=relay_whole,
     counter=Counter("/input_tokens", encode_count),
+    memory=Memory(
+        stored.decode_request,
+        stored.references,
+        stored.resolve,
+        stored.missing,
+        stored.kept_input,
+    ),
 )
 _COMPACTIONS = _RESPONSES._replace(
     decode_request=compaction.decode_request,
@@ -58,6 +65,7 @@ _COMPACTIONS = _RESPONSES._replace(
     whole_writer=compaction.CompactionWriter,
     relay_request=relay_compaction_request,
     relay_whole=relay_compaction,
+    memory=None,
     is_optional=True,
 )
 
