@@ -18,6 +18,7 @@ CLIENT_HEADERS = (
     "anthropic-version",
     "anthropic-beta",
     "x-claude-code-session-id",
+    "traceparent",
     "upgrade",
     "content-length",
     "content-type",
