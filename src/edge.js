@@ -36,6 +36,15 @@ export function end(number) {
 // A response goes into its archive before its client has the end of it, and even if that has left.
 export const keep = (number, object, text) => exchanges.get(number).keep(object, text);
 
+// A span, sent when the answer is. Nobody waits for what becomes of it.
+export function report(url, headers, body) {
+  const signal = AbortSignal.timeout(REPORT_MILLISECONDS);
+  const call = { method: "POST", headers: JSON.parse(headers), body, signal, redirect: "manual" };
+  const sent = fetch(url, call).then((response) => response.body?.cancel());
+  waitUntil(sent.catch(() => {}));
+}
+
+const REPORT_MILLISECONDS = 10000;
 const FIRST_ROOM = 16384;
 const CRUMBS = 64;
 const DROPPED_AT_ONCE = 65536;

@@ -279,7 +279,11 @@ class Shell:
         edge_js.end(number)
         exchange.close()
         try:
-            js.console.log(exchange.log_line(time.time(), left=left))
+            now = time.time()
+            js.console.log(exchange.log_line(now, left=left))
+            if span := exchange.span(now):
+                headers = json.encode(dict(span.headers))
+                edge_js.report(span.url, headers, to_js(span.body))
         except Exception as error:
             _report(type(error).__name__, _place(error), exchange.record.id)
 

@@ -22,14 +22,15 @@ LAYERS = (
     "catalogue health steps",
     "passage",
     "relay",
-    "reframe config vectors",
+    "reframe config vectors foreign",
     "protocols",
     "protocol openai",
     "auth prices recorder template",
     "answer reasoning",
     "listing",
     "media rows cards estimate",
-    "shape http sse archive providers redact prompt upstream endpoints multipart",
+    "shape sse archive providers redact prompt upstream endpoints multipart telemetry",
+    "http",
     "errors json",
 )
 """Top to bottom. A module imports from the layers below its own only; the modules of one folder of

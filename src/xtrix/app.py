@@ -8,7 +8,7 @@ from collections.abc import Generator
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from xtrix import __version__, auth, catalogue, errors, forwarding, store
+from xtrix import __version__, auth, catalogue, errors, foreign, forwarding, store
 from xtrix import config as configuration
 from xtrix.body import BODY_SECONDS, check_head, coding_of, unread
 from xtrix.config import Config, Lookup
@@ -88,6 +88,9 @@ class Gateway:
         record = Record(f"req_{token}", head.method, head.path[:200])
         exchange = Exchange(record, self._health, now, _codec_for(head))
         exchange.redactor = Redactor(tokens=auth.tokens(head.headers))
+        exchange.parent = head.headers.get("traceparent", "")
+        if isinstance(self._config, Config):
+            exchange.collector = self._config.collector
         exchange.follow(self._steps(head, exchange))
         return exchange
 
@@ -121,8 +124,10 @@ class Gateway:
             return (yield from self._list(config, model, exchange, head))
         carrier = Carrier(config.secret, client)
         if endpoint:
+            exchange.record.operation = endpoint.operation
             return (yield from forwarding.forward(config, endpoint, head, exchange))
         assert codec is not None
+        exchange.record.operation = "text_completion" if codec.name == "completions" else "chat"
         check_head(head, config.max_body_bytes)
         read = ReadBody(config.max_body_bytes, BODY_SECONDS, coding_of(head))
         # The body is given no name here, which would keep it until the answer.
@@ -179,6 +184,8 @@ class _Taken(NamedTuple):
 
     request: Request
     recorder: Recorder | None = None
+    codec: Codec | None = None
+    """How it is read and answered, where that is not the path's protocol alone."""
 
 
 def _store(config: Config, client: bytes) -> Store:
@@ -193,10 +200,10 @@ def _taken(
     body: bytes | Failure = yield step
     if isinstance(body, Failure):
         raise unread(body, config.max_body_bytes)
-    codec = memory or door.codec
-    request = codec.decode_request(body, head.headers, config.default_model)
     if memory is None:
-        return _Taken(request)
+        codec, request = foreign.decode(door.codec, body, head.headers, config.default_model)
+        return _Taken(request, codec=codec)
+    request = memory.decode_request(body, head.headers, config.default_model)
     recorder = door.store.recorder(memory, request, exchange.record.id[4:], exchange.now)
     return _Taken((yield from door.store.recall(memory, request)), recorder)
 
@@ -241,13 +248,17 @@ def _no_socket() -> ClientError:
 def _accept(door: _Door, head: RequestHead, exchange: Exchange, taken: _Taken) -> AcceptedRequest:
     """What was taken in, with its targets. Raises ClientError."""
     config, codec, carrier, _ = door
-    request = taken.request
+    request, codec = taken.request, taken.codec or codec
     exchange.record.model = request.model
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
-    exchange.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
+    exchange.redactor = carrier.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
+    conversion = Conversion(codec, request, carrier, exchange.clock)
+    if codec is not door.codec:
+        # What the answer repeats of a request, and how it is told, is asked in the path's words.
+        conversion.settings.fields = {"model": request.model, "stream": request.stream}
     return AcceptedRequest(
-        conversion=Conversion(codec, request, carrier, exchange.clock),
+        conversion=conversion,
         stamp=Stamp(
             exchange.record.id[4:],
             int(exchange.now),

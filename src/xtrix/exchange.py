@@ -28,6 +28,7 @@ from xtrix.http import (
     STREAM_HEADERS,
     Reply,
     UpstreamHead,
+    UpstreamRequest,
     answer_headers,
 )
 from xtrix.passage import Forwarded, Passage
@@ -38,6 +39,7 @@ from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 from xtrix.shape import has_too_many_values
 from xtrix.steps import Answer, AskArchive, Begin, Call, Collect, Failure, Outcome, Step, Wait
+from xtrix.telemetry import Collector, ends, finish_reasons, in_words_of_the_field, span
 from xtrix.translation import Conversion, TargetCall
 
 MAX_ANSWER_BYTES = 16_000_000
@@ -75,6 +77,10 @@ class Record:
     """The limit that the upstream was given because the client named none."""
     attempts: int = 0
     failures: list[str] = field(default_factory=list)
+    operation: str | None = None
+    """What is done, in OpenTelemetry's word for it; None where it has none."""
+    finish_reasons: list[str] | None = None
+    """Why the answer ended, as the client was told."""
     error: str | None = None
     unknown_stop_reason: str | None = None
     """The upstream's word for why it stopped, where that is not known here."""
@@ -132,6 +138,12 @@ class Exchange:
         self._steps: Steps | None = None
         self._is_last = True
         """Whether no target is left after the one that is tried."""
+        self.collector: Collector | None = None
+        """Where a span is sent at the end."""
+        self.parent = ""
+        """The client's `traceparent`."""
+        self._told = ""
+        """The ends of a whole answer."""
         self._watched: Target | None = None
         """The target of a stream, among others, whose end is not yet known."""
 
@@ -187,9 +199,24 @@ class Exchange:
             record.error = record.error or (self._relay.error.code if self._relay.error else None)
         if left:
             record.error = "client_left"
-        said = ((name, getattr(record, name)) for name in Record.__slots__)
-        line = json.encode({name: value for name, value in said if value is not None})
-        return self.redactor.line(line)
+        record.finish_reasons = finish_reasons(self._told or self._ending()) or None
+        return self.redactor.line(json.encode(in_words_of_the_field(self._known())))
+
+    def span(self, now: float) -> UpstreamRequest | None:
+        """The call that tells a collector of the request, once it is logged; None for nobody."""
+        if self.collector is None:
+            return None
+        call = span(self.collector, self._known(), self.parent, self._began, now)
+        return call._replace(body=self.redactor.line(call.body.decode()).encode())
+
+    def _known(self) -> dict[str, Any]:
+        """What is known of the request."""
+        said = ((name, getattr(self.record, name)) for name in Record.__slots__)
+        return {name: value for name, value in said if value is not None}
+
+    def _ending(self) -> str:
+        """The last that a stream told, or the ends of what was passed on."""
+        return self._relay.ending if self._relay else ""
 
     def complete(self, accepted: AcceptedRequest) -> Steps:
         """The steps of a completion: each target of the plan until one answers."""
@@ -292,10 +319,7 @@ class Exchange:
             if has_too_many_values(body):
                 raise errors.too_large()
             _check(call.codec, answer.head, body)
-            answer = self._reply(accepted, call, body)
-            if accepted.recorder:
-                yield from self._keep(accepted.recorder, answer.body)
-            return answer
+            return (yield from self._reply(accepted, call, body))
         began = self.now
         connect = limits.connect or (_LAST_CONNECT if self._is_last else _CONNECT)
         seconds = self._left(accepted.plan, self._patience(accepted.plan, connect))
@@ -337,13 +361,17 @@ class Exchange:
         self._relay = passage
         return passage
 
-    def _reply(self, accepted: AcceptedRequest, call: TargetCall, body: bytes) -> Reply:
-        """The answer that a whole response is. Raises UpstreamError."""
+    def _reply(self, accepted: AcceptedRequest, call: TargetCall, body: bytes) -> Steps:
+        """The steps to the answer that a whole response is. Raises UpstreamError."""
         whole = accepted.conversion.whole(body, call, accepted.stamp_of(call))
         self._count(whole.usage)
         self.record.unknown_stop_reason = whole.unknown_stop_reason
         headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
-        return Reply(200, headers, self.redactor.body(whole.body))
+        self._told = ends(whole.body)
+        told = self.redactor.body(whole.body)
+        if accepted.recorder:
+            yield from self._keep(accepted.recorder, told)
+        return Reply(200, headers, told)
 
     def _open_relay(self, accepted: AcceptedRequest, call: TargetCall, took: float) -> Relay:
         """The relay of a stream whose head `took` so many seconds."""

@@ -13,6 +13,8 @@ from xtrix.recorder import Recorder
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
 
+_ENDING = 4096
+"""Characters, in which a stream says why it ended."""
 _SHORTEST_TICK = 0.05
 _LONGEST_TICK = 1.0
 
@@ -74,6 +76,8 @@ class Relay(Reframer):
         self._seen = _Counts()
         """What had come by the last tick."""
         self._since: _Times | None = None
+        self.ending = ""
+        """The last that the client was told."""
         self._had_begun = self._had_finished = False
         """By the last tick."""
 
@@ -98,9 +102,13 @@ class Relay(Reframer):
             self.template = None  # no frame is made like one of these
         if frames:
             self._sent += 1
+            self._end_with(clean)
             if self.recorder:
                 self.recorder.feed(clean)
         return clean
+
+    def _end_with(self, frames: str) -> None:
+        self.ending = (self.ending + frames)[-_ENDING:]
 
     def moved(self, count: int, text: str) -> None:  # type: ignore[explicit-override]
         """As a `Reframer` has it."""
@@ -112,6 +120,7 @@ class Relay(Reframer):
     ) -> str:
         """As a `Reframer`'s, without an upstream's secrets."""
         frames = self._redactor.answer(super().close(broken))
+        self._end_with(frames)
         if self.recorder:
             self.recorder.feed(frames)
         return frames
