@@ -10,6 +10,8 @@
 // and calls `stop` to end the upstream call under way, `cut` to break off what goes to the client as
 // well, `end` when the exchange is over, and `teach` when it knows another form of event.
 
+import { waitUntil } from "cloudflare:workers";
+
 import { Splice } from "./splice.js";
 
 let env, clientHeaders, upstreamHeaders, python, lastResort;
@@ -31,12 +33,27 @@ export function end(number) {
   exchanges.delete(number);
 }
 
+// A response goes into its archive before its client has the end of it, and even if that has left.
+export const keep = (number, object, text) => exchanges.get(number).keep(object, text);
+
+// A span, sent when the answer is. Nobody waits for what becomes of it.
+export function report(url, headers, body) {
+  const signal = AbortSignal.timeout(REPORT_MILLISECONDS);
+  const call = { method: "POST", headers: JSON.parse(headers), body, signal, redirect: "manual" };
+  const sent = fetch(url, call).then((response) => response.body?.cancel());
+  waitUntil(sent.catch(() => {}));
+}
+
+const REPORT_MILLISECONDS = 10000;
 const FIRST_ROOM = 16384;
 const CRUMBS = 64;
 const DROPPED_AT_ONCE = 65536;
 const PIECE = 65536;
 
+const KEPT_MS = 5000;
+
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 // What nobody waits for any more.
 const gone = () => new Response(null, { status: 499 });
@@ -54,6 +71,19 @@ const options = ({ headers, ...call }) => ({
   headers: new Headers(headers),
   redirect: "manual",
 });
+
+// The answer of an archive's object; nothing where none comes in time.
+async function archived(object, text, milliseconds) {
+  let timer;
+  const late = new Promise((done) => (timer = setTimeout(done, milliseconds)));
+  try {
+    return await Promise.race([env.ARCHIVE.getByName(object).call(text), late]);
+  } catch (error) {
+    console.error(JSON.stringify({ crash: error?.name, at: "archive", id: null }));
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 class Exchange {
   over = false;
@@ -252,6 +282,18 @@ class Exchange {
     const heard = await Promise.all(calls.map((given) => one(given).catch(failed)));
     clearTimeout(timer);
     return { answers: heard.map(({ body, ...head }) => head), body: heard.map((it) => it.body) };
+  }
+
+  async askArchive({ object, milliseconds }) {
+    const text = decoder.decode(this.sending);
+    this.sending = undefined;
+    const answer = await archived(object, text, milliseconds);
+    return answer ? { body: encoder.encode(answer) } : { failure: "connection" };
+  }
+
+  keep(object, text) {
+    this.kept = archived(object, text, KEPT_MS);
+    waitUntil(this.kept);
   }
 
   begin({ passes, ...given }) {
@@ -490,7 +532,12 @@ class Stream {
 
   send(frames) {
     if (frames || this.over) this.begin();
-    return frames && this.writer.write(encoder.encode(frames)).catch(() => this.exchange.leave());
+    if (!frames) return frames;
+    return this.exchange.kept ? this.exchange.kept.then(() => this.write(frames)) : this.write(frames);
+  }
+
+  write(frames) {
+    return this.writer.write(encoder.encode(frames)).catch(() => this.exchange.leave());
   }
 
   stop() {

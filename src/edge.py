@@ -44,6 +44,7 @@ from xtrix.steps import (
     UNREAD_BYTES,
     UNREAD_SECONDS,
     Answer,
+    AskArchive,
     Begin,
     Call,
     CallAll,
@@ -230,6 +231,9 @@ class Shell:
         frames = act(relay, *given, **named)
         if relay is None:
             return frames
+        recorder = relay.recorder if isinstance(relay, Relay) else None
+        if recorder and (message := recorder.message()):
+            edge_js.keep(number, recorder.name, message)
         if relay.over:
             is_cut = isinstance(relay, Passage) and relay.is_cut
             (edge_js.cut if is_cut else edge_js.stop)(number)
@@ -275,7 +279,11 @@ class Shell:
         edge_js.end(number)
         exchange.close()
         try:
-            js.console.log(exchange.log_line(time.time(), left=left))
+            now = time.time()
+            js.console.log(exchange.log_line(now, left=left))
+            if span := exchange.span(now):
+                headers = json.encode(dict(span.headers))
+                edge_js.report(span.url, headers, to_js(span.body))
         except Exception as error:
             _report(type(error).__name__, _place(error), exchange.record.id)
 
@@ -350,6 +358,10 @@ _MESSAGES: dict[type, Callable[[Any], _Message]] = {
     CallAll: _calls_message,
     Collect: lambda step: ({"name": "collect", **_collect_limits(step)}, None),
     Begin: _begin_message,
+    AskArchive: lambda step: (
+        {"name": "askArchive", "object": step.name, "milliseconds": step.seconds * 1000},
+        step.text.encode(),
+    ),
     Wait: lambda step: ({"name": "wait", "milliseconds": step.seconds * 1000}, None),
     Reply: lambda reply: (
         {"name": "answer", "status": reply.status, "unread": _UNREAD},

@@ -9,9 +9,12 @@ from typing import NamedTuple
 from xtrix import errors
 from xtrix.errors import ApiError, Headers
 from xtrix.protocol import Clock, Stream
+from xtrix.recorder import Recorder
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
 
+_ENDING = 4096
+"""Characters, in which a stream says why it ended."""
 _SHORTEST_TICK = 0.05
 _LONGEST_TICK = 1.0
 
@@ -66,11 +69,15 @@ class Relay(Reframer):
         self.headers = headers
         self.patience = patience
         self._clock = clock
+        self.recorder: Recorder | None = None
+        """Hears what the client is told; None where nothing of it is kept."""
         self._sent = 0
         """Pieces that made frames for the client."""
         self._seen = _Counts()
         """What had come by the last tick."""
         self._since: _Times | None = None
+        self.ending = ""
+        """The last that the client was told."""
         self._had_begun = self._had_finished = False
         """By the last tick."""
 
@@ -95,7 +102,13 @@ class Relay(Reframer):
             self.template = None  # no frame is made like one of these
         if frames:
             self._sent += 1
+            self._end_with(clean)
+            if self.recorder:
+                self.recorder.feed(clean)
         return clean
+
+    def _end_with(self, frames: str) -> None:
+        self.ending = (self.ending + frames)[-_ENDING:]
 
     def moved(self, count: int, text: str) -> None:  # type: ignore[explicit-override]
         """As a `Reframer` has it."""
@@ -106,7 +119,11 @@ class Relay(Reframer):
         self, broken: ApiError | None = None
     ) -> str:
         """As a `Reframer`'s, without an upstream's secrets."""
-        return self._redactor.answer(super().close(broken))
+        frames = self._redactor.answer(super().close(broken))
+        self._end_with(frames)
+        if self.recorder:
+            self.recorder.feed(frames)
+        return frames
 
     def fail(self, error: ApiError) -> str:  # type: ignore[explicit-override]
         """As a `Reframer`'s, without a secret in any field of `error`."""
