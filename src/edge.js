@@ -8,6 +8,7 @@
 // and calls `stop` to end the upstream call under way, `end` when the exchange is over, and `teach`
 // when it knows another form of event.
 
+import { putBack, takeOut } from "./content.js";
 import { Splice } from "./splice.js";
 
 let env, clientHeaders, upstreamHeaders, python, lastResort;
@@ -41,7 +42,7 @@ const named = (headers, names) =>
   Object.fromEntries(names.map((it) => [it, headers.get(it) ?? undefined]));
 
 // Where one of our own lines failed: nothing of the values that it failed on.
-const OUR_LINE = /(edge|splice)\.js:\d+/;
+const OUR_LINE = /(content|edge|splice)\.js:\d+/;
 const kindAndPlace = (error) => [error?.name, OUR_LINE.exec(error?.stack)?.[0] ?? "edge.js"];
 
 // A redirect followed would take the upstream's key to another server.
@@ -90,6 +91,7 @@ class Exchange {
   }
 
   answer({ status, headers, streams, unread }, body) {
+    this.content = undefined; // nobody is called any more
     const content = streams ? this.stream.readable : this.withUnread(body, unread);
     const response = new Response(content, { status, headers });
     python.answered(this.number);
@@ -122,7 +124,7 @@ class Exchange {
   end() {
     this.over = true;
     this.stop();
-    this.request = this.response = this.unread = undefined;
+    this.request = this.response = this.unread = this.content = undefined;
     this.sending = this.reader = this.upstream = undefined;
   }
 
@@ -141,10 +143,30 @@ class Exchange {
 
   // The steps. Each gives what came of it: `failure`, `status` and `headers`, `body`.
 
-  async readBody(limits) {
+  async readBody({ most, ...limits }) {
     const heard = await this.read(this.request, limits);
     if (heard.failure !== "size") this.unread = undefined;
-    return heard;
+    if (heard.failure || !most) return heard;
+    const mark = crypto.randomUUID().replaceAll("-", "");
+    const { body, views } = takeOut(heard.body, mark);
+    if (body.length > most) return { failure: "size" };
+    if (views.length) this.content = { mark, views };
+    return { body };
+  }
+
+  // What goes out, with the content of the client's body in it, as often as it is sent.
+  whole(body) {
+    if (!body || !this.content) return body;
+    const parts = putBack(body, this.content.mark, this.content.views);
+    if (parts.length === 1) return body;
+    const { readable, writable } = new FixedLengthStream(
+      parts.reduce((sum, part) => sum + part.length, 0),
+    );
+    const writer = writable.getWriter();
+    Promise.all(parts.map((part) => writer.write(part)))
+      .then(() => writer.close())
+      .catch(() => {}); // the upstream takes no more; what it says decides
+    return readable;
   }
 
   async collect(limits) {
@@ -154,7 +176,7 @@ class Exchange {
     return heard;
   }
 
-  async call({ binding, url, method, headers, milliseconds, collect }) {
+  async call({ binding, url, method, headers, milliseconds, collect, is_last }) {
     const upstream = (this.upstream = new AbortController());
     let late = false;
     const giveUp = () => {
@@ -162,8 +184,9 @@ class Exchange {
       upstream.abort();
     };
     const timer = setTimeout(giveUp, milliseconds);
-    const given = options({ method, headers, signal: upstream.signal, body: this.sending });
+    const given = options({ method, headers, signal: upstream.signal, body: this.whole(this.sending) });
     this.sending = undefined;
+    if (is_last) this.content = undefined;
     try {
       this.response = await (binding ? env[binding] : globalThis).fetch(url, given);
     } catch {
@@ -217,6 +240,7 @@ class Exchange {
   async read(message, { limit, milliseconds }) {
     if (!message.body) return { body: new Uint8Array() };
     const reader = (this.reader = message.body.getReader({ mode: "byob" }));
+    const declared = Number(message.headers.get("content-length")) || limit;
     let buffer = new ArrayBuffer(Math.min(FIRST_ROOM, limit + 1));
     let size = 0;
     let least = 1;
@@ -229,9 +253,14 @@ class Exchange {
       reader.cancel().catch(() => {});
     };
     watch();
-    if (message.headers.get("content-length") > limit) failure = "size";
+    if (declared > limit) failure = "size";
     while (!failure) {
-      if (size === buffer.byteLength) buffer = buffer.transfer(Math.min(2 * size, limit + 1));
+      if (size === buffer.byteLength) {
+        // Who has sent an eighth of what was declared is given room for the rest: each time that
+        // the buffer grows both are there, the old and the new.
+        const room = Math.max(2 * size, 8 * size > declared ? declared + 1 : 0);
+        buffer = buffer.transfer(Math.min(room, limit + 1));
+      }
       const room = new Uint8Array(buffer, size);
       const min = Math.min(least, room.length);
       const piece = await reader.read(room, { min }).catch(() => (failure ??= "connection"));

@@ -256,6 +256,7 @@ def _call_message(step: Call) -> _Message:
         "headers": request.headers,
         "milliseconds": step.seconds * 1000,
         "collect": _limits(step.collect) if step.collect else None,
+        "is_last": step.is_last,
     }
     return message, request.body
 
@@ -286,7 +287,7 @@ def _limits(step: ReadBody | Collect) -> dict[str, float]:
 _UNREAD = {"limit": UNREAD_BYTES, "milliseconds": UNREAD_SECONDS * 1000}
 
 _MESSAGES: dict[type, Callable[[Any], _Message]] = {
-    ReadBody: lambda step: ({"name": "readBody", **_limits(step)}, None),
+    ReadBody: lambda step: ({"name": "readBody", "most": step.most, **_limits(step)}, None),
     Call: _call_message,
     CallAll: _calls_message,
     Collect: lambda step: ({"name": "collect", **_limits(step)}, None),

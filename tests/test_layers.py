@@ -29,7 +29,7 @@ LAYERS = (
     "listing",
     "media rows cards estimate",
     "shape http sse providers redact prompt upstream",
-    "errors json",
+    "errors json content",
 )
 """Top to bottom. A module imports from the layers below its own only; the modules of one folder of
 `FOLDERS` may import each other."""

@@ -114,9 +114,8 @@ class Gateway:
         _check_head(head, config.max_body_bytes)
         # The body is given no name here, which would keep it until the answer.
         door = _Door(config, codec, Carrier(config.secret, client))
-        accepted = _accept(
-            door, head, exchange, (yield ReadBody(config.max_body_bytes, BODY_SECONDS))
-        )
+        body = ReadBody(config.max_body_bytes, BODY_SECONDS, _most_read(config.max_body_bytes))
+        accepted = _accept(door, head, exchange, (yield body))
         if _counts_at(path):
             return (yield from count(exchange, accepted))
         return (yield from exchange.complete(accepted))
@@ -253,6 +252,14 @@ def _unread(failure: Failure, limit: int) -> ClientError:
     return ClientError(408, "request_timeout", "The request's body did not come whole.")
 
 
+def _most_read(limit: int) -> int:
+    """The bytes that a body of up to `limit` may have beside long content."""
+    return min(limit, configuration.MAX_READ_BYTES)
+
+
 def _too_large(limit: int) -> ClientError:
-    message = f"The request body is larger than the {limit} bytes this gateway takes."
+    message = f"The request body is larger than the {limit} bytes this gateway takes"
+    if limit > _most_read(limit):
+        message += f", or what is no image or file in it than {_most_read(limit)}"
+    message += "."
     return ClientError(413, "request_too_large", message)

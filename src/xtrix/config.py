@@ -23,8 +23,12 @@ from xtrix.rows import (
     parse_provider,
 )
 
-MAX_BODY_BYTES = 5_000_000
-"""Rewriting 5 MB of JSON takes an isolate's memory to 78 MB of its 128, 10 MB to 113 (measured)."""
+MAX_BODY_BYTES = 32_000_000
+"""What Anthropic takes. Most of so much is the content of images and files."""
+
+MAX_READ_BYTES = 5_000_000
+"""Of a request's body without long content. Rewriting 5 MB of JSON takes an isolate's memory to 78
+MB of its 128, 10 MB to 113 (measured)."""
 
 KEEP_ALIVE_SECONDS = 15.0
 DEFAULT_MODEL = "claude-3-5-sonnet-20241022"

@@ -265,14 +265,14 @@ class Exchange:
         collect = Collect(MAX_ANSWER_BYTES, limits.idle)
         if not accepted.streamed:
             seconds = self._left(accepted.plan, self._first_byte(accepted.plan, limits))
-            answer = _sound((yield Call(call.take_request(), seconds, collect)))
+            answer = _sound((yield _call(accepted, call, seconds, collect)))
             body = _sound(answer.body)
             if has_too_many_values(body):
                 raise errors.too_large()
             _check(call.codec, answer.head, body)
             return self._reply(accepted, call, body)
         connect = limits.connect or (_LAST_CONNECT if self._is_last else _CONNECT)
-        head = _sound((yield Call(call.take_request(), self._left(accepted.plan, connect))))
+        head = _sound((yield _call(accepted, call, self._left(accepted.plan, connect))))
         if head.status != 200 or not head.may_be(EVENT_STREAM):
             body = _sound((yield collect))
             raise _error_in(call.codec, head, body) or errors.wrong_type("it is not a stream")
@@ -352,6 +352,14 @@ _FAILED: dict[Failure, Callable[[], UpstreamError]] = {
     Failure.TIME: lambda: errors.out_of_time("no answer came"),
     Failure.SIZE: errors.too_large,
 }
+
+
+def _call(
+    accepted: AcceptedRequest, call: TargetCall, seconds: float, collect: Collect | None = None
+) -> Call:
+    request = call.take_request()
+    is_last = call.request is None and accepted.conversion.is_spent
+    return Call(request, seconds, collect, is_last)
 
 
 def _sound(outcome: Any) -> Any:

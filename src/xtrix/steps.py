@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 from xtrix.http import Reply, UpstreamHead, UpstreamRequest
 from xtrix.relay import Relay
 
-UNREAD_BYTES = 16_000_000
+UNREAD_BYTES = 32_000_000
 UNREAD_SECONDS = 3.0
 """What an answer that came early leaves of a request is read and dropped, up to here: a client
 whose connection ends while it sends finds no answer on it."""
@@ -28,6 +28,9 @@ class ReadBody(NamedTuple):
 
     limit: int
     seconds: float
+    most: int | None = None
+    """Leave out long content, as `content` has it, and take so many bytes of the rest at most,
+    which then is the outcome. None: take the body as it is."""
 
 
 class Collect(NamedTuple):
@@ -45,6 +48,8 @@ class Call(NamedTuple):
     collect: Collect | None = None
     """Read the body too, whatever the head says, and make the outcome an UpstreamAnswer: one
     promise for Python to wait for instead of two."""
+    is_last: bool = False
+    """Whether nothing of the client's body is sent again after this call."""
 
 
 class CallAll(NamedTuple):

@@ -73,6 +73,11 @@ class Conversion:
         self._translated_for: set[str] = set()
         """The providers that speak the client's protocol and know nothing of this call."""
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether the request is forgotten: no further target can be asked."""
+        return self._request is None
+
     def reword(self, error: UpstreamError, call: TargetCall) -> str | None:
         """How the target of `call`, which met with `error`, can be asked once more.
 
