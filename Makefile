@@ -6,7 +6,7 @@ SLOW := tests/worker tests/clients tests/page tests/tools
 # All the others: they need a processor and nothing else, so each processor runs some of them.
 CORE := --numprocesses auto --dist worksteal $(SLOW:%=--ignore %)
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check fuzz defences format deploy bench hostile agents clean
+.PHONY: help setup dev test check fuzz defences format deploy bench hostile agents sbom clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,9 +40,10 @@ format: setup  ## put every file into its form, and make the tables anew
 	@.venv/bin/python tests/fixtures/table.py
 	@PYTHONPATH=src:. $(RUN) tools.openapi
 	@PYTHONPATH=src:. $(RUN) tools.readme
+	@PYTHONPATH=src:. $(RUN) tests.losses.table
 
-deploy: setup  ## wrangler deploy
-	@$(RUN) tools.wrangler deploy
+deploy: setup  ## check, wrangler deploy, and ask /health (ARGS=--dry-run sends nothing)
+	@PYTHONPATH=src:. $(RUN) tools.deploy $(ARGS)
 
 bench: setup  ## measure, and compare with the rivals (20 minutes; ARGS=--quick for two)
 	@$(RUN) bench $(ARGS)
@@ -52,6 +53,9 @@ hostile: setup  ## what bodies made to hurt cost the isolate, by shape (20 minut
 
 agents: setup  ## fetch the real Codex and Claude Code (800 MB), and have them work through the Worker (ARGS="-k resume")
 	@$(RUN) tools.agents $(ARGS)
+
+sbom: setup  ## write the software bill of materials, as CycloneDX, into .cache/sbom
+	@$(RUN) tools.sbom
 
 clean:  ## remove what was made
 	@rm -rf .venv node_modules python_modules .cache .wrangler

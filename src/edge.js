@@ -237,17 +237,18 @@ class Exchange {
   // they come. A piece costs a promise and two views as well, 400 bytes of garbage: from a body
   // that comes in crumbs more than one is taken at once. Up to `CRUMBS` bytes may then come before
   // they count as heard.
-  async read(message, { limit, milliseconds }) {
+  async read(message, { limit, milliseconds, within = Infinity }) {
     if (!message.body) return { body: new Uint8Array() };
     const reader = (this.reader = message.body.getReader({ mode: "byob" }));
     const declared = Number(message.headers.get("content-length")) || limit;
     let buffer = new ArrayBuffer(Math.min(FIRST_ROOM, limit + 1));
     let size = 0;
     let least = 1;
+    const last = Date.now() + within;
     let heard = Date.now();
     let failure, timer;
     const watch = () => {
-      const left = heard + milliseconds - Date.now();
+      const left = Math.min(heard + milliseconds, last) - Date.now();
       if (left > 0) return (timer = setTimeout(watch, left));
       failure = "time";
       reader.cancel().catch(() => {});

@@ -255,7 +255,7 @@ def _call_message(step: Call) -> _Message:
         "method": request.method,
         "headers": request.headers,
         "milliseconds": step.seconds * 1000,
-        "collect": _limits(step.collect) if step.collect else None,
+        "collect": _collect_limits(step.collect) if step.collect else None,
         "is_last": step.is_last,
     }
     return message, request.body
@@ -280,8 +280,13 @@ def _begin_message(relay: Relay) -> dict[str, Any]:
     return {"name": "begin", "milliseconds": milliseconds, "secrets": relay.secrets}
 
 
-def _limits(step: ReadBody | Collect) -> dict[str, float]:
+def _limits(step: ReadBody) -> dict[str, float]:
     return {"limit": step.limit, "milliseconds": step.seconds * 1000}
+
+
+def _collect_limits(step: Collect) -> dict[str, float]:
+    limits = {"limit": step.limit, "milliseconds": step.seconds * 1000}
+    return {**limits, "within": step.within * 1000}
 
 
 _UNREAD = {"limit": UNREAD_BYTES, "milliseconds": UNREAD_SECONDS * 1000}
@@ -290,7 +295,7 @@ _MESSAGES: dict[type, Callable[[Any], _Message]] = {
     ReadBody: lambda step: ({"name": "readBody", "most": step.most, **_limits(step)}, None),
     Call: _call_message,
     CallAll: _calls_message,
-    Collect: lambda step: ({"name": "collect", **_limits(step)}, None),
+    Collect: lambda step: ({"name": "collect", **_collect_limits(step)}, None),
     Begin: lambda step: (_begin_message(step.relay), None),
     Wait: lambda step: ({"name": "wait", "milliseconds": step.seconds * 1000}, None),
     Reply: lambda reply: (

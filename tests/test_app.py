@@ -391,8 +391,6 @@ def test_the_record_says_who_answered_and_nothing_of_what_was_said() -> None:
         "upstream_model": "plain",
         "attempts": 1,
         "failures": [],
-        "prompt_tokens": 0,
-        "completion_tokens": 0,
         "first_byte_ms": 0,
         "total_ms": 0,
         "version": __version__,

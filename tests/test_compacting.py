@@ -5,21 +5,13 @@ from typing import Any
 import pytest
 from openai.types.responses import CompactedResponse
 
+from tests.least import PATHS, WHOLE, answer, row
 from tests.play import KEY, TOKEN, Played, Upstream, gateway, head, play
 from xtrix import json
 
 Json = dict[str, Any]
 
-JSON_TYPE = {"content-type": "application/json"}
-ROW: Json = {
-    "name": "up",
-    "dialect": "openai-responses",
-    "base_url": "http://upstream.test/v1",
-    "api_key": "UPSTREAM_KEY",
-    "models": ["*"],
-}
-CHAT: Json = {**ROW, "name": "chat", "dialect": "openai"}
-CLAUDE: Json = {**ROW, "name": "claude", "dialect": "anthropic"}
+ROW, CHAT, CLAUDE = row("openai-responses", "up"), row("openai", "chat"), row("anthropic", "claude")
 USER: Json = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
 THEIRS: Json = {
     "id": "resp_theirs",
@@ -54,47 +46,9 @@ CODEX: Json = {
     "text": {"verbosity": "low"},
 }
 """What Codex sends where it lets the server sum up."""
-NOT_FOUND = Upstream(404, JSON_TYPE, (b'{"detail":"Not Found"}',))
 
 
-def answer(body: Json, status: int = 200) -> Upstream:
-    return Upstream(status, JSON_TYPE, (json.encode(body).encode(),))
-
-
-WHOLE: dict[str, Json] = {
-    "anthropic": {
-        "type": "message",
-        "role": "assistant",
-        "content": [{"type": "text", "text": "They met."}],
-        "stop_reason": "end_turn",
-        "usage": {"input_tokens": 12, "output_tokens": 7},
-    },
-    "openai": {
-        "choices": [
-            {"index": 0, "message": {"content": "They met."}, "finish_reason": "stop"},
-        ],
-        "usage": {"prompt_tokens": 12, "completion_tokens": 7, "total_tokens": 19},
-    },
-    "openai-responses": {
-        "id": "resp_theirs",
-        "object": "response",
-        "status": "completed",
-        "output": [
-            {
-                "type": "message",
-                "role": "assistant",
-                "content": [{"type": "output_text", "text": "They met."}],
-            }
-        ],
-        "usage": {"input_tokens": 12, "output_tokens": 7, "total_tokens": 19},
-    },
-}
-ROWS: dict[str, Json] = {row["dialect"]: row for row in (CLAUDE, CHAT, ROW)}
-PATHS = {
-    "anthropic": "/v1/messages",
-    "openai": "/v1/chat/completions",
-    "openai-responses": "/v1/responses",
-}
+ROWS = {"anthropic": CLAUDE, "openai": CHAT, "openai-responses": ROW}
 
 
 def compacted(
@@ -108,12 +62,12 @@ def sent(played: Played, index: int = 0) -> tuple[str, Json]:
     return call.url.removeprefix("http://upstream.test"), json.decode_object(call.body)
 
 
-def goes_on(played: Played, row: Json) -> Json:
+def goes_on(played: Played, other: Json) -> Json:
     """What an upstream is sent when the client goes on with what it was answered."""
     (item,) = [it for it in played.json()["output"] if it["type"] == "compaction"]
     request = {"model": "m", "input": [item, USER]}
     nobody = answer({}, 500)
-    (call,) = play(gateway(row), request, [nobody], head("/v1/responses")).calls
+    (call,) = play(gateway(other), request, [nobody], head("/v1/responses")).calls
     return json.decode_object(call.body)
 
 
@@ -164,8 +118,8 @@ def test_any_other_model_is_asked_for_a_summary(dialect: str) -> None:
     assert told["usage"]["total_tokens"] == 19
     assert "They met." not in played.body
     assert played.headers["x-ignored-parameters"] == "prompt_cache_key"
-    for row in ROWS.values():
-        assert "so far:\\n\\nThey met." in json.encode(goes_on(played, row))
+    for other in ROWS.values():
+        assert "so far:\\n\\nThey met." in json.encode(goes_on(played, other))
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])

@@ -103,7 +103,7 @@ def test_a_row_that_says_only_what_it_must() -> None:
 
 def test_limits_at_their_ends() -> None:
     retries = {"attempts": 10, "backoff": 60, "longest": 60, "rest": 3600}
-    timeouts = {"connect": 3600, "first_byte": 0.001, "idle": 3600}
+    timeouts = {"connect": 3600, "first_byte": 0.001, "idle": 3600, "progress": 0.001}
     (provider,) = config({**ROW, "retries": retries, "timeouts": timeouts}).providers
     assert provider.retries._asdict() == retries
     assert provider.timeouts._asdict() == timeouts

@@ -113,10 +113,10 @@ def test_what_is_no_json_comes_back_too() -> None:
 
 def test_a_client_can_write_no_word() -> None:
     forged = "xcut" + "f" * 32 + "0000" + "00001000"
-    body = said([some(60_000), forged, some(60_000, BEGINNINGS["pdf"]), forged])
+    body = said([forged, some(60_000), forged, some(60_000, BEGINNINGS["pdf"]), forged])
     left, out = taken(body)
     assert len(out) == 2
-    assert json.loads(left)[1] == forged
+    assert json.loads(left)[0] == forged
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -14,7 +14,7 @@ from xtrix.app import Gateway
 from xtrix.exchange import MAX_ANSWER_BYTES, Exchange
 from xtrix.health import FAILURES
 from xtrix.http import Reply, UpstreamHead
-from xtrix.relay import Relay
+from xtrix.relay import Patience, Relay
 from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, UpstreamAnswer, Wait
 
 JSON = {"content-type": "application/json"}
@@ -454,20 +454,20 @@ class Life:
         return self.step.seconds
 
 
-TIMEOUTS = {"timeouts": {"connect": 10, "first_byte": 30, "idle": 20}}
+TIMEOUTS = {"timeouts": {"connect": 10, "first_byte": 30, "idle": 20, "progress": 90}}
 
 
 def test_each_step_has_the_limit_of_its_row() -> None:
     whole = Life(gate({**FIRST, **TIMEOUTS}))
     assert isinstance(whole.step, Call)
     assert whole.limit == 30
-    assert whole.step.collect == Collect(MAX_ANSWER_BYTES, 20)
+    assert whole.step.collect == Collect(MAX_ANSWER_BYTES, 20, 90)
     streamed = Life(gate({**FIRST, **TIMEOUTS}), STREAMED)
     assert isinstance(streamed.step, Call)
     assert (streamed.limit, streamed.step.collect) == (10, None)
     begin = streamed.advance(UpstreamHead(200, SSE))
     assert isinstance(begin, Begin)
-    assert begin.relay.patience.first_byte == 30
+    assert begin.relay.patience == Patience(30, 20, 15, 90)
 
 
 def test_one_deadline_for_all_attempts() -> None:

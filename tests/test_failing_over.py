@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.play import Played, Upstream, gateway, head, play
+from tests.play import NOW, TOKEN, Played, Upstream, gateway, head, play
 from xtrix import json
 from xtrix.app import Gateway
-from xtrix.steps import Failure
+from xtrix.http import UpstreamHead
+from xtrix.relay import Relay
+from xtrix.steps import Begin, Failure
 
 JSON_TYPE = {"content-type": "application/json"}
 SSE_TYPE = {"content-type": "text/event-stream"}
@@ -117,6 +119,36 @@ def test_a_slow_first_token_moves_on_where_the_model_says_so() -> None:
     assert play(quick, ASKED, [late, OK]).seconds == [5, 300]
 
 
+def test_that_is_the_time_of_head_and_first_token_together() -> None:
+    quick = gate("one/one-m", "two/two-m", first_byte=5)
+    assert play(quick, STREAMED, [Upstream(failure=Failure.TIME), WHOLE_STREAM]).seconds == [5, 120]
+    patience = begun(quick, STREAMED, takes=3).patience
+    assert patience.first_byte == pytest.approx(2)
+    assert begun(gate("one/one-m", "two/two-m"), STREAMED, takes=3).patience.first_byte == 300
+
+
+def begun(gate: Gateway, asked: object, takes: float) -> Relay:
+    """The stream of the first target, whose head `takes` so many seconds."""
+    exchange = gate.open(head(), TOKEN, NOW)
+    exchange.advance(None, NOW)
+    exchange.advance(json.encode_body(asked), NOW)
+    step = exchange.advance(UpstreamHead(200, SSE_TYPE), NOW + takes)
+    assert isinstance(step, Begin)
+    return step.relay
+
+
+ROLE = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
+
+
+def test_an_announcement_is_no_token() -> None:
+    announced = Upstream(200, SSE_TYPE, (ROLE,))
+    quick = gate("one/one-m", "two/two-m", first_byte=5)
+    played = play(quick, STREAMED, [announced, announced, WHOLE_STREAM])
+    assert (played.status, hosts(played)) == (200, ["one", "one", "two"])
+    assert "error" not in played.body
+    assert hosts(play(TWO, STREAMED, [announced])) == ["one"]
+
+
 # A prompt that is too long
 
 
@@ -130,6 +162,38 @@ def test_where_no_target_has_room_the_client_is_told() -> None:
     played = play(TWO, ASKED, [TOO_LONG, failing(400, "x", "context_length_exceeded")])
     assert (played.status, hosts(played)) == (400, ["one", "two"])
     assert played.json()["error"]["code"] == "context_length_exceeded"
+
+
+@pytest.mark.parametrize(("status", "calls"), [(401, 1), (404, 1), (429, 2), (503, 2)])
+def test_so_it_is_whatever_became_of_the_other_targets(status: int, calls: int) -> None:
+    failed = [failing(status)] * calls
+    for script in ([TOO_LONG, *failed], [*failed, TOO_LONG]):
+        played = play(gate("one/one-m", "two/two-m"), ASKED, script)
+        assert (played.status, set(hosts(played))) == (400, {"one", "two"})
+        assert played.json()["error"]["code"] == "context_length_exceeded"
+        assert played.headers["x-attempts"] == str(len(played.calls))
+
+
+def test_a_messages_client_is_told_in_the_words_that_agents_compact_on() -> None:
+    said = {"max_tokens": 9, **ASKED}
+    asked_for = "However, you requested 9000 tokens."
+    long = failing(400, f"This model's maximum context length is 8192 tokens. {asked_for}")
+    played = play(gate("one/one-m"), said, [long], head("/v1/messages"))
+    assert played.status == 400
+    assert played.json()["error"]["message"] == "prompt is too long: 9000 tokens > 8192 maximum"
+
+
+# A fallback that finds the request at fault
+
+
+def test_a_fallback_that_refuses_says_nothing_of_who_failed_for_now() -> None:
+    refused = failing(400, "This model does not support assistant message prefill.")
+    played = play(gate("one/one-m", "two/two-m"), ASKED, [failing(503), failing(503), refused])
+    assert (played.status, hosts(played)) == (503, ["one", "one", "two"])
+    assert (played.headers["x-served-by"], played.headers["x-attempts"]) == ("one/one-m", "3")
+    assert len(played.log["failures"]) == 3
+    wrong = play(gate("one/one-m", "two/two-m"), ASKED, [failing(401), refused])
+    assert (wrong.status, wrong.headers["x-served-by"]) == (400, "two/two-m")
 
 
 def test_another_400_goes_nowhere() -> None:
@@ -159,6 +223,26 @@ def test_a_client_that_left_says_nothing_of_a_target() -> None:
     one = gate("one/one-m", "two/two-m")
     for _ in range(4):
         assert hosts(play(one, STREAMED, [replace(BROKEN, leaves=True)])) == ["one"]
+
+
+# What was used
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 0, "completion_tokens": 0}])
+def test_what_was_not_counted_is_unknown(usage: object) -> None:
+    body = {**json.decode_object(ANSWER), "usage": usage}
+    log = play(TWO, ASKED, [Upstream(200, JSON_TYPE, (json.encode_body(body),))]).log
+    assert "prompt_tokens" not in log
+    assert "completion_tokens" not in log
+    log = play(TWO, STREAMED, [WHOLE_STREAM]).log
+    assert "prompt_tokens" not in log
+    assert "completion_tokens" not in log
+
+
+def test_so_it_is_of_a_stream_whose_client_left() -> None:
+    log = play(TWO, STREAMED, [replace(BROKEN, leaves=True)]).log
+    assert log["error"] == "client_left"
+    assert "completion_tokens" not in log
 
 
 # Reasoning

@@ -14,8 +14,10 @@ from xtrix.relay import Patience, Relay
 BEGAN = 1000.0
 
 
-def relay(first_byte: float = 30, idle: float = 20, keep_alive: float = 5) -> Relay:
-    patience = Patience(first_byte, idle, keep_alive)
+def relay(
+    first_byte: float = 30, idle: float = 20, keep_alive: float = 5, progress: float = 3600
+) -> Relay:
+    patience = Patience(first_byte, idle, keep_alive, progress)
     one = Relay(stream_of("openai"), Redactor(), (("a", "b"),), patience, Clock(0))
     assert one.tick(BEGAN) == ""
     return one
@@ -84,6 +86,34 @@ def test_a_first_event_at_the_last_moment_is_in_time() -> None:
     assert not one.over
 
 
+def test_an_announcement_may_be_kept_back() -> None:
+    patience = Patience(30, 20, 5, holds_opening=True)
+    one = Relay(stream_of("openai"), Redactor(), (), patience, Clock(0))
+    assert (one.tick(BEGAN), one.feed(OPENAI_BEGINS), one.begun) == ("", "", False)
+    told = one.feed(openai_text("Hello"))
+    assert told == begun_with(OPENAI_BEGINS + openai_text("Hello"))
+    assert one.begun
+    late = Relay(stream_of("openai"), Redactor(), (), patience, Clock(0))
+    late.tick(BEGAN)
+    late.feed(OPENAI_BEGINS)
+    assert late.tick(BEGAN + 30) == ""
+    assert late.error
+    assert late.error.code == "upstream_timeout"
+
+
+def test_what_was_kept_back_is_told_with_the_end() -> None:
+    patience = Patience(30, 20, 5, holds_opening=True)
+    one = Relay(stream_of("openai"), Redactor(), (), patience, Clock(0))
+    told = one.feed(OPENAI_BEGINS) + one.feed(OPENAI_ENDS) + one.close()
+    assert told == begun_with(OPENAI_BEGINS + OPENAI_ENDS)
+
+
+def begun_with(text: str) -> str:
+    """What a relay that keeps nothing back makes of a stream of `text`."""
+    one = relay()
+    return one.feed(text) + (one.close() if one.finished or OPENAI_ENDS in text else "")
+
+
 # Silence in mid-stream
 
 
@@ -101,6 +131,39 @@ def test_any_piece_ends_a_silence() -> None:
         one.feed(": ping\n\n")
         assert one.tick(BEGAN + minute * 15) == ""
     assert not one.over
+
+
+def test_pieces_that_say_nothing_are_borne_for_so_long() -> None:
+    one = begun(idle=20, keep_alive=0, progress=60)
+    one.feed(openai_text("Hello"))
+    assert one.tick(BEGAN + 10) == ""
+    for second in range(11, 70):
+        one.feed(": ping\n\n")
+        assert one.tick(BEGAN + second) == ""
+    one.feed(": ping\n\n")
+    assert code_of(one.tick(BEGAN + 70)) == "upstream_timeout"
+
+
+def test_a_slow_answer_goes_on_for_as_long_as_it_takes() -> None:
+    one = begun(idle=20, keep_alive=0, progress=60)
+    for minute in range(100):
+        one.feed(": ping\n\n")
+        one.feed(openai_text("Hello"))
+        assert one.tick(BEGAN + minute * 50 + 15) == ""
+        one.feed(": ping\n\n")
+        assert one.tick(BEGAN + minute * 50 + 32) == ""
+        one.feed(": ping\n\n")
+        assert one.tick(BEGAN + minute * 50 + 49) == ""
+    assert not one.over
+
+
+def test_the_client_hears_that_we_are_here_whatever_the_upstream_sends() -> None:
+    one = begun(idle=20, keep_alive=5)
+    heard = []
+    for second in range(1, 20):
+        one.feed(": ping\n\n")
+        heard += [second] if one.tick(BEGAN + second) == KEEP_ALIVE else []
+    assert heard == [5, 10, 15]
 
 
 def test_who_waits_for_the_client_does_not_wait_for_the_upstream() -> None:
@@ -157,6 +220,15 @@ def test_an_upstream_that_has_said_all_and_holds_the_line_is_not_waited_for() ->
     assert one.error is None
 
 
+def test_nor_is_one_that_goes_on_sending() -> None:
+    one = begun(idle=20)
+    one.feed(OPENAI_ENDS + "data: [DONE]\n\n")
+    for second in (1, 2):
+        one.feed(": ping\n\n")
+        one.tick(BEGAN + second)
+    assert one.over
+
+
 def test_a_finish_reason_without_an_end_is_an_end_at_the_limit() -> None:
     one = begun(idle=20, keep_alive=0)
     one.feed(OPENAI_ENDS)
@@ -191,6 +263,7 @@ def test_usage_is_the_streams() -> None:
         (Patience(1, 120, 15), 0.25),
         (Patience(0.01, 120, 15), 0.05),
         (Patience(300, 120, 0.4), 0.1),
+        (Patience(300, 120, 15, 1), 0.25),
     ],
 )
 def test_how_often_it_wants_to_look_at_the_clock(patience: Patience, seconds: float) -> None:

@@ -29,7 +29,7 @@ OPENAI: dict[str, Any] = {
     "headers": {"x-a": "b"},
     "secret_headers": {"x-token": "Bearer {A_TOKEN}"},
     "query": "a=b",
-    "timeouts": {"connect": 1, "first_byte": 2, "idle": 3},
+    "timeouts": {"connect": 1, "first_byte": 2, "idle": 3, "progress": 4},
     "retries": {"attempts": 2, "backoff": 1, "longest": 2, "rest": 3},
     "quirks": {
         "rename": {"a": "b"},
@@ -45,6 +45,7 @@ OPENAI: dict[str, Any] = {
     },
     "binding": "SERVICE",
     "count_tokens": "off",
+    "web_search": True,
     "responses": ["gpt-6*", {"pattern": "gpt-5*", "when": "tools"}],
     "prices": [
         {

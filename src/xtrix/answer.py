@@ -46,8 +46,10 @@ class FinishReason(Enum):
 
     STOP = "stop"
     LENGTH = "length"
+    REFUSED = "refused"
+    """The model refused, with or without a word on why."""
     FILTERED = "filtered"
-    """The model refused, or a filter of the provider's cut it off."""
+    """A filter of the provider's cut it off."""
 
 
 class Finish(NamedTuple):
@@ -214,6 +216,9 @@ class Reader(Protocol):
     carried: str | None
     """The text that the last event carried, as JSON, when all it did was one call of `text`,
     `thinking` or `arguments` with it, and the same event with another text would do the same."""
+    advances: bool
+    """Whether the last event took the answer further. One that announces an answer does not, nor
+    does a ping, an event that is not known here, or a piece with nothing in it."""
     unknown_stop_reason: str | None
     """Why the upstream stopped, in a word of its own that is not known here; for the log."""
 

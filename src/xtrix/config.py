@@ -224,6 +224,7 @@ def _provider(row: ProviderRow) -> Provider:
         binding=row.binding,
         families=row.families,
         count_tokens=row.count_tokens,
+        web_search=row.web_search,
         responses=row.responses,
         prices=row.prices,
     )

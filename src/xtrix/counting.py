@@ -33,7 +33,8 @@ def count(exchange: Exchange, accepted: AcceptedRequest) -> Steps:
             target.model,
         )
         limits = target.provider.timeouts
-        call = Call(request, limits.first_byte, Collect(MAX_BYTES, limits.idle))
+        collect = Collect(MAX_BYTES, limits.idle, limits.progress)
+        call = Call(request, limits.first_byte, collect)
         counted = _counted((yield call), exchange, conversion.codec)
         if counted is not None:
             return Reply(200, (JSON_TYPE,), counted)

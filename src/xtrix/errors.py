@@ -102,6 +102,8 @@ REQUEST_IS_WRONG = Policy(repeat=False, elsewhere=False, client_retry=True, coun
 DOES_NOT_FIT = Policy(repeat=False, elsewhere=True, client_retry=True, counts=False)
 # Our own time is spent: to wait as long again for the same target helps nobody.
 TIME_IS_UP = Policy(repeat=False, elsewhere=True, client_retry=True, counts=True)
+PASSING = (TRANSIENT, TIME_IS_UP)
+"""What the same target may answer some other time."""
 # The upstream has done its work and been paid, and would do the same again.
 ANSWER_IS_UNUSABLE = Policy(repeat=False, elsewhere=True, client_retry=False, counts=False)
 
@@ -159,7 +161,8 @@ class UpstreamError(ApiError):
         if kind not in FAULTS:
             kind = "another 4xx" if 400 <= int(kind) < 500 else "another status"
         fault = FAULTS[kind]
-        self._policy = fault.policy
+        self.policy = fault.policy
+        """What may be done about it."""
         super().__init__(
             fault.status,
             fault.code,
@@ -175,18 +178,20 @@ class UpstreamError(ApiError):
         a client of the same protocol. Nothing of it can be a secret; None where it says nothing,
         or where the message is ours."""
 
-    @property
-    def policy(self) -> Policy:
-        """What may be done about it."""
-        fits_not = self.code == TOO_LONG and self.status == 400
-        return FAULTS["too long a prompt"].policy if fits_not else self._policy
-
 
 _NO_CREDIT = "credit balance is too low"
 _TOO_LONG = re.compile(
-    r"prompt is too long|maximum context length|exceeds? (the )?(available )?context", re.IGNORECASE
+    r"(prompt|input)( is)? too long"
+    r"|maximum (context|prompt) length|greater than the context length"
+    r"|exceeds?(ed)? (the )?(available |max |maximum )?context|context window exceeds"
+    r"|(token count|prompt)( \([\d,]+\)| of [\d,]+)? exceeds the (maximum number of tokens|limit)"
+    r"|prompt exceeds max length|exceeded model token limit",
+    re.IGNORECASE,
 )
-
+"""Anthropic, Bedrock, Ollama; OpenAI and who follows it, xAI, LM Studio; OpenAI's Responses,
+llama.cpp, MiniMax; Gemini, Copilot; z.ai, Moonshot: what their servers, or reports of their users,
+say (read 2026-11)."""
+_MAY_BE_TOO_LONG = {400, 413, 422}
 
 _REASONING_REFUSED = re.compile(
     r"signature|thinking. (or .redacted_thinking. )?blocks?\b|encrypted.content|reasoning. item",
@@ -196,16 +201,19 @@ _REASONING_REFUSED = re.compile(
 OpenAI's words (anomalyco/opencode#4608, can1357/oh-my-pi#3399, read 2026-11)."""
 
 
-def worded(status: int, message: str, headers: Headers = ()) -> UpstreamError:
-    """The error of an upstream's `status`, and of what its `message` says beyond that.
+def worded(
+    status: int, message: str, headers: Headers = (), *, code: object = None
+) -> UpstreamError:
+    """The error of an upstream's `status`, and of what its `message` and `code` say beyond that.
 
     Two faults have no status of their own: no money left, and a prompt too long for the model.
     """
+    kind: int | str = status
     if status == 400 and _NO_CREDIT in message:
-        status = 402
-    error = UpstreamError(status, message or f"The upstream answered {status}.", headers=headers)
-    if error.status == 400 and _TOO_LONG.search(message):
-        error.code = TOO_LONG
+        kind = 402
+    elif status in _MAY_BE_TOO_LONG and (code == TOO_LONG or _TOO_LONG.search(message)):
+        kind = "too long a prompt"
+    error = UpstreamError(kind, message or f"The upstream answered {status}.", headers=headers)
     error.refuses_reasoning = status == 400 and _REASONING_REFUSED.search(message) is not None
     return error
 

@@ -14,7 +14,14 @@ from typing import Any, TypeAlias
 
 from xtrix import __version__, errors, json
 from xtrix.answer import Usage
-from xtrix.errors import ApiError, ClientError, Headers, UpstreamError
+from xtrix.errors import (
+    DOES_NOT_FIT,
+    PASSING,
+    ApiError,
+    ClientError,
+    Headers,
+    UpstreamError,
+)
 from xtrix.health import Health
 from xtrix.http import (
     EVENT_STREAM,
@@ -25,7 +32,7 @@ from xtrix.http import (
     answer_headers,
 )
 from xtrix.protocol import Clock, Codec, Stamp
-from xtrix.providers import Plan, Target, Timeouts
+from xtrix.providers import Plan, Target
 from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 from xtrix.shape import has_too_many_values
@@ -38,6 +45,9 @@ MAX_ANSWER_BYTES = 16_000_000
 _LAST_CONNECT = 120.0
 _CONNECT = 60.0
 """Seconds until a stream's head, of the last target and of those before it."""
+
+_SHORTEST = 0.001
+"""Seconds that a call is given when its time is up."""
 
 _HEADER_SAFE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MOST_NAMES = 32
@@ -165,7 +175,7 @@ class Exchange:
         record.total_ms = max(record.first_byte_ms or 0, round((now - self._began) * 1000))
         self._note_end(now, left=left)
         if self._relay:
-            self._count(self._relay.usage, is_whole=self._relay.error is None)
+            self._count(self._relay.usage, is_whole=self._relay.finished)
             record.unknown_stop_reason = self._relay.unknown_stop_reason
             record.error = record.error or (self._relay.error.code if self._relay.error else None)
         if left:
@@ -179,7 +189,7 @@ class Exchange:
         self.record.model = accepted.stamp.model
         self.record.stream = accepted.streamed
         plan = accepted.plan
-        failure: UpstreamError | None = None
+        failures: list[UpstreamError] = []
         refusal: ClientError | None = None
         targets = self._health.order(plan.targets, self.now)
         for left, target in zip(reversed(range(len(targets))), targets, strict=True):
@@ -190,7 +200,8 @@ class Exchange:
                 refusal = error.with_traceback(None)
                 continue
             except UpstreamError as error:
-                failure = error.with_traceback(None)
+                failures.append(error.with_traceback(None))
+                error.headers += (self._served_by(),)
                 if error.policy.counts and len(plan.targets) > 1:
                     self._health.failed(target, self.now)
                 if not error.policy.elsewhere or self._is_late(plan):
@@ -198,9 +209,11 @@ class Exchange:
             else:
                 self._note_answer(answer, target, plan)
                 return answer
-        if failure:
-            failure.headers += self._served()
-        raise failure or refusal or errors.internal_error()
+        if failures:
+            told = _told(failures)
+            told.headers += (self._attempts(),)
+            raise told
+        raise refusal or errors.internal_error()
 
     def _target(self, accepted: AcceptedRequest, target: Target, *, is_last: bool) -> Steps:
         """The steps of all that one target is asked. Raises ApiError.
@@ -216,7 +229,7 @@ class Exchange:
                 return (yield from self._try(accepted, call))
             except UpstreamError as error:
                 how = conversion.reword(error, call)
-                if how is None:
+                if how is None or self._is_late(accepted.plan):
                     raise
             self.record.failures[-1] += f" (asked again {how})"
 
@@ -262,21 +275,23 @@ class Exchange:
         self.record.provider = call.target.provider.name
         self.record.upstream_model = call.target.model
         self.record.default_max_tokens = call.default_max_tokens
-        collect = Collect(MAX_ANSWER_BYTES, limits.idle)
+        collect = Collect(MAX_ANSWER_BYTES, limits.idle, limits.progress)
         if not accepted.streamed:
-            seconds = self._left(accepted.plan, self._first_byte(accepted.plan, limits))
+            seconds = self._left(accepted.plan, self._patience(accepted.plan, limits.first_byte))
             answer = _sound((yield _call(accepted, call, seconds, collect)))
             body = _sound(answer.body)
             if has_too_many_values(body):
                 raise errors.too_large()
             _check(call.codec, answer.head, body)
             return self._reply(accepted, call, body)
+        began = self.now
         connect = limits.connect or (_LAST_CONNECT if self._is_last else _CONNECT)
-        head = _sound((yield _call(accepted, call, self._left(accepted.plan, connect))))
+        seconds = self._left(accepted.plan, self._patience(accepted.plan, connect))
+        head = _sound((yield _call(accepted, call, seconds)))
         if head.status != 200 or not head.may_be(EVENT_STREAM):
             body = _sound((yield collect))
             raise _error_in(call.codec, head, body) or errors.wrong_type("it is not a stream")
-        relay = self._open_relay(accepted, call)
+        relay = self._open_relay(accepted, call, self.now - began)
         yield Begin(relay)
         if relay.error and not relay.begun:
             raise relay.error
@@ -291,12 +306,18 @@ class Exchange:
         headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
         return Reply(200, headers, self.redactor.body(whole.body))
 
-    def _open_relay(self, accepted: AcceptedRequest, call: TargetCall) -> Relay:
+    def _open_relay(self, accepted: AcceptedRequest, call: TargetCall, took: float) -> Relay:
+        """The relay of a stream whose head `took` so many seconds."""
         stream = accepted.conversion.stream(call, accepted.stamp_of(call))
         headers = (*STREAM_HEADERS, *self._served(), *_ignored(call.ignored))
         limits = call.target.provider.timeouts
-        first_byte = self._left(accepted.plan, self._first_byte(accepted.plan, limits))
-        patience = Patience(first_byte, limits.idle, accepted.keep_alive)
+        limit = self._patience(accepted.plan, limits.first_byte, took)
+        first_byte = self._left(accepted.plan, limit)
+        # Only what the model says comes in time, not the announcement that it will.
+        holds = not self._is_last and accepted.plan.first_byte is not None
+        patience = Patience(
+            first_byte, limits.idle, accepted.keep_alive, limits.progress, holds_opening=holds
+        )
         relay = Relay(stream, self.redactor, headers, patience, self.clock)
         relay.tick(self.now)
         return relay
@@ -315,24 +336,32 @@ class Exchange:
         pause = max(pause, error.retry_after or 0)
         return pause if pause <= retries.longest else None
 
-    def _first_byte(self, plan: Plan, limits: Timeouts) -> float:
-        """Seconds until a target's first event, or the head of its whole answer."""
+    def _patience(self, plan: Plan, limit: float, took: float = 0) -> float:
+        """Seconds that a target may take to begin: its own `limit`, or what the model leaves it.
+
+        Of the model's limit it has taken some already.
+        """
         if self._is_last or plan.first_byte is None:
-            return limits.first_byte
-        return min(plan.first_byte, limits.first_byte)
+            return limit
+        return max(_SHORTEST, min(limit, plan.first_byte - took))
 
     def _left(self, plan: Plan, limit: float) -> float:
         """Seconds that the next call may take."""
         if plan.deadline is None:
             return limit
-        return max(0.001, min(limit, self._began + plan.deadline - self.now))
+        return max(_SHORTEST, min(limit, self._began + plan.deadline - self.now))
 
     def _is_late(self, plan: Plan, pause: float = 0) -> bool:
         return plan.deadline is not None and self.now + pause - self._began >= plan.deadline
 
     def _served(self) -> Headers:
-        served_by = f"{self.record.provider}/{self.record.upstream_model}"
-        return (("x-served-by", served_by), ("x-attempts", str(self.record.attempts)))
+        return self._served_by(), self._attempts()
+
+    def _served_by(self) -> tuple[str, str]:
+        return "x-served-by", f"{self.record.provider}/{self.record.upstream_model}"
+
+    def _attempts(self) -> tuple[str, str]:
+        return "x-attempts", str(self.record.attempts)
 
     def _answered(self, answer: Answer) -> Answer:
         if self.record.method == "HEAD" and isinstance(answer, Reply):
@@ -342,9 +371,27 @@ class Exchange:
         return answer
 
     def _count(self, usage: Usage, *, is_whole: bool = True) -> None:
-        """Note the usage. Of a stream that broke only what it has told is known."""
-        self.record.prompt_tokens = usage.prompt if is_whole else usage.prompt or None
-        self.record.completion_tokens = usage.completion if is_whole else None
+        """Note the usage, as far as it is known: a stream that broke has not told all of it.
+
+        No prompt has no tokens, so where an upstream says so it has not counted.
+        """
+        self.record.prompt_tokens = usage.prompt or None
+        is_counted = usage.prompt or usage.completion
+        self.record.completion_tokens = usage.completion if is_whole and is_counted else None
+
+
+def _told(failures: list[UpstreamError]) -> UpstreamError:
+    """Of all that failed, what the client is told: the last, unless another helps it more.
+
+    A prompt that is too long it can shorten. And a fallback that finds the request itself at fault
+    says nothing of a target that would have taken it and only failed for now.
+    """
+    too_long = [failure for failure in failures if failure.policy == DOES_NOT_FIT]
+    if too_long:
+        return too_long[-1]
+    passing = [failure for failure in failures if failure.policy in PASSING]
+    last = failures[-1]
+    return passing[-1] if passing and not last.policy.elsewhere else last
 
 
 _FAILED: dict[Failure, Callable[[], UpstreamError]] = {

@@ -9,11 +9,14 @@ turn of the assistant, and every result answers a call of the turn before. Refus
 protocol's JSON, and what a model can do.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 Json = dict[str, Any]
+
+_UNSIGNED = "messages"
+"""The protocol whose reasoning comes without a word on who issued it."""
 
 Role = Literal["system", "developer", "user", "assistant"]
 
@@ -35,7 +38,7 @@ class Sealed(NamedTuple):
     """The object of the issuer's protocol: a `thinking` or `redacted_thinking` block of Messages, a
     `reasoning` item of Responses, `{"reasoning_content": …}` or the like of Chat Completions."""
     origin: Origin | None = None
-    """None for a block that came in its protocol's own form, without a word on who issued it."""
+    """None for a block of Messages' that came without a word on who issued it."""
 
 
 @dataclass(slots=True)
@@ -245,6 +248,9 @@ class WebSearch(NamedTuple):
     """The only domains to search; none for all."""
     max_uses: int | None = None
     path: str = "web_search_options"
+    hints: tuple[str, ...] = ()
+    """The client's names of what asks for it, where it only lets the model search if the provider
+    cares to; none where it asks for a search."""
 
 
 @dataclass(slots=True)
@@ -296,6 +302,37 @@ class Prompt:
     implicit_cache: bool = False
     """Whether the client's protocol caches without being asked: Responses does."""
 
+    def at(self, *, searches: bool) -> "Prompt":
+        """The same for a provider that `searches` the web where a client only offers it.
+
+        Elsewhere the offer is ignored by name.
+        """
+        search = self.settings.web_search
+        if searches or search is None or not search.hints:
+            return self
+        settings = replace(self.settings, web_search=None)
+        ignored = tuple(sorted({*self.ignored, *search.hints}))
+        return replace(self, settings=settings, ignored=ignored)
+
+    def blocks(self) -> Iterator[Block]:
+        """All blocks, those inside of results too."""
+        for turn in self.turns:
+            for block in turn.blocks:
+                yield block
+                if isinstance(block, Result):
+                    yield from block.content
+
+    @property
+    def is_cache_marked(self) -> bool:
+        """Whether the client marks anything for a prompt cache."""
+        marked = any(tool.cache for tool in self.tools) or any(it.cache for it in self.blocks())
+        return bool(self.cache) or marked
+
+    @property
+    def wants_citations(self) -> bool:
+        """Whether passages of a document of the client's are to be cited."""
+        return any(isinstance(block, File) and block.citations for block in self.blocks())
+
     def foreign_thinking(self, here: Origin) -> set[str]:
         """The client's name of sealed reasoning, where some of it was not issued `here`.
 
@@ -307,7 +344,8 @@ class Prompt:
             for block in turn.blocks
             if isinstance(block, Thinking) and block.sealed
         )
-        is_foreign = any(each.origin not in {None, here} for each in sealed)
+        unsigned = None if here.protocol == _UNSIGNED else here
+        is_foreign = any(each.origin not in {unsigned, here} for each in sealed)
         return {self.param("messages.thinking")} if is_foreign else set()
 
     def param(self, setting: str) -> str:

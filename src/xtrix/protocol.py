@@ -106,6 +106,10 @@ class Stream(Protocol):
         """
 
     @property
+    def advances(self) -> bool:
+        """As `Reader.advances`."""
+
+    @property
     def sequence(self) -> int | None:
         """As `Writer.sequence`."""
 
@@ -231,6 +235,11 @@ class Translation:
     def carried(self) -> str | None:
         """As `Stream` has it."""
         return self._reader.carried if self._writer.continues else None
+
+    @property
+    def advances(self) -> bool:
+        """As `Stream` has it."""
+        return self._reader.advances
 
     @property
     def sequence(self) -> int | None:

@@ -17,9 +17,13 @@ class Timeouts(NamedTuple):
     """Until the head of a streamed response: upstreams send it when they accept the call. None is
     120, and 60 for a target that is not the last one."""
     first_byte: float = 300
-    """Until the first event of a stream, or the head of a whole answer."""
+    """Until a stream's first event that the client is told, or the head of a whole answer."""
     idle: float = 120
     """Between two pieces of a body."""
+    progress: float = 600
+    """Between two events that take the answer further, or until a whole body has come. Comments,
+    pings and events that are not known here keep a connection alive and say nothing; a model that
+    thinks unseen sends nothing else, for minutes."""
 
 
 class Retries(NamedTuple):
@@ -187,6 +191,9 @@ class Provider:
     """Rows for the dialect's table of model families, tried before its own."""
     count_tokens: Literal["estimate", "off"] = "estimate"
     """What a client gets that asks for a count of tokens, where the upstream does not count."""
+    web_search: bool = False
+    """Whether the search of the web that a client of Responses lets the model make, as Codex does
+    with every request, is made. It costs money, and fails where an account does not have it."""
     responses: tuple[ResponsesRule, ...] = ()
     """For an `openai` row that speaks Responses too: which calls take that. The first rule whose
     pattern fits counts; a model that none fits takes Chat Completions."""
@@ -274,7 +281,8 @@ class Plan(NamedTuple):
     deadline: float | None = None
     """Seconds for all attempts together, until an answer has begun; None sets no limit."""
     first_byte: float | None = None
-    """Seconds until the first event of each target but the last; None leaves it to their rows."""
+    """Seconds in which each target but the last has to begin to answer, of a stream with what the
+    model says, of a whole answer with its head; None leaves it to their rows."""
     is_choice: bool = False
     """Whether the model has targets of its own, so that its name does not say who answers."""
 
@@ -294,4 +302,4 @@ class Model(NamedTuple):
     deadline: float | None = None
     """Seconds for all attempts together, until an answer has begun; None sets no limit."""
     first_byte: float | None = None
-    """Seconds until the first event of each target but the last; None leaves it to their rows."""
+    """As `Plan.first_byte`."""

@@ -20,18 +20,25 @@ class Reframer:
     in the stream, which is then over.
     """
 
-    def __init__(self, stream: Stream, redact: Callable[[str], str]) -> None:
-        """`redact` takes out of an error's message what the client must not see."""
+    def __init__(
+        self, stream: Stream, redact: Callable[[str], str], *, holds_opening: bool = False
+    ) -> None:
+        """`redact` takes out of an error's message what the client must not see.
+
+        `holds_opening` keeps back what only announces an answer until the first of the answer.
+        """
         self.begun = False
         """Whether the client has been told anything."""
-        self.has_event = False
-        """Whether the upstream has sent an event. A client may be told of the first ones later."""
         self.over = False
         self.fed = 0
         """Pieces taken in so far."""
+        self.advanced = 0
+        """How often the answer was taken further; see `Stream.advances`."""
         self.error: ApiError | None = None
         self._stream = stream
         self._redact = redact
+        self._holds_opening = holds_opening
+        self._opening = ""
         self._sse = Decoder()
         self.template: Template | None = None
         """What the last event that carried text showed. Whoever feeds text may leave out events of
@@ -75,6 +82,7 @@ class Reframer:
         """
         assert self.template is not None
         self.fed += 1
+        self.advanced += 1
         self.template = self.template.past(count)
         self._stream.moved(count, text)
 
@@ -95,7 +103,7 @@ class Reframer:
             return frames + self.fail(broken or truncated)
         self.begun = self.over = True
         self.template = None
-        return frames
+        return self._opening + frames
 
     def fail(self, error: ApiError) -> str:
         """The last frames when the answer cannot go on."""
@@ -134,11 +142,19 @@ class Reframer:
                 if not (last and error.code == BAD_RESPONSE):
                     frames.append(self.fail(error))
                 break
-            self.has_event = True
-            if frame:
-                self.begun = True
-            frames.append(frame)
+            if self._stream.advances:
+                self.advanced += 1
+            frames.append(frame if self.begun or not frame else self._begin(frame))
         return frames
+
+    def _begin(self, frame: str) -> str:
+        """The first frame that the client gets, behind those that were kept back, if it is that."""
+        self._opening += frame
+        if self._holds_opening and not self.advanced:
+            return ""
+        self.begun = True
+        opening, self._opening = self._opening, ""
+        return opening
 
 
 def _last_event(text: str, events: list[Event], *, at_start: bool) -> str | None:

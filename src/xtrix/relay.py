@@ -20,11 +20,31 @@ class Patience(NamedTuple):
     """Seconds of silence."""
 
     first_byte: float
-    """Until the first event."""
+    """Until the first event that the client is told."""
     idle: float
     """Between two pieces, once it has come."""
     keep_alive: float
     """Until the client is sent a comment; 0 sends none."""
+    progress: float = 600
+    """Between two events that take the answer further: an upstream may send others for ever."""
+    holds_opening: bool = False
+    """Whether the first event has to be of the answer. What only announces one is kept back."""
+
+
+class _Counts(NamedTuple):
+    """How often each has happened."""
+
+    heard: int = 0
+    advanced: int = 0
+    sent: int = 0
+
+
+class _Times(NamedTuple):
+    """When each has happened last, in seconds."""
+
+    heard: float
+    advanced: float
+    sent: float
 
 
 class Relay(Reframer):
@@ -41,14 +61,18 @@ class Relay(Reframer):
         clock: Clock,
     ) -> None:
         """`clock` is the one that the answer is dated by; each tick sets it."""
-        super().__init__(stream, redactor)
+        super().__init__(stream, redactor, holds_opening=patience.holds_opening)
         self._redactor = redactor
         self.headers = headers
         self.patience = patience
         self._clock = clock
-        self._heard = 0
-        self._last_heard: float | None = None
-        self._last_sent = 0.0
+        self._sent = 0
+        """Pieces that made frames for the client."""
+        self._seen = _Counts()
+        """What had come by the last tick."""
+        self._since: _Times | None = None
+        self._had_begun = self._had_finished = False
+        """By the last tick."""
 
     @property
     def secrets(self) -> list[str]:
@@ -58,8 +82,8 @@ class Relay(Reframer):
     @property
     def tick_seconds(self) -> float:
         """How often `tick` wants to be called."""
-        first_byte, idle, keep_alive = self.patience
-        shortest = min(first_byte, idle, keep_alive or idle)
+        first_byte, idle, keep_alive, progress, _ = self.patience
+        shortest = min(first_byte, idle, keep_alive or idle, progress)
         return max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
 
     # `typing.override` came with Python 3.12, and this runs on 3.11 too.
@@ -69,7 +93,14 @@ class Relay(Reframer):
         clean = self._redactor.answer(frames)
         if clean is not frames:
             self.template = None  # no frame is made like one of these
+        if frames:
+            self._sent += 1
         return clean
+
+    def moved(self, count: int, text: str) -> None:  # type: ignore[explicit-override]
+        """As a `Reframer` has it."""
+        super().moved(count, text)
+        self._sent += 1
 
     def close(  # type: ignore[explicit-override]
         self, broken: ApiError | None = None
@@ -91,21 +122,32 @@ class Relay(Reframer):
 
         `reading` is whether the upstream is waited for. Else it is the client, who has not taken
         the last frames yet, and the upstream's silence is none. The first call starts the clock.
-        Until the first event, nothing that comes resets it.
+        Until the client is told something, nothing that comes resets it.
         """
         self._clock.now = now
-        heard = self.has_event and (self._heard != self.fed or not reading)
-        if self._last_heard is None or heard:
-            self._heard = self.fed
-            self._last_heard = self._last_sent = now
+        counts = _Counts(self.fed, self.advanced, self._sent)
+        seen, self._seen = self._seen, counts
+        begins, self._had_begun = self.begun != self._had_begun, self.begun
+        if self._since is None or begins or (self.begun and not reading):
+            self._since = _Times(now, now, now)
             return ""
-        if self.finished:
+        if self._had_finished:
             # The upstream has said all and does not hang up. The client need not wait for it.
             return self.close()
-        first_byte, idle, keep_alive = self.patience
-        if now - self._last_heard >= (idle if self.has_event else first_byte):
+        self._had_finished = self.finished
+        if self.begun:
+            moved = zip(seen, counts, self._since, strict=True)
+            self._since = _Times(*(at if old == new else now for old, new, at in moved))
+        if self._is_overdue(now, self._since):
             return self.close(errors.out_of_time("nothing came for too long"))
-        if self.begun and keep_alive and now - self._last_sent >= keep_alive:
-            self._last_sent = now
+        keep_alive = self.patience.keep_alive
+        if self.begun and keep_alive and now - self._since.sent >= keep_alive:
+            self._since = self._since._replace(sent=now)
             return self._stream.keep_alive
         return ""
+
+    def _is_overdue(self, now: float, since: _Times) -> bool:
+        first_byte, idle, _, progress, _ = self.patience
+        if not self.begun:
+            return now - since.heard >= first_byte
+        return now - since.heard >= idle or now - since.advanced >= progress

@@ -33,8 +33,8 @@ Table: TypeAlias = Mapping[str, Any]
 """What an operator wrote, unchecked."""
 
 OWN_FIELDS: dict[str, frozenset[str]] = {
-    "anthropic": frozenset({"families"}),
-    "openai": frozenset({"query", "quirks", "responses", "families"}),
+    "anthropic": frozenset({"families", "web_search"}),
+    "openai": frozenset({"query", "quirks", "responses", "families", "web_search"}),
     "openai-responses": frozenset(
         {
             *("query", "families", "quirks.rename", "quirks.drop", "quirks.roles"),
@@ -82,6 +82,7 @@ class ProviderRow(NamedTuple):
     binding: str | None = None
     families: tuple[Family, ...] = ()
     count_tokens: Literal["estimate", "off"] = "estimate"
+    web_search: bool = False
     responses: tuple[ResponsesRule, ...] = ()
     prices: tuple[Price, ...] = ()
 
@@ -297,7 +298,9 @@ def _provider(
     )
 
 
-_TIMEOUTS = _table(Timeouts, connect=_SECONDS, first_byte=_SECONDS, idle=_SECONDS)
+_TIMEOUTS = _table(
+    Timeouts, connect=_SECONDS, first_byte=_SECONDS, idle=_SECONDS, progress=_SECONDS
+)
 _RETRIES = _table(
     Retries,
     attempts=cs.int_schema(strict=True, ge=1, le=10),
@@ -380,6 +383,7 @@ _PROVIDER = SchemaValidator(
         binding=_looked_up(_SECRET, _binding),
         families=_list(_FAMILY),
         count_tokens=cs.literal_schema(["estimate", "off"]),
+        web_search=_BOOL,
         responses=_list(_RESPONSES_RULE),
         prices=_list(_PRICE),
     )

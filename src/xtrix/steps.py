@@ -38,6 +38,8 @@ class Collect(NamedTuple):
 
     limit: int
     seconds: float
+    within: float
+    """Seconds until all of it has come."""
 
 
 class Call(NamedTuple):

@@ -1,22 +1,15 @@
 """How the page looks and holds still; and the picture of it that the README shows."""
 
-import hashlib
-import os
-import struct
-import zlib
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.page.picture import keep
 from tests.page.playground import Playground, saying, saying_when_told
 from tests.page.site import Site
 from tools.paths import NODE_MODULES, ROOT
 
 PAGE = ROOT / "public" / "index.html"
 PICTURE = ROOT / "docs" / "playground.png"
-MARK = b"tEXtpage\0"
-"""The keyword of the PNG's text that says which page it shows; https://www.w3.org/TR/png-3/#11tEXt"""
 
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 860}
@@ -161,15 +154,6 @@ def test_nothing_moves_for_those_who_ask_for_that(browser: Browser, site: Site) 
         page.context.close()
 
 
-def stamped(picture: bytes, page: str) -> bytes:
-    """Returns the PNG with the hash of the page in a text chunk, right after its header."""
-    content = MARK + page.encode()
-    checksum = struct.pack(">I", zlib.crc32(content))
-    text = struct.pack(">I", len(content) - 4) + content + checksum
-    header_end = 8 + 25
-    return picture[:header_end] + text + picture[header_end:]
-
-
 @pytest.mark.usefixtures("opened")
 def test_picture_shows_this_page(browser: Browser, site: Site) -> None:
     page = tab_of(browser, DESK, device_scale_factor=2, color_scheme="light")
@@ -186,11 +170,4 @@ def test_picture_shows_this_page(browser: Browser, site: Site) -> None:
     playground.message.blur()
     picture = page.screenshot()
     page.context.close()
-    shown = hashlib.sha256(PAGE.read_bytes()).hexdigest()
-    if PICTURE.exists() and MARK + shown.encode() in PICTURE.read_bytes():
-        return
-    PICTURE.parent.mkdir(exist_ok=True)
-    unfinished = Path(f"{PICTURE}.{os.getpid()}")
-    unfinished.write_bytes(stamped(picture, shown))
-    unfinished.replace(PICTURE)
-    pytest.fail(f"{PICTURE} showed another page; it is taken anew: look at it and commit it")
+    keep(picture, PICTURE, PAGE)

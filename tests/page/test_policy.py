@@ -5,28 +5,24 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
+import pytest
 from playwright.sync_api import BrowserContext, expect
 from typing_extensions import override
 
 from tests.page.playground import Playground, saying
+from tests.page.policy import PUBLIC, policy_of
 from tests.page.site import Site
-from tools.paths import ROOT
 
-PUBLIC = ROOT / "public"
-PAGE = (PUBLIC / "index.html").read_text()
-HEADERS = (PUBLIC / "_headers").read_text()
-
-
-def policy() -> dict[str, list[str]]:
-    """Returns the directives of the content security policy."""
-    (value,) = re.findall(r"^\s+Content-Security-Policy: (.*)$", HEADERS, re.MULTILINE)
-    directives = [directive.split() for directive in value.split(";")]
-    return {name: values for name, *values in directives}
+PAGES = {
+    path: (PUBLIC / file).read_text()
+    for path, file in {"/": "index.html", "/admin": "admin.html"}.items()
+}
+each_page = pytest.mark.parametrize("path", PAGES)
 
 
-def hashes(tag: str) -> list[str]:
-    """Returns what the policy must say of the page's inline elements of one kind."""
-    texts = re.findall(f"<{tag}>(.*?)</{tag}>", PAGE, re.DOTALL)
+def hashes(path: str, tag: str) -> list[str]:
+    """Returns what the policy must say of a page's inline elements of one kind."""
+    texts = re.findall(f"<{tag}>(.*?)</{tag}>", PAGES[path], re.DOTALL)
     digests = [hashlib.sha256(text.encode()).digest() for text in texts]
     return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
 
@@ -43,14 +39,17 @@ class Attributes(HTMLParser):
         self.seen += [(name, value or "") for name, value in attrs]
 
 
-def test_policy_names_the_script_and_the_style_of_the_page() -> None:
-    assert (policy()["script-src"], policy()["style-src"]) == (hashes("script"), hashes("style")), (
-        f"public/_headers needs: script-src {hashes('script')}; style-src {hashes('style')}"
+@each_page
+def test_policy_names_the_script_and_the_style_of_the_page(path: str) -> None:
+    policy, script, style = policy_of(path), hashes(path, "script"), hashes(path, "style")
+    assert (policy["script-src"], policy["style-src"]) == (script, style), (
+        f"public/_headers needs at {path}: script-src {script}; style-src {style}"
     )
 
 
-def test_policy_allows_nothing_else() -> None:
-    others = {name: values for name, values in policy().items() if not name.endswith("e-src")}
+@each_page
+def test_policy_allows_nothing_else(path: str) -> None:
+    others = {name: it for name, it in policy_of(path).items() if not name.endswith("e-src")}
     del others["script-src"]
     assert others == {
         "default-src": ["'none'"],
@@ -64,13 +63,16 @@ def test_policy_allows_nothing_else() -> None:
     }
 
 
-def test_page_names_no_resource_and_carries_no_inline_handler() -> None:
+@pytest.mark.parametrize(
+    ("path", "linked"), [("/", {"#say", "/openapi.json"}), ("/admin", {"#main", "/"})]
+)
+def test_page_names_no_resource_and_carries_no_inline_handler(path: str, linked: set[str]) -> None:
     attributes = Attributes()
-    attributes.feed(PAGE)
+    attributes.feed(PAGES[path])
     links = [value for name, value in attributes.seen if name in ("href", "src", "action")]
-    assert {link.split("data:image/svg+xml")[0] for link in links} == {"", "#say", "/openapi.json"}
+    assert {link.split("data:image/svg+xml")[0] for link in links} == {"", *linked}
     assert [name for name, _ in attributes.seen if name == "style" or name.startswith("on")] == []
-    assert re.findall(r"url\(|@import|@font-face", PAGE) == []
+    assert re.findall(r"url\(|@import|@font-face", PAGES[path]) == []
 
 
 TRESPASS = """
@@ -102,15 +104,16 @@ async (elsewhere) => {
 """
 
 
+@each_page
 def test_browser_refuses_what_the_policy_does_not_allow(
-    context: BrowserContext, site: Site
+    context: BrowserContext, site: Site, path: str
 ) -> None:
     page = context.new_page()
-    answer = page.goto(site.url)
+    answer = page.goto(site.url + path)
     assert answer is not None
     sent = {name: values for name, *values in map(str.split, answer.headers[
         "content-security-policy"].split(";"))}  # fmt: skip
-    assert sent == policy()
+    assert sent == policy_of(path)
     refused, seen, trespassed = page.evaluate(TRESPASS, site.upstream.base_url)
     assert not trespassed
     assert refused == 3

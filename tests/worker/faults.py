@@ -121,6 +121,12 @@ def _finished(ending: bytes | Step) -> Speech:
     return lambda dialect: [*stream(events_to_finish(dialect))[:-1], ending]
 
 
+def from_first_text(dialect: Dialect) -> list[Event]:
+    """Returns a stream's events, of which the first is all as far as the first text."""
+    begun = events_to_text(dialect)
+    return [b"".join(begun), *dialect.text(SAID)[len(begun) :]]
+
+
 def _thirds(data: bytes) -> list[bytes]:
     third = len(data) // 3
     return [data[:third], data[third : 2 * third], data[2 * third :]]
@@ -340,7 +346,7 @@ FAULTS = [
     Fault(
         "the stream comes slowly",
         Intact(),
-        lambda it: stream([part for event in it.text(SAID) for part in (event, 0.3)]),
+        lambda it: stream([part for event in from_first_text(it) for part in (event, 0.3)]),
         STREAMED,
         "hasty-",
     ),

@@ -111,7 +111,7 @@ AFTER_THE_FIRST_EVENT = {
     "a later event": Defect("xtrix/reframe.py", FED, "self.fed > 3"),
     "an event that is moved": Defect("splice.js", "const start = at + before.length;"),
     "what was moved": Defect("edge.py", "    relay.moved(count, text)"),
-    "the clock": Defect("xtrix/relay.py", "        if self.finished:", "self.fed >= 3"),
+    "the clock": Defect("xtrix/relay.py", "        if self._had_finished:", "self.fed >= 3"),
 }
 """The client gets an error frame for each of these."""
 

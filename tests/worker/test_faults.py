@@ -19,6 +19,7 @@ from tests.worker.faults import (
     Fault,
     events_to_finish,
     events_to_text,
+    from_first_text,
 )
 from tests.worker.scripts import GATE, JSON, STALL, Script, chunk, head, stream, stream_head, whole
 from tests.worker.sees import SAID
@@ -124,7 +125,7 @@ def test_no_limit_cuts_off_what_another_allows(
     worker: Gateway, upstream: Upstream, dialect: Dialect, limit: str
 ) -> None:
     """A stream that takes longer than the limit, but is never silent in the way it limits."""
-    first, *later = dialect.text(SAID)
+    first, *later = from_first_text(dialect)
     wait = HASTE * 1.5
     pauses: dict[str, Script] = {
         "connect": [stream_head(), wait, chunk(first), wait, *map(chunk, later), b"0\r\n\r\n"],

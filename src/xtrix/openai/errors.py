@@ -68,9 +68,10 @@ def error_of(said: object, head: UpstreamHead | None = None) -> UpstreamError:
         status = 402
     message = error.get("message")
     headers = head.retry_headers() if head else ()
-    failure = worded(status, message if isinstance(message, str) else "", headers)
+    code = words[0] if isinstance(words[0], str) else None
+    failure = worded(status, message if isinstance(message, str) else "", headers, code=code)
     if failure.error_type == "invalid_request_error":
-        failure.code = failure.code or (words[0] if isinstance(words[0], str) else None)
+        failure.code = failure.code or code
         failure.param = error["param"] if isinstance(error.get("param"), str) else failure.param
     return failure
 

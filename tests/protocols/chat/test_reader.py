@@ -534,7 +534,7 @@ def test_a_refusal_is_a_reason() -> None:
     told = streamed([delta({"refusal": "No"}), delta({"refusal": "."}), STOP])
     assert shape(told) == [("refusal", "No.")]
     assert told.finish
-    assert told.finish.reason is FinishReason.FILTERED
+    assert told.finish.reason is FinishReason.REFUSED
     cut = streamed([delta({"refusal": "No"}), delta(reason="length")])
     assert cut.finish
     assert cut.finish.reason is FinishReason.LENGTH

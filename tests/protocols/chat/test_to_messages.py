@@ -174,7 +174,7 @@ def test_claude_code_on_a_model_of_openais() -> None:
     names = [each["function"]["name"] for each in body["tools"]]
     assert "mcp__tracker__create_issue" in names, "it was found"
     assert "DeferredToolPlaceholder" not in names
-    assert encoded.ignored == ("context_management", "thinking.display")
+    assert encoded.ignored == ("cache_control", "context_management", "thinking.display")
 
 
 def test_claude_code_on_a_model_that_nobody_knows() -> None:
@@ -187,6 +187,6 @@ def test_claude_code_on_a_model_that_nobody_knows() -> None:
     assert all(isinstance(message["content"], str | None) for message in body["messages"][:4])
     assert "reasoning_effort" not in body
     assert encoded.ignored == (
-        *("context_management", "metadata.user_id", "output_config.effort", "thinking"),
-        "thinking.display",
+        *("cache_control", "context_management", "metadata.user_id", "output_config.effort"),
+        *("thinking", "thinking.display"),
     )

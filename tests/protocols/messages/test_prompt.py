@@ -723,6 +723,7 @@ def test_what_is_left_out_is_named() -> None:
     assert asked.ignored == ("novel", "speed")
     assert prompt(recorded("everything")).ignored == (
         *("output_config.task_budget", "speed", "thinking.block_binding", "thread"),
+        *("tools.allowed_callers", "tools.input_examples"),
     )
 
 

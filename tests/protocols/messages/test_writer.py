@@ -283,6 +283,7 @@ def test_odd_ids_are_mended_and_stay_apart() -> None:
         (DONE._replace(stop_sequence="END"), True, "tool_use", None),
         (DONE._replace(reason=FinishReason.FILTERED), False, "refusal", None),
         (DONE._replace(reason=FinishReason.FILTERED), True, "refusal", None),
+        (DONE._replace(reason=FinishReason.REFUSED), False, "refusal", None),
     ],
     ids=str,
 )

@@ -36,6 +36,7 @@ SEALED = Sealed({"type": "thinking", "thinking": "Well…", "signature": "EqQB/+
 STOP = Finish(FinishReason.STOP, USAGE)
 LENGTH = Finish(FinishReason.LENGTH, USAGE)
 FILTERED = Finish(FinishReason.FILTERED, USAGE)
+REFUSED = Finish(FinishReason.REFUSED, USAGE)
 
 
 def answering(clock: Clock | None = None, **fields: Any) -> Answering:
@@ -169,4 +170,4 @@ STEPS = st.lists(st.one_of(text_blocks(), thoughts(), calls(), REFUSALS, SEARCHE
     lambda blocks: [each for block in blocks for each in block]
 )
 """All calls of an answer but its last."""
-FINISHES = st.sampled_from([STOP, LENGTH, FILTERED])
+FINISHES = st.sampled_from([STOP, LENGTH, FILTERED, REFUSED])

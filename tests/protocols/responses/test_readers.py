@@ -13,6 +13,7 @@ from tests.protocols.recorder import Recorder
 from tests.protocols.responses.grammar import read
 from tests.protocols.responses.tellings import (
     FINISHES,
+    REFUSED,
     STEADY,
     STEPS,
     Step,
@@ -122,6 +123,8 @@ def test_what_the_writer_writes_the_reader_reads(steps: list[Step], finish: Fini
     last = whole(ended)["output"][-1:]
     if last and last[0]["type"] == "custom_tool_call" and last[0]["status"] == "incomplete":
         expected[-1] = ("call", "")  # half of a text is worth nothing to a Reader
+    if finish is REFUSED and "refusal" not in names_of(steps):
+        expected.append(("refusal", "The model refused to answer."))
     assert said(recorder) == expected
     assert recorder.finish is not None
     assert recorder.finish.reason is finish.reason or "refusal" in recorder.kinds
@@ -129,6 +132,11 @@ def test_what_the_writer_writes_the_reader_reads(steps: list[Step], finish: Fini
     again = Recorder()
     RESPONSES.reader(again, answering()).whole(json.encode_body(whole(ended)))
     assert said(again) == said(recorder)
+
+
+def names_of(steps: list[Step]) -> set[str]:
+    """The names of the calls that `steps` make."""
+    return {name for name, _ in steps}
 
 
 def said(recorder: Recorder) -> list[tuple[str, str]]:

@@ -731,7 +731,7 @@ def test_without_a_search_of_the_clients_every_tool_is_shown() -> None:
 def test_what_codex_offers_with_every_request_is_left_out(kind: str) -> None:
     prompt = prompted(tools=[FUNCTION, {"type": kind}], tool_choice="auto")
     assert [tool.name for tool in prompt.tools] == ["look_up"]
-    assert prompt.ignored == (f"tools.{kind}",)
+    assert prompt.at(searches=False).ignored == (f"tools.{kind}",)
     assert prompted(tools=[{"type": kind}], tool_choice="auto").choice is None
 
 

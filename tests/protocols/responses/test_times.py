@@ -4,20 +4,20 @@ import json
 
 import pytest
 
-from tests.clients.upstreams import PATHS, streamed
+from tests.clients.upstreams import streamed
+from tests.least import PATHS, SSE_TYPE, WHOLE, row
 from tests.play import NOW, TOKEN, Played, Upstream, gateway, head, play
-from tests.test_compacting import ROWS, WHOLE
 from xtrix.http import UpstreamHead
 from xtrix.relay import Relay
 from xtrix.steps import Begin, Call, ReadBody
 
 ANSWERED = NOW + 3.7
-DIALECTS = sorted(PATHS.values())
+DIALECTS = sorted(PATHS)
 
 
 def asked(dialect: str, upstream: Upstream, *, stream: bool) -> Played:
     request = {"model": "m", "input": "Hi", "stream": stream}
-    return play(gateway(ROWS[dialect]), request, [upstream], head("/v1/responses"))
+    return play(gateway(row(dialect)), request, [upstream], head("/v1/responses"))
 
 
 def completed(frames: str) -> dict[str, object]:
@@ -48,11 +48,10 @@ def test_streamed(dialect: str) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_stream_goes_by_the_last_tick(dialect: str) -> None:
     request = {"model": "m", "input": "Hi", "stream": True}
-    exchange = gateway(ROWS[dialect]).open(head("/v1/responses"), TOKEN, NOW)
+    exchange = gateway(row(dialect)).open(head("/v1/responses"), TOKEN, NOW)
     assert isinstance(exchange.advance(None, NOW), ReadBody)
     assert isinstance(exchange.advance(json.dumps(request).encode(), NOW), Call)
-    sse = {"content-type": "text/event-stream"}
-    begin = exchange.advance(UpstreamHead(200, sse), NOW + 1)
+    begin = exchange.advance(UpstreamHead(200, SSE_TYPE), NOW + 1)
     assert isinstance(begin, Begin)
     first, *others = [piece.decode() for piece in streamed(dialect, ["They met."])]
     frames = begin.relay.feed(first)

@@ -13,6 +13,7 @@ from tests.protocols.responses.tellings import (
     FILTERED,
     FINISHES,
     LENGTH,
+    REFUSED,
     SEALED,
     STEADY,
     STEPS,
@@ -392,6 +393,19 @@ def test_a_refusal_is_a_complete_answer() -> None:
         assert message["status"] == "completed"
         assert message["content"][at] == {"type": "refusal", "refusal": "I cannot help."}
         assert len(message["content"]) == at + 1
+
+
+def test_a_refusal_without_a_word_is_a_complete_answer_that_says_so() -> None:
+    for before, at in (([], 0), (text("Well: "), 1)):
+        telling = told(*before, finish=REFUSED)
+        assert telling.response["status"] == "completed"
+        [message] = telling.response["output"]
+        said = {"type": "refusal", "refusal": "The model refused to answer."}
+        assert message["content"][at] == said
+    explained = told(step("refusal", "I cannot."), finish=REFUSED)
+    assert explained.response["output"][0]["content"] == [
+        {"type": "refusal", "refusal": "I cannot."}
+    ]
 
 
 def test_what_a_filter_cut_off_without_a_word_is_incomplete() -> None:

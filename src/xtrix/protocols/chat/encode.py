@@ -55,6 +55,7 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
     for name in _REFUSED:
         if prompt.extras.get(name):
             raise unsupported(name, "the upstream has nothing like it.")
+    prompt = prompt.at(searches=target.provider.web_search)
     encoding = _Encoding(prompt, target)
     call, dropped = upstream_request(encoding.body(), target)
     ignored = {*prompt.ignored, *encoding.ignored}
@@ -81,6 +82,10 @@ class _Encoding:
             and says_something(name, value)
         } | self._tools.ignored
         """The client's parameters that are left out or changed."""
+        if prompt.is_cache_marked and not self._takes("cache_control"):
+            self._ignore("cache")
+        if prompt.wants_citations:
+            self.ignored.add("messages.content.citations")
 
     def body(self) -> Json:
         """The request, as OpenAI itself would take it."""
@@ -164,7 +169,7 @@ class _Encoding:
         if word != wanted and (reasons or wanted != "none"):
             # With these it is the other word for the same.
             self._ignore("thinking" if thinking in {"enabled", "disabled"} else "effort")
-        if thinking == "adaptive" and not reasons:
+        if thinking in {"adaptive", "enabled"} and not reasons:
             self._ignore("thinking")
         return word
 

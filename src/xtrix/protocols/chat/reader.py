@@ -45,6 +45,7 @@ class Reader:
         self.finished = False
         self.usage = Usage()
         self.carried: str | None = None
+        self.advances = False
         self.unknown_stop_reason: str | None = None
         self._writer = writer
         self._stops = of.expected.stop
@@ -61,6 +62,7 @@ class Reader:
     def feed(self, event: Event) -> None:
         """Tell what `event` says. Raises UpstreamError."""
         self.carried = None
+        self.advances = False
         if self.finished or not event.data.strip():
             return
         if event.data == "[DONE]":
@@ -140,6 +142,8 @@ class Reader:
             self._read_text(message)  # as most events are
         else:
             is_plain &= self._read_message(said, message, is_whole=member == "message")
+        ends = bool(choice.get("finish_reason")) and not self._reason
+        self.advances |= bool(message or said.get(_DETAILS)) or ends
         self._reason = choice.get("finish_reason") or self._reason
         if self._stops:
             named = [choice.get(name) for name in _STOPPED_BY]
@@ -179,7 +183,7 @@ class Reader:
         reason = _REASONS.get(finish_reason(self._reason, called=False), FinishReason.STOP)
         self._blocks.end(is_cut=reason is FinishReason.LENGTH)
         if self._blocks.has_refused and reason is FinishReason.STOP:
-            reason = FinishReason.FILTERED
+            reason = FinishReason.REFUSED
         stopped_by = self._stopped_by if reason is FinishReason.STOP else None
         self.unknown_stop_reason = unknown_reason([self._reason])
         self._writer.end(Finish(reason, self.usage, self._tier, stopped_by))

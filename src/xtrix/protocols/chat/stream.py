@@ -50,6 +50,7 @@ class StreamRelay:
         self.finished = False
         self.usage = Usage()
         self.carried: str | None = None
+        self.advances = False
         self.unknown_stop_reason: str | None = None
         self._writer = chunk_writer(of)
         self._choices: dict[int, _Choice] = {}
@@ -57,6 +58,7 @@ class StreamRelay:
     def feed(self, event: Event) -> str:
         """The frames that `event` gives rise to. Raises UpstreamError."""
         self.carried = None
+        self.advances = False
         if event.data == "[DONE]":
             return self._end()
         if not event.data.strip():
@@ -103,6 +105,8 @@ class StreamRelay:
             frames.append(self._writer.role(index))
         raw = said.get("delta")
         delta = trim(raw) if isinstance(raw, dict) else {}
+        ends = bool(said.get("finish_reason")) and not choice.reason
+        self.advances |= bool(delta) or ends
         calls = delta.pop("tool_calls", None)
         calls = calls if isinstance(calls, list) else []
         function = delta.get("function_call")

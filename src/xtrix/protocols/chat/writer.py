@@ -22,6 +22,7 @@ Json = dict[str, Any]
 _REASONS = {
     FinishReason.STOP: "stop",
     FinishReason.LENGTH: "length",
+    FinishReason.REFUSED: "content_filter",
     FinishReason.FILTERED: "content_filter",
 }
 

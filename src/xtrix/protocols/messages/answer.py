@@ -20,7 +20,7 @@ STOP_REASONS = {
     "model_context_window_exceeded": FinishReason.LENGTH,
     # The loop of a server's own tools was cut short: the answer is not whole.
     "pause_turn": FinishReason.LENGTH,
-    "refusal": FinishReason.FILTERED,
+    "refusal": FinishReason.REFUSED,
 }
 SERVICE_TIERS = {"standard": "default", "priority": "priority", "batch": "flex"}
 """Messages' words to OpenAI's."""
@@ -31,9 +31,22 @@ OWN_SEARCH_ID = "srvtoolu_xt1_"
 """What the ids of searches begin with that another protocol's provider has made. No upstream of
 this protocol knows them."""
 
+_ADVANCING = {
+    *("content_block_start", "content_block_delta", "content_block_stop"),
+    *("message_delta", "message_stop"),
+}
 _TIERS_HERE = {ours: theirs for theirs, ours in SERVICE_TIERS.items()}
 _CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 _ODD = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+def advances(kind: str, said: Json) -> bool:
+    """Whether the event `said` of this kind takes the answer further; see `Reader.advances`."""
+    if kind != "content_block_delta":
+        return kind in _ADVANCING
+    delta = said.get("delta")
+    members = delta.items() if isinstance(delta, dict) else ()
+    return any(value for name, value in members if name != "type")
 
 
 def unknown_reason(stop_reason: object) -> str | None:
@@ -47,7 +60,7 @@ def encode_stop_reason(finish: Finish, *, called: bool, refused: bool) -> str:
     `refusal` and `max_tokens` are costly: Claude Code asks again up to three times. They are not
     said unless the upstream said so.
     """
-    if refused or finish.reason is FinishReason.FILTERED:
+    if refused or finish.reason in {FinishReason.FILTERED, FinishReason.REFUSED}:
         return "refusal"
     if finish.reason is FinishReason.LENGTH:
         return "max_tokens"

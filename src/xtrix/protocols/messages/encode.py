@@ -54,6 +54,7 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
     _refuse(prompt)
     check_thinking(prompt.settings.thinking)
     family = family_of(target.model, target.provider.families)
+    prompt = prompt.at(searches=target.provider.web_search)
     encoding = _Encoding(prompt, target, family)
     body = {"model": target.model, **encoding.body()}
     text = json.encode_body(body)
@@ -69,7 +70,7 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
         binding=target.provider.binding,
     )
     limit = None if prompt.settings.max_tokens is not None else body["max_tokens"]
-    ignored = tuple(sorted(encoding.ignored))
+    ignored = tuple(sorted({*prompt.ignored, *encoding.ignored}))
     return Encoded(call, ignored, encoding.expected(cites=cites), limit)
 
 

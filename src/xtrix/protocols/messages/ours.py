@@ -29,6 +29,17 @@ def without_ours(fields: Json) -> Json | None:
     return {**fields, "messages": [message for message in messages if message is not _NOTHING]}
 
 
+def has_foreign_thinking(fields: Json) -> bool:
+    """Whether `fields` hold reasoning that another provider's seal is on."""
+    return any(
+        str(block.get("type")) in _SEALS and is_carried(block.get(_SEALS[block["type"]]))
+        for message in fields["messages"]
+        if isinstance(message, dict) and isinstance(message.get("content"), list)
+        for block in message["content"]
+        if isinstance(block, dict)
+    )
+
+
 _NOTHING: Json = {}
 
 

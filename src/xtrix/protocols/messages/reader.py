@@ -18,6 +18,7 @@ from xtrix.prompt import Sealed
 from xtrix.protocol import Answering
 from xtrix.protocols.messages.answer import (
     STOP_REASONS,
+    advances,
     decode_tier,
     decode_usage,
     unknown_reason,
@@ -57,6 +58,7 @@ class Reader:
         self.finished = False
         self.usage = Usage()
         self.carried: str | None = None
+        self.advances = False
         self.unknown_stop_reason: str | None = None
         self._writer = writer
         self._expected = of.expected
@@ -113,7 +115,9 @@ class Reader:
 
     def _read(self, said: Json, name: str) -> None:
         kind = said.get("type", name)
-        read = _EVENTS.get(kind) if isinstance(kind, str) else None
+        kind = kind if isinstance(kind, str) else ""
+        self.advances = advances(kind, said)
+        read = _EVENTS.get(kind)
         if read is None:
             return
         if self._message is None and kind not in _FIRST:

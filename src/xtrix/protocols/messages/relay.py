@@ -17,13 +17,18 @@ from xtrix.errors import ApiError, Headers, bad_response, truncated
 from xtrix.http import UpstreamRequest
 from xtrix.prompt import Json
 from xtrix.protocol import Answering, Encoded, Request, Whole
-from xtrix.protocols.messages.answer import decode_usage, encode_usage, unknown_reason
+from xtrix.protocols.messages.answer import (
+    advances,
+    decode_usage,
+    encode_usage,
+    unknown_reason,
+)
 from xtrix.protocols.messages.errors import error_frame, error_of
 from xtrix.protocols.messages.extensions import BETA_HEADER
 from xtrix.protocols.messages.frames import PING, frame, frame_of
 from xtrix.protocols.messages.headers import headers_of
 from xtrix.protocols.messages.identity import with_model
-from xtrix.protocols.messages.ours import without_ours
+from xtrix.protocols.messages.ours import has_foreign_thinking, without_ours
 from xtrix.providers import Provider, Target
 from xtrix.reasoning import Carrier
 from xtrix.sse import Event
@@ -68,6 +73,7 @@ class RelayStream:
         self.usage = Usage()
         self.unknown_stop_reason: str | None = None
         self.carried: str | None = None
+        self.advances = False
         self.sequence: int | None = None
         self._of = of
         self._begun = False
@@ -77,6 +83,7 @@ class RelayStream:
     def feed(self, event: Event) -> str:
         """As `Stream` has it. Raises UpstreamError."""
         self.carried = None
+        self.advances = False
         if event.data == "[DONE]":
             return ""  # not of this protocol, but some who follow it say so at the end
         value = decode_event(event.data)
@@ -84,6 +91,7 @@ class RelayStream:
         kind = kind if isinstance(kind, str) else event.name
         if "error" in {kind, event.name} or ("type" not in value and value.get("error")):
             raise error_of(value.get("error", value))
+        self.advances = advances(kind, value)
         # Clients skip a frame without a name.
         name = kind if event.name == "message" else event.name
         if "\n" in name or "\r" in name:
@@ -180,17 +188,20 @@ _CARRIED = {
 def _relayed(request: Request, target: Target, path: str) -> Encoded:
     provider = target.provider
     fields = without_ours(request.fields)
+    ignored: tuple[str, ...] = ()
     if fields is None:
         body = with_model(request.body, request.fields, target.model)
     else:
         body = json.encode_body({**fields, "model": target.model})
+        ignored = ("messages.thinking",) if has_foreign_thinking(request.fields) else ()
     return Encoded(
         UpstreamRequest(
             url=f"{provider.base_url}/{path}",
             headers=_headers(provider, request),
             body=body,
             binding=provider.binding,
-        )
+        ),
+        ignored,
     )
 
 

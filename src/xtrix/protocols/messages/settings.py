@@ -19,6 +19,7 @@ SETTING_NAMES = {
     "format": "output_config.format",
     "user": "metadata.user_id",
     "session": "metadata.user_id",
+    "cache": "cache_control",
     "parallel_calls": "tool_choice.disable_parallel_tool_use",
 }
 """What the client calls a setting, where that is not our name of it."""

@@ -18,6 +18,11 @@ from xtrix.protocols.messages.schema import CUSTOM, WEB_SEARCH, tool_kind
 _SEARCH_NAME = "web_search"
 _TOOL_SEARCH = "tool_search_tool_"
 _MODES = {"auto": "auto", "any": "required", "none": "none", "tool": "named"}
+_READ = {
+    *("type", "name", "description", "input_schema", "strict", "defer_loading", "cache_control"),
+    "eager_input_streaming",
+}
+"""The members of a tool that are read, or are about how an answer is cut; the others are hints."""
 _PLACES = ("city", "country", "region", "timezone")
 
 
@@ -63,27 +68,29 @@ def decode_tools(fields: Json, changes: ToolChanges) -> Tools:
     """The tools of a request whose conversation says `changes` of them. Raises ClientError."""
     declared = [(tool, f"tools.{index}") for index, tool in enumerate(fields.get("tools") or ())]
     search: WebSearch | None = None
-    ignored = set()
+    searches: set[str] = set()
+    ignored: set[str] = set()
     tools: list[Tool] = []
     for tool, path in [*declared, *changes.defined]:
         kind = tool_kind(tool)
         if kind == CUSTOM:
             tools.append(_custom(tool, path))
+            ignored |= {f"tools.{name}" for name in tool.keys() - _READ if tool[name]}
         elif kind == WEB_SEARCH and search is None:
             search = _web_search(tool, path)
         elif kind.startswith(_TOOL_SEARCH):
             # Nobody can search, so all is shown.
-            ignored.add(f"{path}.type")
+            searches.add(f"{path}.type")
         else:
             why = f"tools of the type '{kind[:64]}' are known to Anthropic's models only."
             raise unsupported(f"{path}.type", why)
     _refuse_namesakes(tools)
     choice = fields.get("tool_choice")
     chosen = choice.get("name") if choice else None
-    shown = [tool for tool in tools if ignored or changes.shows(tool) or tool.name == chosen]
+    shown = [tool for tool in tools if searches or changes.shows(tool) or tool.name == chosen]
     for each in shown:
         each.deferred = False
-    return Tools(shown, _choice(choice, shown, search), search, ignored)
+    return Tools(shown, _choice(choice, shown, search), search, searches | ignored)
 
 
 def _custom(tool: Json, path: str) -> Tool:

@@ -10,7 +10,7 @@ Source: openai-python 3.57.0, `Tool` and `ToolChoice` (read 2026-11).
 from typing import Any, Literal
 
 from xtrix.errors import invalid, unsupported
-from xtrix.prompt import Tool, ToolChoice
+from xtrix.prompt import Tool, ToolChoice, WebSearch
 from xtrix.shape import LONGEST_ECHO
 
 Json = dict[str, Any]
@@ -18,13 +18,20 @@ Json = dict[str, Any]
 SEARCH = "tool_search"
 """The name of the tool that stands for the client's own search for tools."""
 
-_HINTS = ("web_search", "image_generation")
+_WEB_SEARCH = "web_search"
+_HINTS = (_WEB_SEARCH, "image_generation")
 """Beginnings of the types that are left out."""
 _REFUSED = {
     *("mcp", "file_search", "code_interpreter", "shell", "local_shell", "apply_patch"),
     *("programmatic_tool_calling", "computer", "computer_use", "computer_use_preview"),
 }
+_PLACES = ("city", "country", "region", "timezone")
+_SIZES = ("low", "medium", "high")
 _NAMED = {"function", "custom"}
+_READ = {
+    *("type", "name", "description", "parameters", "strict", "format", "defer_loading"),
+}
+"""The members of a function or a custom tool that are read; the others are hints."""
 
 
 class Tools:
@@ -35,6 +42,8 @@ class Tools:
         """What was left out, by the client's names."""
         self._tools: dict[tuple[str | None, str], Tool] = {}
         self._hosted: list[Tool] = []
+        self.web_search: WebSearch | None = None
+        """The provider's search of the web that the model may make."""
 
     def all(self) -> list[Tool]:
         """Every tool. Without a search of the client's nothing is held back for one to find."""
@@ -75,12 +84,10 @@ class Tools:
     def _decode(self, said: Json, path: str) -> list[Tool]:
         kind = said["type"]
         if kind in _NAMED:
+            self.ignored |= {f"tools.{name}" for name in said.keys() - _READ if said[name]}
             return [_tool(said, path)]
         if kind == "namespace":
-            return [
-                _tool(member, f"{path}.tools[{index}]", said)
-                for index, member in enumerate(said["tools"])
-            ]
+            return self._decode_members(said, f"{path}.tools")
         if kind == SEARCH and said.get("execution") == "client":
             schema = said.get("parameters")
             place = f"{path}.parameters"
@@ -89,6 +96,9 @@ class Tools:
                     "search", SEARCH, said.get("description"), schema, path=path, schema_path=place
                 )
             ]
+        if kind.startswith(_WEB_SEARCH) and self.web_search is None:
+            self.web_search = _web_search(said, path)
+            return []
         if kind == SEARCH or kind.startswith(_HINTS):
             self.ignored.add(f"tools.{kind}")
             return []
@@ -96,6 +106,13 @@ class Tools:
             raise unsupported(f"{path}.type", f"no upstream tool is like '{kind}'.", value=True)
         # What this protocol does not know may be the upstream's own.
         return [Tool("hosted", _name(said), hosted=said, hosted_by="responses", path=path)]
+
+    def _decode_members(self, group: Json, path: str) -> list[Tool]:
+        """The tools of a namespace, which stand at `path`."""
+        members = group["tools"]
+        unread = {name for it in members for name in it.keys() - _READ if it[name]}
+        self.ignored |= {f"tools.{name}" for name in unread}
+        return [_tool(it, f"{path}[{index}]", group) for index, it in enumerate(members)]
 
 
 def _tool(said: Json, path: str, group: Json | None = None) -> Tool:
@@ -117,6 +134,26 @@ def _tool(said: Json, path: str, group: Json | None = None) -> Tool:
         path=path,
         schema_path=f"{path}.parameters",
     )
+
+
+def _web_search(said: Json, path: str) -> WebSearch:
+    """A search of the web as far as others can make it; what makes no sense is not said."""
+    filters, location = said.get("filters"), said.get("user_location")
+    domains = filters.get("allowed_domains") if isinstance(filters, dict) else None
+    place = location if isinstance(location, dict) else {}
+    known = {name: place[name] for name in _PLACES if isinstance(place.get(name), str)}
+    size = said.get("search_context_size")
+    return WebSearch(
+        context_size=size if size in _SIZES else None,
+        location=known or None,
+        domains=tuple(filter(_is_text, domains if isinstance(domains, list) else ())),
+        path=f"{path}.type",
+        hints=(f"tools.{said['type']}",),
+    )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _name(said: Json) -> str:

@@ -10,7 +10,6 @@ Source: developers.openai.com/api/docs/api-reference/responses and openai-python
 """
 
 import hashlib
-from collections.abc import Iterator
 
 from xtrix import json
 from xtrix.answer import Expected
@@ -19,7 +18,7 @@ from xtrix.http import UpstreamRequest
 from xtrix.openai.families import OTHER_RESPONSES, encode_effort, family_of
 from xtrix.openai.names import ToolNames
 from xtrix.openai.schemas import is_strict
-from xtrix.prompt import Audio, Block, File, Json, Prompt, Result
+from xtrix.prompt import Audio, Json, Prompt
 from xtrix.protocol import Encoded, says_something
 from xtrix.protocols.responses.encode_tools import encode_choice, encode_tool, encode_web_search
 from xtrix.protocols.responses.encode_turns import encode_turns
@@ -87,7 +86,7 @@ def needs_of(prompt: Prompt, client: str) -> Needs:
         effort=settings.effort or ("none" if is_off else None),
         chat_only=bool(settings.stop)
         or "audio" in prompt.extras.get("modalities", ())
-        or any(isinstance(block, Audio) for block in _blocks(prompt))
+        or any(isinstance(block, Audio) for block in prompt.blocks())
         or any(
             says_something(name, value)
             for name, value in prompt.extras.items()
@@ -176,11 +175,9 @@ class _Encoding:
         prompt = self._prompt
         if self._settings.top_k is not None:
             self._ignore("top_k")
-        tools = any(tool.cache for tool in prompt.tools)
-        if prompt.cache or tools or any(block.cache for block in _blocks(prompt)):
+        if prompt.is_cache_marked:
             self._ignore("cache")
-        files = (block for block in _blocks(prompt) if isinstance(block, File))
-        if any(file.citations for file in files):
+        if prompt.wants_citations:
             self.ignored.add("messages.content.citations")
 
     def _include(self) -> list[str]:
@@ -266,15 +263,6 @@ def take_out(body: Json, name: str) -> object:
     if holder == {}:
         del body[outer]
     return said
-
-
-def _blocks(prompt: Prompt) -> Iterator[Block]:
-    """All blocks, those inside of results too."""
-    for turn in prompt.turns:
-        for block in turn.blocks:
-            yield block
-            if isinstance(block, Result):
-                yield from block.content
 
 
 def _present(**fields: object) -> Json:

@@ -98,6 +98,7 @@ class Reader:
         self.finished = False
         self.usage = Usage()
         self.carried: str | None = None
+        self.advances = False
         self.unknown_stop_reason: str | None = None
         self._writer = writer
         self._expected = of.expected
@@ -118,13 +119,16 @@ class Reader:
     def feed(self, event: Event) -> None:
         """Tell what `event` says. Raises UpstreamError."""
         self.carried = None
+        self.advances = False
         if self.finished or not event.data.strip():
             return
         if event.data == "[DONE]":
             raise truncated()
         said = decode_event(event.data)
         says = self._says
-        self._read(said, _string(said, "type") or event.name)
+        kind = _string(said, "type") or event.name
+        self._read(said, kind)
+        self.advances = advances(kind, said)
         if self._says != says + 1:
             self.carried = None  # the event did more than tell its text
 
@@ -157,7 +161,8 @@ class Reader:
             response = response if isinstance(response, dict) else {}
             self._end(response, _string(response, "status") or status)
             return
-        self._begin()
+        if advances(kind, said):
+            self._begin()
         if kind == _ADDED:
             self._add(said)
         elif kind == _DONE:
@@ -546,6 +551,15 @@ _FINISH: dict[str, Callable[[Reader, _Item], None]] = {
     **dict.fromkeys(_CALLS, Reader._finish_call),
     "web_search_call": Reader._finish_search,
 }
+
+
+def advances(kind: str, said: Json) -> bool:
+    """Whether the event `said` of this kind takes the answer further, as `Reader.advances` has it.
+
+    It does where it is about an item of the output, also of a kind that is not known here.
+    """
+    is_about_item = kind in _EVENTS or "output_index" in said or "item_id" in said
+    return (is_about_item and said.get("delta") != "") or kind in _TERMINAL
 
 
 def _identities(value: Json) -> list[str]:

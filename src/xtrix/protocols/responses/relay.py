@@ -21,6 +21,7 @@ from xtrix.protocol import Answering, Encoded, Request, Whole, says_something
 from xtrix.protocols.responses.encode import take_out, upstream_request
 from xtrix.protocols.responses.encode_blocks import PROTOCOL
 from xtrix.protocols.responses.frames import DONE, KEEP_ALIVE, Frames
+from xtrix.protocols.responses.reader import advances
 from xtrix.protocols.responses.resource import Resource, State, tell_failure
 from xtrix.protocols.responses.schema import item_kind
 from xtrix.protocols.responses.summary import summary_in
@@ -178,10 +179,12 @@ class StreamRelay:
     def __init__(self, of: Answering) -> None:
         self.finished = False
         self.carried: str | None = None
+        self.advances = False
         self.sequence: int | None = None
         self._of = of
         self._answer = _Answer(of)
-        self._held: list[str] = []
+        self._held: dict[str, str] = {}
+        """The first frame of each kind that announces the response."""
         self._begun = False
 
     @property
@@ -197,6 +200,7 @@ class StreamRelay:
     def feed(self, event: Event) -> str:
         """The frames that `event` gives rise to. Raises UpstreamError."""
         self.carried = None
+        self.advances = False
         if self.finished or not event.data.strip():
             return ""
         if event.data == "[DONE]":
@@ -206,10 +210,14 @@ class StreamRelay:
         if not isinstance(kind, str) or len(kind.split()) != 1:
             raise bad_response("an event without a type")
         frame = self._frame(said, kind, event.data)
-        if kind in _LIFECYCLE and not self._begun:
-            self._held.append(frame)
-            return ""
-        held = "".join(self._held)
+        self.advances = advances(kind, said)
+        if self._begun:
+            return frame
+        if not self.advances:
+            if kind in _LIFECYCLE:
+                self._held.setdefault(kind, frame)
+            return ""  # a ping; nothing is sent before the beginning
+        held = "".join(self._held.values())
         self._held.clear()
         self._begun = True
         return held + frame

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xtrix.errors import unsupported
-from xtrix.prompt import OutputFormat, Prompt, Result, Settings
+from xtrix.prompt import OutputFormat, Prompt, Result, Settings, WebSearch
 from xtrix.protocol import Request
 from xtrix.protocols.responses.client_tools import Tools, decode_choice
 from xtrix.protocols.responses.content import cache_mark
@@ -79,12 +79,15 @@ def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
     for name, update in conversation.updates.items():
         fields[name] = fields.get(name, {}) | update
     offered = tools.all()
+    search = _limited(tools.web_search, fields.get("max_tool_calls"))
+    if search:
+        fields.pop("max_tool_calls", None)
     ignored = {*tools.ignored, *conversation.ignored, *_hints(fields)}
     return Prompt(
         turns=conversation.turns,
         tools=offered,
         choice=decode_choice(fields.get("tool_choice"), offered),
-        settings=_settings(fields),
+        settings=_settings(fields, search),
         stream=request.stream,
         extras=_extras(fields),
         names=_names(fields),
@@ -94,7 +97,14 @@ def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
     )
 
 
-def _settings(fields: Json) -> Settings:
+def _limited(search: WebSearch | None, most: int | None) -> WebSearch | None:
+    """`search` as often as the client allows calls of tools that the provider runs."""
+    if search is None or most is None:
+        return search
+    return search._replace(max_uses=most, hints=(*search.hints, "max_tool_calls"))
+
+
+def _settings(fields: Json, search: WebSearch | None) -> Settings:
     text = fields.get("text", {})
     return Settings(
         max_tokens=fields.get("max_output_tokens"),
@@ -109,6 +119,7 @@ def _settings(fields: Json) -> Settings:
         session=fields.get("prompt_cache_key"),
         service_tier=fields.get("service_tier"),
         parallel_calls=fields.get("parallel_tool_calls"),
+        web_search=search,
     )
 
 

@@ -138,6 +138,8 @@ class _Machine:
     def end(self, finish: Finish) -> None:
         """The response is whole, or as whole as it will be."""
         self.continues = False
+        if finish.reason is FinishReason.REFUSED and not self._has_refused:
+            self.refusal(_REFUSAL)
         reason = _REASONS.get(finish.reason)
         if finish.reason is FinishReason.FILTERED and self._has_refused:
             reason = None
@@ -183,6 +185,9 @@ class _Machine:
             self._item = None
 
 
+_REFUSAL = "The model refused to answer."
+"""What stands for its words where a model refuses without any. Without them it would be an answer
+that is cut off, which Codex asks for five times more (observed with 0.169)."""
 _REASONS = {FinishReason.LENGTH: "max_output_tokens", FinishReason.FILTERED: "content_filter"}
 """Why an answer is not whole."""
 

@@ -1,0 +1,304 @@
+"""`make deploy`: checks what can be checked before anything is sent, deploys, and asks /health.
+
+In this order, and each only when the one before passed:
+
+    configuration   `[vars]` of wrangler.toml, by the code that the Worker itself reads it with
+    secrets         those that wrangler.toml names, against those that Cloudflare has
+    upload          its size, gzipped, against what Cloudflare takes
+    snapshot        the Worker is imported on the real workerd as a deployment does it, and started
+    deploy          wrangler deploy
+    health          /health of every URL that wrangler named, until it tells this version
+
+    make deploy                          the Worker of wrangler.toml
+    make deploy ARGS=--dry-run           the three that need no account
+    make deploy ARGS="--env staging"     that environment of wrangler.toml
+    make deploy ARGS="--url https://…"   where else to ask: routes that wrangler names by a pattern
+
+It knows wrangler's commands and this Worker's configuration. It changes nothing at Cloudflare by
+itself, and rolls nothing back: docs/deploying.md says how one does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+
+from tools import paths, runtime, wrangler
+from xtrix import __version__
+from xtrix import config as configuration
+from xtrix.config import Config
+from xtrix.errors import ConfigurationError
+
+WRANGLER_TOML = paths.ROOT / "wrangler.toml"
+LARGEST_UPLOAD = 3 * 1024 * 1024
+"""Bytes, gzipped, on the free plan; the paid one takes 10 MB. From
+https://developers.cloudflare.com/workers/platform/limits/ (November 2026)."""
+HEALTH_SECONDS = 60.0
+"""A new version takes some seconds to reach every place."""
+NOT_THERE = re.compile(r'Worker "[^"]*" not found')
+"""What wrangler says of a Worker that nobody has deployed, and that no secret was put for."""
+
+Lookup = Callable[[str], object]
+
+
+class DeployError(Exception):
+    """Says what is wrong and what to do, one fault a line."""
+
+
+class Asked(NamedTuple):
+    """What to deploy, and how."""
+
+    env: str
+    """The environment of wrangler.toml; empty for the top level."""
+    url: str
+    dry_run: bool
+
+    def wrangler(self, *words: str) -> list[str]:
+        """Returns wrangler's command line for this environment."""
+        return wrangler.command(*words, *(["--env", self.env] if self.env else []))
+
+
+class Deployed(NamedTuple):
+    """What wrangler tells of an upload. `size` is in bytes, gzipped."""
+
+    size: int
+    targets: tuple[str, ...]
+    version: str
+
+
+def main(arguments: list[str]) -> int:
+    """Returns the exit status."""
+    try:
+        deploy(_asked(arguments))
+    except DeployError as error:
+        print(f"deploy: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def deploy(asked: Asked) -> None:
+    """Checks, deploys, and asks whether it is well. Raises DeployError at the first that fails."""
+    settings = _settings(asked.env)
+    _tell("configuration", check_configuration(settings))
+    if not asked.dry_run:
+        _tell("secrets", check_secrets(settings, _secrets(asked)))
+    _tell("upload", check_upload(asked))
+    _tell("snapshot", check_snapshot())
+    if asked.dry_run:
+        print("Nothing was sent.")
+        return
+    deployed = _wrangler(asked, "deploy")
+    _tell("deploy", f"version {deployed.version or __version__}")
+    for url in urls(asked, deployed.targets):
+        _tell("health", check_health(url))
+
+
+def _asked(arguments: list[str]) -> Asked:
+    parser = argparse.ArgumentParser(prog="make deploy", description=__doc__.splitlines()[0])
+    parser.add_argument("--env", default="", help="an environment of wrangler.toml")
+    parser.add_argument("--url", default="", help="where /health is asked for instead")
+    parser.add_argument("--dry-run", action="store_true", help="check, and send nothing")
+    found = parser.parse_args(arguments)
+    return Asked(found.env, found.url.rstrip("/"), found.dry_run)
+
+
+def _tell(step: str, what: str) -> None:
+    print(f"  {step:<15}{what}", flush=True)
+
+
+# Before
+
+
+def _settings(env: str) -> Mapping[str, Any]:
+    try:
+        settings = tomllib.loads(WRANGLER_TOML.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise DeployError(f"wrangler.toml is not TOML: {error}") from None
+    if not env:
+        return settings
+    if env not in settings.get("env", {}):
+        raise DeployError(f"wrangler.toml has no [env.{env}]")
+    # Variables and bindings are what an environment does not inherit.
+    own: Mapping[str, Any] = settings["env"][env]
+    return own
+
+
+def _lookup(settings: Mapping[str, Any], secrets: Mapping[str, str]) -> Lookup:
+    """What the deployed Worker will find by each name."""
+    bindings = {each["binding"]: object() for each in settings.get("services", ())}
+    if "ai" in settings:
+        bindings[settings["ai"]["binding"]] = object()
+    found: dict[str, object] = {**settings.get("vars", {}), **bindings, **secrets}
+    return found.get
+
+
+def _loaded(settings: Mapping[str, Any], secrets: Mapping[str, str]) -> Config:
+    try:
+        return configuration.load(_lookup(settings, secrets))
+    except ConfigurationError as error:
+        raise DeployError("\n".join(["wrangler.toml is at fault:", *error.faults])) from None
+
+
+def check_configuration(settings: Mapping[str, Any]) -> str:
+    """Raises DeployError with every fault of `settings`, which are of one environment."""
+    config = _loaded(settings, {})
+    return f"{len(config.providers)} providers, {len(config.models)} models of several targets"
+
+
+def check_upload(asked: Asked) -> str:
+    """Raises DeployError where Cloudflare would refuse the upload for its size."""
+    with tempfile.TemporaryDirectory() as folder:
+        size = _wrangler(asked, "deploy", "--dry-run", "--outdir", folder).size
+    if size > LARGEST_UPLOAD:
+        raise DeployError(
+            f"the upload has {size:,} bytes gzipped, and Cloudflare's free plan takes"
+            f" {LARGEST_UPLOAD:,}; take out what the Worker does not need"
+        )
+    return f"{size / 1024:.0f} KiB gzipped, of {LARGEST_UPLOAD / 1024:.0f}"
+
+
+def check_snapshot() -> str:
+    """Raises DeployError where the Worker does not start from a snapshot."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            snapshot = runtime.save_snapshot(Path(folder))
+            with runtime.serve({}, snapshot=snapshot) as served:
+                return check_health(served.url, seconds=0)
+        except runtime.StartError as error:
+            raise DeployError(
+                f"Cloudflare would refuse the Worker at its start:\n{error}"
+            ) from None
+
+
+# Secrets
+
+
+def _secrets(asked: Asked) -> list[str]:
+    """Returns the names of the secrets that Cloudflare has."""
+    done = subprocess.run(
+        asked.wrangler("secret", "list", "--format", "json"),
+        cwd=paths.ROOT,
+        env=wrangler.environment(WRANGLER_HIDE_BANNER="true"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode and NOT_THERE.search(done.stdout + done.stderr):
+        return []
+    if done.returncode:
+        raise DeployError(
+            f"wrangler cannot list the secrets:\n{(done.stderr or done.stdout).strip()}"
+        )
+    return [secret["name"] for secret in json.loads(done.stdout[done.stdout.index("[") :])]
+
+
+def check_secrets(settings: Mapping[str, Any], names: list[str]) -> str:
+    """Raises DeployError where nobody could call, or nothing could be called."""
+    config = _loaded(settings, {name: f"value-of-{name}" for name in names})
+    lacking = sorted({provider.lacks for provider in config.providers if provider.lacks})
+    put = "npx wrangler secret put"
+    if not config.accepted_keys:
+        raise DeployError(f"no key would be accepted, so everyone is refused: {put} API_KEYS")
+    if config.providers and all(provider.lacks for provider in config.providers):
+        wanted = " or ".join(f"{put} {name}" for name in lacking)
+        raise DeployError(f"no provider has its key, so there is no model: {wanted}")
+    if lacking:
+        return f"all but {', '.join(lacking)}: without them their providers are left alone"
+    return "all there"
+
+
+# Deploy
+
+
+def _wrangler(asked: Asked, *words: str) -> Deployed:
+    """Runs wrangler, and returns what it notes for programs."""
+    with tempfile.TemporaryDirectory() as folder:
+        notes = Path(folder) / "notes.ndjson"
+        done = subprocess.run(
+            asked.wrangler(*words),
+            cwd=paths.ROOT,
+            env=wrangler.environment(
+                WRANGLER_OUTPUT_FILE_PATH=str(notes), WRANGLER_HIDE_BANNER="true"
+            ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        lines = notes.read_text().splitlines() if notes.exists() else []
+    if done.returncode:
+        raise DeployError(f"wrangler {words[0]} failed:\n{done.stdout.strip()}")
+    note = next(note for line in lines if (note := json.loads(line))["type"] == "deploy")
+    return Deployed(
+        note["bundle_size"]["gzip_bytes"],
+        tuple(note.get("targets") or ()),
+        note.get("version_id") or "",
+    )
+
+
+# After
+
+
+def urls(asked: Asked, targets: tuple[str, ...]) -> list[str]:
+    """Returns the addresses of the Worker: its own on workers.dev, custom domains, or `--url`.
+
+    Raises DeployError where there are only patterns, such as `example.com/api/*`.
+    """
+    if asked.url:
+        return [asked.url]
+    domain = " (custom domain)"
+    named = [
+        f"https://{target.removesuffix(domain)}" if target.endswith(domain) else target
+        for target in targets
+    ]
+    addresses = [name for name in named if name.startswith("https://")]
+    if not addresses:
+        raise DeployError(
+            "it is deployed, and wrangler names no URL of it; ask yourself:"
+            ' make deploy ARGS="--url https://…"'
+        )
+    return addresses
+
+
+def check_health(url: str, *, seconds: float = HEALTH_SECONDS) -> str:
+    """Asks until the answer is of this version, or for `seconds`. Raises DeployError."""
+    until = time.monotonic() + seconds
+    while True:
+        seen = _health(url)
+        if seen == (httpx.codes.OK, __version__):
+            return f"{url}/health says {__version__}"
+        if time.monotonic() >= until:
+            status, said = seen
+            raise DeployError(
+                f"{url}/health does not say that {__version__} is well: {status or ''} {said}\n"
+                "The version before comes back with: npx wrangler rollback"
+            )
+        time.sleep(1)
+
+
+def _health(url: str) -> tuple[int, str]:
+    """Returns the status and the version, or what came instead; status 0 where nothing did."""
+    try:
+        answer = httpx.get(f"{url}/health", trust_env=not url.startswith("http://127."), timeout=10)
+    except httpx.HTTPError as error:
+        return 0, repr(error)
+    try:
+        version = answer.json()["version"]
+    except (ValueError, LookupError, TypeError):
+        return answer.status_code, answer.text[:200]
+    return answer.status_code, str(version)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
