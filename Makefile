@@ -14,7 +14,7 @@ help:  ## list these commands
 setup:  ## make what is missing: .venv, node_modules, python_modules, the Pyodide bundle
 	@$(PYTHON) -m tools.setup
 
-dev: setup  ## run the Worker with a local model, or with .dev.vars (PORT=8787, RUNTIME=cloudflare)
+dev: setup  ## run the Worker with a local model, or with .dev.vars (PORT=8787, MODEL=file.gguf)
 	@$(RUN) tools.dev
 
 test: static  ## check everything: format, lint, types, the Worker, the SDKs, the model

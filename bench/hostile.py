@@ -24,7 +24,7 @@ from tests.worker.shapes import ANSWERS, CONVERSATION, REQUESTS, Shape
 from tests.worker.speech import DIALECTS
 from tests.worker.upstream import Upstream
 from tools import runtime
-from xtrix.config import MAX_READ_BYTES
+from xtrix.body import MAX_READ_BYTES
 
 _SIZES = (100_000, 1_000_000, MAX_READ_BYTES)
 _MOST_PIECES_BYTES = 600_000

@@ -4,9 +4,11 @@
 // Python is called with an exchange's number, and says:
 //   open, advance, failed    the next step: [its name and arguments as JSON, its body or undefined]
 //   feed, moved, tick, close, broken        frames for the client, as text
+//   pass, passTick, passed, passBroken      bytes for it: none, as they came (true), or others
+//   screen                                  whether a piece of the client's body may go on
 //   answered, left                          nothing
-// and calls `stop` to end the upstream call under way, `end` when the exchange is over, and `teach`
-// when it knows another form of event.
+// and calls `stop` to end the upstream call under way, `cut` to break off what goes to the client as
+// well, `end` when the exchange is over, and `teach` when it knows another form of event.
 
 import { putBack, takeOut } from "./content.js";
 import { Splice } from "./splice.js";
@@ -22,6 +24,7 @@ export const serve = (number, request) => ({ response: new Exchange(number, requ
 
 export const stop = (number) => exchanges.get(number).stop();
 
+export const cut = (number) => exchanges.get(number).stream.cut();
 export const teach = (number, ...template) => exchanges.get(number).stream.splice.teach(...template);
 
 export function end(number) {
@@ -32,6 +35,7 @@ export function end(number) {
 const FIRST_ROOM = 16384;
 const CRUMBS = 64;
 const DROPPED_AT_ONCE = 65536;
+const PIECE = 65536;
 
 const encoder = new TextEncoder();
 
@@ -124,8 +128,8 @@ class Exchange {
   end() {
     this.over = true;
     this.stop();
-    this.request = this.response = this.unread = this.content = undefined;
-    this.sending = this.reader = this.upstream = undefined;
+    this.request = this.response = this.unread = this.pieces = this.content = undefined;
+    this.sending = this.reader = this.upstream = this.upload = undefined;
   }
 
   // A connection that ends under a client that is still sending takes the answer with it. So what
@@ -135,17 +139,42 @@ class Exchange {
     if (this.request.headers.get("content-length") > limits.limit) return body;
     const { readable, writable } = new FixedLengthStream(body.length);
     const writer = writable.getWriter();
-    Promise.allSettled([writer.write(body), drop(this.unread, limits)])
+    Promise.allSettled([writer.write(body), this.dropUnread(limits)])
       .then(() => writer.close())
       .catch(() => {}); // the client has left
     return readable;
   }
 
+  async dropUnread(limits) {
+    const { unread, pieces } = this;
+    await this.upload?.stop();
+    pieces?.releaseLock();
+    await drop(unread, limits);
+  }
+
+  // The client's body, decompressed where it is not as it is.
+  incoming(coding) {
+    if (coding) this.unread = this.unread?.pipeThrough(new DecompressionStream(coding));
+    return this.unread;
+  }
+
+  // What came of reading the client's body, of which something is left where it was too large.
+  bodyRead(heard, coding) {
+    if (heard.failure !== "size") this.unread = undefined;
+    if (coding && heard.failure === "connection") heard.failure = "coding";
+    return heard;
+  }
+
   // The steps. Each gives what came of it: `failure`, `status` and `headers`, `body`.
 
-  async readBody({ most, ...limits }) {
-    const heard = await this.read(this.request, limits);
-    if (heard.failure !== "size") this.unread = undefined;
+  async readBody({ coding, most, ...limits }) {
+    const { headers } = this.request;
+    const heard = await this.read({ body: this.incoming(coding), headers }, limits);
+    return this.taken(this.bodyRead(heard, coding), most);
+  }
+
+  // What came of reading the client's body, without long content, which waits here.
+  taken(heard, most) {
     if (heard.failure || !most) return heard;
     const mark = crypto.randomUUID().replaceAll("-", "");
     const { body, views } = takeOut(heard.body, mark);
@@ -169,6 +198,33 @@ class Exchange {
     return readable;
   }
 
+  async readPiece({ milliseconds, coding }) {
+    this.pieces ??= this.incoming(coding)?.getReader({ mode: "byob" });
+    if (!this.pieces) return { body: new Uint8Array() };
+    const { failure, value } = await this.nextPiece(milliseconds);
+    if (value) return { body: value };
+    return this.bodyRead(failure ? { failure } : { body: new Uint8Array() }, coding);
+  }
+
+  async nextPiece(milliseconds) {
+    const { pieces } = this;
+    let late = false;
+    const giveUp = () => {
+      late = true;
+      pieces.cancel().catch(() => {});
+    };
+    const timer = setTimeout(giveUp, milliseconds);
+    try {
+      const { done, value } = await pieces.read(new Uint8Array(PIECE));
+      if (late) return { failure: "time" };
+      return done ? {} : { value };
+    } catch {
+      return late ? { failure: "time" } : { failure: "connection" };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async collect(limits) {
     const heard = await this.read(this.response, limits);
     if (heard.failure) this.upstream?.abort();
@@ -176,15 +232,17 @@ class Exchange {
     return heard;
   }
 
-  async call({ binding, url, method, headers, milliseconds, collect, is_last }) {
+  async call({ binding, url, method, headers, milliseconds, collect, is_last, upload }) {
     const upstream = (this.upstream = new AbortController());
     let late = false;
     const giveUp = () => {
       late = true;
       upstream.abort();
     };
+    if (upload) this.upload = new Upload(this, upload);
+    const body = this.upload?.readable ?? this.whole(this.sending);
     const timer = setTimeout(giveUp, milliseconds);
-    const given = options({ method, headers, signal: upstream.signal, body: this.whole(this.sending) });
+    const given = options({ method, headers, signal: upstream.signal, body });
     this.sending = undefined;
     if (is_last) this.content = undefined;
     try {
@@ -224,8 +282,8 @@ class Exchange {
     return { answers: heard.map(({ body, ...head }) => head), body: heard.map((it) => it.body) };
   }
 
-  begin(given) {
-    this.stream = new Stream(this, given);
+  begin({ passes, ...given }) {
+    this.stream = new (passes ? Passage : Stream)(this, given);
     return this.stream.begun;
   }
 
@@ -240,7 +298,7 @@ class Exchange {
   async read(message, { limit, milliseconds, within = Infinity }) {
     if (!message.body) return { body: new Uint8Array() };
     const reader = (this.reader = message.body.getReader({ mode: "byob" }));
-    const declared = Number(message.headers.get("content-length")) || limit;
+    const declared = Number(message.headers.get("content-length"));
     let buffer = new ArrayBuffer(Math.min(FIRST_ROOM, limit + 1));
     let size = 0;
     let least = 1;
@@ -294,6 +352,113 @@ async function drop(body, { limit, milliseconds }) {
     }
   } finally {
     clearTimeout(timer);
+  }
+}
+
+// The client's body on its way to the upstream: what Python has read of it, and the rest as it comes.
+class Upload {
+  constructor(exchange, { length, milliseconds }) {
+    const known = length !== null;
+    const { readable, writable } = known ? new FixedLengthStream(length) : new IdentityTransformStream();
+    this.exchange = exchange;
+    this.readable = readable;
+    this.writer = writable.getWriter();
+    this.done = this.pump(exchange.sending, milliseconds);
+  }
+
+  async pump(start, milliseconds) {
+    const { exchange, writer } = this;
+    try {
+      await writer.write(start);
+      for (;;) {
+        const { failure, value } = await exchange.nextPiece(milliseconds);
+        if (failure) throw failure;
+        if (!value) break;
+        if (!python.screen(exchange.number, value)) throw "refused";
+        await writer.write(value);
+      }
+      exchange.unread = undefined;
+      await writer.close();
+    } catch (why) {
+      // Nothing of a form that is not whole may look whole to the upstream.
+      writer.abort(why).catch(() => {});
+      exchange.upstream?.abort();
+    }
+  }
+
+  stop() {
+    this.writer.abort().catch(() => {});
+    return this.done;
+  }
+}
+
+// The upstream's body on its way to the client as it is.
+class Passage {
+  over = false;
+  reading = false;
+  isCut = false;
+  clientLeft = () => this.exchange.leave();
+
+  constructor(exchange, { milliseconds }) {
+    const { readable, writable } = new IdentityTransformStream();
+    this.exchange = exchange;
+    this.readable = readable;
+    this.writer = writable.getWriter();
+    this.reader = exchange.response.body?.getReader({ mode: "byob" });
+    this.begun = new Promise((begin) => (this.begin = () => begin({})));
+    this.timer = setInterval(() => this.send(this.ask("passTick", this.reading)), milliseconds);
+    this.pump();
+  }
+
+  async pump() {
+    try {
+      const whole = await this.forward();
+      await this.send(this.ask("passed", whole));
+    } catch (error) {
+      this.ask("passBroken", ...kindAndPlace(error));
+    } finally {
+      this.begin();
+      if (!this.isCut) this.writer.close().catch(() => {});
+    }
+  }
+
+  async forward() {
+    try {
+      for (let buffer = new ArrayBuffer(PIECE); this.reader && !this.over; ) {
+        this.reading = true;
+        const { done, value } = await this.reader.read(new Uint8Array(buffer));
+        this.reading = false;
+        if (done) break;
+        await this.send(this.ask("pass", value), value);
+        buffer = value.buffer;
+      }
+      return true;
+    } catch (error) {
+      if (this.reading) return false;
+      throw error;
+    }
+  }
+
+  ask(name, ...given) {
+    return this.over ? undefined : python[name](this.exchange.number, ...given);
+  }
+
+  send(data, asItCame) {
+    if (data || this.over) this.begin();
+    const bytes = data === true ? asItCame : data;
+    return bytes?.length && this.writer.write(bytes).catch(this.clientLeft);
+  }
+
+  cut() {
+    this.isCut = true;
+    this.stop();
+    this.writer.abort(new Error("the upstream broke off")).catch(() => {});
+  }
+
+  stop() {
+    this.over = true;
+    clearInterval(this.timer);
+    this.reader?.cancel().catch(() => {});
   }
 }
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 import js
 from pyodide.ffi import JsProxy, create_proxy, to_js
@@ -27,7 +27,7 @@ from workers import import_from_javascript
 from xtrix import json
 from xtrix.app import Gateway, configure
 from xtrix.config import Lookup
-from xtrix.errors import internal_error
+from xtrix.errors import internal_error, no_connection
 from xtrix.exchange import Exchange
 from xtrix.http import (
     CLIENT_HEADERS,
@@ -38,6 +38,7 @@ from xtrix.http import (
     answer_headers,
     error_reply,
 )
+from xtrix.passage import Passage, Upload
 from xtrix.relay import Relay
 from xtrix.steps import (
     UNREAD_BYTES,
@@ -50,11 +51,14 @@ from xtrix.steps import (
     Failure,
     Outcome,
     ReadBody,
+    ReadPiece,
     Step,
     UpstreamAnswer,
     Wait,
 )
 from xtrix.template import Template
+
+_T = TypeVar("_T")
 
 edge_js = import_from_javascript("edge.js")
 
@@ -74,8 +78,10 @@ class _Running:
     """An exchange that is not over."""
 
     exchange: Exchange
-    relay: Relay | None = None
+    relay: Relay | Passage | None = None
     """The stream that was begun last; None once a reply is the answer."""
+    upload: Upload | None = None
+    """What is under way to the upstream."""
     taught: Template | None = None
     """The stream's template, as JavaScript has it."""
     answered: bool = False
@@ -113,6 +119,11 @@ class Shell:
             "moved": self._moved,
             "tick": self._tick,
             "close": self._close,
+            "pass": self._pass,
+            "passTick": self._pass_tick,
+            "passed": self._passed,
+            "passBroken": self._pass_broken,
+            "screen": self._screen,
             "left": self._left,
             "failed": self._failed,
             "broken": self._broken,
@@ -145,6 +156,11 @@ class Shell:
         _report(kind, place, self._running[number].exchange.record.id)
         return self._frames(number, Relay.crash)
 
+    def _pass_broken(self, number: int, kind: str, place: str) -> None:
+        """Break off an answer in which an error of this `kind` came up."""
+        _report(kind, place, self._running[number].exchange.record.id)
+        self._frames(number, Passage.crash)
+
     def _unheard(self, _: int, kind: str, place: str) -> None:
         """Nothing is left that an error of this `kind` could change."""
         _report(kind, place, None)
@@ -169,8 +185,10 @@ class Shell:
         message, body = _MESSAGES[type(step)](step)
         if isinstance(step, Begin):
             running.relay, running.taught = step.relay, None
-        elif isinstance(step, Reply | Relay):
-            running.relay = step if isinstance(step, Relay) else None
+        elif isinstance(step, Call):
+            running.upload = step.upload
+        elif isinstance(step, Reply | Relay | Passage):
+            running.relay = None if isinstance(step, Reply) else step
             message["headers"] = dict((*running.exchange.headers, *step.headers))
         return to_js((json.encode(message), body))
 
@@ -205,21 +223,46 @@ class Shell:
         """The last frames, now that the upstream has ended its answer."""
         return self._frames(number, Relay.close)
 
-    def _frames(self, number: int, act: Callable[..., str], *given: Any, **named: Any) -> str:
-        """The frames that the stream's `act` makes, after which it may be over."""
+    def _frames(self, number: int, act: Callable[..., _T], *given: Any, **named: Any) -> _T:
+        """The frames or bytes that the stream's `act` makes, after which it may be over."""
         running = self._running[number]
         relay = running.relay
         frames = act(relay, *given, **named)
         if relay is None:
             return frames
         if relay.over:
-            edge_js.stop(number)
+            is_cut = isinstance(relay, Passage) and relay.is_cut
+            (edge_js.cut if is_cut else edge_js.stop)(number)
             if running.answered:
                 self._end(number)
-        elif relay.template != running.taught:
+        elif isinstance(relay, Relay) and relay.template != running.taught:
             running.taught = relay.template
             edge_js.teach(number, *(running.taught or ()))
         return frames
+
+    @_guarded(_pass_broken)
+    def _pass(self, number: int, data: Any) -> Any:
+        """What `data` of the upstream becomes for the client."""
+        given = data.to_bytes()
+        shown = self._frames(number, Passage.feed, given)
+        return True if shown is given else _bytes_or_none(shown)
+
+    @_guarded(_pass_broken)
+    def _pass_tick(self, number: int, reading: bool) -> Any:
+        """As `_tick`, of an answer that goes to the client as it is."""
+        return _bytes_or_none(self._frames(number, Passage.tick, time.time(), reading=reading))
+
+    @_guarded(_pass_broken)
+    def _passed(self, number: int, is_whole: bool) -> Any:
+        """The last of an answer: the upstream has ended it, or else broken it off."""
+        broken = None if is_whole else no_connection()
+        return _bytes_or_none(self._frames(number, Passage.close, broken))
+
+    @_guarded(_unheard)
+    def _screen(self, number: int, data: Any) -> bool:
+        """Whether `data` of the client's may go on to the upstream."""
+        upload = self._running[number].upload
+        return upload is not None and upload.screen.passes(data.to_bytes())
 
     @_guarded(_unheard)
     def _left(self, number: int) -> None:
@@ -257,6 +300,7 @@ def _call_message(step: Call) -> _Message:
         "milliseconds": step.seconds * 1000,
         "collect": _collect_limits(step.collect) if step.collect else None,
         "is_last": step.is_last,
+        "upload": _upload(step.upload) if step.upload else None,
     }
     return message, request.body
 
@@ -275,13 +319,23 @@ def _calls_message(step: CallAll) -> _Message:
     return {"name": "callAll", "calls": calls, **limits}, None
 
 
-def _begin_message(relay: Relay) -> dict[str, Any]:
-    milliseconds = relay.tick_seconds * 1000
-    return {"name": "begin", "milliseconds": milliseconds, "secrets": relay.secrets}
-
-
 def _limits(step: ReadBody) -> dict[str, float]:
     return {"limit": step.limit, "milliseconds": step.seconds * 1000}
+
+
+def _upload(upload: Upload) -> dict[str, float | None]:
+    return {"length": upload.length, "milliseconds": upload.seconds * 1000}
+
+
+def _read_message(step: ReadBody) -> dict[str, Any]:
+    return {"name": "readBody", **_limits(step), "coding": step.coding, "most": step.most}
+
+
+def _begin_message(step: Begin) -> _Message:
+    relay = step.relay
+    message: dict[str, Any] = {"name": "begin", "milliseconds": relay.tick_seconds * 1000}
+    own = {"passes": True} if isinstance(relay, Passage) else {"secrets": relay.secrets}
+    return message | own, None
 
 
 def _collect_limits(step: Collect) -> dict[str, float]:
@@ -292,17 +346,22 @@ def _collect_limits(step: Collect) -> dict[str, float]:
 _UNREAD = {"limit": UNREAD_BYTES, "milliseconds": UNREAD_SECONDS * 1000}
 
 _MESSAGES: dict[type, Callable[[Any], _Message]] = {
-    ReadBody: lambda step: ({"name": "readBody", "most": step.most, **_limits(step)}, None),
+    ReadBody: lambda step: (_read_message(step), None),
+    ReadPiece: lambda step: (
+        {"name": "readPiece", "milliseconds": step.seconds * 1000, "coding": step.coding},
+        None,
+    ),
     Call: _call_message,
     CallAll: _calls_message,
     Collect: lambda step: ({"name": "collect", **_collect_limits(step)}, None),
-    Begin: lambda step: (_begin_message(step.relay), None),
+    Begin: _begin_message,
     Wait: lambda step: ({"name": "wait", "milliseconds": step.seconds * 1000}, None),
     Reply: lambda reply: (
         {"name": "answer", "status": reply.status, "unread": _UNREAD},
         reply.body or None,
     ),
     Relay: lambda relay: ({"name": "answer", "status": relay.status, "streams": True}, None),
+    Passage: lambda passage: ({"name": "answer", "status": passage.status, "streams": True}, None),
 }
 
 
@@ -323,6 +382,11 @@ def _outcome_of(heard: json.Json, data: Any) -> Any:
         return content
     head = UpstreamHead(heard["status"], heard["headers"])
     return head if content is None else UpstreamAnswer(head, content)
+
+
+def _bytes_or_none(data: bytes) -> Any:
+    """`data` for JavaScript, which is told of nothing by nothing."""
+    return to_js(data) if data else None
 
 
 def _gateway(env: Any) -> Gateway:

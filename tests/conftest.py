@@ -14,6 +14,7 @@ from tools import bundle, model, paths, runtime
 COPIED = (
     *("Makefile", "package.json", "package-lock.json"),
     *("requirements.txt", "requirements-dev.txt", "requirements-dev.lock"),
+    "requirements-older.txt",
     *("src", "public", "tools", "wrangler.toml"),
 )
 MADE = (".venv", "node_modules", "python_modules")

@@ -11,7 +11,9 @@ from typing import Any
 
 from xtrix import json
 from xtrix.app import Gateway, configure
+from xtrix.errors import no_connection
 from xtrix.http import Reply, RequestHead, UpstreamHead, UpstreamRequest
+from xtrix.passage import Passage, Upload
 from xtrix.relay import Relay
 from xtrix.steps import (
     Begin,
@@ -21,6 +23,7 @@ from xtrix.steps import (
     Failure,
     Outcome,
     ReadBody,
+    ReadPiece,
     Step,
     UpstreamAnswer,
     Wait,
@@ -30,6 +33,8 @@ KEY = "client-key"
 UPSTREAM_KEY = "upstream-key"
 TOKEN = "0123456789abcdef0123456789abcdef"
 NOW = 1_700_000_000.0
+PIECE = 1000
+"""Bytes of a client's body that come at once, where it is not read whole."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +109,12 @@ def play(
     player = _Player(body, iter(upstreams), now)
     exchange = gate.open(request_head or head(), TOKEN, player.now)
     step = exchange.advance(None, player.now)
-    while not isinstance(step, Reply | Relay):
+    while not isinstance(step, Reply | Relay | Passage):
         step = exchange.advance(player.outcome(step), player.now)
     return Played(
         status=step.status,
         headers=dict((*exchange.headers, *step.headers)),
-        body=player.frames if isinstance(step, Relay) else step.body.decode(),
+        body=step.body.decode() if isinstance(step, Reply) else player.frames,
         calls=player.calls,
         log=json.decode(exchange.log_line(player.now, left=player.upstream.leaves)),
         waits=player.waits,
@@ -133,10 +138,12 @@ class _Player:
     def outcome(self, step: Step) -> Outcome:
         """How `step` went."""
         match step:
-            case ReadBody():
-                return self._body if len(self._body) <= step.limit else Failure.SIZE
+            case ReadBody() | ReadPiece():
+                return self._read(step)
             case Call():
                 self.calls.append(step.request)
+                if step.upload and not self._send_rest(step.upload):
+                    return Failure.CONNECTION
                 self.seconds.append(step.seconds)
                 self.upstream = next(self._script)
                 self.now += self.upstream.takes
@@ -150,11 +157,36 @@ class _Player:
             case Collect():
                 return self._body_of(self.upstream)
             case Begin():
-                self.frames = _stream(step.relay, self.upstream.pieces)
+                if isinstance(step.relay, Passage):
+                    self.frames = self._pass(step.relay)
+                else:
+                    self.frames = _stream(step.relay, self.upstream.pieces)
             case Wait():
                 self.waits.append(step.seconds)
                 self.now += step.seconds
         return None
+
+    def _read(self, step: ReadBody | ReadPiece) -> bytes | Failure:
+        if isinstance(step, ReadPiece):
+            return self._next_piece()
+        return self._body if len(self._body) <= step.limit else Failure.SIZE
+
+    def _next_piece(self) -> bytes:
+        piece, self._body = self._body[:PIECE], self._body[PIECE:]
+        return piece
+
+    def _send_rest(self, upload: Upload) -> bool:
+        """Whether all that was still to come of the client's body went on."""
+        while piece := self._next_piece():
+            if not upload.screen.passes(piece):
+                return False
+            self.calls[-1] = self.calls[-1]._replace(body=self.calls[-1].body + piece)
+        return True
+
+    def _pass(self, passage: Passage) -> str:
+        shown = [passage.feed(piece) for piece in self.upstream.pieces]
+        shown.append(passage.close(no_connection() if self.upstream.cut else None))
+        return b"".join(shown).decode(errors="surrogateescape")
 
     def _answer(self, met: Upstream) -> UpstreamAnswer | Failure:
         body = self._body_of(met)

@@ -6,7 +6,8 @@ import pytest
 
 from tests.play import KEY, NOW, TOKEN, UPSTREAM_KEY, Played, Upstream, gateway, head, play
 from xtrix import __version__, json
-from xtrix.app import BODY_SECONDS, Gateway, configure
+from xtrix.app import Gateway, configure
+from xtrix.body import BODY_SECONDS
 from xtrix.http import Reply, RequestHead
 from xtrix.steps import Failure, ReadBody
 
@@ -113,7 +114,7 @@ def test_a_model_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "", "/v1", "/v1/chat", "/v1/completions", "/v1/modelsx", "/v1/chat/completions/x"]
+    "path", ["/", "", "/v1", "/v1/chat", "/v1/embedding", "/v1/modelsx", "/v1/chat/completions/x"]
 )
 def test_there_is_nothing_else(path: str) -> None:
     for method in ("GET", "POST", "DELETE"):
@@ -132,7 +133,28 @@ def test_an_unknown_path_is_not_told_at_length() -> None:
 @pytest.mark.parametrize("path", ["/v1/v1/chat/completions", "/v1/v1/models", "/v1/v1/responses"])
 def test_a_path_with_v1_twice_says_what_to_leave_out(path: str) -> None:
     assert "leave /v1 out" in refused(get(path, "POST"))["message"]
-    assert "leave /v1 out" not in refused(get("/v1/responses", "POST"))["message"]
+    assert "leave /v1 out" not in refused(get("/v1/responses/x", "POST"))["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("/v1/chat/completions/chat/completions", "/chat/completions"),
+        ("/v1/chat/completions/v1/chat/completions", "/chat/completions"),
+        ("/chat/completions/models", "/chat/completions"),
+        ("/v1/embeddings/embeddings", "/embeddings"),
+        ("/v1/messages/v1/messages", "/messages"),
+        ("/v1/responses/chat/completions", "/responses"),
+    ],
+)
+def test_a_doubled_path_says_what_to_leave_out(path: str, what: str) -> None:
+    message = refused(get(path, "POST"))["message"]
+    assert message.endswith(f"The base URL has to end in /v1: leave {what} out of it.")
+
+
+def test_a_path_that_is_no_doubled_one_is_not_told_what_to_leave_out() -> None:
+    for path in ("/v1/chat/completions/x", "/v1/messages/batches", "/v1/embeddings/v1/x"):
+        assert "leave" not in refused(get(path, "POST"))["message"]
 
 
 @pytest.mark.parametrize(
@@ -246,8 +268,18 @@ def test_a_body_that_says_it_is_too_large_is_not_read() -> None:
     assert first(head(content_length="no number")) == ReadBody(1000, BODY_SECONDS)
 
 
-@pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "zstd"])
-def test_a_compressed_body_is_not_read(coding: str) -> None:
+@pytest.mark.parametrize(
+    ("said", "coding"),
+    [("gzip", "gzip"), ("x-gzip", "gzip"), (" GZIP ", "gzip"), ("deflate", "deflate")],
+)
+def test_a_compressed_body_is_read_as_such(said: str, coding: str) -> None:
+    read = first(head(content_encoding=said))
+    assert isinstance(read, ReadBody)
+    assert read.coding == coding
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "deflate, gzip", "plain"])
+def test_a_body_compressed_otherwise_is_not_read(coding: str) -> None:
     answer = first(head(content_encoding=coding))
     assert isinstance(answer, Reply)
     assert answer.status == 415

@@ -10,7 +10,15 @@ from xtrix import __version__, json, rows
 from xtrix.config import DEFAULT_MODEL, KEEP_ALIVE_SECONDS, MAX_BODY_BYTES, Config, load
 from xtrix.errors import ConfigurationError
 from xtrix.protocols import DIALECTS
-from xtrix.providers import Family, Quirks, ResponsesRule, Retries, Timeouts
+from xtrix.providers import (
+    ENDPOINTS,
+    EndpointRule,
+    Family,
+    Quirks,
+    ResponsesRule,
+    Retries,
+    Timeouts,
+)
 
 ROW: dict[str, Any] = {
     "name": "one",
@@ -397,6 +405,8 @@ def test_every_dialect_says_what_it_reads() -> None:
             files += [source / "providers.py", *(source / "protocols/responses").glob("*.py")]
         code = "".join(file.read_text() for file in files)
         read = {it for it in of_some if re.search(rf"provider\.{it}\b", code)}
+        # Which endpoints there are is asked of the row itself, above the dialects.
+        read |= {"endpoints"} & own
         assert read == {path.partition(".")[0] for path in own}
 
 
@@ -484,3 +494,33 @@ SECRET = "sk-ant-this-must-not-be-shown"
 )
 def test_no_fault_shows_a_value(variables: dict[str, object]) -> None:
     assert SECRET not in str(faults(**variables))
+
+
+def test_which_endpoints_a_row_has() -> None:
+    """All that its dialect may have, unless it says which."""
+    (silent,) = config(ROW).providers
+    assert all(silent.has(name, "any") for name in ENDPOINTS)
+    (anthropic,) = config({**ROW, "dialect": "anthropic"}).providers
+    assert anthropic.endpoints == ()
+    said = ["embeddings", {"name": "completions", "models": ["davinci-*", "*-instruct"]}]
+    (provider,) = config({**ROW, "endpoints": said}).providers
+    assert provider.endpoints == (
+        EndpointRule("embeddings"),
+        EndpointRule("completions", ("davinci-*", "*-instruct")),
+    )
+    assert provider.has("embeddings", "gpt-5")
+    assert provider.has("completions", "davinci-002")
+    assert not provider.has("completions", "gpt-5")
+    assert provider.has("completions")
+    assert not provider.has("audio")
+
+
+def test_endpoints_that_nobody_has() -> None:
+    for wrong in ("files", {"name": "chat"}, {"models": ["a"]}, {"name": "audio", "models": []}):
+        assert [it.partition(":")[0] for it in faults({**ROW, "endpoints": [wrong]})] in (
+            ["PROVIDERS[0].endpoints[0].name"],
+            ["PROVIDERS[0].endpoints[0].models"],
+        )
+    assert faults({**ROW, "dialect": "anthropic", "endpoints": ["audio"]}) == [
+        "PROVIDERS[0].endpoints: this row's dialect does not read it"
+    ]

@@ -14,6 +14,7 @@ from xtrix.app import Gateway
 from xtrix.exchange import MAX_ANSWER_BYTES, Exchange
 from xtrix.health import FAILURES
 from xtrix.http import Reply, UpstreamHead
+from xtrix.passage import Passage
 from xtrix.relay import Patience, Relay
 from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, UpstreamAnswer, Wait
 
@@ -450,7 +451,7 @@ class Life:
     @property
     def limit(self) -> float:
         """Seconds that the step may take."""
-        assert not isinstance(self.step, Reply | Relay | Begin)
+        assert not isinstance(self.step, Reply | Relay | Passage | Begin)
         return self.step.seconds
 
 
@@ -467,6 +468,7 @@ def test_each_step_has_the_limit_of_its_row() -> None:
     assert (streamed.limit, streamed.step.collect) == (10, None)
     begin = streamed.advance(UpstreamHead(200, SSE))
     assert isinstance(begin, Begin)
+    assert isinstance(begin.relay, Relay)
     assert begin.relay.patience == Patience(30, 20, 15, 90)
 
 
@@ -486,6 +488,7 @@ def test_a_stream_has_to_begin_within_the_deadline() -> None:
     life.now += 9
     begin = life.advance(UpstreamHead(200, SSE))
     assert isinstance(begin, Begin)
+    assert isinstance(begin.relay, Relay)
     assert begin.relay.patience.first_byte == pytest.approx(16)
     assert [begin.relay.tick(NOW + second) for second in (9, 24)] == ["", ""]
     assert not begin.relay.over

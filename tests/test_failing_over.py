@@ -134,6 +134,7 @@ def begun(gate: Gateway, asked: object, takes: float) -> Relay:
     exchange.advance(json.encode_body(asked), NOW)
     step = exchange.advance(UpstreamHead(200, SSE_TYPE), NOW + takes)
     assert isinstance(step, Begin)
+    assert isinstance(step.relay, Relay)
     return step.relay
 
 
@@ -270,3 +271,78 @@ def test_reasoning_that_is_refused_is_left_out_and_asked_once_more() -> None:
     assert (again.status, len(again.calls)) == (400, 2)
     said["messages"][1]["content"] = "Hello."
     assert len(play(TWO, said, [refused], head("/v1/messages")).calls) == 1
+
+
+CLEARS = {"type": "clear_thinking_20251015", "keep": {"type": "thinking_turns", "value": 1}}
+CLEARS_TOOLS = {"type": "clear_tool_uses_20250919"}
+LOOP: dict[str, Any] = {
+    "model": "three-m",
+    "max_tokens": 4000,
+    "thinking": {"type": "enabled", "budget_tokens": 2000},
+    "context_management": {"edits": [CLEARS, CLEARS_TOOLS]},
+    "messages": [
+        {"role": "user", "content": "Hi"},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"},
+                {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}},
+            ],
+        },
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1"}]},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        "messages.1.content.0.type: Expected `thinking`, but found `tool_use`.",
+    ],
+)
+def test_a_loop_of_tools_goes_on_without_thinking(message: str) -> None:
+    """Thinking that is asked for would be refused again: the calls' own is not there any more."""
+    error = {"type": "invalid_request_error", "message": message}
+    refused = Upstream(400, JSON_TYPE, (json.encode_body({"type": "error", "error": error}),))
+    well = Upstream(200, JSON_TYPE, (MESSAGE,))
+    played = play(TWO, LOOP, [refused, well], head("/v1/messages"))
+    assert played.status == 200
+    first, second = (json.decode_object(call.body) for call in played.calls)
+    assert first == {**LOOP, "model": "three-m"}
+    assert "thinking" not in second
+    assert second["context_management"] == {"edits": [CLEARS_TOOLS]}
+    assert [block["type"] for block in second["messages"][1]["content"]] == ["tool_use"]
+
+
+def test_in_another_turn_it_goes_on_thinking() -> None:
+    error = {"type": "invalid_request_error", "message": "Invalid `signature` in `thinking` block"}
+    refused = Upstream(400, JSON_TYPE, (json.encode_body({"type": "error", "error": error}),))
+    said = {**LOOP, "messages": [*LOOP["messages"], {"role": "user", "content": "And?"}]}
+    played = play(TWO, said, [refused, Upstream(200, JSON_TYPE, (MESSAGE,))], head("/v1/messages"))
+    second = json.decode_object(played.calls[1].body)
+    assert second["thinking"] == LOOP["thinking"]
+    assert second["context_management"] == LOOP["context_management"]
+
+
+def test_a_chat_that_asks_for_thinking_goes_on_too() -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    block = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
+    said = {
+        "model": "three/claude-sonnet-4-5",
+        "max_tokens": 4000,
+        "thinking": LOOP["thinking"],
+        "tools": [{"type": "function", "function": {"name": "f"}}],
+        "messages": [
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "tool_calls": [call], "thinking_blocks": [block]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "x"},
+        ],
+    }
+    error = {"type": "invalid_request_error", "message": "Invalid `signature` in `thinking` block"}
+    refused = Upstream(400, JSON_TYPE, (json.encode_body({"type": "error", "error": error}),))
+    played = play(TWO, said, [refused, Upstream(200, JSON_TYPE, (MESSAGE,))])
+    first, second = (json.decode_object(each.body) for each in played.calls)
+    assert first["thinking"] == LOOP["thinking"]
+    assert "thinking" not in second
+    assert played.headers["x-ignored-parameters"] == "thinking"

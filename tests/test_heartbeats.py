@@ -71,6 +71,7 @@ def begin(dialect: Dialect, client: str) -> Relay:
     exchange.advance(json.encode_body(asked), NOW)
     step = exchange.advance(UpstreamHead(200, {"content-type": "text/event-stream"}), NOW)
     assert isinstance(step, Begin)
+    assert isinstance(step.relay, Relay)
     return step.relay
 
 

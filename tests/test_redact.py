@@ -157,3 +157,21 @@ def test_in_the_log_no_known_secret_stays() -> None:
     redactor = Redactor('up"stream-key', tokens=("client-key-1",))
     line = json.encode({"path": "/client-key-1", "failures": ['up"stream-key']})
     assert redactor.line(line) == '{"path":"/[redacted]","failures":["[redacted]"]}'
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 11, 12, 13, 100])
+def test_a_secret_that_is_cut_is_taken_out_of_a_body_in_pieces(size: int) -> None:
+    redactor = Redactor("upstream-key", "key-number-two").pieces()
+    body = b"\x00\xffa upstream-key, upstream-ke, key-number-two upstream-upstream-key k\x80" * 3
+    pieces = [redactor.feed(body[at : at + size]) for at in range(0, len(body), size)]
+    shown = b"".join(pieces) + redactor.close()
+    expected = body.replace(b"upstream-key", b"[redacted]").replace(
+        b"key-number-two", b"[redacted]"
+    )
+    assert shown == expected
+
+
+def test_a_piece_without_a_secret_is_handed_on_as_it_is() -> None:
+    redactor = Redactor("upstream-key").pieces()
+    piece = bytes(65_536)
+    assert redactor.feed(piece) is piece

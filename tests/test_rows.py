@@ -47,6 +47,7 @@ OPENAI: dict[str, Any] = {
     "count_tokens": "off",
     "web_search": True,
     "responses": ["gpt-6*", {"pattern": "gpt-5*", "when": "tools"}],
+    "endpoints": ["audio", {"name": "completions", "models": ["davinci-*"]}],
     "prices": [
         {
             "pattern": "gpt-*",
@@ -66,7 +67,7 @@ ANTHROPIC: dict[str, Any] = {
     **{
         name: deepcopy(it)
         for name, it in OPENAI.items()
-        if name not in {"query", "quirks", "responses"}
+        if name not in {"query", "quirks", "responses", "endpoints"}
     },
     "name": "two",
     "dialect": "anthropic",

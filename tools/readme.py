@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.fixtures import table
 from tests.worker import report
-from tools import paths
+from tools import configuration, paths
 
 DOCS = paths.ROOT / "docs"
 SPEED = paths.ROOT / "bench" / "results" / "latest.md"
@@ -53,7 +53,16 @@ def _conformance() -> str:
 
 
 _TABLES: dict[str, Tables] = {
-    "reliability.md": {"faults": report.table},
+    "configuration.md": {
+        "variables": configuration.variables,
+        "provider": configuration.provider,
+        "model": configuration.model,
+    },
+    "reliability.md": {
+        "failing over": report.failing,
+        "policy": report.policy,
+        "faults": report.table,
+    },
     "conformance.md": {"conformance": _conformance},
     "performance.md": {"speed": lambda: SPEED.read_text().strip()},
 }

@@ -28,12 +28,13 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from tools import bundle, vendor
-from tools.paths import CACHE, NODE, NODE_MODULES, NPM, PYTHON, ROOT, VENV
+from tools.paths import CACHE, NODE, NODE_MODULES, NPM, OLDER, PYTHON, ROOT, VENV
 
 LOG = CACHE / "setup.log"
 REQUIREMENTS = ROOT / "requirements-dev.txt"
 LOCK = ROOT / "requirements-dev.lock"
 """Those with the hashes of all their files; see tools/pin.py."""
+OLDER_REQUIREMENTS = ROOT / "requirements-older.txt"
 PACKAGES = (ROOT / "package.json", ROOT / "package-lock.json")
 NAME_WIDTH = 16
 ERROR_MARKS = ("ERROR:", "npm error", "Error:", "error:")
@@ -165,6 +166,15 @@ def _venv_commands() -> Iterator[Command]:
     yield (PYTHON, "-m", "pip", "install", "--no-deps", "--require-hashes", "-r", LOCK)
 
 
+def _older_commands() -> Iterator[Command]:
+    install = (PYTHON, "-m", "pip", "install", "--upgrade", "--target", OLDER)
+    yield (*install, "--no-deps", "--require-hashes", "-r", OLDER_REQUIREMENTS)
+
+
+def _older_inputs() -> str:
+    return _digest(OLDER_REQUIREMENTS.read_text())
+
+
 def _node_inputs() -> str:
     return _digest(*(path.read_text() for path in PACKAGES))
 
@@ -194,6 +204,13 @@ STEPS = (
         lambda: PYTHON.exists() and _has_stamp(VENV, _venv_inputs()),
         _venv_commands,
         lambda: (VENV / ".stamp").write_text(_venv_inputs()),
+    ),
+    Step(
+        "older clients",
+        "Python clients of an earlier major version",
+        lambda: _has_stamp(OLDER, _older_inputs()),
+        _older_commands,
+        lambda: (OLDER / ".stamp").write_text(_older_inputs()),
     ),
     Step(
         "node_modules",

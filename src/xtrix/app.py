@@ -7,10 +7,12 @@ body's shape before a target is chosen. Refuses to know JavaScript and how a ste
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from xtrix import __version__, auth, catalogue, errors
+from xtrix import __version__, auth, catalogue, errors, forwarding
 from xtrix import config as configuration
+from xtrix.body import BODY_SECONDS, check_head, coding_of, most_read, unread
 from xtrix.config import Config, Lookup
 from xtrix.counting import count
+from xtrix.endpoints import BY_PATH, Endpoint
 from xtrix.errors import ApiError, ClientError, ConfigurationError
 from xtrix.exchange import AcceptedRequest, Exchange, Record, Steps
 from xtrix.health import Health
@@ -26,6 +28,7 @@ from xtrix.translation import Conversion
 
 CALLS = {
     "/chat/completions": "chat",
+    "/completions": "completions",
     "/responses": "responses",
     "/messages": "messages",
 }
@@ -48,15 +51,10 @@ HEALTH = "/health"
 _POST = ("POST",)
 _GET = ("GET", "HEAD")
 _PATHS = (
-    ", ".join(
-        (*(f"POST /v1{path}" for path in CALLS), f"GET {MODELS[0]}", f"GET {MODELS[0]}/{{id}}")
-    )
-    + f" and GET {HEALTH}"
+    ", ".join((*(f"POST /v1{path}" for path in CALLS), f"GET {MODELS[0]}", f"GET {HEALTH}"))
+    + " and OpenAI's other endpoints"
 )
 _LONGEST_PATH = 100
-
-BODY_SECONDS = 30.0
-"""Between two pieces of a request's body."""
 
 
 class Gateway:
@@ -101,21 +99,29 @@ class Gateway:
             raise self._broken(head, 503 if path == HEALTH else 500)
         if path == HEALTH:
             return reply({"status": "ok", "service": "xtrix", "version": __version__})
-        codec, model = _codec_at(path), _model_in(path)
-        if codec is None and model is None:
+        return (yield from self._call(config, path, head, exchange))
+
+    def _call(self, config: Config, path: str, head: RequestHead, exchange: Exchange) -> Steps:
+        """The steps of a call that takes a key."""
+        codec, endpoint, model = _codec_at(path), _endpoint_at(path), _model_in(path)
+        if codec is None and endpoint is None and model is None:
             raise _unknown_url(head.method, path)
         if not _wants_socket(head, codec):
             _allow(head, _POST if model is None else _GET)
         client = auth.authenticate(head.headers, config.accepted_keys)
-        if codec is None:
-            return (yield from self._list(config, model or "", exchange, head))
         if _wants_socket(head, codec):
             raise _no_socket()
-        _check_head(head, config.max_body_bytes)
+        if model is not None:
+            return (yield from self._list(config, model, exchange, head))
+        carrier = Carrier(config.secret, client)
+        if endpoint:
+            return (yield from forwarding.forward(config, endpoint, head, exchange))
+        assert codec is not None
+        check_head(head, config.max_body_bytes)
+        most = most_read(config.max_body_bytes)
+        read = ReadBody(config.max_body_bytes, BODY_SECONDS, coding_of(head), most)
         # The body is given no name here, which would keep it until the answer.
-        door = _Door(config, codec, Carrier(config.secret, client))
-        body = ReadBody(config.max_body_bytes, BODY_SECONDS, _most_read(config.max_body_bytes))
-        accepted = _accept(door, head, exchange, (yield body))
+        accepted = _accept(_Door(config, codec, carrier), head, exchange, (yield read))
         if _counts_at(path):
             return (yield from count(exchange, accepted))
         return (yield from exchange.complete(accepted))
@@ -163,8 +169,15 @@ def _codec_at(path: str) -> Codec | None:
     return PROTOCOLS[name] if name else COMPACTIONS.get(path)
 
 
+def _endpoint_at(path: str) -> Endpoint | None:
+    """The endpoint of OpenAI's that is passed on at `path`; None where none is."""
+    return BY_PATH.get(path.rstrip("/").removeprefix("/v1"))
+
+
 def _codec_for(head: RequestHead) -> Codec:
     """The protocol in which a client is told what went wrong."""
+    if _endpoint_at(head.path):
+        return PROTOCOLS["chat"]
     otherwise = PROTOCOLS["messages" if is_anthropics(head.headers) else "chat"]
     return _codec_at(head.path) or otherwise
 
@@ -192,7 +205,7 @@ def _accept(
     """The request that `body` spells, with its targets. Raises ClientError."""
     config, codec, carrier = door
     if isinstance(body, Failure):
-        raise _unread(body, config.max_body_bytes)
+        raise unread(body, config.max_body_bytes, most_read(config.max_body_bytes))
     request = codec.decode_request(body, head.headers, config.default_model)
     exchange.record.model = request.model
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
@@ -225,7 +238,23 @@ def _unknown_url(method: str, path: str) -> ClientError:
     message = f"There is no {method} {path[:_LONGEST_PATH]} here, but {_PATHS}."
     if path.startswith("/v1/v1/"):
         message += " The base URL has its /v1 already: leave /v1 out of the path."
+    elif doubled := _doubled(path):
+        message += f" The base URL has to end in /v1: leave {doubled} out of it."
     return ClientError(404, "unknown_url", message)
+
+
+def _doubled(path: str) -> str | None:
+    """What stands in `path` before a path that there is; None where it does not end in one.
+
+    A base URL that names a call has the client's own path after it: `…/chat/completions/models`.
+    """
+    bare = path.removeprefix("/v1")
+    for served in (*CALLS, *BY_PATH):
+        if bare.startswith(f"{served}/"):
+            rest = bare.removeprefix(served).removeprefix("/v1")
+            if rest in {*CALLS, *BY_PATH} or rest in MODELS:
+                return served
+    return None
 
 
 def _allow(head: RequestHead, methods: tuple[str, ...]) -> None:
@@ -233,33 +262,3 @@ def _allow(head: RequestHead, methods: tuple[str, ...]) -> None:
         message = f"{head.path[:_LONGEST_PATH]} takes {methods[0]}, not {head.method}."
         allow = (("allow", ", ".join((*methods, "OPTIONS"))),)
         raise ClientError(405, "method_not_allowed", message, headers=allow)
-
-
-def _check_head(head: RequestHead, limit: int) -> None:
-    """Raise ClientError for a body that is known to be of no use before it is read."""
-    coding = head.headers.get("content-encoding", "").strip().lower()
-    if coding not in {"", "identity"}:
-        message = "Compressed request bodies are not supported; send plain JSON."
-        raise ClientError(415, "unsupported_content_encoding", message)
-    declared = head.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
-
-
-def _unread(failure: Failure, limit: int) -> ClientError:
-    if failure is Failure.SIZE:
-        return _too_large(limit)
-    return ClientError(408, "request_timeout", "The request's body did not come whole.")
-
-
-def _most_read(limit: int) -> int:
-    """The bytes that a body of up to `limit` may have beside long content."""
-    return min(limit, configuration.MAX_READ_BYTES)
-
-
-def _too_large(limit: int) -> ClientError:
-    message = f"The request body is larger than the {limit} bytes this gateway takes"
-    if limit > _most_read(limit):
-        message += f", or what is no image or file in it than {_most_read(limit)}"
-    message += "."
-    return ClientError(413, "request_too_large", message)

@@ -9,6 +9,7 @@ import difflib
 import hashlib
 
 from xtrix.config import Config
+from xtrix.endpoints import Endpoint
 from xtrix.errors import ClientError, ConfigurationError
 from xtrix.protocol import Request
 from xtrix.providers import Model, Plan, Provider, Target, find_target
@@ -32,6 +33,48 @@ def plan_of(config: Config, request: Request, chance: float) -> Plan:
         raise _locked(model.targets[0].provider)
     share = _share(request.session) if request.session else chance
     return Plan(_weighted(model, share), model.deadline, model.first_byte, is_choice=True)
+
+
+def endpoint_plan(config: Config, name: str, endpoint: Endpoint, chance: float) -> Plan:
+    """The targets of a call to `endpoint` for the model `name`. Raises ClientError.
+
+    Of a model with targets of its own only those count that have the endpoint, and where answers of
+    two models do not mix, only those that are the same model as the first.
+    """
+    model = next((model for model in config.models if model.id == name), None)
+    if model is None:
+        return Plan((_endpoint_target(config, name, endpoint),))
+    having = [
+        each
+        for each in zip(model.targets, model.weights, model.names, strict=True)
+        if each[0].provider.has(endpoint.name, each[0].model)
+    ]
+    if not having:
+        raise _lacking(name, endpoint)
+    if endpoint.one_model:
+        having = [each for each in having if each[2] == having[0][2]]
+    if all(target.provider.lacks for target, _, _ in having):
+        raise _locked(having[0][0].provider)
+    targets, weights, _ = zip(*having, strict=True)
+    ordered = _weighted(model._replace(targets=targets, weights=weights), chance)
+    return Plan(ordered, model.deadline, model.first_byte, is_choice=True)
+
+
+def _endpoint_target(config: Config, name: str, endpoint: Endpoint) -> Target:
+    """Where `name` leads among the providers that have `endpoint`. Raises ClientError."""
+    having = tuple(it for it in config.providers if it.has(endpoint.name))
+    target = find_target(having, name)
+    if target is None or not target.provider.has(endpoint.name, target.model):
+        known = find_target(config.providers, name)
+        raise _lacking(name, endpoint) if known else unknown(config, name)
+    if target.provider.lacks:
+        raise _locked(target.provider)
+    return target
+
+
+def _lacking(name: str, endpoint: Endpoint) -> ClientError:
+    message = f"No provider of the model '{name[:100]}' has {endpoint.path} here."
+    return ClientError(404, "model_not_found", message, param="model")
 
 
 def names(config: Config) -> dict[str, str]:

@@ -13,8 +13,9 @@ from pydantic_core import core_schema as cs
 
 from xtrix import __version__, auth, json
 from xtrix.errors import ConfigurationError
-from xtrix.providers import Model, Provider, Target, find_target
+from xtrix.providers import ENDPOINTS, EndpointRule, Model, Provider, Target, find_target
 from xtrix.rows import (
+    OWN_FIELDS,
     ModelRow,
     ProviderRow,
     TargetRow,
@@ -24,11 +25,10 @@ from xtrix.rows import (
 )
 
 MAX_BODY_BYTES = 32_000_000
-"""What Anthropic takes. Most of so much is the content of images and files."""
+"""What Anthropic takes. Most of so much is the content of images and files; see `body`."""
 
-MAX_READ_BYTES = 5_000_000
-"""Of a request's body without long content. Rewriting 5 MB of JSON takes an isolate's memory to 78
-MB of its 128, 10 MB to 113 (measured)."""
+MAX_UPLOAD_BYTES = 100_000_000
+"""What a form may have, which is streamed: Cloudflare's own limit of a request on its free plan."""
 
 KEEP_ALIVE_SECONDS = 15.0
 DEFAULT_MODEL = "claude-3-5-sonnet-20241022"
@@ -52,6 +52,7 @@ class Config(NamedTuple):
     """Seconds of silence after which a client is sent a comment; 0 sends none."""
     fingerprint: str
     """Stands for this version and configuration in `system_fingerprint`."""
+    max_upload_bytes: int = MAX_UPLOAD_BYTES
     secret: bytes = b""
     """What nobody but this gateway can know: made of all its secrets, and new when one is."""
 
@@ -72,6 +73,7 @@ def load(lookup: Lookup) -> Config:
     config = Config(
         accepted_keys=auth.digests(variables.text("API_KEYS", "")),
         max_body_bytes=variables.number("MAX_BODY_BYTES", MAX_BODY_BYTES, _BYTES),
+        max_upload_bytes=variables.number("MAX_UPLOAD_BYTES", MAX_UPLOAD_BYTES, _BYTES),
         default_model=variables.model("DEFAULT_MODEL", DEFAULT_MODEL),
         providers=tuple(providers.values()),
         models=tuple(models),
@@ -226,8 +228,16 @@ def _provider(row: ProviderRow) -> Provider:
         count_tokens=row.count_tokens,
         web_search=row.web_search,
         responses=row.responses,
+        endpoints=_endpoints(row),
         prices=row.prices,
     )
+
+
+def _endpoints(row: ProviderRow) -> tuple[EndpointRule, ...]:
+    """The endpoints of `row`. One that says nothing has all that its dialect may have."""
+    if row.endpoints is not None:
+        return row.endpoints
+    return tuple(map(EndpointRule, ENDPOINTS)) if "endpoints" in OWN_FIELDS[row.dialect] else ()
 
 
 def _model(
@@ -251,6 +261,7 @@ def _model(
         tuple(target.weight for target in sound),
         row.deadline,
         row.first_byte,
+        tuple(target.model for target in sound),
     )
 
 

@@ -194,7 +194,8 @@ say (read 2026-11)."""
 _MAY_BE_TOO_LONG = {400, 413, 422}
 
 _REASONING_REFUSED = re.compile(
-    r"signature|thinking. (or .redacted_thinking. )?blocks?\b|encrypted.content|reasoning. item",
+    r"signature|expected .thinking"
+    r"|thinking. (or .redacted_thinking. )?blocks?\b|encrypted.content|reasoning. item",
     re.IGNORECASE,
 )
 """What 400s say of reasoning that was issued elsewhere or changed: Anthropic's, Gemini's and

@@ -31,6 +31,7 @@ from xtrix.http import (
     UpstreamHead,
     answer_headers,
 )
+from xtrix.passage import Forwarded, Passage
 from xtrix.protocol import Clock, Codec, Stamp
 from xtrix.providers import Plan, Target
 from xtrix.redact import Redactor
@@ -121,7 +122,7 @@ class Exchange:
         self._health = health
         self.clock = Clock(now)
         self._began = now
-        self._relay: Relay | None = None
+        self._relay: Relay | Passage | None = None
         self._steps: Steps | None = None
         self._is_last = True
         """Whether no target is left after the one that is tried."""
@@ -235,7 +236,7 @@ class Exchange:
 
     def _note_answer(self, answer: Answer, target: Target, plan: Plan) -> None:
         """Let the health of `target` know; of a stream it hears only how that ended."""
-        if isinstance(answer, Relay):
+        if isinstance(answer, Relay | Passage):
             self._watched = target if len(plan.targets) > 1 else None
         else:
             self._health.answered(target)
@@ -276,6 +277,8 @@ class Exchange:
         self.record.upstream_model = call.target.model
         self.record.default_max_tokens = call.default_max_tokens
         collect = Collect(MAX_ANSWER_BYTES, limits.idle, limits.progress)
+        if call.forwarded:
+            return (yield from self._forward(accepted, call, call.forwarded))
         if not accepted.streamed:
             seconds = self._left(accepted.plan, self._patience(accepted.plan, limits.first_byte))
             answer = _sound((yield _call(accepted, call, seconds, collect)))
@@ -297,6 +300,27 @@ class Exchange:
             raise relay.error
         self._relay = relay
         return relay
+
+    def _forward(self, accepted: AcceptedRequest, call: TargetCall, forwarded: Forwarded) -> Steps:
+        """The steps of one call whose answer goes to the client as it is. Raises ApiError."""
+        limits = call.target.provider.timeouts
+        first_byte = self._left(accepted.plan, self._patience(accepted.plan, limits.first_byte))
+        outcome = yield Call(call.take_request(), first_byte, upload=forwarded.upload)
+        if forwarded.upload and forwarded.upload.screen.fault:
+            raise forwarded.upload.screen.fault
+        head = _sound(outcome)
+        if head.status != 200 or not head.may_be(*forwarded.answers):
+            body = _sound((yield Collect(MAX_ANSWER_BYTES, limits.idle, limits.progress)))
+            raise _error_in(call.codec, head, body) or errors.wrong_type("it is something else")
+        headers = (*self._served(), *_ignored(call.ignored))
+        patience = Patience(first_byte, limits.idle, 0)
+        passage = Passage(forwarded, head, self.redactor.pieces(), headers, patience)
+        passage.tick(self.now)
+        yield Begin(passage)
+        if passage.error and not passage.begun:
+            raise passage.error
+        self._relay = passage
+        return passage
 
     def _reply(self, accepted: AcceptedRequest, call: TargetCall, body: bytes) -> Answer:
         """The answer that a whole response is. Raises UpstreamError."""

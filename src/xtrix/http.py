@@ -6,6 +6,7 @@ Header names are lower case throughout.
 
 import re
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from xtrix import json
@@ -19,6 +20,7 @@ CLIENT_HEADERS = (
     "x-claude-code-session-id",
     "upgrade",
     "content-length",
+    "content-type",
     "content-encoding",
     "access-control-request-headers",
 )
@@ -85,10 +87,15 @@ class UpstreamHead(NamedTuple):
         pairs = ((name, self.headers.get(name, "")) for name in RETRY_HEADERS)
         return tuple((name, value) for name, value in pairs if _MAKES_SENSE[name](value))
 
-    def may_be(self, content_type: str) -> bool:
-        """Whether the body does not claim to be anything else than `content_type`."""
-        claimed = self.headers.get("content-type", content_type)
-        return claimed.partition(";")[0].strip().lower() == content_type
+    @property
+    def content_type(self) -> str | None:
+        """What the body claims to be; None where it claims nothing."""
+        return self.headers.get("content-type")
+
+    def may_be(self, *content_types: str) -> bool:
+        """Whether the body does not claim to be anything else than these patterns."""
+        claimed = (self.content_type or content_types[0]).partition(";")[0].strip().lower()
+        return any(fnmatchcase(claimed, content_type) for content_type in content_types)
 
 
 def _is_number(text: str) -> bool:

@@ -64,6 +64,9 @@ class Encoded(NamedTuple):
     expected: Expected = Expected()
     default_max_tokens: int | None = None
     """The limit that was chosen here because the client named none; for the log."""
+    passes: tuple[str, ...] = ()
+    """Patterns of the content types that the answer may have to go to the client as it is; none
+    where it is read and written anew."""
 
 
 class Answering(NamedTuple):

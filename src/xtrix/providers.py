@@ -70,8 +70,8 @@ class Quirks(NamedTuple):
     """Whether it may be told what OpenAI's own programs say of themselves: ids of an installation
     among it, in the field of that name."""
     takes: tuple[str, ...] = ()
-    """Which of `TAKEN` it takes. Only what is made out of another protocol's request asks this: a
-    client of Chat Completions says itself what it sends."""
+    """What it takes that only some servers take, in words of `TAKEN`. Only what is made out of
+    another protocol's request asks this: a client of Chat Completions says itself what it sends."""
     reasoning_back: bool = False
     """Whether it wants the `reasoning_content` of each of its messages back with the history."""
     most_stops: int = 4
@@ -86,6 +86,19 @@ class ResponsesRule(NamedTuple):
     when: Literal["always", "tools", "effort"] = "always"
     """`tools`: where tools may be called, unless the client asks for no reasoning; `effort`: where
     tools may be called and the client asks for reasoning."""
+
+
+ENDPOINTS = ("completions", "embeddings", "moderations", "images", "audio", "rerank")
+"""OpenAI's other endpoints, by the words that a row has for them."""
+
+
+class EndpointRule(NamedTuple):
+    """An endpoint that a row has beside the calls of its dialect."""
+
+    name: str
+    """One of `ENDPOINTS`."""
+    models: tuple[str, ...] = ("*",)
+    """Patterns of the upstream's model ids that it is for."""
 
 
 class Needs(NamedTuple):
@@ -110,6 +123,7 @@ class Family(NamedTuple):
     """How many of `temperature` and `top_p` it takes in one request, where it does not think and
     the temperature is at most 1. With "any" they go on as they came."""
     thinking: Literal["none", "budget", "adaptive"] = "adaptive"
+    """How it is asked to think: with a number of tokens (`budget`), or by an effort alone."""
     efforts: tuple[str, ...] = ("low", "medium", "high", "xhigh", "max")
     """The words of `output_config.effort` that it knows."""
     thinks_unasked: bool = False
@@ -132,8 +146,9 @@ class Long(NamedTuple):
     over: int
     """Tokens that a prompt may have at the usual price."""
     input: float = 1
+    """By what the prices of tokens that go in are multiplied."""
     output: float = 1
-    """By what the prices of tokens that go in and that come out are multiplied."""
+    """By what the price of tokens that come out is multiplied."""
 
 
 class Price(NamedTuple):
@@ -142,7 +157,9 @@ class Price(NamedTuple):
     pattern: str
     """Matches the upstream's model ids."""
     input: float
+    """Tokens that go in."""
     output: float
+    """Tokens that come out, those of thinking among them."""
     cached: float | None = None
     """Input that is read from the provider's cache; None is the price of other input, as all the
     fields below that are None."""
@@ -151,9 +168,11 @@ class Price(NamedTuple):
     cache_write_hour: float | None = None
     """Input that is written into it for an hour; None is the price of `cache_write`."""
     audio_input: float | None = None
+    """As `audio_output`."""
     audio_output: float | None = None
     """Audio, in tokens; with None what has any costs nobody knows what."""
     long: Long | None = None
+    """What a long prompt costs more."""
     tiers: Mapping[str, float] = {}
     """By what all prices are multiplied where a tier other than the usual one has served, by
     OpenAI's name for it. What another tier costs is not known."""
@@ -197,6 +216,8 @@ class Provider:
     responses: tuple[ResponsesRule, ...] = ()
     """For an `openai` row that speaks Responses too: which calls take that. The first rule whose
     pattern fits counts; a model that none fits takes Chat Completions."""
+    endpoints: tuple[EndpointRule, ...] = ()
+    """Which of OpenAI's other endpoints it has."""
     prices: tuple[Price, ...] = ()
     """What its models cost, before the table of `prices`."""
 
@@ -212,6 +233,14 @@ class Provider:
         """What says when calls for the upstream's `model` take Responses; None for never."""
         rules = self.responses
         return next((it for it in rules if fnmatch.fnmatchcase(model, it.pattern)), None)
+
+    def has(self, endpoint: str, model: str | None = None) -> bool:
+        """Whether it has `endpoint` for the upstream's `model`; None asks for any model."""
+        return any(
+            rule.name == endpoint
+            and (model is None or any(fnmatch.fnmatchcase(model, it) for it in rule.models))
+            for rule in self.endpoints
+        )
 
     def headers_with_key(self, own: str) -> dict[str, str]:
         """What every call carries: the row's headers, and the key, if there is one.
@@ -234,6 +263,8 @@ def protocol_of(provider: Provider, model: str, needs: Needs) -> str:
     Where a row speaks two, a client gets its own protocol, because that is relayed without loss,
     unless a rule says that this call is only answered in the other.
     """
+    if needs.client == "completions" and provider.has("completions", model):
+        return "completions"
     own = PROTOCOLS[provider.dialect]
     rule = provider.responses_rule(model)
     if needs.client == "responses" and provider.responses:
@@ -303,3 +334,6 @@ class Model(NamedTuple):
     """Seconds for all attempts together, until an answer has begun; None sets no limit."""
     first_byte: float | None = None
     """As `Plan.first_byte`."""
+    names: tuple[str, ...] = ()
+    """What the operator calls the model of each target: where two are called the same, they are the
+    same model, whatever their providers call it."""

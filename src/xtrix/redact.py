@@ -68,11 +68,44 @@ class Redactor:
             data = data.replace(secret.encode(), _GONE.encode())
         return data
 
+    def pieces(self) -> "PieceRedactor":
+        """Takes the upstreams' secrets out of a body that comes in pieces."""
+        return PieceRedactor([secret.encode() for secret in self.in_answers])
+
     def line(self, text: str) -> str:
         """`text`, which is a JSON line of the log, without any secret that is known."""
         for secret in self._spelled:
             text = text.replace(secret, _GONE)
         return text
+
+
+class PieceRedactor:
+    """Takes secrets out of one body, also where a piece of it ends within one."""
+
+    def __init__(self, secrets: list[bytes]) -> None:
+        self._secrets = secrets
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """What can be shown of `data`. What may be the beginning of a secret waits for the rest."""
+        data = self._held + data
+        for secret in self._secrets:
+            data = data.replace(secret, _GONE.encode())
+        held = max((_begun(secret, data) for secret in self._secrets), default=0)
+        shown = len(data) - held
+        self._held = data[shown:]
+        return data[:shown]
+
+    def close(self) -> bytes:
+        """What was held."""
+        held, self._held = self._held, b""
+        return held
+
+
+def _begun(secret: bytes, data: bytes) -> int:
+    """How many of the first bytes of `secret` are the last of `data`."""
+    most = min(len(secret) - 1, len(data))
+    return next((size for size in range(most, 0, -1) if data.endswith(secret[:size])), 0)
 
 
 def word(said: object) -> str:

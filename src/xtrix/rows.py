@@ -16,7 +16,9 @@ from pydantic_core import core_schema as cs
 
 from xtrix.errors import ConfigurationError
 from xtrix.providers import (
+    ENDPOINTS,
     TAKEN,
+    EndpointRule,
     Family,
     Long,
     Price,
@@ -34,10 +36,10 @@ Table: TypeAlias = Mapping[str, Any]
 
 OWN_FIELDS: dict[str, frozenset[str]] = {
     "anthropic": frozenset({"families", "web_search"}),
-    "openai": frozenset({"query", "quirks", "responses", "families", "web_search"}),
+    "openai": frozenset({"query", "quirks", "responses", "families", "endpoints", "web_search"}),
     "openai-responses": frozenset(
         {
-            *("query", "families", "quirks.rename", "quirks.drop", "quirks.roles"),
+            *("query", "families", "endpoints", "quirks.rename", "quirks.drop", "quirks.roles"),
             *("quirks.obfuscation", "quirks.client_metadata"),
         }
     ),
@@ -66,25 +68,49 @@ class ProviderRow(NamedTuple):
     """A row of `PROVIDERS`. Header names are in lower case, `base_url` has no slash at its end."""
 
     name: str
+    """Yours to choose. `name/MODEL` asks for a model of this provider's."""
     dialect: str
+    """The protocol it speaks: Messages, Chat Completions or Responses."""
     base_url: str
+    """The API's URL, with its `/v1` where it has one."""
     api_key: Secret | None = None
+    """The name of the secret that holds the key, never the key. Without it no key is sent."""
     key_header: str = ""
+    """The header that carries the key, where it is not the dialect's own. In `authorization` it is
+    always `Bearer KEY`."""
     models: tuple[str, ...] = ()
+    """Patterns such as `claude-*`. The first provider with one that fits serves the model."""
     aliases: Mapping[str, str] = {}
+    """A name that clients use, and the upstream's own name for it."""
     only_listed: bool = False
+    """Whether clients reach only `models` and `aliases`. Otherwise `name/ANY-MODEL` goes to it."""
     headers: Mapping[str, str] = {}
+    """Headers that every call carries."""
     secret_headers: Mapping[str, SecretHeader] = {}
+    """Headers with a secret in them, by its name: `"Bearer {CF_AIG_TOKEN}"`."""
     query: str = ""
+    """What every URL ends in after `?`, such as Azure's `api-version=2024-10-21`."""
     timeouts: Timeouts = Timeouts()
+    """How long it may take."""
     retries: Retries = Retries()
+    """How often it is tried."""
     quirks: Quirks = Quirks()
+    """How it deviates from OpenAI's own API."""
     binding: str | None = None
+    """A service binding, or the `AI` binding, to call instead of the network."""
     families: tuple[Family, ...] = ()
+    """What models can do that the built-in table does not know. The first that fits counts."""
     count_tokens: Literal["estimate", "off"] = "estimate"
+    """What a client gets that asks for a count, where the upstream does not count itself."""
     web_search: bool = False
+    """Whether a model may search the web where a client of Responses offers that, as Codex does
+    with every request. It costs money. An `openai` row has to take `web_search_options` too."""
     responses: tuple[ResponsesRule, ...] = ()
+    """Which models an `openai` row calls over Responses. The first rule that fits counts."""
+    endpoints: tuple[EndpointRule, ...] | None = None
+    """What it has beside the three protocols, for which models. Without it: all that there is."""
     prices: tuple[Price, ...] = ()
+    """What models cost, where the built-in table does not know it or you pay something else."""
 
 
 class TargetRow(NamedTuple):
@@ -93,15 +119,21 @@ class TargetRow(NamedTuple):
     provider: str
     model: str
     weight: float | None = None
+    """The share of conversations that begin with it. Without one, where others have one, it is
+    tried only after those."""
 
 
 class ModelRow(NamedTuple):
     """A row of `MODELS`."""
 
     id: str
+    """The name that clients use."""
     targets: tuple[TargetRow, ...]
+    """In the order in which they are tried, each as `"provider/model"` or as a table."""
     deadline: float | None = None
+    """Seconds for all targets together until an answer has begun."""
     first_byte: float | None = None
+    """Seconds in which each target but the last has to begin, where its row gives it more."""
 
 
 def parse_provider(where: str, table: Table, lookup: Callable[[str], object]) -> ProviderRow:
@@ -282,6 +314,11 @@ def _with_pattern(entry: object) -> object:
     return {"pattern": entry} if isinstance(entry, str) else entry
 
 
+def _with_name(entry: object) -> object:
+    """An endpoint for all models may be written as its name alone."""
+    return {"name": entry} if isinstance(entry, str) else entry
+
+
 def _provider(
     *,
     headers: Mapping[str, str] = {},
@@ -345,6 +382,15 @@ _RESPONSES_RULE = cs.no_info_before_validator_function(
         when=cs.literal_schema(["always", "tools", "effort"]),
     ),
 )
+_ENDPOINT_RULE = cs.no_info_before_validator_function(
+    _with_name,
+    _table(
+        EndpointRule,
+        "name",
+        name=cs.literal_schema(list(ENDPOINTS)),
+        models=_list(_UPSTREAM_MODEL, least=1),
+    ),
+)
 _USD = _number(0, 1_000_000)
 _FACTOR = _over_zero(1000)
 _PRICE = _table(
@@ -362,32 +408,32 @@ _PRICE = _table(
     tiers=_map(_WORD, _FACTOR),
 )
 
-_PROVIDER = SchemaValidator(
-    _table(
-        _provider,
-        "name dialect base_url",
-        name=_WORD,
-        dialect=cs.literal_schema(list(OWN_FIELDS)),
-        base_url=_parsed(_URL_TEXT, _base_url),
-        api_key=_looked_up(_SECRET, _secret),
-        key_header=_parsed(_WORD, str.lower),
-        models=_list(_MODEL_NAME),
-        aliases=_map(_MODEL_NAME, _UPSTREAM_MODEL),
-        only_listed=_BOOL,
-        headers=_map(_WORD, _HEADER),
-        secret_headers=_map(_WORD, _looked_up(_HEADER, _secret_header)),
-        query=_text(r"^[!\"$->@-~][!\"$-~]*$", "must be a URL's query, without its '?'"),
-        timeouts=_TIMEOUTS,
-        retries=_RETRIES,
-        quirks=_QUIRKS,
-        binding=_looked_up(_SECRET, _binding),
-        families=_list(_FAMILY),
-        count_tokens=cs.literal_schema(["estimate", "off"]),
-        web_search=_BOOL,
-        responses=_list(_RESPONSES_RULE),
-        prices=_list(_PRICE),
-    )
+PROVIDER_SCHEMA = _table(
+    _provider,
+    "name dialect base_url",
+    name=_WORD,
+    dialect=cs.literal_schema(list(OWN_FIELDS)),
+    base_url=_parsed(_URL_TEXT, _base_url),
+    api_key=_looked_up(_SECRET, _secret),
+    key_header=_parsed(_WORD, str.lower),
+    models=_list(_MODEL_NAME),
+    aliases=_map(_MODEL_NAME, _UPSTREAM_MODEL),
+    only_listed=_BOOL,
+    headers=_map(_WORD, _HEADER),
+    secret_headers=_map(_WORD, _looked_up(_HEADER, _secret_header)),
+    query=_text(r"^[!\"$->@-~][!\"$-~]*$", "must be a URL's query, without its '?'"),
+    timeouts=_TIMEOUTS,
+    retries=_RETRIES,
+    quirks=_QUIRKS,
+    binding=_looked_up(_SECRET, _binding),
+    families=_list(_FAMILY),
+    count_tokens=cs.literal_schema(["estimate", "off"]),
+    web_search=_BOOL,
+    responses=_list(_RESPONSES_RULE),
+    endpoints=_list(_ENDPOINT_RULE),
+    prices=_list(_PRICE),
 )
+_PROVIDER = SchemaValidator(PROVIDER_SCHEMA)
 _TARGET = _parsed(
     _text(
         r"^[A-Za-z0-9_.-]{1,64}/[!-~]([ -~]{0,254}[!-~])?$",
@@ -395,21 +441,20 @@ _TARGET = _parsed(
     ),
     _target,
 )
-_MODEL = SchemaValidator(
-    _table(
-        ModelRow,
-        "id targets",
-        id=_MODEL_NAME,
-        targets=_list(
-            cs.no_info_before_validator_function(
-                _with_weight, _table(_weighted, "target", target=_TARGET, weight=_over_zero(1000))
-            ),
-            least=1,
+MODEL_SCHEMA = _table(
+    ModelRow,
+    "id targets",
+    id=_MODEL_NAME,
+    targets=_list(
+        cs.no_info_before_validator_function(
+            _with_weight, _table(_weighted, "target", target=_TARGET, weight=_over_zero(1000))
         ),
-        deadline=_SECONDS,
-        first_byte=_SECONDS,
-    )
+        least=1,
+    ),
+    deadline=_SECONDS,
+    first_byte=_SECONDS,
 )
+_MODEL = SchemaValidator(MODEL_SCHEMA)
 _CLIENT_MODEL = SchemaValidator(_MODEL_NAME)
 
 

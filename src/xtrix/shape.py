@@ -116,9 +116,9 @@ class Shape:
         self.schema = schema
         self._validator = SchemaValidator(schema)
 
-    def decode(self, body: bytes) -> dict[str, Any]:
+    def decode(self, body: bytes, most_values: int = MOST_VALUES) -> dict[str, Any]:
         """The object that `body` spells, checked. Raises ClientError."""
-        fields = decode_body(body)
+        fields = decode_body(body, most_values)
         try:
             self._validator.validate_python(fields)
         except ValidationError as failure:
@@ -126,10 +126,10 @@ class Shape:
         return fields
 
 
-def decode_body(body: bytes) -> dict[str, Any]:
+def decode_body(body: bytes, most_values: int = MOST_VALUES) -> dict[str, Any]:
     """The object that a request's body spells, unchecked. Raises ClientError."""
-    if has_too_many_values(body):
-        raise too_many_values()
+    if has_too_many_values(body, most_values):
+        raise too_many_values(most_values)
     try:
         return json.decode_object(body)
     except ValueError as failure:
@@ -138,9 +138,9 @@ def decode_body(body: bytes) -> dict[str, Any]:
         raise ClientError(400, "invalid_json", f"{what}: {failure}.", param=path) from None
 
 
-def too_many_values() -> ClientError:
+def too_many_values(most: int = MOST_VALUES) -> ClientError:
     """The refusal of a request that is made of too much."""
-    message = f"The request is made of more than {MOST_VALUES} values; send fewer, longer ones."
+    message = f"The request is made of more than {most} values; send fewer, longer ones."
     return ClientError(413, "request_too_large", message)
 
 
@@ -160,14 +160,14 @@ class ValueBudget:
             raise too_many_values()
 
 
-def has_too_many_values(body: bytes) -> bool:
-    """Whether `body` spells more than `MOST_VALUES` values, found without parsing it.
+def has_too_many_values(body: bytes, most: int = MOST_VALUES) -> bool:
+    """Whether `body` spells more than `most` values, found without parsing it.
 
     Every value but the first follows a bracket or a comma (an empty one counts for one more). Those
     inside strings count for nothing, but are left out only where all together are too many: most
     bodies are passed after three counts.
     """
-    if _separators(body) <= MOST_VALUES:
+    if _separators(body) <= most:
         return False
     found = 0
     inside = 0  # 1 where a window begins inside a string
@@ -177,7 +177,7 @@ def has_too_many_values(body: bytes) -> bool:
         pieces = plain[start : start + _WINDOW].split(b'"')
         found += _separators(b"".join(pieces[inside::2]))
         inside = (inside + len(pieces) - 1) % 2
-        if found > MOST_VALUES:
+        if found > most:
             return True
     return False
 

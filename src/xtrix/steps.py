@@ -4,6 +4,7 @@ from enum import Enum
 from typing import NamedTuple, TypeAlias
 
 from xtrix.http import Reply, UpstreamHead, UpstreamRequest
+from xtrix.passage import Passage, Upload
 from xtrix.relay import Relay
 
 UNREAD_BYTES = 32_000_000
@@ -18,6 +19,8 @@ class Failure(Enum):
     CONNECTION = "connection"
     TIME = "time"
     SIZE = "size"
+    CODING = "coding"
+    """It is not compressed as it claims."""
 
 
 class ReadBody(NamedTuple):
@@ -28,9 +31,19 @@ class ReadBody(NamedTuple):
 
     limit: int
     seconds: float
+    coding: str | None = None
+    """How it is compressed, in a word of `body.CODINGS`. The limit is for what comes out of it."""
     most: int | None = None
     """Leave out long content, as `content` has it, and take so many bytes of the rest at most,
     which then is the outcome. None: take the body as it is."""
+
+
+class ReadPiece(NamedTuple):
+    """Read what comes next of the client's body. Outcome: bytes, none at its end, or a Failure."""
+
+    seconds: float
+    coding: str | None = None
+    """As in `ReadBody`; the same for every piece."""
 
 
 class Collect(NamedTuple):
@@ -52,6 +65,8 @@ class Call(NamedTuple):
     promise for Python to wait for instead of two."""
     is_last: bool = False
     """Whether nothing of the client's body is sent again after this call."""
+    upload: Upload | None = None
+    """What goes after the request's body: the rest of the client's."""
 
 
 class CallAll(NamedTuple):
@@ -69,7 +84,7 @@ class CallAll(NamedTuple):
 class Begin(NamedTuple):
     """Put the upstream's body through `relay` until that has begun or is over. Outcome: None."""
 
-    relay: Relay
+    relay: Relay | Passage
 
 
 class Wait(NamedTuple):
@@ -85,8 +100,8 @@ class UpstreamAnswer(NamedTuple):
     body: bytes | Failure
 
 
-Step: TypeAlias = ReadBody | Call | CallAll | Collect | Begin | Wait
+Step: TypeAlias = ReadBody | ReadPiece | Call | CallAll | Collect | Begin | Wait
 Outcome: TypeAlias = (
     bytes | UpstreamHead | UpstreamAnswer | Failure | list[UpstreamAnswer | Failure] | None
 )
-Answer: TypeAlias = Reply | Relay
+Answer: TypeAlias = Reply | Relay | Passage

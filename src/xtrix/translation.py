@@ -5,12 +5,13 @@ or in another, which takes a Prompt, a Reader and a Writer. The Prompt is made w
 needed.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from xtrix import json
 from xtrix.answer import Expected
 from xtrix.errors import ClientError, UpstreamError
 from xtrix.http import UpstreamRequest
+from xtrix.passage import Forwarded
 from xtrix.prompt import Origin, Prompt
 from xtrix.protocol import Answering, Clock, Codec, Request, Stamp, Stream, Translation, Whole
 from xtrix.protocols import PROTOCOLS, needs_of
@@ -32,11 +33,13 @@ class TargetCall:
     codec: Codec
     request: UpstreamRequest | None
     """None once no further attempt can need it: it may be megabytes."""
-    expected: Expected
-    ignored: tuple[str, ...]
-    default_max_tokens: int | None
     most_calls: int
     """Calls that the target may be given for one request."""
+    expected: Expected = field(default_factory=Expected)
+    ignored: tuple[str, ...] = ()
+    default_max_tokens: int | None = None
+    forwarded: Forwarded | None = None
+    """What is to be known of its answer, where that goes to the client as it is."""
     attempts: int = 0
 
     @property
@@ -127,13 +130,14 @@ class Conversion:
         if is_last and not (self._has_reasoning or self.codec.is_optional):
             self._request = self._prompt = None
         return TargetCall(
-            target,
-            theirs,
-            encoded.request,
-            encoded.expected,
-            encoded.ignored,
-            encoded.default_max_tokens,
-            target.provider.retries.attempts or plan.most_calls,
+            target=target,
+            codec=theirs,
+            request=encoded.request,
+            most_calls=target.provider.retries.attempts or plan.most_calls,
+            expected=encoded.expected,
+            ignored=encoded.ignored,
+            default_max_tokens=encoded.default_max_tokens,
+            forwarded=Forwarded(encoded.passes) if encoded.passes else None,
         )
 
     def encode_count(self, target: Target) -> UpstreamRequest | None:

@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients import node_sdk, python_sdk
-from tests.clients.sdk import KEY, Sdk, Serve
+from tests.clients.sdk import KEY, Sdk
+from tests.clients.versions import OPENAI
 from tests.scenarios import scenarios
 from tests.worker.upstream import Upstream
 from tools import model, runtime
-
-SDKS: dict[str, Serve] = {"openai-python": python_sdk.serve, "openai-node": node_sdk.serve}
 
 
 @pytest.fixture(scope="session")
@@ -47,10 +45,10 @@ def worker(server: Upstream, local_model: model.Model, snapshot: Path) -> Iterat
         yield served
 
 
-@pytest.fixture(scope="session", params=SDKS)
+@pytest.fixture(scope="session", params=OPENAI)
 def sdk(request: pytest.FixtureRequest, worker: runtime.Served) -> Iterator[Sdk]:
     """Each of the SDKs in turn."""
-    with SDKS[request.param](f"{worker.url}/v1") as sdk:
+    with OPENAI[request.param](f"{worker.url}/v1") as sdk:
         yield sdk
 
 

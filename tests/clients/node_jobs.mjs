@@ -3,19 +3,24 @@
 
 import { createInterface } from "node:readline";
 
+const [baseURL, sdk] = process.argv.slice(2);
+
+/** A module of the SDK, in the version whose package the test has named. */
+export const load = (path = "") => import(sdk + path);
+
+const version = async () => (await load("/version")).VERSION;
+
 /**
  * `jobs` take a client, a request, and a list for what came before an error. `makeClient` makes
  * the client of `{ baseURL, key, retries }`, `told` the fields of an error.
  */
 export function serve({ jobs, makeClient, told }) {
-  const [baseURL] = process.argv.slice(2);
-
   async function answer({ id, job, request, key, retries }) {
     const client = makeClient({ baseURL, key, retries });
     const chunks = [];
     const outcome = { id };
     try {
-      outcome.result = await jobs[job](client, request, chunks);
+      outcome.result = await { version, ...jobs }[job](client, request, chunks);
     } catch (error) {
       outcome.raised = { ...told(error), chunks };
     }

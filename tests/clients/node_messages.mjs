@@ -1,7 +1,8 @@
 // anthropic-sdk-typescript, job by job. The jobs are those of python_messages.py.
 
-import Anthropic from "@anthropic-ai/sdk";
-import { serve } from "./node_jobs.mjs";
+import { load, serve } from "./node_jobs.mjs";
+
+const { default: Anthropic } = await load();
 
 const MOST_TURNS = 5;
 

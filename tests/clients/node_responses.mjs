@@ -1,8 +1,9 @@
 // openai-node's `responses`, job by job, as python_responses.py has them.
 
-import { zodResponsesFunction, zodTextFormat } from "openai/helpers/zod";
 import { z } from "zod";
+import { load } from "./node_jobs.mjs";
 
+const { zodResponsesFunction, zodTextFormat } = await load("/helpers/zod");
 const Capital = z.object({ city: z.string(), inhabitants: z.number().int().nullable() });
 const Weather = z.object({ city: z.string() });
 const MOST_TURNS = 5;

@@ -1,8 +1,9 @@
 // openai-node, job by job. The jobs are those of python_sdk.py.
 
-import OpenAI from "openai";
-import { serve } from "./node_jobs.mjs";
+import { load, serve } from "./node_jobs.mjs";
 import { jobs as responses } from "./node_responses.mjs";
+
+const { default: OpenAI } = await load();
 
 const jobs = {
   create: (client, request) => client.chat.completions.create(request),
@@ -55,6 +56,8 @@ const jobs = {
   model: (client, id) => client.models.retrieve(id),
 
   embeddings: (client, request) => client.embeddings.create(request),
+
+  get: (client, path) => client.get(path),
 
   async leave(client, request) {
     const stream = await client.chat.completions.create({ ...request, stream: true });

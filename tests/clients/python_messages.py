@@ -122,6 +122,7 @@ _JOBS: Mapping[str, Callable[[Anthropic, Json, list[Json]], Any]] = {
     "model": _model,
     "leave": _leave,
     "leave_helper": _leave_helper,
+    "version": lambda *_: anthropic.__version__,
 }
 
 

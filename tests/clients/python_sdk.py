@@ -168,6 +168,10 @@ def _embeddings(client: OpenAI, request: Json, _: list[Json]) -> Json:
     return client.embeddings.create(**request)
 
 
+def _get(client: OpenAI, request: Json, _: list[Json]) -> Json:
+    return client.get(request, cast_to=object)
+
+
 def _leave(client: OpenAI, request: Json, _: list[Json]) -> str:
     with client.chat.completions.create(**request, stream=True) as stream:
         for chunk in stream:
@@ -196,8 +200,10 @@ _JOBS: Mapping[str, Callable[[OpenAI, Json, list[Json]], Any]] = {
     "models": _models,
     "model": _model,
     "embeddings": _embeddings,
+    "get": _get,
     "leave": _leave,
     "leave_helper": _leave_helper,
+    "version": lambda *_: openai.__version__,
     **python_responses.JOBS,
 }
 

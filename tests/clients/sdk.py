@@ -37,6 +37,7 @@ class Raised(Exception):
 
     def __init__(self, said: dict[str, Json]) -> None:
         super().__init__(json.dumps(said))
+        self.fields = said
         self.kind: str = said["kind"]
         """The name of its class: the SDKs have the same ones."""
         self.message: str = said["message"]

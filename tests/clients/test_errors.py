@@ -93,7 +93,7 @@ def test_a_model_that_the_upstream_has_not(sdk: Sdk, upstream: Upstream, dialect
 
 
 def test_an_address_that_is_not_there(sdk: Sdk) -> None:
-    error = raised(sdk, "embeddings", {"model": "text-embedding-3-small", "input": "text"})
+    error = raised(sdk, "get", "/files")
 
     assert (error.kind, error.status) == ("NotFoundError", 404)
     assert error.code == "unknown_url"

@@ -9,9 +9,12 @@ import pytest
 
 from tests.clients.replay import RESPONSES, asked, by_row, replay
 from tests.clients.sdk import Json, Sdk
+from tests.clients.versions import PRESENT
 from tests.envelopes import unsigned
 from tests.scenarios import Scenario, scenarios
 from tests.worker.upstream import Upstream
+
+pytestmark = PRESENT
 
 STAMPS = {"id": "chatcmpl-0", "created": 0, "system_fingerprint": "fp_0000000000"}
 LATE = {"openai-responses": frozenset({"service_tier"})}

@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
-from tests.clients import node_sdk, python_messages
-from tests.clients.sdk import Json, Options, Sdk, Serve, raised
+from tests.clients.sdk import Json, Options, Sdk, raised
 from tests.clients.upstreams import (
     Answer,
     Asking,
@@ -19,15 +17,12 @@ from tests.clients.upstreams import (
     heard,
     streamed,
 )
+from tests.clients.versions import ANTHROPIC
 from tests.worker.logs import record_of
 from tests.worker.scripts import chunk, stream_head, whole
 from tests.worker.upstream import PATIENCE, Upstream
 from tools import runtime
 
-SDKS: dict[str, Serve] = {
-    "anthropic-python": python_messages.serve,
-    "anthropic-node": partial(node_sdk.serve, program="node_messages.mjs"),
-}
 MODELS = {
     "anthropic": "claude-sonnet-4-6",
     "openai": "gpt-4.1",
@@ -56,10 +51,10 @@ TOOLS = [
 THINKING = {"type": "enabled", "budget_tokens": 1024}
 
 
-@pytest.fixture(scope="session", params=SDKS)
+@pytest.fixture(scope="session", params=ANTHROPIC)
 def sdk(request: pytest.FixtureRequest, worker: runtime.Served) -> Iterator[Sdk]:
     """Each of Anthropic's SDKs in turn."""
-    with SDKS[request.param](worker.url) as sdk:
+    with ANTHROPIC[request.param](worker.url) as sdk:
         yield sdk
 
 

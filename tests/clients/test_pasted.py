@@ -1,14 +1,18 @@
-"""The lines of docs/clients.md, run as they stand, on upstreams of all three dialects.
+"""The lines of docs/clients.md and of the README, run as they stand, on upstreams of all dialects.
 
-The page names `claude-sonnet-4-6`. Which dialect answers is decided by what stands there instead.
+The pages name `claude-sonnet-4-6`. Which dialect answers is decided by what stands there instead.
 """
 
+import json
+import re
 from collections.abc import Callable
 
+import httpx
 import pytest
 
-from tests.clients.pasted import blocks, headings
+from tests.clients.pasted import ADDRESS, README, blocks, headings, of_the_readme
 from tests.clients.programs import run_node, run_python
+from tests.clients.sdk import KEY
 from tests.clients.test_responses import MODELS
 from tests.clients.upstreams import Asking, Result, Thought, answers, dialect_of, heard
 from tests.worker.upstream import Upstream
@@ -20,16 +24,30 @@ CALL = Asking("call_1", "get_weather", '{"city": "Paris"}')
 
 WITH_A_TOOL: dict[str, Callable[[str], str]] = {
     "OpenAI Agents SDK for Python": run_python,
+    "OpenAI Agents SDK for JavaScript": run_node,
     "pydantic-ai": run_python,
     "AI SDK": run_node,
 }
 
 WITHOUT_TOOLS: dict[str, Callable[[str], str]] = {
+    "OpenAI's SDK for Python": run_python,
+    "OpenAI's SDK for Node": run_node,
     "LangChain": run_python,
     "Anthropic's SDK for Python": run_python,
     "Anthropic's SDK for TypeScript": run_node,
     "AI SDK, with Anthropic's provider": run_node,
     "LangChain, with Anthropic's client": run_python,
+}
+
+AGENTS = ("Codex", "Claude Code")
+"""Run by tests/agents."""
+OUTSIDE = ("Open WebUI", "Cursor")
+"""Set up by hand, the one in a container and the other on its own servers."""
+IN_THE_README: dict[str, Callable[[str], str]] = {
+    "openai-python": run_python,
+    "openai-node": run_node,
+    "AI SDK": run_node,
+    "LangChain": run_python,
 }
 
 
@@ -71,7 +89,61 @@ def test_a_question(worker: runtime.Served, upstream: Upstream, heading: str, di
     assert len(upstream.calls) == 1
 
 
-def test_every_section_of_the_page_is_run() -> None:
-    agents = {"Codex", "Claude Code"}  # by tests/agents
+def address_and_key(heading: str, worker: runtime.Served) -> tuple[str, str]:
+    """What a program that is set up by hand is told: the address, and a key in its place."""
+    (block,) = blocks(heading, worker.url)
+    (address,) = re.findall(rf"{worker.url}\S*", block)
+    (key,) = re.findall(r'"\$XTRIX_KEY"|YOUR-KEY', block)
+    assert key
+    return address, KEY
 
-    assert set(headings()) == {*WITH_A_TOOL, *WITHOUT_TOOLS, *agents}
+
+@pytest.mark.parametrize("heading", OUTSIDE)
+def test_a_program_that_no_test_can_start_finds_what_it_calls(
+    worker: runtime.Served, upstream: Upstream, heading: str
+) -> None:
+    """Both list the models, check the key by that, and stream a chat with usage."""
+    address, key = address_and_key(heading, worker)
+    upstream.answer_each(answers([TEXT]))
+    with httpx.Client(
+        base_url=address, headers={"authorization": f"Bearer {key}"}, trust_env=False
+    ) as client:
+        models = client.get("models")
+        request = {
+            "model": MODELS["anthropic"],
+            "messages": [{"role": "user", "content": "How is Paris?"}],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        answer = client.post("chat/completions", json=request)
+    assert {"id", "object"} <= models.json()["data"][0].keys()
+    assert answer.text.endswith("data: [DONE]\n\n")
+    chunks = [json.loads(line[6:]) for line in answer.text.splitlines() if line[:7] == "data: {"]
+    texts = [each["delta"].get("content") or "" for it in chunks for each in it["choices"]]
+    assert "".join(texts) == TEXT
+    assert chunks[-1]["usage"]["total_tokens"] > 0
+
+
+def test_every_section_of_the_page_is_run() -> None:
+    assert set(headings()) == {*WITH_A_TOOL, *WITHOUT_TOOLS, *AGENTS, *OUTSIDE}
+
+
+@pytest.mark.parametrize("heading", IN_THE_README)
+def test_the_lines_of_the_readme_answer(
+    worker: runtime.Served, upstream: Upstream, heading: str
+) -> None:
+    upstream.answer_each(answers([TEXT]))
+    (block,) = blocks(heading, worker.url, README)
+
+    assert IN_THE_README[heading](block) == TEXT
+    assert heard(upstream.wait_for_call()) == ["How is Paris?"]
+
+
+@pytest.mark.parametrize("heading", [*AGENTS, *OUTSIDE])
+def test_the_other_lines_of_the_readme_are_those_of_the_page(heading: str) -> None:
+    (block,) = blocks(heading, ADDRESS, README)
+    assert block == blocks(heading, ADDRESS)[0]
+
+
+def test_every_client_of_the_readme_is_run() -> None:
+    assert set(of_the_readme()) == {*IN_THE_README, *AGENTS, *OUTSIDE}

@@ -1,6 +1,8 @@
 """Libraries that speak Responses: what docs/clients.md has no lines for, streams above all."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
@@ -180,7 +182,7 @@ def test_the_ai_sdk_sees_that_a_stream_failed(
     assert len(upstream.calls) == 1
 
 
-# Agents SDK
+# Agents SDKs
 
 AGENTS_SDK = """
 import asyncio, json, os
@@ -219,12 +221,58 @@ asyncio.run(main())
 """
 
 
+AGENTS_SDK_OF_NODE = """
+import { Agent, OpenAIProvider, Runner, tool } from "@openai/agents";
+import OpenAI from "openai";
+import { z } from "zod";
+
+const openAIClient = new OpenAI({
+  baseURL: "%s/v1",
+  apiKey: process.env.XTRIX_KEY,
+  maxRetries: 0,
+});
+const modelProvider = new OpenAIProvider({ openAIClient });
+const runner = new Runner({ modelProvider, tracingDisabled: true });
+const get_weather = tool({
+  name: "get_weather",
+  description: "",
+  parameters: z.object({ city: z.string() }),
+  execute: async () => "18 degrees",
+});
+const agent = new Agent({ name: "Guide", model: "%s", tools: [get_weather] });
+
+let deltas = 0;
+try {
+  const result = await runner.run(agent, "How is Paris?", { stream: true });
+  for await (const event of result) {
+    if (event.data?.event?.type.endsWith("text.delta")) deltas++;
+  }
+  await result.completed;
+  console.log(JSON.stringify({ text: result.finalOutput, deltas }));
+} catch (error) {
+  console.log(JSON.stringify({ raised: error.constructor.name, deltas }));
+}
+"""
+
+
+@pytest.fixture(params=["python", "node"])
+def agents_sdk(
+    request: pytest.FixtureRequest, worker: runtime.Served, dialect: str
+) -> Callable[[], Any]:
+    """Runs the program in one of its languages."""
+    run, program = {
+        "python": (run_python, AGENTS_SDK),
+        "node": (run_node, AGENTS_SDK_OF_NODE),
+    }[request.param]
+    return lambda: json.loads(run(program % (worker.url, MODELS[dialect])))
+
+
 def test_the_agents_sdk_streams_a_loop(
-    worker: runtime.Served, upstream: Upstream, dialect: str
+    agents_sdk: Callable[[], Any], upstream: Upstream, dialect: str
 ) -> None:
     upstream.answer_each(answers([THOUGHT, CALL], [TEXT]))
 
-    said = json.loads(run_python(AGENTS_SDK % (worker.url, MODELS[dialect])))
+    said = agents_sdk()
 
     assert said == {"text": TEXT, "deltas": 4}
     assert heard(upstream.wait_for_call(2)) == turn(
@@ -234,11 +282,11 @@ def test_the_agents_sdk_streams_a_loop(
 
 
 def test_the_agents_sdk_raises_when_a_stream_fails(
-    worker: runtime.Served, upstream: Upstream, dialect: str
+    agents_sdk: Callable[[], Any], upstream: Upstream, dialect: str
 ) -> None:
     upstream.answer_each(breaks_off(["Eighteen degrees."], after="Eighteen"))
 
-    said = json.loads(run_python(AGENTS_SDK % (worker.url, MODELS[dialect])))
+    said = agents_sdk()
 
     assert said == {"raised": "APIError", "deltas": 1}
     assert len(upstream.calls) == 1

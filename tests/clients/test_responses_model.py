@@ -4,6 +4,9 @@ import pytest
 
 from tests.clients.sdk import Sdk
 from tests.clients.test_responses import MODELS, text_of
+from tests.clients.versions import PRESENT
+
+pytestmark = PRESENT
 
 TOKENS = 16
 """The fewest that one may ask for."""

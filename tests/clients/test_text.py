@@ -6,6 +6,7 @@ import pytest
 
 from tests.clients.replay import named, replay
 from tests.clients.sdk import Json, Sdk
+from tests.clients.versions import PRESENT
 from tests.worker.upstream import Upstream
 
 SAID = "The capital of France is Paris."
@@ -75,6 +76,7 @@ def test_the_helper_counts_the_usage_once(
     assert added_up.get("usage") == expected
 
 
+@PRESENT
 def test_a_real_model(sdk: Sdk, dialect: str) -> None:
     request: Json = {
         "model": f"local-{dialect}",

@@ -1,6 +1,7 @@
 """What is installed is named by its hash: in the Worker, and in the tools."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +17,9 @@ def versions(requirements: str) -> list[tuple[str, str]]:
     return [(pin.canonical(name), version) for name, version in PINNED.findall(requirements)]
 
 
-def test_each_package_of_the_worker_is_one_wheel() -> None:
-    text = vendor.REQUIREMENTS.read_text()
+@pytest.mark.parametrize("requirements", [vendor.REQUIREMENTS, setup.OLDER_REQUIREMENTS])
+def test_each_package_is_one_wheel(requirements: Path) -> None:
+    text = requirements.read_text()
     entries = ENTRY.findall(text)
     assert [(pin.canonical(name), version) for name, version, _ in entries] == versions(text)
     assert {hashes.count("--hash") for _, _, hashes in entries} == {1}
@@ -32,7 +34,10 @@ def test_the_lock_is_the_list_of_tools_with_hashes() -> None:
 
 
 def test_no_file_names_an_index() -> None:
-    for file in (vendor.REQUIREMENTS, setup.REQUIREMENTS, setup.LOCK):
+    for file in (
+        *(vendor.REQUIREMENTS, setup.OLDER_REQUIREMENTS),
+        *(setup.REQUIREMENTS, setup.LOCK),
+    ):
         assert "://" not in file.read_text()
 
 

@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 
 from tests.worker.client import CLIENT_KEYS, NEVER_LOGGED, UPSTREAM_KEYS, Client, secret_name
+from tests.worker.scripts import whole
 from tests.worker.speech import DIALECTS, Dialect
 from tests.worker.upstream import Upstream
 from tools import runtime
 
 MAX_BODY_BYTES = 2_000_000
+TOO_EARLY = b'{"error": {"message": "I have not read it.", "code": "too_early"}}'
 HASTE = 0.5
 """Seconds that the hasty providers wait."""
 
@@ -71,6 +73,8 @@ def places(server: Upstream) -> Iterator[dict[str, str]]:
             Upstream(greeting=b""),
             Upstream(greeting=b"\x16\x03\x01 hello\r\n\r\n"),
         )
+        refusing = Upstream(greeting=whole(400, TOO_EARLY)[0])
+        stack.callback(refusing.stop)
         stack.callback(slamming.stop)
         stack.callback(garbling.stop)
         yield {
@@ -79,6 +83,7 @@ def places(server: Upstream) -> Iterator[dict[str, str]]:
             "tls-": f"https://127.0.0.1:{garbling.port}/v1",
             "garbled-": garbling.base_url,
             "slammed-": slamming.base_url,
+            "early-": refusing.base_url,
             "deaf-": f"http://127.0.0.1:{deaf}/v1",
         }
 
@@ -93,6 +98,7 @@ def bindings(server: Upstream, places: dict[str, str]) -> dict[str, object]:
         "hasty-connect-": {**slow, "connect": HASTE},
         "hasty-first-byte-": {**slow, "first_byte": HASTE},
         "hasty-idle-": {**slow, "idle": HASTE},
+        "hasty-progress-": {**slow, "progress": HASTE},
     }
     rows = [
         {

@@ -29,6 +29,7 @@ from tests.worker.scripts import (
 )
 from tests.worker.sees import SAID, Broken, Intact, Refusal, Sees
 from tests.worker.speech import Dialect, Event
+from tests.worker.upstream import PATIENCE
 
 Speech = Callable[[Dialect], Script]
 Asked = Literal["whole", "streamed"]
@@ -125,6 +126,12 @@ def from_first_text(dialect: Dialect) -> list[Event]:
     """Returns a stream's events, of which the first is all as far as the first text."""
     begun = events_to_text(dialect)
     return [b"".join(begun), *dialect.text(SAID)[len(begun) :]]
+
+
+def _for_ever(piece: bytes) -> list[bytes | float]:
+    """Returns a script that outlasts any test's patience."""
+    pause = 0.1
+    return [piece, pause] * round(2 * PATIENCE / pause)
 
 
 def _thirds(data: bytes) -> list[bytes]:
@@ -240,6 +247,13 @@ FAULTS = [
         lambda it: [stream_head(JSON), chunk(it.whole("x")[:-9]), CLOSE],
         WHOLE,
     ),
+    Fault(
+        "a body of blanks that never ends",
+        TIMEOUT,
+        lambda _: [stream_head(JSON), *_for_ever(chunk(b" "))],
+        WHOLE,
+        "hasty-progress-",
+    ),
     # A stream, before its first event
     Fault(
         "sends nothing after the head",
@@ -282,6 +296,20 @@ FAULTS = [
     Fault("resets between two events", Broken("upstream_truncated"), _begun(RESET), STREAMED),
     Fault(
         "ends in order, but too early", Broken("upstream_truncated"), _begun(ended=True), STREAMED
+    ),
+    Fault(
+        "sends pings for ever and nothing else",
+        TIMEOUT,
+        lambda it: [stream_head(), *_for_ever(chunk(it.idle()))],
+        STREAMED,
+        "hasty-first-byte-",
+    ),
+    Fault(
+        "sends pings for ever after its first text",
+        Broken("upstream_timeout"),
+        lambda it: [*_begun()(it), *_for_ever(chunk(it.idle()))],
+        STREAMED,
+        "hasty-progress-",
     ),
     *(
         Fault(

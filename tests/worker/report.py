@@ -4,9 +4,13 @@ The upstream's faults are the rows that `test_faults.py` runs. The rest is named
 `test_report.py` sees to it that every test named exists.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
+from tests.worker.failing import FAILING, Request
 from tests.worker.faults import FAULTS
+from xtrix.errors import FAULTS as KINDS
+from xtrix.errors import Policy
 
 PROMISES: dict[str, dict[str, tuple[str, str]]] = {
     "The wire": {
@@ -163,6 +167,58 @@ def table() -> str:
     return "\n".join(
         ["| what goes wrong | what the client sees | test |", "|---|---|---|", *_rows()]
     )
+
+
+def failing() -> str:
+    """What becomes of a request whose first target fails, as Markdown."""
+    heads = ["fault", "the first target", "the client gets", "calls to the first, the second"]
+    return "\n".join([_line(*heads), "|---" * len(heads) + "|", *_failing_rows()])
+
+
+def _failing_rows() -> Iterator[str]:
+    for row in FAILING:
+        what = f" ({row.asked[0]})" if len(row.asked) == 1 else ""
+        for request, times in _runs(row.requests):
+            calls = f"{request.first}, {request.second}"
+            each = f"{calls}, {times} times" if times > 1 else calls
+            yield _line(f"{row.name}{what}", row.does, request.told.words, each)
+    yield _line(
+        "accounting",
+        "all of the above",
+        "one line in the log for each request, `x-attempts` as in it; of what broke, no count of "
+        "tokens",
+        "the sum of `attempts` in the log",
+    )
+
+
+def _runs(requests: Sequence[Request]) -> Iterator[tuple[Request, int]]:
+    """Yields each request and how many like it come one after the other."""
+    for _, run in groupby(requests, key=repr):
+        same = [*run]
+        yield same[0], len(same)
+
+
+def policy() -> str:
+    """What is done about each kind of fault, as Markdown."""
+    heads = ["what the upstream does", "the client's status and code", "the same target again"]
+    heads += ["the next target", "the client is told not to try again", "counts against the target"]
+    rows = [
+        _line(
+            str(kind),
+            f"{fault.status}" + (f" `{fault.code}`" if fault.code else ""),
+            *("yes" if each else "" for each in _said(fault.policy)),
+        )
+        for kind, fault in KINDS.items()
+    ]
+    return "\n".join([_line(*heads), "|---" * len(heads) + "|", *rows])
+
+
+def _said(policy: Policy) -> tuple[bool, ...]:
+    return policy.repeat, policy.elsewhere, not policy.client_retry, policy.counts
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _rows() -> Iterator[str]:

@@ -100,7 +100,7 @@ BEFORE_THE_ANSWER = {
     "a whole answer": Defect("xtrix/exchange.py", "        whole = accepted.conversion.whole("),
     "a header of a whole answer": BAD_HEADER,
     "a header of a stream": BAD_HEADER._replace(script=STREAM),
-    "the beginning of a stream": Defect("edge.js", "this.stream = new Stream", script=STREAM),
+    "the beginning of a stream": Defect("edge.js", "this.stream = new (", script=STREAM),
     "the first piece": Defect("edge.js", PIECE, script=STREAM),
     "the first event": Defect("xtrix/reframe.py", FED, script=STREAM),
 }

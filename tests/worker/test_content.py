@@ -19,7 +19,8 @@ from tests.worker.scripts import CLOSE, JSON, STALL, Script, head, whole
 from tests.worker.shapes import CONVERSATION, Shape
 from tests.worker.speech import ANTHROPIC, DIALECTS, OPENAI, Dialect
 from tests.worker.upstream import Call, Upstream
-from xtrix.config import MAX_BODY_BYTES, MAX_READ_BYTES
+from xtrix.body import MAX_READ_BYTES
+from xtrix.config import MAX_BODY_BYTES
 
 PNG, PDF, WAV = b"\x89PNG\r\n\x1a\n", b"%PDF-1.7\n", b"RIFF\x24\x08\x00\x00WAVE"
 PROTOCOLS = {

@@ -13,7 +13,7 @@ from tests.worker.conftest import Gateway, Start
 from tests.worker.cost import ISOLATE, V8_FLAGS, Cost, cost_of
 from tests.worker.shapes import ANSWERS, CONVERSATION, REQUESTS, Shape
 from tests.worker.upstream import Upstream
-from xtrix.config import MAX_READ_BYTES
+from xtrix.body import MAX_READ_BYTES
 
 SMALL = 100_000
 IN_PIECES = 450_000

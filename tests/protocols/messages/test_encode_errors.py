@@ -145,7 +145,6 @@ def test_the_place_comes_first(error: ApiError, message: str) -> None:
                 "message": "messages.1.content.0: Invalid `signature`",
             },
         ),
-        (400, {"type": "invalid_request_error", "message": "maximum context length is 5 tokens"}),
         (413, {"type": "request_too_large", "message": "Too much media"}),
         (404, {"type": "not_found_error", "message": "model: claude-x"}),
         (
@@ -163,6 +162,15 @@ def test_an_upstreams_own_words_are_kept(status: int, error: dict[str, Any]) -> 
     reply = encode_error(relayed(status, error), "req_1")
     assert reply.status == status
     assert body_of(reply) == error
+
+
+def test_but_for_a_prompt_that_is_too_long() -> None:
+    """Servers of others speak this protocol too, and agents look for Anthropic's words."""
+    said = "maximum context length is 5 tokens"
+    error = {"type": "invalid_request_error", "message": said}
+    reply = encode_error(relayed(400, error), "req_1")
+    assert reply.status == 400
+    assert body_of(reply) == {**error, "message": f"prompt is too long: {said}"}
 
 
 def test_our_keys_troubles_are_told_in_our_words() -> None:

@@ -53,6 +53,7 @@ def test_a_stream_goes_by_the_last_tick(dialect: str) -> None:
     assert isinstance(exchange.advance(json.dumps(request).encode(), NOW), Call)
     begin = exchange.advance(UpstreamHead(200, SSE_TYPE), NOW + 1)
     assert isinstance(begin, Begin)
+    assert isinstance(begin.relay, Relay)
     first, *others = [piece.decode() for piece in streamed(dialect, ["They met."])]
     frames = begin.relay.feed(first)
     assert isinstance(exchange.advance(None, NOW + 2), Relay)

@@ -199,6 +199,10 @@ class _Encoding:
             self.ignored.add("thinking")
             return {}
         if thinking is not None:
+            is_budget = thinking["type"] == "enabled" and self._family.thinking == "budget"
+            if is_budget and _has_unsigned_calls(body["messages"]):
+                self.ignored.add("thinking")
+                return {}
             return {"thinking": thinking}
         effort = self._settings.effort
         asked = encode_effort(effort, self._family, body["max_tokens"])
@@ -273,8 +277,11 @@ def _refuses_thinking(turns: list[Json], family: Family) -> bool:
     """
     if family.thinking != "budget":
         return False
-    if turns[-1]["role"] == "assistant":
-        return True
+    return turns[-1]["role"] == "assistant" or _has_unsigned_calls(turns)
+
+
+def _has_unsigned_calls(turns: list[Json]) -> bool:
+    """Whether `turns` end in answers to calls that came without signed thinking."""
     if len(turns) < 2:
         return False
     before, last = turns[-2]["content"], turns[-1]["content"]

@@ -128,7 +128,7 @@ def _envelope(error: ApiError, status: int, request_id: str) -> Json:
 def _message(error: ApiError) -> str:
     """What the client reads: the path first where there is one, as this protocol has no `param`."""
     if isinstance(error, UpstreamError):
-        return error.message if error.relayed is not None else encode_overflow(error)
+        return encode_overflow(error)
     path = error.param
     if not path or error.message.startswith(f"{path}: ") or f"'{path}'" in error.message:
         return error.message

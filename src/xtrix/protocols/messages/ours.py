@@ -86,10 +86,45 @@ def _is(one: Any, other: Any) -> bool:
 
 
 def without_reasoning(request: Request) -> Request:
-    """`request` without the reasoning of earlier answers, whoever issued it."""
-    messages = [_unreasoned(message) for message in request.fields["messages"]]
-    fields = {**request.fields, "messages": [each for each in messages if each is not _NOTHING]}
+    """`request` without the reasoning of earlier answers, whoever issued it.
+
+    Where calls are answered that some reasoning had led to, no more of it is asked for: Anthropic
+    refuses to think with a budget when the calls' own thinking is not there (…/extended-thinking,
+    read 2026-11).
+    """
+    fields = request.fields
+    messages = [_unreasoned(message) for message in fields["messages"]]
+    if _has_budget(fields) and _answers_calls(fields["messages"]):
+        fields = _unthinking(fields)
+    fields = {**fields, "messages": [each for each in messages if each is not _NOTHING]}
     return replace(request, fields=fields, body=json.encode_body(fields))
+
+
+def _has_budget(fields: Json) -> bool:
+    thinking = fields.get("thinking")
+    return isinstance(thinking, dict) and thinking.get("type") == "enabled"
+
+
+def _answers_calls(messages: list[Any]) -> bool:
+    """Whether the last of `messages` holds results of calls."""
+    content = messages[-1].get("content") if messages and isinstance(messages[-1], dict) else None
+    blocks = content if isinstance(content, list) else []
+    return any(isinstance(it, dict) and it.get("type") == "tool_result" for it in blocks)
+
+
+def _unthinking(fields: Json) -> Json:
+    """`fields` that ask for no thinking, nor for old thinking to be cleared, which needs it."""
+    kept = {name: value for name, value in fields.items() if name != "thinking"}
+    managed = kept.get("context_management")
+    edits = managed.get("edits") if isinstance(managed, dict) else None
+    if isinstance(managed, dict) and isinstance(edits, list):
+        others = [it for it in edits if not (isinstance(it, dict) and _clears_thinking(it))]
+        kept["context_management"] = {**managed, "edits": others}
+    return kept
+
+
+def _clears_thinking(edit: Json) -> bool:
+    return str(edit.get("type")).startswith("clear_thinking")
 
 
 def _unreasoned(message: Any) -> Any:

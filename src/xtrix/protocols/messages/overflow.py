@@ -14,6 +14,8 @@ import re
 from xtrix.errors import UpstreamError
 
 _TOO_LONG = "prompt is too long"
+_OWN_WORDS = (_TOO_LONG, "exceed context limit")
+"""What Anthropic's own sentences have in them."""
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -47,7 +49,7 @@ _PATTERNS = (
 def encode_overflow(error: UpstreamError) -> str:
     """The message of `error`; in Anthropic's words if it says that a prompt is too long."""
     message = error.message
-    if error.status not in {400, 413} or _TOO_LONG in message.lower():
+    if error.status not in {400, 413} or any(it in message.lower() for it in _OWN_WORDS):
         return message
     for pattern in _PATTERNS:
         if match := pattern.search(message):

@@ -1,0 +1,158 @@
+"""A model's answer as Completions tells it: text alone, whole or in chunks.
+
+What is no text has no place here: reasoning and sources are left out. No tool can be called.
+
+Source: platform.openai.com/docs/api-reference/completions (OpenAPI document 2.3.0, read 2026-11).
+"""
+
+from typing import Any
+
+from xtrix import json
+from xtrix.answer import CallStart, Citation, Finish, FinishReason, Usage
+from xtrix.errors import ApiError
+from xtrix.prompt import Sealed
+from xtrix.protocol import Answering, Stamp
+
+Json = dict[str, Any]
+
+DONE = "data: [DONE]\n\n"
+
+_REASONS = {
+    FinishReason.STOP: "stop",
+    FinishReason.LENGTH: "length",
+    FinishReason.FILTERED: "content_filter",
+}
+
+
+class _TextWriter:
+    """Writes nothing of what has no place here."""
+
+    continues = False
+    sequence = None
+
+    def begin(self, usage: Usage, service_tier: str | None) -> None:
+        """As `Writer` has it, and so are the others."""
+
+    def text_end(self, citations: list[Citation]) -> None:
+        """Sources have no place."""
+        self.continues = False
+
+    def thinking(self, text: str) -> None:
+        """Reasoning has no place."""
+        self.continues = False
+
+    def thinking_end(self, sealed: Sealed | None) -> None:
+        """Nor what gives it back."""
+
+    def call(self, call: CallStart) -> None:
+        """No tool was offered."""
+        self.continues = False
+
+    def arguments(self, text: str) -> None:
+        """Nor is it given anything."""
+
+    def call_end(self) -> None:
+        """Nothing to add."""
+
+    def search(self, queries: list[str], sources: list[Json]) -> None:
+        """No search was asked for."""
+        self.continues = False
+
+    def moved(self, count: int, text: str) -> None:
+        """Nothing is kept of what has been written."""
+
+
+class StreamWriter(_TextWriter):
+    """Writes the chunks of one choice."""
+
+    keep_alive = ": keep-alive\n\n"
+
+    def __init__(self, of: Answering) -> None:
+        self._head = _head(of.stamp)
+        options = of.request.fields.get("stream_options") or {}
+        self._tells_usage = bool(options.get("include_usage"))
+        self._frames: list[str] = []
+
+    def take(self) -> str:
+        """The frames written since the last call."""
+        frames = "".join(self._frames)
+        self._frames.clear()
+        return frames
+
+    def text(self, text: str, logprobs: list[Json] | None = None) -> None:
+        """A piece of the text."""
+        del logprobs
+        self._write([_choice(text, None)])
+        self.continues = True
+
+    def refusal(self, text: str) -> None:
+        """What a model refuses in is text too."""
+        self._write([_choice(text, None)])
+        self.continues = False
+
+    def end(self, finish: Finish) -> None:
+        """The finish reason, the usage where it was asked for, and [DONE]."""
+        self._write([_choice("", _REASONS[finish.reason])])
+        if self._tells_usage:
+            self._write([], _usage(finish.usage))
+        self._frames.append(DONE)
+        self.continues = False
+
+    def fail(self, error: ApiError) -> None:
+        """The error, and [DONE]."""
+        self._frames.append(f"data: {json.encode_line(error.envelope())}\n\n{DONE}")
+        self.continues = False
+
+    def _write(self, choices: list[Json], usage: Json | None = None) -> None:
+        told = {"usage": usage} if self._tells_usage else {}
+        line = json.encode_line({**self._head, "choices": choices, **told})
+        self._frames.append(f"data: {line}\n\n")
+
+
+class WholeWriter(_TextWriter):
+    """Writes one `text_completion` of one choice."""
+
+    def __init__(self, of: Answering) -> None:
+        self._head = _head(of.stamp)
+        self._texts: list[str] = []
+        self._finish = Finish(FinishReason.STOP, Usage())
+
+    def text(self, text: str, logprobs: list[Json] | None = None) -> None:
+        """More of the text."""
+        del logprobs
+        self._texts.append(text)
+
+    def refusal(self, text: str) -> None:
+        """What a model refuses in is text too."""
+        self._texts.append(text)
+
+    def end(self, finish: Finish) -> None:
+        """The finish reason and the usage."""
+        self._finish = finish
+
+    def body(self) -> Json:
+        """OpenAI's `text_completion` object."""
+        choice = _choice("".join(self._texts), _REASONS[self._finish.reason])
+        return {**self._head, "choices": [choice], "usage": _usage(self._finish.usage)}
+
+
+def _head(stamp: Stamp) -> Json:
+    return {
+        "id": f"cmpl-{stamp.token}",
+        "object": "text_completion",
+        "created": stamp.created,
+        "model": stamp.model,
+        "system_fingerprint": stamp.system_fingerprint,
+    }
+
+
+def _choice(text: str, finish_reason: str | None) -> Json:
+    return {"text": text, "index": 0, "logprobs": None, "finish_reason": finish_reason}
+
+
+def _usage(usage: Usage) -> Json:
+    return {
+        "prompt_tokens": usage.prompt,
+        "completion_tokens": usage.completion,
+        "total_tokens": usage.prompt + usage.completion,
+    }

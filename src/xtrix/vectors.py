@@ -1,0 +1,86 @@
+"""Embeddings in the form that the client has asked for, whatever form the upstream gave them.
+
+OpenAI's two SDKs ask for base64 unless their caller does not want it, and take either; others take
+what they have asked for and nothing else. Upstreams may ignore the wish. An answer of megabytes is
+changed while it streams: one vector is held at a time.
+
+Sources, read 2026-11: platform.openai.com/docs/api-reference/embeddings; the numbers in base64 are
+32-bit floats, little-endian (openai-python 3.54.0, `resources/embeddings.py`).
+"""
+
+import base64
+import math
+import re
+import struct
+
+from xtrix import json
+from xtrix.errors import bad_response
+
+_VECTOR = re.compile(rb'"embedding"\s*:\s*(["\[])')
+_OPENERS = {"float": b"[", "base64": b'"'}
+_CLOSERS = {b"[": b"]", b'"': b'"'}
+_LONGEST_MARK = 64
+_LONGEST_VECTOR = 2_000_000
+"""Bytes. The longest known one has 8192 numbers of some twenty characters."""
+
+
+class Vectors:
+    """One answer's vectors."""
+
+    def __init__(self, wanted: str) -> None:
+        """`wanted` is `float` or `base64`."""
+        self._wanted = _OPENERS[wanted]
+        self._rest = b""
+        self._is_as_wanted = False
+
+    def feed(self, data: bytes) -> bytes:
+        """What `data` becomes, as far as it can be told yet. Raises UpstreamError."""
+        if self._is_as_wanted:
+            return data
+        self._rest += data
+        done: list[bytes] = []
+        while found := _VECTOR.search(self._rest):
+            if found[1] == self._wanted:
+                self._is_as_wanted = True
+                return b"".join(done) + self.close()
+            end = self._rest.find(_CLOSERS[found[1]], found.end())
+            if end < 0:
+                if len(self._rest) - found.end() > _LONGEST_VECTOR:
+                    raise bad_response("an embedding without end")
+                done.append(self._take(found.start()))
+                return b"".join(done)
+            done.append(self._rest[: found.start(1)])
+            done.append(_converted(self._rest[found.start(1) : end + 1]))
+            self._rest = self._rest[end + 1 :]
+        done.append(self._take(max(0, len(self._rest) - _LONGEST_MARK)))
+        return b"".join(done)
+
+    def close(self) -> bytes:
+        """What is left at the end."""
+        return self._take(len(self._rest))
+
+    def _take(self, size: int) -> bytes:
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        return taken
+
+
+def _converted(vector: bytes) -> bytes:
+    """A vector in the other form; one that is no list of numbers stays. Raises UpstreamError."""
+    try:
+        value = json.decode(vector)
+        return _packed(value) if isinstance(value, list) else _unpacked(value)
+    except (ValueError, struct.error, OverflowError):
+        raise bad_response("an embedding that is no vector") from None
+
+
+def _packed(numbers: list[float]) -> bytes:
+    raw = struct.pack(f"<{len(numbers)}f", *numbers)
+    return b'"' + base64.b64encode(raw) + b'"'
+
+
+def _unpacked(text: str) -> bytes:
+    raw = base64.b64decode(text, validate=True)
+    numbers = struct.unpack(f"<{len(raw) // 4}f", raw)
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("no numbers")
+    return json.encode_body(numbers)
