@@ -3,12 +3,13 @@
 //
 // Python is called with an exchange's number, and says:
 //   open, advance, failed    the next step: [its name and arguments as JSON, its body or undefined]
-//   feed, moved, tick, close, broken        frames for the client, as text
+//   feed, moved, more, tick, close, broken  frames for the client, as text
 //   pass, passTick, passed, passBroken      bytes for it: none, as they came (true), or others
 //   screen                                  whether a piece of the client's body may go on
 //   answered, left                          nothing
 // and calls `stop` to end the upstream call under way, `cut` to break off what goes to the client as
-// well, `end` when the exchange is over, and `teach` when it knows another form of event.
+// well, `end` when the exchange is over, `teach` when it knows another form of event, and `wait` when
+// there are more frames than it has given.
 
 import { putBack, takeOut } from "./content.js";
 import { Splice } from "./splice.js";
@@ -26,6 +27,8 @@ export const stop = (number) => exchanges.get(number).stop();
 
 export const cut = (number) => exchanges.get(number).stream.cut();
 export const teach = (number, ...template) => exchanges.get(number).stream.splice.teach(...template);
+
+export const wait = (number) => (exchanges.get(number).stream.waits = true);
 
 export function end(number) {
   exchanges.get(number).end();
@@ -466,6 +469,7 @@ class Passage {
 class Stream {
   over = false;
   reading = false;
+  waits = false;
 
   constructor(exchange, { milliseconds, secrets }) {
     const { readable, writable } = new IdentityTransformStream();
@@ -490,7 +494,7 @@ class Stream {
       await this.send(this.splice.feed(this.decoder.decode()));
       await this.send(this.tell("close"));
     } catch (error) {
-      this.send(this.tell("broken", ...kindAndPlace(error)));
+      await this.send(this.tell("broken", ...kindAndPlace(error)));
     } finally {
       this.begin();
       this.writer.close().catch(() => {});
@@ -524,7 +528,24 @@ class Stream {
 
   send(frames) {
     if (frames || this.over) this.begin();
-    return frames && this.writer.write(encoder.encode(frames)).catch(() => this.exchange.leave());
+    const written = frames && this.write(encoder.encode(frames));
+    return this.waits ? this.sendMore(written) : written;
+  }
+
+  async sendMore(written) {
+    await written;
+    while (this.waits) {
+      this.waits = false;
+      const frames = this.ask("more");
+      if (!frames) break;
+      const bytes = encoder.encode(frames);
+      await this.write(bytes);
+      bytes.buffer.transfer(0); // it need not wait for the collector
+    }
+  }
+
+  write(bytes) {
+    return this.writer.write(bytes).catch(() => this.exchange.leave());
   }
 
   stop() {

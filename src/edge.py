@@ -117,6 +117,7 @@ class Shell:
             "answered": self._answered,
             "feed": self._feed,
             "moved": self._moved,
+            "more": self._more,
             "tick": self._tick,
             "close": self._close,
             "pass": self._pass,
@@ -197,13 +198,18 @@ class Shell:
         """Note that the client has its answer. A reply is over with that, a stream may go on."""
         running = self._running[number]
         running.answered = True
-        if running.relay is None or running.relay.over:
+        if running.relay is None or running.relay.is_told:
             self._end(number)
 
     @_guarded(_broken)
     def _feed(self, number: int, text: str) -> str:
         """The frames that `text` of the upstream makes."""
         return self._frames(number, Relay.feed, text)
+
+    @_guarded(_broken)
+    def _more(self, number: int) -> str:
+        """The next of the frames that were too many to be given at once."""
+        return self._frames(number, Relay.more)
 
     @_guarded(_broken)
     def _moved(self, number: int, count: int, text: str) -> str:
@@ -230,15 +236,22 @@ class Shell:
         frames = act(relay, *given, **named)
         if relay is None:
             return frames
-        if relay.over:
+        if isinstance(relay, Relay):
+            self._tell(number, running, relay)
+        if relay.is_told:
             is_cut = isinstance(relay, Passage) and relay.is_cut
             (edge_js.cut if is_cut else edge_js.stop)(number)
             if running.answered:
                 self._end(number)
-        elif isinstance(relay, Relay) and relay.template != running.taught:
+        return frames
+
+    def _tell(self, number: int, running: _Running, relay: Relay) -> None:
+        """Tell JavaScript what it has to know of a stream besides its frames."""
+        if relay.waits:
+            edge_js.wait(number)
+        if relay.template != running.taught:
             running.taught = relay.template
             edge_js.teach(number, *(running.taught or ()))
-        return frames
 
     @_guarded(_pass_broken)
     def _pass(self, number: int, data: Any) -> Any:

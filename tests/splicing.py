@@ -33,7 +33,7 @@ class Spliced:
 
     def close(self) -> str:
         """The last frames."""
-        return self._reframer.close()
+        return self._all(self._reframer.close())
 
     def _splice(self, pieces: Sequence[str]) -> str:
         program = node.running(_PROGRAM)
@@ -52,7 +52,12 @@ class Spliced:
     def _give(self, text: str) -> str:
         if text:
             self._between = text.endswith(("\n\n", "\n\r\n"))
-        return self._reframer.feed(text)
+        return self._all(self._reframer.feed(text))
+
+    def _all(self, frames: str) -> str:
+        while self._reframer.waits:
+            frames += self._reframer.more()
+        return frames
 
 
 def feed(reframer: Reframer, pieces: Iterable[str]) -> str:
