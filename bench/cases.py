@@ -131,7 +131,7 @@ BODIES = (
     *_both("one", streamed=False, clients=1, requests=50, rivals=_OURS_AND_JS),
     *_both("hundred", history=101, streamed=False, clients=1, requests=50, rivals=_OURS_AND_JS),
     *_both("agent", history=201, streamed=False, clients=1, requests=50, rivals=_OURS_AND_JS),
-    *_both("picture", picture=_PICTURE, streamed=False, clients=1, requests=8, rivals=_OURS_AND_JS),
+    *_both("picture", picture=_PICTURE, streamed=False, clients=1, requests=8),
 )
 LONG = (
     *_both("long", size=MANY_EVENTS, gap=1, clients=1, requests=1, rivals=_OURS),
