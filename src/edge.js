@@ -11,6 +11,8 @@
 // well, `end` when the exchange is over, `teach` when it knows another form of event, and `wait` when
 // there are more frames than it has given.
 
+import { waitUntil } from "cloudflare:workers";
+
 import { putBack, takeOut } from "./content.js";
 import { Splice } from "./splice.js";
 
@@ -35,12 +37,27 @@ export function end(number) {
   exchanges.delete(number);
 }
 
+// A response goes into its archive before its client has the end of it, and even if that has left.
+export const keep = (number, object, text) => exchanges.get(number).keep(object, text);
+
+// A span, sent when the answer is. Nobody waits for what becomes of it.
+export function report(url, headers, body) {
+  const signal = AbortSignal.timeout(REPORT_MILLISECONDS);
+  const call = { method: "POST", headers: JSON.parse(headers), body, signal, redirect: "manual" };
+  const sent = fetch(url, call).then((response) => response.body?.cancel());
+  waitUntil(sent.catch(() => {}));
+}
+
+const REPORT_MILLISECONDS = 10000;
 const FIRST_ROOM = 16384;
 const CRUMBS = 64;
 const DROPPED_AT_ONCE = 65536;
 const PIECE = 65536;
 
+const KEPT_MS = 5000;
+
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 // What nobody waits for any more.
 const gone = () => new Response(null, { status: 499 });
@@ -58,6 +75,19 @@ const options = ({ headers, ...call }) => ({
   headers: new Headers(headers),
   redirect: "manual",
 });
+
+// The answer of an archive's object; nothing where none comes in time.
+async function archived(object, text, milliseconds) {
+  let timer;
+  const late = new Promise((done) => (timer = setTimeout(done, milliseconds)));
+  try {
+    return await Promise.race([env.ARCHIVE.getByName(object).call(text), late]);
+  } catch (error) {
+    console.error(JSON.stringify({ crash: error?.name, at: "archive", id: null }));
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 class Exchange {
   over = false;
@@ -283,6 +313,18 @@ class Exchange {
     const heard = await Promise.all(calls.map((given) => one(given).catch(failed)));
     clearTimeout(timer);
     return { answers: heard.map(({ body, ...head }) => head), body: heard.map((it) => it.body) };
+  }
+
+  async askArchive({ object, milliseconds }) {
+    const text = decoder.decode(this.sending);
+    this.sending = undefined;
+    const answer = await archived(object, text, milliseconds);
+    return answer ? { body: encoder.encode(answer) } : { failure: "connection" };
+  }
+
+  keep(object, text) {
+    this.kept = archived(object, text, KEPT_MS);
+    waitUntil(this.kept);
   }
 
   begin({ passes, ...given }) {
@@ -544,8 +586,11 @@ class Stream {
     }
   }
 
+  // What is kept of a response is kept before its client has the end of it.
   write(bytes) {
-    return this.writer.write(bytes).catch(() => this.exchange.leave());
+    const { kept } = this.exchange;
+    const write = () => this.writer.write(bytes).catch(() => this.exchange.leave());
+    return kept ? kept.then(write) : write();
   }
 
   stop() {

@@ -44,6 +44,7 @@ from xtrix.steps import (
     UNREAD_BYTES,
     UNREAD_SECONDS,
     Answer,
+    AskArchive,
     Begin,
     Call,
     CallAll,
@@ -247,6 +248,9 @@ class Shell:
 
     def _tell(self, number: int, running: _Running, relay: Relay) -> None:
         """Tell JavaScript what it has to know of a stream besides its frames."""
+        recorder = relay.recorder
+        if recorder and (message := recorder.message()):
+            edge_js.keep(number, recorder.name, message)
         if relay.waits:
             edge_js.wait(number)
         if relay.template != running.taught:
@@ -288,7 +292,11 @@ class Shell:
         edge_js.end(number)
         exchange.close()
         try:
-            js.console.log(exchange.log_line(time.time(), left=left))
+            now = time.time()
+            js.console.log(exchange.log_line(now, left=left))
+            if span := exchange.span(now):
+                headers = json.encode(dict(span.headers))
+                edge_js.report(span.url, headers, to_js(span.body))
         except Exception as error:
             _report(type(error).__name__, _place(error), exchange.record.id)
 
@@ -368,6 +376,10 @@ _MESSAGES: dict[type, Callable[[Any], _Message]] = {
     CallAll: _calls_message,
     Collect: lambda step: ({"name": "collect", **_collect_limits(step)}, None),
     Begin: _begin_message,
+    AskArchive: lambda step: (
+        {"name": "askArchive", "object": step.name, "milliseconds": step.seconds * 1000},
+        step.text.encode(),
+    ),
     Wait: lambda step: ({"name": "wait", "milliseconds": step.seconds * 1000}, None),
     Reply: lambda reply: (
         {"name": "answer", "status": reply.status, "unread": _UNREAD},

@@ -4,7 +4,10 @@ from typing import Any
 
 from workers import WorkerEntrypoint
 
+from archives import Archive
 from edge import Shell
+
+__all__ = ["Archive", "Default"]
 
 _shell: Shell | None = None
 

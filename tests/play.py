@@ -5,7 +5,7 @@ as data and look at what the client would get.
 """
 
 import codecs
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from xtrix.http import Reply, RequestHead, UpstreamHead, UpstreamRequest
 from xtrix.passage import Passage, Upload
 from xtrix.relay import Relay
 from xtrix.steps import (
+    AskArchive,
     Begin,
     Call,
     CallAll,
@@ -94,23 +95,30 @@ def head(path: str = "/v1/chat/completions", method: str = "POST", **headers: st
     return RequestHead(method, path, {"authorization": f"Bearer {KEY}", **given})
 
 
-def play(
+def play(  # noqa: PLR0913 - each by its name
     gate: Gateway,
     request: object,
     upstreams: Iterable[Upstream] = (),
     request_head: RequestHead | None = None,
     now: float = NOW,
+    *,
+    archive: Callable[[AskArchive], bytes | Failure] | None = None,
 ) -> Played:
     """What the client gets for `request`, whose calls meet with `upstreams` one after the other.
 
     `request` is a body as bytes, or a value whose JSON is the body. It comes at `now`.
+    `archive` answers for the archive of responses.
     """
     body = request if isinstance(request, bytes) else json.encode(request).encode()
     player = _Player(body, iter(upstreams), now)
     exchange = gate.open(request_head or head(), TOKEN, player.now)
     step = exchange.advance(None, player.now)
     while not isinstance(step, Reply | Relay | Passage):
-        step = exchange.advance(player.outcome(step), player.now)
+        if isinstance(step, AskArchive):
+            assert archive, "nobody expected the archive to be asked"
+            step = exchange.advance(archive(step), player.now)
+        else:
+            step = exchange.advance(player.outcome(step), player.now)
     return Played(
         status=step.status,
         headers=dict((*exchange.headers, *step.headers)),

@@ -425,6 +425,12 @@ def test_the_record_says_who_answered_and_nothing_of_what_was_said() -> None:
         "failures": [],
         "first_byte_ms": 0,
         "total_ms": 0,
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "local",
+        "gen_ai.request.model": "plain",
+        "gen_ai.request.stream": False,
+        "gen_ai.response.model": "plain",
+        "gen_ai.response.finish_reasons": ["stop"],
         "version": __version__,
     }
 

@@ -14,22 +14,23 @@ SRC = Path(__file__).parent.parent / "src"
 
 LAYERS = (
     "entry",
-    "edge",
+    "edge archives",
     "app",
-    "counting forwarding models",
+    "counting forwarding models store",
     "exchange",
     "body translation",
     "catalogue health steps",
     "passage",
     "relay",
-    "reframe config vectors",
+    "reframe config vectors foreign",
     "protocols",
     "protocol openai",
-    "auth prices template",
+    "auth prices recorder template",
     "answer reasoning",
     "listing",
     "media rows cards estimate",
-    "shape http sse providers redact prompt upstream endpoints multipart",
+    "shape sse archive providers redact prompt upstream endpoints multipart telemetry",
+    "http",
     "errors json content",
 )
 """Top to bottom. A module imports from the layers below its own only; the modules of one folder of
@@ -38,7 +39,7 @@ LAYERS = (
 FOLDERS = ("protocols",)
 """Packages of packages, each of which knows none of its neighbours."""
 
-SHELL = {"entry", "edge"}
+SHELL = {"entry", "edge", "archives"}
 """The only modules that may know JavaScript and the outside world."""
 
 RUNTIME = {"js", "pyodide", "pyodide_js", "workers"}

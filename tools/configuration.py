@@ -52,6 +52,20 @@ VARIABLES = {
         " the first event nothing is sent, so that an error still has its status.",
         f"`{config.KEEP_ALIVE_SECONDS:g}`",
     ),
+    config.ENDPOINT: Variable(
+        "Where a span of each request is sent when it is over, as OTLP/HTTP in JSON: a collector's"
+        " URL without its `/v1/traces`. A span has what the log line has, and no prompt."
+    ),
+    f"{config.EXPORTER}HEADERS": Variable(
+        "Headers for that collector: `name=value` with commas between, values percent-encoded.",
+        is_secret=True,
+    ),
+    "OTEL_SERVICE_NAME": Variable("What its spans call this gateway.", "`xtrix`"),
+    "STORE_DAYS": Variable(
+        "How many days [responses are kept](api.md#kept-responses) whose clients do not ask for the"
+        " contrary, up to 3660; 0 keeps none.",
+        "`0`",
+    ),
     "PROVIDERS": Variable("The upstreams: a list of tables, or that list as JSON."),
     "MODELS": Variable("Models with several targets: a list of tables, or that list as JSON."),
 }

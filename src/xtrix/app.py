@@ -4,10 +4,11 @@ Knows the public routes and the order of checks: the key before a byte of the bo
 body's shape before a target is chosen. Refuses to know JavaScript and how a step is carried out.
 """
 
-from typing import NamedTuple
+from collections.abc import Generator
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from xtrix import __version__, auth, catalogue, errors, forwarding
+from xtrix import __version__, auth, catalogue, errors, foreign, forwarding, store
 from xtrix import config as configuration
 from xtrix.body import BODY_SECONDS, check_head, coding_of, most_read, unread
 from xtrix.config import Config, Lookup
@@ -19,11 +20,13 @@ from xtrix.health import Health
 from xtrix.http import RequestHead, preflight, reply
 from xtrix.listing import encode_list, encode_model, is_anthropics
 from xtrix.models import Models
-from xtrix.protocol import Codec, Stamp
+from xtrix.protocol import Codec, Memory, Request, Stamp
 from xtrix.protocols import PROTOCOLS
 from xtrix.reasoning import Carrier
+from xtrix.recorder import Recorder
 from xtrix.redact import Redactor
-from xtrix.steps import Failure, ReadBody
+from xtrix.steps import Failure, ReadBody, Step
+from xtrix.store import Store
 from xtrix.translation import Conversion
 
 CALLS = {
@@ -85,6 +88,9 @@ class Gateway:
         record = Record(f"req_{token}", head.method, head.path[:200])
         exchange = Exchange(record, self._health, now, _codec_for(head))
         exchange.redactor = Redactor(tokens=auth.tokens(head.headers))
+        exchange.parent = head.headers.get("traceparent", "")
+        if isinstance(self._config, Config):
+            exchange.collector = self._config.collector
         exchange.follow(self._steps(head, exchange))
         return exchange
 
@@ -103,25 +109,29 @@ class Gateway:
 
     def _call(self, config: Config, path: str, head: RequestHead, exchange: Exchange) -> Steps:
         """The steps of a call that takes a key."""
+        is_kept = config.store_days > 0 and store.is_kept(path)
         codec, endpoint, model = _codec_at(path), _endpoint_at(path), _model_in(path)
-        if codec is None and endpoint is None and model is None:
+        if codec is None and endpoint is None and model is None and not is_kept:
             raise _unknown_url(head.method, path)
         if not _wants_socket(head, codec):
-            _allow(head, _POST if model is None else _GET)
+            _allow(head, store.METHODS if is_kept else _POST if model is None else _GET)
         client = auth.authenticate(head.headers, config.accepted_keys)
+        if is_kept:
+            return (yield from _store(config, client).serve(head))
         if _wants_socket(head, codec):
             raise _no_socket()
         if model is not None:
             return (yield from self._list(config, model, exchange, head))
         carrier = Carrier(config.secret, client)
         if endpoint:
+            exchange.record.operation = endpoint.operation
             return (yield from forwarding.forward(config, endpoint, head, exchange))
         assert codec is not None
+        exchange.record.operation = "text_completion" if codec.name == "completions" else "chat"
         check_head(head, config.max_body_bytes)
-        most = most_read(config.max_body_bytes)
-        read = ReadBody(config.max_body_bytes, BODY_SECONDS, coding_of(head), most)
         # The body is given no name here, which would keep it until the answer.
-        accepted = _accept(_Door(config, codec, carrier), head, exchange, (yield read))
+        door = _Door(config, codec, carrier, _store(config, client))
+        accepted = _accept(door, head, exchange, (yield from _taken(door, head, exchange)))
         if _counts_at(path):
             return (yield from count(exchange, accepted))
         return (yield from exchange.complete(accepted))
@@ -160,6 +170,43 @@ class _Door(NamedTuple):
     config: Config
     codec: Codec
     carrier: Carrier
+    store: Store
+
+    @property
+    def memory(self) -> Memory | None:
+        """How the client's requests go on from what is kept; None where nothing is."""
+        return self.codec.memory if self.config.store_days else None
+
+
+class _Taken(NamedTuple):
+    """A request as it was taken in."""
+
+    request: Request
+    recorder: Recorder | None = None
+    codec: Codec | None = None
+    """How it is read and answered, where that is not the path's protocol alone."""
+
+
+def _store(config: Config, client: bytes) -> Store:
+    return store.store_of(client, config.store_days, most_read(config.max_body_bytes))
+
+
+def _taken(door: _Door, head: RequestHead, exchange: Exchange) -> Generator[Step, Any, _Taken]:
+    """The steps to the request that the body spells, and to what it refers to. Raises ApiError."""
+    config, memory = door.config, door.memory
+    limit = config.max_body_bytes
+    most: int | None = most_read(limit)
+    if memory is not None:  # what is kept is kept whole
+        limit, most = most_read(limit), None
+    body: bytes | Failure = yield ReadBody(limit, BODY_SECONDS, coding_of(head), most)
+    if isinstance(body, Failure):
+        raise unread(body, limit, most)
+    if memory is None:
+        codec, request = foreign.decode(door.codec, body, head.headers, config.default_model)
+        return _Taken(request, codec=codec)
+    request = memory.decode_request(body, head.headers, config.default_model)
+    recorder = door.store.recorder(memory, request, exchange.record.id[4:], exchange.now)
+    return _Taken((yield from door.store.recall(memory, request)), recorder)
 
 
 def _codec_at(path: str) -> Codec | None:
@@ -199,20 +246,20 @@ def _no_socket() -> ClientError:
     return ClientError(426, "websocket_not_supported", message)
 
 
-def _accept(
-    door: _Door, head: RequestHead, exchange: Exchange, body: bytes | Failure
-) -> AcceptedRequest:
-    """The request that `body` spells, with its targets. Raises ClientError."""
-    config, codec, carrier = door
-    if isinstance(body, Failure):
-        raise unread(body, config.max_body_bytes, most_read(config.max_body_bytes))
-    request = codec.decode_request(body, head.headers, config.default_model)
+def _accept(door: _Door, head: RequestHead, exchange: Exchange, taken: _Taken) -> AcceptedRequest:
+    """What was taken in, with its targets. Raises ClientError."""
+    config, codec, carrier, _ = door
+    request, codec = taken.request, taken.codec or codec
     exchange.record.model = request.model
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
     exchange.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
+    conversion = Conversion(codec, request, carrier, exchange.clock)
+    if codec is not door.codec:
+        # What the answer repeats of a request, and how it is told, is asked in the path's words.
+        conversion.settings.fields = {"model": request.model, "stream": request.stream}
     return AcceptedRequest(
-        conversion=Conversion(codec, request, carrier, exchange.clock),
+        conversion=conversion,
         stamp=Stamp(
             exchange.record.id[4:],
             int(exchange.now),
@@ -222,6 +269,7 @@ def _accept(
         ),
         plan=plan,
         keep_alive=config.keep_alive,
+        recorder=taken.recorder,
     )
 
 

@@ -19,10 +19,12 @@ from xtrix.rows import (
     ModelRow,
     ProviderRow,
     TargetRow,
+    is_base_url,
     parse_model,
     parse_model_name,
     parse_provider,
 )
+from xtrix.telemetry import Collector, collector
 
 MAX_BODY_BYTES = 32_000_000
 """What Anthropic takes. Most of so much is the content of images and files; see `body`."""
@@ -32,6 +34,9 @@ MAX_UPLOAD_BYTES = 100_000_000
 
 KEEP_ALIVE_SECONDS = 15.0
 DEFAULT_MODEL = "claude-3-5-sonnet-20241022"
+
+EXPORTER = "OTEL_EXPORTER_OTLP_"
+ENDPOINT = f"{EXPORTER}ENDPOINT"
 
 Lookup = Callable[[str], object]
 """The value of a variable or secret as str, number, list or dict; None where it is not set."""
@@ -53,6 +58,10 @@ class Config(NamedTuple):
     fingerprint: str
     """Stands for this version and configuration in `system_fingerprint`."""
     max_upload_bytes: int = MAX_UPLOAD_BYTES
+    collector: Collector | None = None
+    """Where a span of each request is sent; None for nowhere."""
+    store_days: float = 0
+    """How long responses are kept; 0 keeps none."""
     secret: bytes = b""
     """What nobody but this gateway can know: made of all its secrets, and new when one is."""
 
@@ -74,11 +83,13 @@ def load(lookup: Lookup) -> Config:
         accepted_keys=auth.digests(variables.text("API_KEYS", "")),
         max_body_bytes=variables.number("MAX_BODY_BYTES", MAX_BODY_BYTES, _BYTES),
         max_upload_bytes=variables.number("MAX_UPLOAD_BYTES", MAX_UPLOAD_BYTES, _BYTES),
+        collector=_collector(variables),
         default_model=variables.model("DEFAULT_MODEL", DEFAULT_MODEL),
         providers=tuple(providers.values()),
         models=tuple(models),
         keep_alive=variables.number("KEEP_ALIVE_SECONDS", KEEP_ALIVE_SECONDS, _SECONDS),
         fingerprint="",
+        store_days=variables.number("STORE_DAYS", 0, _DAYS),
     )
     # Where rows are faulty, one of them might have served it.
     if not variables.faults and variables.is_set("DEFAULT_MODEL") and not _serves_default(config):
@@ -88,6 +99,25 @@ def load(lookup: Lookup) -> Config:
     return config._replace(
         fingerprint=_fingerprint([table for _, table in tables], models), secret=_secret_of(config)
     )
+
+
+def _collector(variables: "_Variables") -> Collector | None:
+    """Where spans are sent, as OpenTelemetry's own variables say it."""
+    endpoint = variables.text(ENDPOINT, "")
+    headers = variables.text(f"{EXPORTER}HEADERS", "")
+    service = variables.text("OTEL_SERVICE_NAME", "xtrix")
+    if not endpoint:
+        return None
+    if not is_base_url(endpoint):
+        variables.faults.append(
+            f"{ENDPOINT} must be an http(s) URL without query, fragment or user"
+        )
+        return None
+    try:
+        return collector(endpoint, headers, service)
+    except ValueError:
+        variables.faults.append(f"{EXPORTER}HEADERS must be 'name=value', with commas between")
+        return None
 
 
 def _secret_of(config: Config) -> bytes:
@@ -116,6 +146,10 @@ class _Number(NamedTuple):
 
 
 _BYTES = _Number(SchemaValidator(cs.int_schema(strict=True, ge=1)), "a number, whole and 1 or more")
+_DAYS = _Number(
+    SchemaValidator(cs.float_schema(strict=True, ge=0, le=3660, allow_inf_nan=False)),
+    "a number, 0 or more and at most 3660",
+)
 _SECONDS = _Number(
     SchemaValidator(cs.float_schema(strict=True, ge=0, le=3600, allow_inf_nan=False)),
     "a number, 0 or more and at most 3600",

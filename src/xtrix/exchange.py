@@ -16,7 +16,6 @@ from xtrix import __version__, errors, json
 from xtrix.answer import Usage
 from xtrix.errors import (
     DOES_NOT_FIT,
-    PASSING,
     ApiError,
     ClientError,
     Headers,
@@ -29,20 +28,25 @@ from xtrix.http import (
     STREAM_HEADERS,
     Reply,
     UpstreamHead,
+    UpstreamRequest,
     answer_headers,
 )
 from xtrix.passage import Forwarded, Passage
 from xtrix.protocol import Clock, Codec, Stamp
 from xtrix.providers import Plan, Target
+from xtrix.recorder import Recorder
 from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 from xtrix.shape import has_too_many_values
-from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, Wait
+from xtrix.steps import Answer, AskArchive, Begin, Call, Collect, Failure, Outcome, Step, Wait
+from xtrix.telemetry import Collector, ends, finish_reasons, in_words_of_the_field, span
 from xtrix.translation import Conversion, TargetCall
 
 MAX_ANSWER_BYTES = 16_000_000
 """The largest whole answer taken from an upstream: rewriting it takes several times its size."""
 
+_KEEP_SECONDS = 5.0
+"""For the archive to confirm that an answer is kept."""
 _LAST_CONNECT = 120.0
 _CONNECT = 60.0
 """Seconds until a stream's head, of the last target and of those before it."""
@@ -73,6 +77,10 @@ class Record:
     """The limit that the upstream was given because the client named none."""
     attempts: int = 0
     failures: list[str] = field(default_factory=list)
+    operation: str | None = None
+    """What is done, in OpenTelemetry's word for it; None where it has none."""
+    finish_reasons: list[str] | None = None
+    """Why the answer ended, as the client was told."""
     error: str | None = None
     unknown_stop_reason: str | None = None
     """The upstream's word for why it stopped, where that is not known here."""
@@ -81,6 +89,8 @@ class Record:
     first_byte_ms: int | None = None
     """Milliseconds until the answer began."""
     total_ms: int | None = None
+    not_kept: bool | None = None
+    """True where an answer was to be kept, and the archive has not confirmed that it is."""
     version: str = __version__
 
 
@@ -92,6 +102,8 @@ class AcceptedRequest:
     stamp: Stamp
     plan: Plan
     keep_alive: float
+    recorder: Recorder | None = None
+    """Hears the answer; None where nothing of it is kept."""
 
     @property
     def streamed(self) -> bool:
@@ -126,6 +138,12 @@ class Exchange:
         self._steps: Steps | None = None
         self._is_last = True
         """Whether no target is left after the one that is tried."""
+        self.collector: Collector | None = None
+        """Where a span is sent at the end."""
+        self.parent = ""
+        """The client's `traceparent`."""
+        self._told = ""
+        """The ends of a whole answer."""
         self._watched: Target | None = None
         """The target of a stream, among others, whose end is not yet known."""
 
@@ -181,9 +199,24 @@ class Exchange:
             record.error = record.error or (self._relay.error.code if self._relay.error else None)
         if left:
             record.error = "client_left"
-        said = ((name, getattr(record, name)) for name in Record.__slots__)
-        line = json.encode({name: value for name, value in said if value is not None})
-        return self.redactor.line(line)
+        record.finish_reasons = finish_reasons(self._told or self._ending()) or None
+        return self.redactor.line(json.encode(in_words_of_the_field(self._known())))
+
+    def span(self, now: float) -> UpstreamRequest | None:
+        """The call that tells a collector of the request, once it is logged; None for nobody."""
+        if self.collector is None:
+            return None
+        call = span(self.collector, self._known(), self.parent, self._began, now)
+        return call._replace(body=self.redactor.line(call.body.decode()).encode())
+
+    def _known(self) -> dict[str, Any]:
+        """What is known of the request."""
+        said = ((name, getattr(self.record, name)) for name in Record.__slots__)
+        return {name: value for name, value in said if value is not None}
+
+    def _ending(self) -> str:
+        """The last that a stream told, or the ends of what was passed on."""
+        return self._relay.ending if self._relay else ""
 
     def complete(self, accepted: AcceptedRequest) -> Steps:
         """The steps of a completion: each target of the plan until one answers."""
@@ -286,7 +319,7 @@ class Exchange:
             if has_too_many_values(body):
                 raise errors.too_large()
             _check(call.codec, answer.head, body)
-            return self._reply(accepted, call, body)
+            return (yield from self._reply(accepted, call, body))
         began = self.now
         connect = limits.connect or (_LAST_CONNECT if self._is_last else _CONNECT)
         seconds = self._left(accepted.plan, self._patience(accepted.plan, connect))
@@ -300,6 +333,12 @@ class Exchange:
             raise relay.error
         self._relay = relay
         return relay
+
+    def _keep(self, recorder: Recorder, body: bytes) -> Generator[AskArchive, Outcome, None]:
+        """The step that keeps a whole answer, which its client gets in any case."""
+        message = recorder.message_of(body.decode())
+        outcome = yield AskArchive(recorder.name, message, _KEEP_SECONDS)
+        self.record.not_kept = True if isinstance(outcome, Failure) else None
 
     def _forward(self, accepted: AcceptedRequest, call: TargetCall, forwarded: Forwarded) -> Steps:
         """The steps of one call whose answer goes to the client as it is. Raises ApiError."""
@@ -322,13 +361,17 @@ class Exchange:
         self._relay = passage
         return passage
 
-    def _reply(self, accepted: AcceptedRequest, call: TargetCall, body: bytes) -> Answer:
-        """The answer that a whole response is. Raises UpstreamError."""
+    def _reply(self, accepted: AcceptedRequest, call: TargetCall, body: bytes) -> Steps:
+        """The steps to the answer that a whole response is. Raises UpstreamError."""
         whole = accepted.conversion.whole(body, call, accepted.stamp_of(call))
         self._count(whole.usage)
         self.record.unknown_stop_reason = whole.unknown_stop_reason
         headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
-        return Reply(200, headers, self.redactor.body(whole.body))
+        self._told = ends(whole.body)
+        told = self.redactor.body(whole.body)
+        if accepted.recorder:
+            yield from self._keep(accepted.recorder, told)
+        return Reply(200, headers, told)
 
     def _open_relay(self, accepted: AcceptedRequest, call: TargetCall, took: float) -> Relay:
         """The relay of a stream whose head `took` so many seconds."""
@@ -343,6 +386,7 @@ class Exchange:
             first_byte, limits.idle, accepted.keep_alive, limits.progress, holds_opening=holds
         )
         relay = Relay(stream, self.redactor, headers, patience, self.clock)
+        relay.recorder = accepted.recorder
         relay.tick(self.now)
         return relay
 
@@ -410,10 +454,10 @@ def _told(failures: list[UpstreamError]) -> UpstreamError:
     A prompt that is too long it can shorten. And a fallback that finds the request itself at fault
     says nothing of a target that would have taken it and only failed for now.
     """
-    too_long = [failure for failure in failures if failure.policy == DOES_NOT_FIT]
+    too_long = [failure for failure in failures if failure.policy is DOES_NOT_FIT]
     if too_long:
         return too_long[-1]
-    passing = [failure for failure in failures if failure.policy in PASSING]
+    passing = [failure for failure in failures if failure.policy.passes]
     last = failures[-1]
     return passing[-1] if passing and not last.policy.elsewhere else last
 

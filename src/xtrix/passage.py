@@ -107,6 +107,11 @@ class Passage:
         return self.begun and self.error is not None
 
     @property
+    def ending(self) -> str:
+        """Its first and its last bytes, where they are text."""
+        return (self._first + self._last).decode(errors="replace")
+
+    @property
     def usage(self) -> Usage:
         """The tokens that it speaks of."""
         said = self._first + self._last
@@ -197,5 +202,6 @@ class Passage:
 
     def _count(self, data: bytes) -> None:
         if self._is_counted:
-            self._first = self._first or data[:_COUNTED]
-            self._last = (self._last + data[-_COUNTED:])[-_COUNTED:]
+            room = _COUNTED - len(self._first)
+            self._first += data[:room]
+            self._last = (self._last + data[room:][-_COUNTED:])[-_COUNTED:]

@@ -9,9 +9,12 @@ from typing import NamedTuple
 from xtrix import errors
 from xtrix.errors import ApiError, Headers
 from xtrix.protocol import Clock, Stream
+from xtrix.recorder import Recorder
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
 
+_ENDING = 4096
+"""Characters, in which a stream says why it ended."""
 _SHORTEST_TICK = 0.05
 _LONGEST_TICK = 1.0
 
@@ -68,11 +71,15 @@ class Relay(Reframer):
         self._clock = clock
         self._tail = ""
         """The end of frames that have not all been given: a secret may begin there."""
+        self.recorder: Recorder | None = None
+        """Hears what the client is told; None where nothing of it is kept."""
         self._sent = 0
         """Pieces that made frames for the client."""
         self._seen = _Counts()
         """What had come by the last tick."""
         self._since: _Times | None = None
+        self.ending = ""
+        """The last that the client was told."""
         self._had_begun = self._had_finished = False
         """By the last tick."""
 
@@ -158,8 +165,11 @@ class Relay(Reframer):
         if clean is not text:
             self.template = None  # no frame is made like one of these
         end = max(0, len(clean) - self._redactor.longest) if self.waits else len(clean)
-        self._tail = clean[end:]
-        return clean[:end]
+        self._tail, frames = clean[end:], clean[:end]
+        self.ending = (self.ending + frames)[-_ENDING:]
+        if self.recorder:
+            self.recorder.feed(frames)
+        return frames
 
     def _is_overdue(self, now: float, since: _Times) -> bool:
         first_byte, idle, _, progress, _ = self.patience

@@ -87,6 +87,14 @@ class Begin(NamedTuple):
     relay: Relay | Passage
 
 
+class AskArchive(NamedTuple):
+    """Send `text` to the archive's object of this name. Outcome: its answer, or a Failure."""
+
+    name: str
+    text: str
+    seconds: float
+
+
 class Wait(NamedTuple):
     """Let `seconds` pass. Outcome: None."""
 
@@ -100,7 +108,7 @@ class UpstreamAnswer(NamedTuple):
     body: bytes | Failure
 
 
-Step: TypeAlias = ReadBody | ReadPiece | Call | CallAll | Collect | Begin | Wait
+Step: TypeAlias = ReadBody | ReadPiece | Call | CallAll | Collect | Begin | Wait | AskArchive
 Outcome: TypeAlias = (
     bytes | UpstreamHead | UpstreamAnswer | Failure | list[UpstreamAnswer | Failure] | None
 )

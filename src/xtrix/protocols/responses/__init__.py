@@ -5,8 +5,8 @@ from xtrix.http import Reply, error_reply
 from xtrix.openai.errors import decode_error
 from xtrix.openai.models import encode_model, encode_models
 from xtrix.prompt import Json
-from xtrix.protocol import Codec, Compactor, Counter, Request
-from xtrix.protocols.responses import compaction
+from xtrix.protocol import Codec, Compactor, Counter, Memory, Request
+from xtrix.protocols.responses import compaction, stored
 from xtrix.protocols.responses.encode import encode_prompt
 from xtrix.protocols.responses.reader import Reader
 from xtrix.protocols.responses.relay import (
@@ -34,6 +34,9 @@ def encode_count(tokens: int, request: Request) -> Json:
     return {"object": "response.input_tokens", "input_tokens": tokens}
 
 
+_MEMORY = Memory(
+    stored.decode_request, stored.references, stored.resolve, stored.missing, stored.kept_input
+)
 _RESPONSES = Codec(
     name="responses",
     decode_request=decode_request,
@@ -51,6 +54,7 @@ _RESPONSES = Codec(
     relay_stream=StreamRelay,
     relay_whole=relay_whole,
     counter=Counter("/input_tokens", encode_count),
+    memory=_MEMORY,
 )
 _COMPACTIONS = _RESPONSES._replace(
     decode_request=compaction.decode_request,
@@ -58,6 +62,7 @@ _COMPACTIONS = _RESPONSES._replace(
     whole_writer=compaction.CompactionWriter,
     relay_request=relay_compaction_request,
     relay_whole=relay_compaction,
+    memory=_MEMORY._replace(decode_request=compaction.decode_stored_request),
     is_optional=True,
 )
 

@@ -6,7 +6,7 @@ name where the answer would be wrong without it.
 Source: openai-python 3.57.0, `ResponseCreateParams` (read 2026-11).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from xtrix.errors import unsupported
@@ -57,10 +57,20 @@ _LOGPROBS = "message.output_text.logprobs"
 
 def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
     """The request that `body` spells, its model filled in. Raises ClientError."""
+    return decode_any(body, headers, default_model, refuse_state)
+
+
+def decode_any(
+    body: bytes,
+    headers: Mapping[str, str],
+    default_model: str,
+    refuse: Callable[[Json], None],
+) -> Request:
+    """As `decode_request`. `refuse` raises ClientError for what of the state cannot be had."""
     fields = REQUEST.decode(body)
     fields["model"] = fields.get("model") or default_model
-    refuse_state(fields)
-    if fields.get("input") is None:
+    refuse(fields)
+    if fields.get("input") is None and not fields.get("previous_response_id"):
         raise missing("input")
     session = fields.get("prompt_cache_key") or fields.get("user")
     return Request(fields, body, fields["model"], bool(fields.get("stream")), headers, session)

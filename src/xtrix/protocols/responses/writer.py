@@ -45,7 +45,7 @@ class _Machine:
         self.continues = False
         self._of = of
         self._frames = frames
-        self._resource = Resource(of.stamp, of.request.fields)
+        self._resource = Resource(of.stamp, of.request.fields, is_kept=of.request.is_kept)
         self._tier: str | None = None
         self._item: Item | None = None
         """The open one."""
