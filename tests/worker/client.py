@@ -32,7 +32,7 @@ def secret_name(dialect: str) -> str:
 
 HEADERS_ALLOWED = re.compile(
     r"content-(type|length)|transfer-encoding|connection|date|cache-control|x-accel-buffering|allow"
-    r"|(x-)?request-id|retry-after(-ms)?|x-should-retry|x-ignored-parameters|www-authenticate"
+    r"|(x-)?request-id|retry-after(-ms)?|x-should-retry|x-ignored-parameters|x-token-count|www-authenticate"
     r"|x-served-by|x-attempts"
     r"|access-control-(allow|expose)-[a-z]+|access-control-max-age|vary"
 )
