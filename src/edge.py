@@ -121,6 +121,7 @@ class Shell:
             "answered": self._answered,
             "feed": self._feed,
             "moved": self._moved,
+            "more": self._more,
             "tick": self._tick,
             "close": self._close,
             "pass": self._pass,
@@ -203,13 +204,18 @@ class Shell:
         """Note that the client has its answer. A reply is over with that, a stream may go on."""
         running = self._running[number]
         running.answered = True
-        if running.relay is None or running.relay.over:
+        if running.relay is None or running.relay.is_told:
             self._end(number)
 
     @_guarded(_broken)
     def _feed(self, number: int, text: str) -> str:
         """The frames that `text` of the upstream makes."""
         return self._frames(number, Relay.feed, text)
+
+    @_guarded(_broken)
+    def _more(self, number: int) -> str:
+        """The next of the frames that were too many to be given at once."""
+        return self._frames(number, Relay.more)
 
     @_guarded(_broken)
     def _moved(self, number: int, count: int, text: str) -> str:
@@ -236,18 +242,25 @@ class Shell:
         frames = act(relay, *given, **named)
         if relay is None:
             return frames
-        recorder = relay.recorder if isinstance(relay, Relay) else None
-        if recorder and (message := recorder.message()):
-            edge_js.keep(number, recorder.name, message)
-        if relay.over:
+        if isinstance(relay, Relay):
+            self._tell(number, running, relay)
+        if relay.is_told:
             is_cut = isinstance(relay, Passage) and relay.is_cut
             (edge_js.cut if is_cut else edge_js.stop)(number)
             if running.answered:
                 self._end(number)
-        elif isinstance(relay, Relay) and relay.template != running.taught:
+        return frames
+
+    def _tell(self, number: int, running: _Running, relay: Relay) -> None:
+        """Tell JavaScript what it has to know of a stream besides its frames."""
+        recorder = relay.recorder
+        if recorder and (message := recorder.message()):
+            edge_js.keep(number, recorder.name, message)
+        if relay.waits:
+            edge_js.wait(number)
+        if relay.template != running.taught:
             running.taught = relay.template
             edge_js.teach(number, *(running.taught or ()))
-        return frames
 
     @_guarded(_pass_broken)
     def _pass(self, number: int, data: Any) -> Any:
@@ -343,6 +356,7 @@ def _call_message(step: Call) -> _Message:
         "headers": request.headers,
         "milliseconds": step.seconds * 1000,
         "collect": _collect_limits(step.collect) if step.collect else None,
+        "is_last": step.is_last,
         "upload": _upload(step.upload) if step.upload else None,
     }
     return message, request.body
@@ -370,6 +384,10 @@ def _upload(upload: Upload) -> dict[str, float | None]:
     return {"length": upload.length, "milliseconds": upload.seconds * 1000}
 
 
+def _read_message(step: ReadBody) -> dict[str, Any]:
+    return {"name": "readBody", **_limits(step), "coding": step.coding, "most": step.most}
+
+
 def _begin_message(step: Begin) -> _Message:
     relay = step.relay
     message: dict[str, Any] = {"name": "begin", "milliseconds": relay.tick_seconds * 1000}
@@ -385,7 +403,7 @@ def _collect_limits(step: Collect) -> dict[str, float]:
 _UNREAD = {"limit": UNREAD_BYTES, "milliseconds": UNREAD_SECONDS * 1000}
 
 _MESSAGES: dict[type, Callable[[Any], _Message]] = {
-    ReadBody: lambda step: ({"name": "readBody", **_limits(step), "coding": step.coding}, None),
+    ReadBody: lambda step: (_read_message(step), None),
     ReadPiece: lambda step: (
         {"name": "readPiece", "milliseconds": step.seconds * 1000, "coding": step.coding},
         None,

@@ -242,5 +242,11 @@ def texts(pieces: Iterable[bytes]) -> list[str]:
 
 
 def _stream(relay: Relay, pieces: Iterable[bytes]) -> str:
-    frames = [relay.feed(text) for text in texts(pieces)]
-    return "".join(frames) + relay.close()
+    frames = [_all(relay, relay.feed(text)) for text in texts(pieces)]
+    return "".join(frames) + _all(relay, relay.close())
+
+
+def _all(relay: Relay, frames: str) -> str:
+    while relay.waits:
+        frames += relay.more()
+    return frames

@@ -33,7 +33,7 @@ LAYERS = (
     "calendar media rows cards estimate",
     "shape sse archive providers redact prompt upstream endpoints multipart telemetry",
     "http",
-    "errors json",
+    "errors json content",
 )
 """Top to bottom. A module imports from the layers below its own only; the modules of one folder of
 `FOLDERS` may import each other."""

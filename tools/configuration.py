@@ -54,7 +54,8 @@ VARIABLES = {
         f"`{config.DEFAULT_MODEL}`",
     ),
     "MAX_BODY_BYTES": Variable(
-        "The largest request body. Rewriting 5 MB takes an isolate to 78 MB of its 128.",
+        "The largest request body. Of what is no image, file or speech in it 5 MB are taken: to "
+        "rewrite those takes an isolate to 78 MB of its 128.",
         f"`{config.MAX_BODY_BYTES}`",
     ),
     "MAX_UPLOAD_BYTES": Variable(

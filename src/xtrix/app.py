@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from xtrix import __version__, admin, auth, catalogue, errors, foreign, forwarding, store
 from xtrix import config as configuration
-from xtrix.body import BODY_SECONDS, check_head, coding_of, unread
+from xtrix.body import BODY_SECONDS, check_head, coding_of, most_read, unread
 from xtrix.config import Config, Lookup
 from xtrix.counting import count
 from xtrix.endpoints import BY_PATH, Endpoint
@@ -138,10 +138,9 @@ class Gateway:
         assert codec is not None
         exchange.record.operation = "text_completion" if codec.name == "completions" else "chat"
         check_head(head, config.max_body_bytes)
-        read = ReadBody(config.max_body_bytes, BODY_SECONDS, coding_of(head))
         # The body is given no name here, which would keep it until the answer.
         door = _Door(config, codec, carrier, _store(config, client))
-        accepted = _accept(door, head, exchange, (yield from _taken(door, head, exchange, read)))
+        accepted = _accept(door, head, exchange, (yield from _taken(door, head, exchange)))
         if exchange.meter:
             yield from _admit(exchange, exchange.meter, accepted, is_counted=_counts_at(path))
         if _counts_at(path):
@@ -272,17 +271,19 @@ class _Taken(NamedTuple):
 
 
 def _store(config: Config, client: bytes) -> Store:
-    return store.store_of(client, config.store_days, config.max_body_bytes)
+    return store.store_of(client, config.store_days, most_read(config.max_body_bytes))
 
 
-def _taken(
-    door: _Door, head: RequestHead, exchange: Exchange, step: ReadBody
-) -> Generator[Step, Any, _Taken]:
+def _taken(door: _Door, head: RequestHead, exchange: Exchange) -> Generator[Step, Any, _Taken]:
     """The steps to the request that the body spells, and to what it refers to. Raises ApiError."""
     config, memory = door.config, door.memory
-    body: bytes | Failure = yield step
+    limit = config.max_body_bytes
+    most: int | None = most_read(limit)
+    if memory is not None:  # what is kept is kept whole
+        limit, most = most_read(limit), None
+    body: bytes | Failure = yield ReadBody(limit, BODY_SECONDS, coding_of(head), most)
     if isinstance(body, Failure):
-        raise unread(body, config.max_body_bytes)
+        raise unread(body, limit, most)
     if memory is None:
         codec, request = foreign.decode(door.codec, body, head.headers, config.default_model)
         return _Taken(request, codec=codec)

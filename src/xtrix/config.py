@@ -30,8 +30,8 @@ from xtrix.rows import (
 )
 from xtrix.telemetry import Collector, collector
 
-MAX_BODY_BYTES = 5_000_000
-"""Rewriting 5 MB of JSON takes an isolate's memory to 78 MB of its 128, 10 MB to 113 (measured)."""
+MAX_BODY_BYTES = 32_000_000
+"""What Anthropic takes. Most of so much is the content of images and files; see `body`."""
 
 MAX_UPLOAD_BYTES = 100_000_000
 """What a form may have, which is streamed: Cloudflare's own limit of a request on its free plan."""

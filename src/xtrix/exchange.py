@@ -343,7 +343,7 @@ class Exchange:
             return (yield from self._forward(accepted, call, call.forwarded))
         if not accepted.streamed:
             seconds = self._left(accepted.plan, self._patience(accepted.plan, limits.first_byte))
-            answer = _sound((yield Call(call.take_request(), seconds, collect)))
+            answer = _sound((yield _call(accepted, call, seconds, collect)))
             body = _sound(answer.body)
             if has_too_many_values(body):
                 raise errors.too_large()
@@ -352,7 +352,7 @@ class Exchange:
         began = self.now
         connect = limits.connect or (_LAST_CONNECT if self._is_last else _CONNECT)
         seconds = self._left(accepted.plan, self._patience(accepted.plan, connect))
-        head = _sound((yield Call(call.take_request(), seconds)))
+        head = _sound((yield _call(accepted, call, seconds)))
         if head.status != 200 or not head.may_be(EVENT_STREAM):
             body = _sound((yield collect))
             raise _error_in(call.codec, head, body) or errors.wrong_type("it is not a stream")
@@ -497,6 +497,14 @@ _FAILED: dict[Failure, Callable[[], UpstreamError]] = {
     Failure.TIME: lambda: errors.out_of_time("no answer came"),
     Failure.SIZE: errors.too_large,
 }
+
+
+def _call(
+    accepted: AcceptedRequest, call: TargetCall, seconds: float, collect: Collect | None = None
+) -> Call:
+    request = call.take_request()
+    is_last = call.request is None and accepted.conversion.is_spent
+    return Call(request, seconds, collect, is_last)
 
 
 def _sound(outcome: Any) -> Any:

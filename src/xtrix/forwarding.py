@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xtrix import auth, catalogue
-from xtrix.body import BODY_SECONDS, check_head, coding_of, too_large, unread
+from xtrix.body import BODY_SECONDS, check_head, coding_of, most_read, too_large, unread
 from xtrix.cards import MODEL_NAME
 from xtrix.config import Config
 from xtrix.endpoints import Endpoint
@@ -51,7 +51,8 @@ def forward(config: Config, endpoint: Endpoint, head: RequestHead, exchange: Exc
         model = form.model
         forwarding = Forwarding(endpoint, head, form=form)
     else:
-        step = ReadBody(config.max_body_bytes, BODY_SECONDS, coding_of(head))
+        most = most_read(config.max_body_bytes)
+        step = ReadBody(config.max_body_bytes, BODY_SECONDS, coding_of(head), most)
         fields = _decode((yield step), config, endpoint)
         model = fields["model"]
         forwarding = Forwarding(endpoint, head, fields=fields)
@@ -78,7 +79,7 @@ def forward(config: Config, endpoint: Endpoint, head: RequestHead, exchange: Exc
 def _decode(body: bytes | Failure, config: Config, endpoint: Endpoint) -> Json:
     """The object that `body` spells, its model filled in. Raises ClientError."""
     if isinstance(body, Failure):
-        raise unread(body, config.max_body_bytes)
+        raise unread(body, config.max_body_bytes, most_read(config.max_body_bytes))
     fields = _SHAPE.decode(body, _MOST_VALUES)
     fields["model"] = fields.get("model") or endpoint.default_model
     if fields["model"] is None:
@@ -147,9 +148,9 @@ def _read_form(
         form.add(piece)
         if finder.model and len(form.start) > _REPEATABLE:
             break
-        if not finder.model and len(form.start) > config.max_body_bytes:
+        if not finder.model and len(form.start) > most_read(config.max_body_bytes):
             message = (
-                f"'model' has not come within the first {config.max_body_bytes} bytes of the form:"
+                f"'model' has not come within the first {most_read(config.max_body_bytes)} bytes:"
                 " send it before the files."
             )
             raise ClientError(400, "missing_required_parameter", message, param="model")

@@ -94,6 +94,11 @@ class Passage:
         self._last_heard: float | None = None
 
     @property
+    def is_told(self) -> bool:
+        """Whether nothing more goes to the client."""
+        return self.over
+
+    @property
     def finished(self) -> bool:
         """Whether the answer is whole."""
         return self.over and self.error is None

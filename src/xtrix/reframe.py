@@ -76,6 +76,20 @@ class Reframer:
             self._learn(text, events, frames, at_start=at_start)
         return "".join(frames)
 
+    @property
+    def waits(self) -> bool:
+        """Whether there are frames that were too many to be given at once; `more` gives them."""
+        return self._stream.waits
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the stream is over and all its frames are given."""
+        return self.over and not self.waits
+
+    def more(self) -> str:
+        """The next of those that wait."""
+        return self._stream.more()
+
     def moved(self, count: int, text: str) -> None:
         """Take note of events that became frames by the template.
 
@@ -122,7 +136,7 @@ class Reframer:
         """Take what the last of `events` shows, and forget what any other may have changed."""
         known, self.template = self.template, None
         carried = self._stream.carried
-        if carried is None or self.over or len(frames) != len(events):
+        if carried is None or self.over or self.waits or len(frames) != len(events):
             return
         event = _last_event(text, events, at_start=at_start)
         is_same = known and len(events) == 1 and known.frame(carried[1:-1]) == frames[-1]

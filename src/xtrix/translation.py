@@ -82,6 +82,11 @@ class Conversion:
         assert self._request is not None
         return self._request.body
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether the request is forgotten: no further target can be asked."""
+        return self._request is None
+
     def reword(self, error: UpstreamError, call: TargetCall) -> str | None:
         """How the target of `call`, which met with `error`, can be asked once more.
 
