@@ -112,9 +112,11 @@ def test_which_paths_are_about_a_kept_response(path: str, wanted: bool) -> None:
     assert is_kept(path) is wanted
 
 
-def asked(request: Json, *archived: bytes | Failure, **variables: object) -> tuple[Played, Any]:
-    """What comes of a request, and what the archive was asked."""
-    gate = gateway(row("openai"), **variables)
+def asked(
+    request: Json, *archived: bytes | Failure, below: str = "", days: int = 0
+) -> tuple[Played, Any]:
+    """What comes of a request, and what the archive was asked. `below` follows the path."""
+    gate = gateway(row("openai"), STORE_DAYS=days)
     messages: list[AskArchive] = []
     left = iter(archived)
 
@@ -122,13 +124,13 @@ def asked(request: Json, *archived: bytes | Failure, **variables: object) -> tup
         messages.append(step)
         return next(left)
 
-    path = head("/v1/responses")
+    path = head(f"/v1/responses{below}")
     played = play(gate, request, [answer(WHOLE["openai"])], path, archive=answered)
     return played, messages
 
 
 def test_an_answer_is_kept_with_what_was_asked() -> None:
-    played, (kept,) = asked({"model": "m", "input": "Hi"}, b'{"found":true}', STORE_DAYS=2)
+    played, (kept,) = asked({"model": "m", "input": "Hi"}, b'{"found":true}', days=2)
     first, body, given = kept.text.split("\n")
     assert json.decode(first) == {"do": "keep", "previous": None, "expires": NOW + 2 * 86_400}
     assert json.decode(body) == played.json()
@@ -140,19 +142,31 @@ def test_an_answer_is_kept_with_what_was_asked() -> None:
 
 
 def test_an_answer_that_cannot_be_kept_is_given_all_the_same() -> None:
-    played, _ = asked({"model": "m", "input": "Hi"}, Failure.TIME, STORE_DAYS=2)
+    played, _ = asked({"model": "m", "input": "Hi"}, Failure.TIME, days=2)
     assert (played.status, played.log["not_kept"]) == (200, True)
     assert TEXT in played.body
 
 
 def test_what_asks_not_to_be_kept_never_meets_the_archive() -> None:
-    for request, variables in (({"store": False}, {"STORE_DAYS": 2}), ({"store": True}, {})):
-        played, messages = asked({"model": "m", "input": "Hi", **request}, **variables)
+    for store, days in ((False, 2), (True, 0)):
+        played, messages = asked({"model": "m", "input": "Hi", "store": store}, days=days)
         assert (played.status, messages, played.json()["store"]) == (200, [], False)
 
 
 def test_without_the_archive_no_conversation_goes_on() -> None:
     request = {"model": "m", "input": "Hi", "previous_response_id": "resp_1"}
-    played, (message,) = asked(request, Failure.CONNECTION, STORE_DAYS=2)
+    played, (message,) = asked(request, Failure.CONNECTION, days=2)
     assert (played.status, played.headers["retry-after"], played.calls) == (503, "5", [])
     assert message.text == archive.recall("resp_1", iter(()), 5_000_000)
+
+
+@pytest.mark.parametrize("below", ["/compact", "/input_tokens"])
+def test_summaries_and_counts_go_on_from_what_is_kept_and_are_not(below: str) -> None:
+    request = {"model": "m", "input": "Hi", "previous_response_id": "resp_1"}
+    earlier = [{"role": "user", "content": "Something from before. " * 40}]
+    played, messages = asked(request, found(earlier, {}), below=below, days=2)
+    assert (played.status, len(messages)) == (200, 1)
+    if below == "/compact":
+        assert "Something from before" in str(json.decode(played.calls[0].body)["messages"])
+    else:
+        assert played.json()["input_tokens"] > 100

@@ -252,7 +252,7 @@ def _accept(door: _Door, head: RequestHead, exchange: Exchange, taken: _Taken) -
     exchange.record.model = request.model
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
-    exchange.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
+    exchange.redactor = carrier.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
     conversion = Conversion(codec, request, carrier, exchange.clock)
     if codec is not door.codec:
         # What the answer repeats of a request, and how it is told, is asked in the path's words.

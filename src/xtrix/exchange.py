@@ -319,10 +319,7 @@ class Exchange:
             if has_too_many_values(body):
                 raise errors.too_large()
             _check(call.codec, answer.head, body)
-            answer = self._reply(accepted, call, body)
-            if accepted.recorder:
-                yield from self._keep(accepted.recorder, answer.body)
-            return answer
+            return (yield from self._reply(accepted, call, body))
         began = self.now
         connect = limits.connect or (_LAST_CONNECT if self._is_last else _CONNECT)
         seconds = self._left(accepted.plan, self._patience(accepted.plan, connect))
@@ -364,14 +361,17 @@ class Exchange:
         self._relay = passage
         return passage
 
-    def _reply(self, accepted: AcceptedRequest, call: TargetCall, body: bytes) -> Reply:
-        """The answer that a whole response is. Raises UpstreamError."""
+    def _reply(self, accepted: AcceptedRequest, call: TargetCall, body: bytes) -> Steps:
+        """The steps to the answer that a whole response is. Raises UpstreamError."""
         whole = accepted.conversion.whole(body, call, accepted.stamp_of(call))
         self._count(whole.usage)
         self.record.unknown_stop_reason = whole.unknown_stop_reason
         headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
         self._told = ends(whole.body)
-        return Reply(200, headers, self.redactor.body(whole.body))
+        told = self.redactor.body(whole.body)
+        if accepted.recorder:
+            yield from self._keep(accepted.recorder, told)
+        return Reply(200, headers, told)
 
     def _open_relay(self, accepted: AcceptedRequest, call: TargetCall, took: float) -> Relay:
         """The relay of a stream whose head `took` so many seconds."""

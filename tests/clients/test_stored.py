@@ -284,3 +284,51 @@ def test_without_days_nothing_is_kept(started: Started, upstream: Upstream, tmp_
         assert extra(made, "store") is False
         assert refusal(lambda: openai.responses.retrieve(made.id)) == (404, "unknown_url")
     assert [it for it in tmp_path.rglob("*.sqlite") if it.stem != "metadata"] == []
+
+
+# An archive that does as it is told, before the real one
+
+WAITS = """
+import { DurableObject } from "cloudflare:workers";
+export class Archive extends DurableObject {
+  async call(text) {
+    if (text.includes('"do":"keep"')) await new Promise((done) => setTimeout(done, 700));
+    return this.env.REAL.getByName("one").call(text);
+  }
+}
+"""
+FAILS = """
+import { DurableObject } from "cloudflare:workers";
+export class Archive extends DurableObject {
+  call(text) {
+    throw new Error("sk-secret-of-the-archive");
+  }
+}
+"""
+
+
+def test_an_answer_ends_when_it_is_kept(
+    started: Started, upstream: Upstream, tmp_path: Path
+) -> None:
+    with started(tmp_path, ARCHIVE=runtime.Objects("Archive", WAITS)) as served:
+        openai, model = client(served), MODELS["openai"]
+        for streamed in (False, True):
+            upstream.answer_each(answers(["One."]))
+            made = respond(openai, streamed=streamed, model=model, input="?")
+            assert openai.responses.retrieve(made.id).output_text == "One."
+            upstream.forget()
+
+
+def test_an_answer_comes_whole_where_nothing_can_be_kept(
+    started: Started, upstream: Upstream, tmp_path: Path
+) -> None:
+    with started(tmp_path, ARCHIVE=runtime.Objects("Archive", FAILS)) as served:
+        openai, model = client(served), MODELS["openai"]
+        for streamed in (False, True):
+            upstream.answer_each(answers(["One."]))
+            made = respond(openai, streamed=streamed, model=model, input="?")
+            assert made.output_text == "One."
+            refused = refusal(lambda made=made: openai.responses.retrieve(made.id))  # type: ignore[misc]
+            assert refused == (503, "store_unavailable")
+            upstream.forget()
+        assert "sk-secret-of-the-archive" not in served.log()

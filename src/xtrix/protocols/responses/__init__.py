@@ -34,6 +34,9 @@ def encode_count(tokens: int, request: Request) -> Json:
     return {"object": "response.input_tokens", "input_tokens": tokens}
 
 
+_MEMORY = Memory(
+    stored.decode_request, stored.references, stored.resolve, stored.missing, stored.kept_input
+)
 _RESPONSES = Codec(
     name="responses",
     decode_request=decode_request,
@@ -51,13 +54,7 @@ _RESPONSES = Codec(
     relay_stream=StreamRelay,
     relay_whole=relay_whole,
     counter=Counter("/input_tokens", encode_count),
-    memory=Memory(
-        stored.decode_request,
-        stored.references,
-        stored.resolve,
-        stored.missing,
-        stored.kept_input,
-    ),
+    memory=_MEMORY,
 )
 _COMPACTIONS = _RESPONSES._replace(
     decode_request=compaction.decode_request,
@@ -65,7 +62,7 @@ _COMPACTIONS = _RESPONSES._replace(
     whole_writer=compaction.CompactionWriter,
     relay_request=relay_compaction_request,
     relay_whole=relay_compaction,
-    memory=None,
+    memory=_MEMORY._replace(decode_request=compaction.decode_stored_request),
     is_optional=True,
 )
 

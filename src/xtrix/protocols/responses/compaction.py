@@ -18,6 +18,7 @@ from xtrix.errors import bad_response
 from xtrix.prompt import Prompt
 from xtrix.protocol import Answering, Request
 from xtrix.protocols.responses import request as responses
+from xtrix.protocols.responses import stored
 from xtrix.protocols.responses.summary import seal_summary
 from xtrix.protocols.responses.writer import WholeWriter
 from xtrix.reasoning import Carrier
@@ -41,7 +42,16 @@ def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) 
     A model has to be named: no default stands in where a conversation has one already.
     """
     del default_model
-    request = responses.decode_request(body, headers, "")
+    return _compaction_of(responses.decode_request(body, headers, ""))
+
+
+def decode_stored_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
+    """As `decode_request`, of a request that may refer to what is kept. No summary is kept."""
+    del default_model
+    return replace(_compaction_of(stored.decode_request(body, headers, "")), is_kept=False)
+
+
+def _compaction_of(request: Request) -> Request:
     if not request.model:
         raise missing("model")
     return replace(request, stream=False)
