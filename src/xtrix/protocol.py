@@ -32,6 +32,8 @@ class Request:
     """Those of `http.CLIENT_HEADERS` that came."""
     session: str | None = None
     """What stands for the conversation, so that it meets the same target and prompt cache again."""
+    compacts: bool = False
+    """Whether the answer has to be what stands for the conversation from now on."""
     is_kept: bool = False
     """Whether it is kept, with its answer, for its client to go on from."""
 
