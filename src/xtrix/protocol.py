@@ -120,6 +120,13 @@ class Stream(Protocol):
     def sequence(self) -> int | None:
         """As `Writer.sequence`."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether there are frames that were too many to be given at once; `more` gives them."""
+
+    def more(self) -> str:
+        """The next of them."""
+
     def feed(self, event: Event) -> str:
         """The frames that `event` gives rise to. Raises UpstreamError."""
 
@@ -278,6 +285,15 @@ class Translation:
     def sequence(self) -> int | None:
         """As `Stream` has it."""
         return self._writer.sequence
+
+    @property
+    def waits(self) -> bool:
+        """As `Stream` has it."""
+        return self._writer.waits
+
+    def more(self) -> str:
+        """As `Stream` has it."""
+        return self._writer.take()
 
     def feed(self, event: Event) -> str:
         """As `Stream` has it."""

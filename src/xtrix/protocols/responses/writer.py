@@ -203,16 +203,13 @@ class StreamWriter(_Machine):
         super().__init__(of, Frames())
 
     def take(self) -> str:
-        """The frames written since the last call."""
+        """As `StreamWriter` has it."""
         return self._frames.take()
 
-    def take_piece(self) -> str:
-        """The first of them, some hundred thousand characters; "" when none is left.
-
-        The end of a long answer tells its text four times. Handed out in pieces, only one of them
-        has to be held.
-        """
-        return self._frames.take_piece()
+    @property
+    def waits(self) -> bool:
+        """As `StreamWriter` has it."""
+        return self._frames.waits
 
     def fail(self, error: ApiError) -> None:
         """As `StreamWriter` has it."""
