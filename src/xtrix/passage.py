@@ -65,6 +65,8 @@ class Passage:
 
     status = 200
     unknown_stop_reason = None
+    characters = 0
+    """Nothing is known of what it says."""
 
     def __init__(
         self,
@@ -90,6 +92,11 @@ class Passage:
         self._first = self._last = b""
         self._heard = self._fed = 0
         self._last_heard: float | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether nothing more goes to the client."""
+        return self.over
 
     @property
     def finished(self) -> bool:

@@ -32,10 +32,12 @@ class Request:
     """Those of `http.CLIENT_HEADERS` that came."""
     session: str | None = None
     """What stands for the conversation, so that it meets the same target and prompt cache again."""
-    held: str = ""
-    """The place that names what one provider keeps, so that after it no other can answer."""
+    compacts: bool = False
+    """Whether the answer has to be what stands for the conversation from now on."""
     is_kept: bool = False
     """Whether it is kept, with its answer, for its client to go on from."""
+    held: str = ""
+    """The place that names what one provider keeps, so that after it no other can answer."""
 
 
 @dataclass(slots=True)
@@ -119,6 +121,13 @@ class Stream(Protocol):
     @property
     def sequence(self) -> int | None:
         """As `Writer.sequence`."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether there are frames that were too many to be given at once; `more` gives them."""
+
+    def more(self) -> str:
+        """The next of them."""
 
     def feed(self, event: Event) -> str:
         """The frames that `event` gives rise to. Raises UpstreamError."""
@@ -278,6 +287,15 @@ class Translation:
     def sequence(self) -> int | None:
         """As `Stream` has it."""
         return self._writer.sequence
+
+    @property
+    def waits(self) -> bool:
+        """As `Stream` has it."""
+        return self._writer.waits
+
+    def more(self) -> str:
+        """As `Stream` has it."""
+        return self._writer.take()
 
     def feed(self, event: Event) -> str:
         """As `Stream` has it."""

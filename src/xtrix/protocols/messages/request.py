@@ -67,8 +67,8 @@ def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) 
     stream = fields.get("stream")
     if stream is not None and not isinstance(stream, bool):
         raise invalid("stream", "Input should be a valid boolean")
-    session, held = session_of(fields, headers), held_at(fields)
-    return Request(fields, body, model, bool(stream), headers, session, held)
+    session = session_of(fields, headers)
+    return Request(fields, body, model, bool(stream), headers, session, held=held_at(fields))
 
 
 def decode_prompt(request: Request, carrier: Carrier) -> Prompt:

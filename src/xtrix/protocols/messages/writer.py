@@ -224,6 +224,8 @@ class StreamWriter(_Blocks):
 
     keep_alive = PING
 
+    waits = False
+
     def __init__(self, of: Answering) -> None:
         super().__init__(of, lambda event: self._frames.append(frame(event)))
         self._frames: list[str] = []

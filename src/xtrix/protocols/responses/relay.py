@@ -181,6 +181,7 @@ class StreamRelay:
     """One stream. Its lifecycle waits for the first item: until then an error is a status."""
 
     keep_alive = KEEP_ALIVE
+    waits = False
 
     def __init__(self, of: Answering) -> None:
         self.finished = False
@@ -202,6 +203,10 @@ class StreamRelay:
     def unknown_stop_reason(self) -> str | None:
         """As `Stream` has it."""
         return self._answer.unknown_stop_reason
+
+    def more(self) -> str:
+        """Nothing: all frames are given at once."""
+        return ""
 
     def feed(self, event: Event) -> str:
         """The frames that `event` gives rise to. Raises UpstreamError."""
