@@ -7,6 +7,8 @@
 //   pass, passTick, passed, passBroken      bytes for it: none, as they came (true), or others
 //   screen                                  whether a piece of the client's body may go on
 //   answered, left                          nothing
+//   compose                                 what the ledger of keys is to be told, if anything is
+//   learn                                   nothing: it takes the ledger's answer
 // and calls `stop` to end the upstream call under way, `cut` to break off what goes to the client as
 // well, `end` when the exchange is over, `teach` when it knows another form of event, and `wait` when
 // there are more frames than it has given.
@@ -16,11 +18,11 @@ import { waitUntil } from "cloudflare:workers";
 import { putBack, takeOut } from "./content.js";
 import { Splice } from "./splice.js";
 
-let env, clientHeaders, upstreamHeaders, python, lastResort;
+let env, clientHeaders, upstreamHeaders, python, lastResort, ledger;
 const exchanges = new Map();
 
 export const attach = (...given) =>
-  ([env, clientHeaders, upstreamHeaders, python, lastResort] = given);
+  ([env, clientHeaders, upstreamHeaders, python, lastResort, ledger] = given);
 
 // The promise is inside an object, for Pyodide makes a future of every one that is returned to it.
 export const serve = (number, request) => ({ response: new Exchange(number, request).live() });
@@ -35,6 +37,61 @@ export const wait = (number) => (exchanges.get(number).stream.waits = true);
 export function end(number) {
   exchanges.get(number).end();
   exchanges.delete(number);
+}
+
+// The ledger of keys. One message of this isolate is under way at a time, and all who need its
+// answer wait for the same one. A message is told even if whoever caused it has left.
+
+const ANSWERED_MS = 5000;
+const LATE_MS = 3000;
+
+let telling;
+let toldAt = 0;
+let due = 0;
+
+async function within(milliseconds, promise) {
+  let timer;
+  const late = new Promise((_, fail) => (timer = setTimeout(fail, milliseconds, "time")));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const asked = (text, milliseconds) =>
+  within(milliseconds, env.LEDGER.getByName(ledger).call(text));
+
+// Gives nothing, or why no answer came. A request whose time is over may take its message along.
+function tell() {
+  if (!telling || Date.now() - toldAt > ANSWERED_MS + LATE_MS) {
+    toldAt = Date.now();
+    const own = (telling = tellOnce().finally(() => (telling = telling === own ? undefined : telling)));
+    waitUntil(own);
+  }
+  return telling;
+}
+
+async function tellOnce() {
+  const text = python.compose(0);
+  if (!text) return undefined;
+  const answer = await asked(text, ANSWERED_MS).catch(() => undefined);
+  python.learn(0, answer);
+  return answer ? undefined : "connection";
+}
+
+// Tells the ledger in some time, unless that is to be done before anyway.
+export function settle(milliseconds) {
+  const now = Date.now();
+  if (due > now - LATE_MS && due <= now + milliseconds) return;
+  const own = (due = now + milliseconds);
+  const pause = new Promise((done) => setTimeout(done, milliseconds));
+  waitUntil(
+    pause.then(() => {
+      if (due === own) due = 0;
+      return tell();
+    }),
+  );
 }
 
 // A response goes into its archive before its client has the end of it, and even if that has left.
@@ -149,6 +206,8 @@ class Exchange {
   }
 
   leave() {
+    if (this.over) return;
+    this.stream?.splice.tell(); // what was relayed is paid for
     if (!this.over) python.left(this.number);
   }
 
@@ -330,6 +389,16 @@ class Exchange {
   begin({ passes, ...given }) {
     this.stream = new (passes ? Passage : Stream)(this, given);
     return this.stream.begun;
+  }
+
+  async renew({ milliseconds }) {
+    const failure = await within(milliseconds, tell()).catch(() => "time");
+    return failure ? { failure } : {};
+  }
+
+  async askLedger({ text, milliseconds }) {
+    const answer = await asked(text, milliseconds).catch(() => undefined);
+    return answer ? { body: encoder.encode(answer) } : { failure: "connection" };
   }
 
   wait({ milliseconds }) {

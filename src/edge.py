@@ -38,6 +38,7 @@ from xtrix.http import (
     answer_headers,
     error_reply,
 )
+from xtrix.keys import ledger
 from xtrix.passage import Passage, Upload
 from xtrix.relay import Relay
 from xtrix.steps import (
@@ -45,6 +46,7 @@ from xtrix.steps import (
     UNREAD_SECONDS,
     Answer,
     AskArchive,
+    AskLedger,
     Begin,
     Call,
     CallAll,
@@ -53,6 +55,7 @@ from xtrix.steps import (
     Outcome,
     ReadBody,
     ReadPiece,
+    Renew,
     Step,
     UpstreamAnswer,
     Wait,
@@ -129,11 +132,13 @@ class Shell:
             "left": self._left,
             "failed": self._failed,
             "broken": self._broken,
+            "compose": self._compose,
+            "learn": self._learn,
         }
         proxies = {name: create_proxy(method) for name, method in called.items()}
         functions = to_js(proxies, dict_converter=js.Object.fromEntries)
         names = to_js(CLIENT_HEADERS), to_js(UPSTREAM_HEADERS)
-        edge_js.attach(env, *names, functions, _last_resort())
+        edge_js.attach(env, *names, functions, _last_resort(), ledger.NAME)
 
     def fetch(self, request: Any) -> Any:
         """The response to `request`, which the SDK has wrapped, as the SDK takes one."""
@@ -294,11 +299,42 @@ class Shell:
         try:
             now = time.time()
             js.console.log(exchange.log_line(now, left=left))
+            if exchange.meter:
+                self._settle()
             if span := exchange.span(now):
                 headers = json.encode(dict(span.headers))
                 edge_js.report(span.url, headers, to_js(span.body))
         except Exception as error:
             _report(type(error).__name__, _place(error), exchange.record.id)
+
+    # The ledger of keys
+
+    def _settle(self) -> None:
+        """Have the ledger told, in some time, what there is to tell."""
+        leases = self._gateway.leases
+        seconds = leases.pause(time.time()) if leases else None
+        if seconds is not None:
+            edge_js.settle(seconds * 1000)
+
+    @_guarded(_unheard)
+    def _compose(self, _: int) -> str | None:
+        """The next message to the ledger; None where there is nothing to tell."""
+        leases = self._gateway.leases
+        return leases.compose(time.time()) if leases else None
+
+    @_guarded(_unheard)
+    def _learn(self, _: int, answer: str | None) -> None:
+        """Take the ledger's answer; None for one that did not come."""
+        leases, now = self._gateway.leases, time.time()
+        if leases is None:
+            return
+        if answer:
+            leases.learn(answer, now)
+        else:
+            leases.lost(now)
+            if lines := leases.unsettled(now):
+                js.console.error(lines)
+        self._settle()
 
 
 def _moved(relay: Relay, count: int, text: str) -> str:
@@ -381,6 +417,11 @@ _MESSAGES: dict[type, Callable[[Any], _Message]] = {
         step.text.encode(),
     ),
     Wait: lambda step: ({"name": "wait", "milliseconds": step.seconds * 1000}, None),
+    Renew: lambda step: ({"name": "renew", "milliseconds": step.seconds * 1000}, None),
+    AskLedger: lambda step: (
+        {"name": "askLedger", "text": step.text, "milliseconds": step.seconds * 1000},
+        None,
+    ),
     Reply: lambda reply: (
         {"name": "answer", "status": reply.status, "unread": _UNREAD},
         reply.body or None,

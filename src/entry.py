@@ -6,8 +6,9 @@ from workers import WorkerEntrypoint
 
 from archives import Archive
 from edge import Shell
+from ledgers import Ledger
 
-__all__ = ["Archive", "Default"]
+__all__ = ["Archive", "Default", "Ledger"]
 
 _shell: Shell | None = None
 

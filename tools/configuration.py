@@ -30,9 +30,24 @@ class Variable(NamedTuple):
 
 VARIABLES = {
     "API_KEYS": Variable(
-        "The keys of your clients, separated by commas or white space. Several, so that one can be"
+        "The keys of your clients, separated by commas or white space; `NAME:KEY`"
+        " gives one [a name](keys.md). Several, so that one can be"
         " [rotated](deploying.md#rotating-a-key-of-your-clients). Without one, all are refused.",
         is_secret=True,
+    ),
+    "ADMIN_KEY": Variable(
+        "The operator's key, of at least 16 characters: with it keys with a name, limits and a"
+        " budget are [made and changed](keys.md). Without it nobody can.",
+        is_secret=True,
+    ),
+    "KEY_SECRET": Variable(
+        "What those keys are proved with, so that `ADMIN_KEY` can be changed alone.",
+        "made of `ADMIN_KEY`",
+        is_secret=True,
+    ),
+    "LIMITS": Variable(
+        "[Limits](keys.md#limits) of keys that have a name in `API_KEYS`: a list of tables, or that"
+        " list as JSON."
     ),
     "DEFAULT_MODEL": Variable(
         "The model of a request that names none. Where it is set, somebody has to serve it.",

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from xtrix import __version__, auth, catalogue, errors, foreign, forwarding, store
+from xtrix import __version__, admin, auth, catalogue, errors, foreign, forwarding, store
 from xtrix import config as configuration
 from xtrix.body import BODY_SECONDS, check_head, coding_of, most_read, unread
 from xtrix.config import Config, Lookup
@@ -18,7 +18,10 @@ from xtrix.errors import ApiError, ClientError, ConfigurationError
 from xtrix.exchange import AcceptedRequest, Exchange, Record, Steps
 from xtrix.health import Health
 from xtrix.http import RequestHead, preflight, reply
+from xtrix.keys import bounds, proof
+from xtrix.keys.leases import Client, Leases
 from xtrix.listing import encode_list, encode_model, is_anthropics
+from xtrix.metering import Asked, Meter
 from xtrix.models import Models
 from xtrix.protocol import Codec, Memory, Request, Stamp
 from xtrix.protocols import PROTOCOLS
@@ -74,6 +77,8 @@ class Gateway:
         self._keys = keys
         self._health = Health()
         self._models = Models()
+        self.leases: Leases | None = None
+        """What this isolate may give out to keys with a name; None before one was used."""
 
     @property
     def faults(self) -> list[str]:
@@ -105,6 +110,10 @@ class Gateway:
             raise self._broken(head, 503 if path == HEALTH else 500)
         if path == HEALTH:
             return reply({"status": "ok", "service": "xtrix", "version": __version__})
+        if admin.is_admins(path) and (steps := admin.answer(config, head, exchange)):
+            return (yield from steps)
+        if path.removeprefix("/v1") == admin.USAGE_PATH:
+            return (yield from self._usage(config, head, exchange))
         return (yield from self._call(config, path, head, exchange))
 
     def _call(self, config: Config, path: str, head: RequestHead, exchange: Exchange) -> Steps:
@@ -115,9 +124,9 @@ class Gateway:
             raise _unknown_url(head.method, path)
         if not _wants_socket(head, codec):
             _allow(head, store.METHODS if is_kept else _POST if model is None else _GET)
-        client = auth.authenticate(head.headers, config.accepted_keys)
+        client = self._identify(config, head, exchange)
         if is_kept:
-            return (yield from _store(config, client).serve(head))
+            return (yield from self._kept(_store(config, client), head, exchange))
         if _wants_socket(head, codec):
             raise _no_socket()
         if model is not None:
@@ -132,17 +141,62 @@ class Gateway:
         # The body is given no name here, which would keep it until the answer.
         door = _Door(config, codec, carrier, _store(config, client))
         accepted = _accept(door, head, exchange, (yield from _taken(door, head, exchange)))
+        if exchange.meter:
+            yield from _admit(exchange, exchange.meter, accepted, is_counted=_counts_at(path))
         if _counts_at(path):
             return (yield from count(exchange, accepted))
         return (yield from exchange.complete(accepted))
 
+    def _identify(self, config: Config, head: RequestHead, exchange: Exchange) -> bytes:
+        """What stands for the holder of the key that came, who is counted if that has a name.
+
+        Raises ClientError for a key that is not accepted.
+        """
+        holder, client = _holder(config, head)
+        exchange.meter = self._meter(config, client, exchange)
+        if exchange.meter:
+            exchange.meter.check()
+        return holder
+
+    def _kept(self, kept: Store, head: RequestHead, exchange: Exchange) -> Steps:
+        """The steps of a call for what is kept for a client."""
+        if exchange.meter:
+            yield from exchange.meter.know()
+        return (yield from kept.serve(head))
+
+    def _meter(self, config: Config, client: Client | None, exchange: Exchange) -> Meter | None:
+        """What counts the calls of `client`; None where nobody does."""
+        if client is None:
+            return None
+        exchange.record.key = client.name or client.id
+        if not config.has_ledger:
+            return None
+        if self.leases is None:
+            self.leases = Leases(exchange.record.id[4:])
+        return Meter(client, self.leases, lambda: exchange.now)
+
+    def _usage(self, config: Config, head: RequestHead, exchange: Exchange) -> Steps:
+        """The steps of a key's holder who asks what it has used."""
+        _allow(head, _GET)
+        self._identify(config, head, exchange)
+        meter = exchange.meter
+        if meter is None:
+            message = "What is done with this key is not counted: it has no name."
+            raise ClientError(404, "usage_not_kept", message)
+        yield from meter.know()
+        return (yield from admin.own_usage(meter.client, head, exchange))
+
     def _list(self, config: Config, wanted: str, exchange: Exchange, head: RequestHead) -> Steps:
         """The steps of a call for the model that is `wanted`, or for all where it is empty."""
+        meter = exchange.meter
+        if meter:
+            yield from meter.know(wanted or None)
         if wanted:
             card = yield from self._models.one(config, wanted, exchange)
             return reply(encode_model(card, head.headers))
-        cards = yield from self._models.all(config, exchange)
-        return reply(encode_list([*cards.values()], head.headers, head.query))
+        named = yield from self._models.all(config, exchange)
+        cards = [card for card in named.values() if meter is None or meter.allows(card.id)]
+        return reply(encode_list(cards, head.headers, head.query))
 
     def _broken(self, head: RequestHead, status: int) -> ApiError:
         """Why no call can be served. What is wrong is told to who has a key, for it names secrets.
@@ -162,6 +216,35 @@ def configure(lookup: Lookup) -> Gateway:
     except ConfigurationError as error:
         keys = lookup("API_KEYS")
         return Gateway(error, auth.digests(keys) if isinstance(keys, str) else ())
+
+
+def _holder(config: Config, head: RequestHead) -> tuple[bytes, Client | None]:
+    """Whose key `head` carries: what stands for it, and who it is where it has a name.
+
+    Raises ClientError for one that is not accepted.
+    """
+    if config.key_secret:
+        for token in auth.tokens(head.headers):
+            proven = proof.check(config.key_secret, token)
+            if proven:
+                client = Client(proven.id, "", proven.strict, proven.generation)
+                return proven.id.encode(), client
+    digest = auth.authenticate(head.headers, config.accepted_keys)
+    return digest, config.clients.get(digest)
+
+
+def _admit(
+    exchange: Exchange, meter: Meter, accepted: AcceptedRequest, *, is_counted: bool
+) -> Generator[Step, Any, None]:
+    """Let a call in, as far as its key goes. One whose tokens are counted costs nothing."""
+    if is_counted:
+        yield from meter.know(accepted.stamp.model)
+        return
+    conversion, body = accepted.conversion, accepted.conversion.body
+    fields, likely = conversion.settings.fields, bounds.likely_input(body)
+    asked = Asked(accepted.stamp.model, accepted.plan, fields, len(body), likely, conversion.prompt)
+    yield from meter.admit(asked)
+    exchange.headers += meter.headers(accepted.conversion.codec.name)
 
 
 class _Door(NamedTuple):

@@ -31,6 +31,7 @@ from xtrix.http import (
     UpstreamRequest,
     answer_headers,
 )
+from xtrix.metering import Ending, Meter
 from xtrix.passage import Forwarded, Passage
 from xtrix.protocol import Clock, Codec, Stamp
 from xtrix.providers import Plan, Target
@@ -86,6 +87,8 @@ class Record:
     """The upstream's word for why it stopped, where that is not known here."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    key: str | None = None
+    """The name of the client's key, where it has one."""
     first_byte_ms: int | None = None
     """Milliseconds until the answer began."""
     total_ms: int | None = None
@@ -131,9 +134,15 @@ class Exchange:
         self.headers: Headers = answer_headers(record.id, codec.request_id_header)
         """What every answer to this request carries beside its own."""
         self.redactor = Redactor()
+        self.meter: Meter | None = None
+        """What counts it, where the client's key has a name."""
         self._health = health
         self.clock = Clock(now)
         self._began = now
+        self._answer_usage: tuple[Usage, int] | None = None
+        """Of a whole answer, with the number of its bytes."""
+        self._called: Target | None = None
+        """The last that was called."""
         self._relay: Relay | Passage | None = None
         self._steps: Steps | None = None
         self._is_last = True
@@ -197,10 +206,27 @@ class Exchange:
             self._count(self._relay.usage, is_whole=self._relay.finished)
             record.unknown_stop_reason = self._relay.unknown_stop_reason
             record.error = record.error or (self._relay.error.code if self._relay.error else None)
+        if self.meter:
+            self._finish_meter(self.meter, now, left=left)
         if left:
             record.error = "client_left"
         record.finish_reasons = finish_reasons(self._told or self._ending()) or None
         return self.redactor.line(json.encode(in_words_of_the_field(self._known())))
+
+    def _finish_meter(self, meter: Meter, now: float, *, left: bool) -> None:
+        """Have what was used counted, of an answer that was cut too."""
+        relay, whole, record = self._relay, self._answer_usage, self.record
+        if relay:
+            is_whole = relay.error is None and not left
+            is_whole = is_whole or (relay.finished and relay.usage.completion > 0)
+            usage, characters = relay.usage, relay.characters
+        else:
+            is_whole = whole is not None
+            usage, characters = whole or (Usage(), 0)
+        has_cost = relay is not None or whole is not None or (left and record.attempts > 0)
+        is_error = record.error is not None
+        meter.finish(Ending(self._called, usage, is_whole, has_cost, characters, is_error), now)
+        record.key = meter.name
 
     def span(self, now: float) -> UpstreamRequest | None:
         """The call that tells a collector of the request, once it is logged; None for nobody."""
@@ -212,7 +238,10 @@ class Exchange:
     def _known(self) -> dict[str, Any]:
         """What is known of the request."""
         said = ((name, getattr(self.record, name)) for name in Record.__slots__)
-        return {name: value for name, value in said if value is not None}
+        known = {name: value for name, value in said if value is not None}
+        if self.meter:
+            known["cost"] = self.meter.cost  # also where nobody knows it
+        return known
 
     def _ending(self) -> str:
         """The last that a stream told, or the ends of what was passed on."""
@@ -287,7 +316,7 @@ class Exchange:
 
     def _try(self, accepted: AcceptedRequest, call: TargetCall) -> Steps:
         """The steps of up to `attempts` calls to one target. Raises UpstreamError."""
-        target = call.target
+        target = self._called = call.target
         while True:
             began = self.now
             try:
@@ -365,6 +394,7 @@ class Exchange:
         """The steps to the answer that a whole response is. Raises UpstreamError."""
         whole = accepted.conversion.whole(body, call, accepted.stamp_of(call))
         self._count(whole.usage)
+        self._answer_usage = whole.usage, len(whole.body)
         self.record.unknown_stop_reason = whole.unknown_stop_reason
         headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
         self._told = ends(whole.body)

@@ -21,6 +21,8 @@ from xtrix.errors import ApiError, ClientError, UpstreamError, invalid
 from xtrix.exchange import AcceptedRequest, Exchange, Steps
 from xtrix.http import RequestHead, UpstreamRequest
 from xtrix.json import Json, encode_body
+from xtrix.keys import bounds
+from xtrix.metering import Asked
 from xtrix.multipart import ModelFinder, boundary_of
 from xtrix.passage import Forwarded, Screen, Upload
 from xtrix.protocol import Request, Stamp, says_something
@@ -64,6 +66,13 @@ def forward(config: Config, endpoint: Endpoint, head: RequestHead, exchange: Exc
     token = exchange.record.id[4:]
     stamp = Stamp(token, int(exchange.now), model, config.fingerprint, exchange.record.id)
     accepted = AcceptedRequest(forwarding, stamp, plan, config.keep_alive)
+    if exchange.meter:
+        declared = head.headers.get("content-length", "")
+        size = int(declared) if declared.isdigit() else config.max_body_bytes
+        yield from exchange.meter.admit(
+            Asked(model, plan, forwarding.fields, size, bounds.of_text(0 if boundary else size))
+        )
+        exchange.headers += exchange.meter.headers("chat")
     return (yield from exchange.complete(accepted))
 
 
@@ -170,6 +179,11 @@ class Forwarding(Conversion):
         self._endpoint = endpoint
         self._fields = fields
         self._form = form
+
+    @property
+    def fields(self) -> Json:
+        """The members of a JSON body; none of a form's."""
+        return self._fields or {}
 
     @property
     def is_repeatable(self) -> bool:

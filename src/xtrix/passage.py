@@ -65,6 +65,8 @@ class Passage:
 
     status = 200
     unknown_stop_reason = None
+    characters = 0
+    """Nothing is known of what it says."""
 
     def __init__(
         self,

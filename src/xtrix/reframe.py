@@ -34,6 +34,8 @@ class Reframer:
         """Pieces taken in so far."""
         self.advanced = 0
         """How often the answer was taken further; see `Stream.advances`."""
+        self.characters = 0
+        """Of what the upstream has said, about: text, reasoning and arguments of calls."""
         self.error: ApiError | None = None
         self._stream = stream
         self._redact = redact
@@ -97,6 +99,7 @@ class Reframer:
         assert self.template is not None
         self.fed += 1
         self.advanced += 1
+        self.characters += len(text)
         self.template = self.template.past(count)
         self._stream.moved(count, text)
 
@@ -158,6 +161,8 @@ class Reframer:
                 break
             if self._stream.advances:
                 self.advanced += 1
+            if frame:
+                self.characters += len(self._stream.carried or frame)
             frames.append(frame if self.begun or not frame else self._begin(frame))
         return frames
 

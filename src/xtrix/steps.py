@@ -87,6 +87,22 @@ class Begin(NamedTuple):
     relay: Relay | Passage
 
 
+class Renew(NamedTuple):
+    """Let the ledger of keys be told what there is to tell, and wait for its answer.
+
+    Outcome: None, or a Failure where none has come after `seconds`.
+    """
+
+    seconds: float
+
+
+class AskLedger(NamedTuple):
+    """Ask the ledger of keys. Outcome: its answer in bytes, or a Failure."""
+
+    text: str
+    seconds: float
+
+
 class AskArchive(NamedTuple):
     """Send `text` to the archive's object of this name. Outcome: its answer, or a Failure."""
 
@@ -108,7 +124,9 @@ class UpstreamAnswer(NamedTuple):
     body: bytes | Failure
 
 
-Step: TypeAlias = ReadBody | ReadPiece | Call | CallAll | Collect | Begin | Wait | AskArchive
+Step: TypeAlias = (
+    ReadBody | ReadPiece | Call | CallAll | Collect | Begin | Wait | AskArchive | Renew | AskLedger
+)
 Outcome: TypeAlias = (
     bytes | UpstreamHead | UpstreamAnswer | Failure | list[UpstreamAnswer | Failure] | None
 )

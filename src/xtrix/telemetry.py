@@ -105,7 +105,9 @@ def span(
     trace, above = (found[1], found[2]) if found else (token, "")
     named = NAMES | _OF_THE_SPAN
     attributes = {
-        named.get(name, f"xtrix.{name}"): value for name, value in record.items() if value != []
+        named.get(name, f"xtrix.{name}"): value
+        for name, value in record.items()
+        if value not in ([], None)
     }
     said: dict[str, Any] = {
         "traceId": trace,
