@@ -32,8 +32,12 @@ class Request:
     """Those of `http.CLIENT_HEADERS` that came."""
     session: str | None = None
     """What stands for the conversation, so that it meets the same target and prompt cache again."""
+    compacts: bool = False
+    """Whether the answer has to be what stands for the conversation from now on."""
     is_kept: bool = False
     """Whether it is kept, with its answer, for its client to go on from."""
+    held: str = ""
+    """The place that names what one provider keeps, so that after it no other can answer."""
 
 
 @dataclass(slots=True)

@@ -4,8 +4,8 @@ from xtrix.errors import ApiError
 from xtrix.http import Reply, error_reply
 from xtrix.openai.errors import decode_error
 from xtrix.openai.models import encode_model, encode_models
-from xtrix.prompt import Json
-from xtrix.protocol import Codec, Compactor, Counter, Memory, Request
+from xtrix.prompt import Json, Prompt
+from xtrix.protocol import Answering, Codec, Compactor, Counter, Memory, Request
 from xtrix.protocols.responses import compaction, stored
 from xtrix.protocols.responses.encode import encode_prompt
 from xtrix.protocols.responses.reader import Reader
@@ -19,7 +19,13 @@ from xtrix.protocols.responses.relay import (
     without_reasoning,
 )
 from xtrix.protocols.responses.request import decode_prompt, decode_request
-from xtrix.protocols.responses.writer import StreamWriter, WholeWriter
+from xtrix.protocols.responses.writer import (
+    StreamWriter,
+    SummaryStreamWriter,
+    SummaryWholeWriter,
+    WholeWriter,
+)
+from xtrix.reasoning import Carrier
 
 
 def encode_error(error: ApiError, request_id: str) -> Reply:
@@ -37,13 +43,28 @@ def encode_count(tokens: int, request: Request) -> Json:
 _MEMORY = Memory(
     stored.decode_request, stored.references, stored.resolve, stored.missing, stored.kept_input
 )
+
+
+def _decode_prompt(request: Request, carrier: Carrier) -> Prompt:
+    decode = compaction.decode_triggered if request.compacts else decode_prompt
+    return decode(request, carrier)
+
+
+def _stream_writer(of: Answering) -> StreamWriter:
+    return (SummaryStreamWriter if of.request.compacts else StreamWriter)(of)
+
+
+def _whole_writer(of: Answering) -> WholeWriter:
+    return (SummaryWholeWriter if of.request.compacts else WholeWriter)(of)
+
+
 _RESPONSES = Codec(
     name="responses",
     decode_request=decode_request,
-    decode_prompt=decode_prompt,
+    decode_prompt=_decode_prompt,
     without_reasoning=without_reasoning,
-    stream_writer=StreamWriter,
-    whole_writer=WholeWriter,
+    stream_writer=_stream_writer,
+    whole_writer=_whole_writer,
     encode_error=encode_error,
     encode_prompt=encode_prompt,
     reader=Reader,

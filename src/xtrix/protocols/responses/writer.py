@@ -14,7 +14,7 @@ from typing import Any
 
 from xtrix import json
 from xtrix.answer import CallStart, Citation, Finish, FinishReason, Usage
-from xtrix.errors import ApiError
+from xtrix.errors import ApiError, bad_response
 from xtrix.prompt import Sealed
 from xtrix.protocol import Answering
 from xtrix.protocols.responses import frames as frame
@@ -24,6 +24,7 @@ from xtrix.protocols.responses.output import (
     COMPLETED,
     INCOMPLETE,
     Call,
+    Compaction,
     Item,
     Message,
     Reasoning,
@@ -32,6 +33,7 @@ from xtrix.protocols.responses.output import (
     joined,
 )
 from xtrix.protocols.responses.resource import Resource, State, tell_failure
+from xtrix.protocols.responses.summary import seal_summary
 
 Json = dict[str, Any]
 
@@ -225,3 +227,61 @@ class WholeWriter(_Machine):
     def body(self) -> Json:
         """The object, once the answer has ended."""
         return json.decode_object(frame.as_bytes(self._final))
+
+
+class _Summary:
+    """Takes the place of what a `_Machine` is told: its text is a summary, and the only item."""
+
+    _of: Answering
+    _frames: Frames
+    _item: Item | None
+
+    def __init__(self, of: Answering) -> None:
+        super().__init__(of)  # type: ignore[call-arg]  # a machine's
+        self._pieces: list[str] = []
+
+    def text(self, text: str, logprobs: list[Json] | None = None) -> None:
+        """More of the summary."""
+        del logprobs
+        self._pieces.append(text)
+
+    def end(self, finish: Finish) -> None:
+        """The summary is whole. Raises UpstreamError where it is not."""
+        if finish.reason is not FinishReason.STOP or not self._pieces:
+            raise bad_response("it is no whole summary")
+        of = self._of
+        packed = of.carrier.pack(seal_summary("".join(self._pieces), of.origin))
+        self._item = Compaction(self._frames, of.stamp.token, packed)
+        super().end(finish)  # type: ignore[misc]  # a machine's
+
+    def text_end(self, citations: list[Citation]) -> None:
+        """No summary has sources."""
+
+    def thinking(self, text: str) -> None:
+        """Nothing of it is told."""
+
+    def thinking_end(self, sealed: Sealed | None) -> None:
+        """Nothing of it is told."""
+
+    def call(self, call: CallStart) -> None:
+        """There are no tools to call."""
+
+    def arguments(self, text: str) -> None:
+        """There are no tools to call."""
+
+    def call_end(self) -> None:
+        """There are no tools to call."""
+
+    def refusal(self, text: str) -> None:
+        """What is refused is no summary."""
+
+    def search(self, queries: list[str], sources: list[Json]) -> None:
+        """Nothing of it is told."""
+
+
+class SummaryStreamWriter(_Summary, StreamWriter):
+    """Writes the events of a response that sums a conversation up."""
+
+
+class SummaryWholeWriter(_Summary, WholeWriter):
+    """Writes such a response."""
