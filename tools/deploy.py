@@ -137,6 +137,8 @@ def _settings(env: str) -> Mapping[str, Any]:
 def _lookup(settings: Mapping[str, Any], secrets: Mapping[str, str]) -> Lookup:
     """What the deployed Worker will find by each name."""
     bindings = {each["binding"]: object() for each in settings.get("services", ())}
+    objects = settings.get("durable_objects", {}).get("bindings", ())
+    bindings |= {each["name"]: object() for each in objects}
     if "ai" in settings:
         bindings[settings["ai"]["binding"]] = object()
     found: dict[str, object] = {**settings.get("vars", {}), **bindings, **secrets}

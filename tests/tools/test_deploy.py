@@ -171,6 +171,8 @@ def test_bindings_of_the_configuration_are_there() -> None:
         deploy.check_configuration(settings)
     deploy.check_configuration({**settings, "services": [{"binding": "OTHER", "service": "it"}]})
     deploy.check_configuration({**settings, "ai": {"binding": "OTHER"}})
+    objects = {"bindings": [{"name": "OTHER", "class_name": "It"}]}
+    deploy.check_configuration({**settings, "durable_objects": objects})
 
 
 @pytest.mark.parametrize(
