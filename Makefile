@@ -52,7 +52,7 @@ hostile: setup  ## what bodies made to hurt cost the isolate, by shape (20 minut
 	@PYTHONPATH=src:. $(RUN) bench.hostile $(ARGS)
 
 agents: setup  ## fetch the real Codex and Claude Code (800 MB), and have them work through the Worker (ARGS="-k resume")
-	@$(RUN) tools.agents $(ARGS)
+	@$(RUN) pytest tests/agents $(ARGS)
 
 sbom: setup  ## write the software bill of materials, as CycloneDX, into .cache/sbom
 	@$(RUN) tools.sbom

@@ -35,14 +35,15 @@ class Effort(NamedTuple):
     streams: int
     bursts: int
     whole: int
+    bodies: int
     long: int
     latency: int
     rate: int
     cold: int
 
 
-_FULL = Effort(streams=25, bursts=9, whole=25, long=2, latency=7, rate=3, cold=9)
-_QUICK = Effort(streams=5, bursts=0, whole=5, long=0, latency=1, rate=1, cold=3)
+_FULL = Effort(streams=25, bursts=15, whole=25, bodies=9, long=2, latency=7, rate=3, cold=9)
+_QUICK = Effort(streams=5, bursts=3, whole=5, bodies=3, long=0, latency=1, rate=1, cold=3)
 
 
 def main() -> int:
@@ -91,6 +92,8 @@ def _measure(names: tuple[str, ...], effort: Effort) -> Results:
         results["memory"] = measure.memory(running)
         with _told("cold starts"):
             results["cold_ms"] = measure.cold_start(upstream, clients, effort.cold)
+        with _told("a body of 30 MB"):
+            results["isolate_mb"] = measure.isolate()
         results["upload"] = measure.upload()
     return results
 
@@ -100,6 +103,7 @@ def _groups(effort: Effort) -> list[tuple[tuple[cases.Case, ...], int]]:
         (cases.STREAMS, effort.streams),
         (cases.BURSTS, effort.bursts),
         (cases.WHOLE, effort.whole),
+        (cases.BODIES, effort.bodies),
         (cases.LONG, effort.long),
     )
     return [(group, rounds) for group, rounds in groups if rounds]

@@ -13,6 +13,8 @@ MANY_EVENTS = 20_000
 _GAP = 5
 """Milliseconds between two events: 200 tokens a second."""
 _MEGABYTE = 1_000_000
+_PICTURE = 3 * _MEGABYTE
+"""Bytes, which are four million characters of base64."""
 
 _MODELS = {"anthropic": "claude-haiku-4-5", "openai": "gpt-4.1-mini"}
 DIALECTS = tuple(_MODELS)
@@ -42,8 +44,14 @@ class Case(NamedTuple):
     gap: int = 0
     pack: int = 1
     streamed: bool = True
+    protocol: str = "chat"
+    """What the client speaks."""
     filler: int = 0
     """Bytes that are added to the request."""
+    picture: int = 0
+    """Bytes of a picture in the request, as a data URL."""
+    history: int = 1
+    """Messages of the request."""
     clients: int = 8
     requests: int = 8
     """In one round."""
@@ -57,8 +65,8 @@ class Case(NamedTuple):
         model = f"{_MODELS[self.dialect]}-{self.kind}-{self.size}-{self.gap}-{self.pack}"
         body: dict[str, Any] = {
             "model": model,
-            "messages": [{"role": "user", "content": "What is the weather like in Paris?"}],
-            "max_tokens": 4000,
+            _TURNS[self.protocol]: _turns(self.history),
+            _LIMITS[self.protocol]: 4000,
         }
         if self.streamed:
             body["stream"] = True
@@ -71,10 +79,11 @@ class Case(NamedTuple):
         }
         is_slow = KINDS[rival.name].is_slow
         return {
-            "url": f"{rival.url}/v1/chat/completions",
+            "url": f"{rival.url}/v1/{_PATHS[self.protocol]}",
             "headers": headers,
             "body": body,
             "filler": self.filler,
+            "picture": self.picture,
             "clients": min(self.slow_clients, self.clients) if is_slow else self.clients,
             "requests": self.slow_requests if is_slow else self.requests,
             "events": self.size if self.streamed else 0,
@@ -83,6 +92,21 @@ class Case(NamedTuple):
         }
 
 
+_PATHS = {"chat": "chat/completions", "responses": "responses", "messages": "messages"}
+_TURNS = {"chat": "messages", "responses": "input", "messages": "messages"}
+_LIMITS = {"chat": "max_tokens", "responses": "max_output_tokens", "messages": "max_tokens"}
+
+
+def _turns(count: int) -> list[dict[str, str]]:
+    """A question after an exchange of some hundred words, `count` messages in all."""
+    said = [
+        {"role": ("user", "assistant")[number % 2], "content": f"{number} is a number. " * 40}
+        for number in range(count - 1)
+    ]
+    return [*said, {"role": "user", "content": "What is the weather like in Paris?"}]
+
+
+_OURS = ("xtrix",)
 _OURS_AND_JS = ("xtrix", "reframe")
 
 
@@ -94,6 +118,8 @@ def _both(name: str, **fields: Any) -> Iterator[Case]:
 STREAMS = (
     *_both("text", gap=_GAP),
     *_both("tools", kind="tools", gap=_GAP, rivals=_OURS_AND_JS),
+    *_both("responses", protocol="responses", gap=_GAP, rivals=_OURS),
+    *_both("messages", protocol="messages", gap=_GAP, rivals=_OURS),
 )
 BURSTS = tuple(_both("burst", gap=8 * _GAP, pack=8, rivals=_OURS_AND_JS))
 WHOLE = (
@@ -101,9 +127,15 @@ WHOLE = (
     *_both("large", size=MANY_EVENTS, streamed=False, clients=1, requests=30, slow_requests=5),
     *_both("megabyte", streamed=False, filler=_MEGABYTE, clients=1, requests=4, slow_requests=2),
 )
+BODIES = (
+    *_both("one", streamed=False, clients=1, requests=50, rivals=_OURS_AND_JS),
+    *_both("hundred", history=101, streamed=False, clients=1, requests=50, rivals=_OURS_AND_JS),
+    *_both("agent", history=201, streamed=False, clients=1, requests=50, rivals=_OURS_AND_JS),
+    *_both("picture", picture=_PICTURE, streamed=False, clients=1, requests=8),
+)
 LONG = (
-    *_both("long", size=MANY_EVENTS, gap=1, clients=1, requests=1, rivals=("xtrix",)),
-    *_both("short", gap=1, clients=1, requests=25, rivals=("xtrix",)),
+    *_both("long", size=MANY_EVENTS, gap=1, clients=1, requests=1, rivals=_OURS),
+    *_both("short", gap=1, clients=1, requests=25, rivals=_OURS),
 )
 
 WARM_UP = (

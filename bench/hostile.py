@@ -24,9 +24,9 @@ from tests.worker.shapes import ANSWERS, CONVERSATION, REQUESTS, Shape
 from tests.worker.speech import DIALECTS
 from tests.worker.upstream import Upstream
 from tools import runtime
-from xtrix.config import MAX_BODY_BYTES
+from xtrix.body import MAX_READ_BYTES
 
-_SIZES = (100_000, 1_000_000, MAX_BODY_BYTES)
+_SIZES = (100_000, 1_000_000, MAX_READ_BYTES)
 _MOST_PIECES_BYTES = 600_000
 """More in pieces of a byte or two takes minutes, and nothing else than less does."""
 _ROW = "| {:<52} | {:>7} | {:>6} | {:>7} | {:>7} | {:>7} | {:>8} | {:>5} | {}"

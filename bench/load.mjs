@@ -1,8 +1,9 @@
 // Loads on the rivals: each line of the standard input is one, as JSON, and is answered by one line.
 //
-// In: {url, headers, body, filler, clients, requests, seconds, events, stamped, anything}. CLIENTS
+// In: {url, headers, body, filler, picture, clients, requests, seconds, events, stamped, anything}. CLIENTS
 // clients, each with one connection, send BODY until there were REQUESTS in all, or until SECONDS
-// are over; a FILLER makes its first message that many bytes long.
+// are over; a FILLER makes its first message that many bytes long, a PICTURE is a file of so many
+// bytes in it, as Chat Completions has one.
 // Out: {seconds, requests, failed, pieces, first, delays, answer}: pieces of body received,
 // milliseconds until the first piece of each answer, and from the writing of each STAMPED event
 // until it was here. An answer with fewer than EVENTS, or wrong in another way (unless ANYTHING is
@@ -22,7 +23,16 @@ function agentOf({ url, clients }) {
   return agents.get(key);
 }
 
-function bytesOf({ body, filler }) {
+function bytesOf({ body, filler, picture }) {
+  if (picture) {
+    const file = Buffer.alloc(picture);
+    file.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+    const url = `data:image/png;base64,${file.toString("base64")}`;
+    body.messages[0].content = [
+      { type: "text", text: "What is this?" },
+      { type: "image_url", image_url: { url } },
+    ];
+  }
   if (filler) body.messages[0].content = "A question of many words. ".repeat(filler / 26);
   return Buffer.from(JSON.stringify(body));
 }

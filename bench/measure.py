@@ -18,6 +18,10 @@ from typing import Any, TypeVar
 
 from bench import cases, node, processes, rivals
 from bench.cases import Case
+from tests.worker.client import CLIENT_KEYS
+from tests.worker.cost import V8_FLAGS, cost_of
+from tests.worker.shapes import CONVERSATION, PICTURES
+from tests.worker.upstream import Upstream
 from tools import paths, runtime
 
 Samples = dict[str, dict[str, list[float]]]
@@ -26,6 +30,8 @@ _T = TypeVar("_T")
 Running = Mapping[str, rivals.Rival]
 
 _RATE_SECONDS = 2.0
+_LARGE = 30_000_000
+"""Bytes."""
 
 
 class WrongAnswerError(Exception):
@@ -121,6 +127,28 @@ def cold_start(upstream: str, clients: node.Clients, rounds: int) -> dict[str, d
                     _send(clients, rival, cases.COLD, anything=name == "hello")
                     times[name].append(1000 * (time.monotonic() - began))
     return {name: spread(values) for name, values in times.items()}
+
+
+def isolate() -> dict[str, float]:
+    """Megabytes of an isolate, at the most, that takes bodies of 30 MB; by upstream dialect.
+
+    Each is a fresh one whose V8 has to collect its garbage early, as one near its limit.
+    """
+    found: dict[str, float] = {}
+    upstream = Upstream()
+    with tempfile.TemporaryDirectory() as folder:
+        snapshot = runtime.save_snapshot(Path(folder))
+        for name, shape in PICTURES.items():
+            row = {"name": name, "dialect": name, "models": ["*"], "base_url": upstream.base_url}
+            bindings: dict[str, object] = {"API_KEYS": CLIENT_KEYS[0], "PROVIDERS": [row]}
+            with runtime.serve(bindings, snapshot=snapshot, v8_flags=V8_FLAGS) as worker:
+                cost_of(worker, upstream, CONVERSATION[name], 10_000)
+                costs = [cost_of(worker, upstream, shape, _LARGE) for _ in range(3)]
+            if any(cost.status != 200 for cost in costs):
+                raise WrongAnswerError(f"a body of 30 MB: {costs[0]}")
+            found[name] = round(max(cost.isolate for cost in costs) / 1e6, 1)
+    upstream.stop()
+    return found
 
 
 def upload() -> dict[str, float]:

@@ -15,10 +15,15 @@ Results = dict[str, Any]
 _CPU = (
     ("text", f"event of a stream of {EVENTS}", "µs", 1000 / EVENTS),
     ("tools", "event of a stream of tool calls", "µs", 1000 / EVENTS),
+    ("responses", "event of a stream to Responses", "µs", 1000 / EVENTS),
+    ("messages", "event of a stream to Messages", "µs", 1000 / EVENTS),
     ("burst", "event, 8 in a piece", "µs", 1000 / EVENTS),
     ("whole", "whole answer of 1 KB", "ms", 1),
     ("large", "whole answer of 100 KB", "ms", 1),
     ("megabyte", "request of 1 MB", "ms", 1),
+    ("hundred", "request with 100 messages of history", "ms", 1),
+    ("agent", "request with 200 messages of history", "ms", 1),
+    ("picture", "request with a picture of 4 MB", "ms", 1),
 )
 
 

@@ -31,18 +31,30 @@ class Target(NamedTuple):
 
 def targets(results: Results) -> list[Target]:
     """Every target with what `results` say of it, the worse dialect counting."""
-    text, whole = "a stream, CPU", "a whole answer, CPU"
+    text, whole, packs = "a stream, CPU", "a whole answer, CPU", "a stream in packs of 8, CPU"
+    responses, messages = "a stream to Responses, CPU", "a stream to Messages, CPU"
+    fifty, isolate = "first byte at 50 streams", "an isolate that takes 30 MB"
     first, cold = "first byte of one stream, added", "cold start, added"
     many, tools = f"CPU per event of {MANY_EVENTS}", "CPU per event of tool calls"
     return [
-        Target(text, "the JavaScript re-framer", 1.15, _worst(results, "text", "reframe")),
+        Target(text, "the JavaScript re-framer", 0.95, _worst(results, "text", "reframe")),
         Target(text, "Portkey", 1.0, _worst(results, "text", "portkey")),
         Target(text, "LiteLLM", 0.15, _worst(results, "text", "litellm")),
+        Target(packs, "the JavaScript re-framer", 1.0, _worst(results, "burst", "reframe")),
+        Target(
+            responses, "a stream to Chat Completions", 1.1, _beside(results, "responses", "text")
+        ),
+        Target(messages, "a stream to Chat Completions", 1.1, _beside(results, "messages", "text")),
         Target(whole, "the Python pass-through", 1.25, _worst(results, "whole", "floor")),
         Target(whole, "LiteLLM", 0.15, _worst(results, "whole", "litellm")),
+        Target("100 messages of history, CPU", "one", 1.5, _beside(results, "hundred", "one")),
+        Target("200 messages of history, CPU", "one", 2.0, _beside(results, "agent", "one")),
+        Target("a picture of 4 MB as a data URL, CPU", "", 15, _picture(results), "ms"),
+        Target(isolate, "", 128, _isolate(results), "MB"),
         Target(first, "the JavaScript pass-through", 3, _first(results), "ms"),
+        Target(fifty, "the JavaScript re-framer", 1.6, _fifty(results)),
         Target(many, f"per event of {EVENTS}", 1.05, _long(results)),
-        Target(tools, "per event of text", 1.5, _tools(results)),
+        Target(tools, "per event of text", 1.5, _beside(results, "tools", "text")),
         Target(cold, "a hello-world Python Worker", 60, _cold(results), "ms"),
         Target("upload, gzipped", "", 2, _upload(results), "MiB"),
     ]
@@ -62,11 +74,29 @@ def _worst(results: Results, case: str, rival: str) -> float | None:
     return _largest(ratio(results, f"{case}-{dialect}", "xtrix", rival) for dialect in DIALECTS)
 
 
-def _tools(results: Results) -> float | None:
+def _beside(results: Results, case: str, base_case: str) -> float | None:
+    """Of ourselves in another case."""
     return _largest(
-        ratio(results, f"tools-{dialect}", "xtrix", "xtrix", f"text-{dialect}")
+        ratio(results, f"{case}-{dialect}", "xtrix", "xtrix", f"{base_case}-{dialect}")
         for dialect in DIALECTS
     )
+
+
+def _picture(results: Results) -> float | None:
+    samples = [results["cpu_ms"].get(f"picture-{dialect}", {}) for dialect in DIALECTS]
+    return _largest(statistics.median(each["xtrix"]) for each in samples if "xtrix" in each)
+
+
+def _isolate(results: Results) -> float | None:
+    return _largest(results.get("isolate_mb", {}).values())
+
+
+def _fifty(results: Results) -> float | None:
+    seen = results.get("latency", {}).get("fifty")
+    if not seen or "reframe" not in seen:
+        return None
+    own: float = seen["xtrix"]["first_ms"]["median"]
+    return own / float(seen["reframe"]["first_ms"]["median"])
 
 
 def _long(results: Results) -> float | None:

@@ -3,20 +3,26 @@
 //
 // Python is called with an exchange's number, and says:
 //   open, advance, failed    the next step: [its name and arguments as JSON, its body or undefined]
-//   feed, moved, tick, close, broken        frames for the client, as text
+//   feed, moved, more, tick, close, broken  frames for the client, as text
 //   pass, passTick, passed, passBroken      bytes for it: none, as they came (true), or others
 //   screen                                  whether a piece of the client's body may go on
 //   answered, left                          nothing
+//   compose                                 what the ledger of keys is to be told, if anything is
+//   learn                                   nothing: it takes the ledger's answer
 // and calls `stop` to end the upstream call under way, `cut` to break off what goes to the client as
-// well, `end` when the exchange is over, and `teach` when it knows another form of event.
+// well, `end` when the exchange is over, `teach` when it knows another form of event, and `wait` when
+// there are more frames than it has given.
 
+import { waitUntil } from "cloudflare:workers";
+
+import { putBack, takeOut } from "./content.js";
 import { Splice } from "./splice.js";
 
-let env, clientHeaders, upstreamHeaders, python, lastResort;
+let env, clientHeaders, upstreamHeaders, python, lastResort, ledger;
 const exchanges = new Map();
 
 export const attach = (...given) =>
-  ([env, clientHeaders, upstreamHeaders, python, lastResort] = given);
+  ([env, clientHeaders, upstreamHeaders, python, lastResort, ledger] = given);
 
 // The promise is inside an object, for Pyodide makes a future of every one that is returned to it.
 export const serve = (number, request) => ({ response: new Exchange(number, request).live() });
@@ -26,17 +32,89 @@ export const stop = (number) => exchanges.get(number).stop();
 export const cut = (number) => exchanges.get(number).stream.cut();
 export const teach = (number, ...template) => exchanges.get(number).stream.splice.teach(...template);
 
+export const wait = (number) => (exchanges.get(number).stream.waits = true);
+
 export function end(number) {
   exchanges.get(number).end();
   exchanges.delete(number);
 }
 
+// The ledger of keys. One message of this isolate is under way at a time, and all who need its
+// answer wait for the same one. A message is told even if whoever caused it has left.
+
+const ANSWERED_MS = 5000;
+const LATE_MS = 3000;
+
+let telling;
+let toldAt = 0;
+let due = 0;
+
+async function within(milliseconds, promise) {
+  let timer;
+  const late = new Promise((_, fail) => (timer = setTimeout(fail, milliseconds, "time")));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const asked = (text, milliseconds) =>
+  within(milliseconds, env.LEDGER.getByName(ledger).call(text));
+
+// Gives nothing, or why no answer came. A request whose time is over may take its message along.
+function tell() {
+  if (!telling || Date.now() - toldAt > ANSWERED_MS + LATE_MS) {
+    toldAt = Date.now();
+    const own = (telling = tellOnce().finally(() => (telling = telling === own ? undefined : telling)));
+    waitUntil(own);
+  }
+  return telling;
+}
+
+async function tellOnce() {
+  const text = python.compose(0);
+  if (!text) return undefined;
+  const answer = await asked(text, ANSWERED_MS).catch(() => undefined);
+  python.learn(0, answer);
+  return answer ? undefined : "connection";
+}
+
+// Tells the ledger in some time, unless that is to be done before anyway.
+export function settle(milliseconds) {
+  const now = Date.now();
+  if (due > now - LATE_MS && due <= now + milliseconds) return;
+  const own = (due = now + milliseconds);
+  const pause = new Promise((done) => setTimeout(done, milliseconds));
+  waitUntil(
+    pause.then(() => {
+      if (due === own) due = 0;
+      return tell();
+    }),
+  );
+}
+
+// A response goes into its archive before its client has the end of it, and even if that has left.
+export const keep = (number, object, text) => exchanges.get(number).keep(object, text);
+
+// A span, sent when the answer is. Nobody waits for what becomes of it.
+export function report(url, headers, body) {
+  const signal = AbortSignal.timeout(REPORT_MILLISECONDS);
+  const call = { method: "POST", headers: JSON.parse(headers), body, signal, redirect: "manual" };
+  const sent = fetch(url, call).then((response) => response.body?.cancel());
+  waitUntil(sent.catch(() => {}));
+}
+
+const REPORT_MILLISECONDS = 10000;
 const FIRST_ROOM = 16384;
 const CRUMBS = 64;
 const DROPPED_AT_ONCE = 65536;
 const PIECE = 65536;
 
+const KEPT_MS = 5000;
+
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 // What nobody waits for any more.
 const gone = () => new Response(null, { status: 499 });
@@ -45,7 +123,7 @@ const named = (headers, names) =>
   Object.fromEntries(names.map((it) => [it, headers.get(it) ?? undefined]));
 
 // Where one of our own lines failed: nothing of the values that it failed on.
-const OUR_LINE = /(edge|splice)\.js:\d+/;
+const OUR_LINE = /(content|edge|splice)\.js:\d+/;
 const kindAndPlace = (error) => [error?.name, OUR_LINE.exec(error?.stack)?.[0] ?? "edge.js"];
 
 // A redirect followed would take the upstream's key to another server.
@@ -54,6 +132,19 @@ const options = ({ headers, ...call }) => ({
   headers: new Headers(headers),
   redirect: "manual",
 });
+
+// The answer of an archive's object; nothing where none comes in time.
+async function archived(object, text, milliseconds) {
+  let timer;
+  const late = new Promise((done) => (timer = setTimeout(done, milliseconds)));
+  try {
+    return await Promise.race([env.ARCHIVE.getByName(object).call(text), late]);
+  } catch (error) {
+    console.error(JSON.stringify({ crash: error?.name, at: "archive", id: null }));
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 class Exchange {
   over = false;
@@ -94,6 +185,7 @@ class Exchange {
   }
 
   answer({ status, headers, streams, unread }, body) {
+    this.content = undefined; // nobody is called any more
     const content = streams ? this.stream.readable : this.withUnread(body, unread);
     const response = new Response(content, { status, headers });
     python.answered(this.number);
@@ -114,6 +206,8 @@ class Exchange {
   }
 
   leave() {
+    if (this.over) return;
+    this.stream?.splice.tell(); // what was relayed is paid for
     if (!this.over) python.left(this.number);
   }
 
@@ -126,7 +220,7 @@ class Exchange {
   end() {
     this.over = true;
     this.stop();
-    this.request = this.response = this.unread = this.pieces = undefined;
+    this.request = this.response = this.unread = this.pieces = this.content = undefined;
     this.sending = this.reader = this.upstream = this.upload = undefined;
   }
 
@@ -165,10 +259,35 @@ class Exchange {
 
   // The steps. Each gives what came of it: `failure`, `status` and `headers`, `body`.
 
-  async readBody({ coding, ...limits }) {
+  async readBody({ coding, most, ...limits }) {
     const { headers } = this.request;
     const heard = await this.read({ body: this.incoming(coding), headers }, limits);
-    return this.bodyRead(heard, coding);
+    return this.taken(this.bodyRead(heard, coding), most);
+  }
+
+  // What came of reading the client's body, without long content, which waits here.
+  taken(heard, most) {
+    if (heard.failure || !most) return heard;
+    const mark = crypto.randomUUID().replaceAll("-", "");
+    const { body, views } = takeOut(heard.body, mark);
+    if (body.length > most) return { failure: "size" };
+    if (views.length) this.content = { mark, views };
+    return { body };
+  }
+
+  // What goes out, with the content of the client's body in it, as often as it is sent.
+  whole(body) {
+    if (!body || !this.content) return body;
+    const parts = putBack(body, this.content.mark, this.content.views);
+    if (parts.length === 1) return body;
+    const { readable, writable } = new FixedLengthStream(
+      parts.reduce((sum, part) => sum + part.length, 0),
+    );
+    const writer = writable.getWriter();
+    Promise.all(parts.map((part) => writer.write(part)))
+      .then(() => writer.close())
+      .catch(() => {}); // the upstream takes no more; what it says decides
+    return readable;
   }
 
   async readPiece({ milliseconds, coding }) {
@@ -205,7 +324,7 @@ class Exchange {
     return heard;
   }
 
-  async call({ binding, url, method, headers, milliseconds, collect, upload }) {
+  async call({ binding, url, method, headers, milliseconds, collect, is_last, upload }) {
     const upstream = (this.upstream = new AbortController());
     let late = false;
     const giveUp = () => {
@@ -213,10 +332,11 @@ class Exchange {
       upstream.abort();
     };
     if (upload) this.upload = new Upload(this, upload);
-    const body = this.upload?.readable ?? this.sending;
+    const body = this.upload?.readable ?? this.whole(this.sending);
     const timer = setTimeout(giveUp, milliseconds);
     const given = options({ method, headers, signal: upstream.signal, body });
     this.sending = undefined;
+    if (is_last) this.content = undefined;
     try {
       this.response = await (binding ? env[binding] : globalThis).fetch(url, given);
     } catch {
@@ -254,9 +374,31 @@ class Exchange {
     return { answers: heard.map(({ body, ...head }) => head), body: heard.map((it) => it.body) };
   }
 
+  async askArchive({ object, milliseconds }) {
+    const text = decoder.decode(this.sending);
+    this.sending = undefined;
+    const answer = await archived(object, text, milliseconds);
+    return answer ? { body: encoder.encode(answer) } : { failure: "connection" };
+  }
+
+  keep(object, text) {
+    this.kept = archived(object, text, KEPT_MS);
+    waitUntil(this.kept);
+  }
+
   begin({ passes, ...given }) {
     this.stream = new (passes ? Passage : Stream)(this, given);
     return this.stream.begun;
+  }
+
+  async renew({ milliseconds }) {
+    const failure = await within(milliseconds, tell()).catch(() => "time");
+    return failure ? { failure } : {};
+  }
+
+  async askLedger({ text, milliseconds }) {
+    const answer = await asked(text, milliseconds).catch(() => undefined);
+    return answer ? { body: encoder.encode(answer) } : { failure: "connection" };
   }
 
   wait({ milliseconds }) {
@@ -270,6 +412,7 @@ class Exchange {
   async read(message, { limit, milliseconds, within = Infinity }) {
     if (!message.body) return { body: new Uint8Array() };
     const reader = (this.reader = message.body.getReader({ mode: "byob" }));
+    const declared = Number(message.headers.get("content-length"));
     let buffer = new ArrayBuffer(Math.min(FIRST_ROOM, limit + 1));
     let size = 0;
     let least = 1;
@@ -283,9 +426,14 @@ class Exchange {
       reader.cancel().catch(() => {});
     };
     watch();
-    if (message.headers.get("content-length") > limit) failure = "size";
+    if (declared > limit) failure = "size";
     while (!failure) {
-      if (size === buffer.byteLength) buffer = buffer.transfer(Math.min(2 * size, limit + 1));
+      if (size === buffer.byteLength) {
+        // Who has sent an eighth of what was declared is given room for the rest: each time that
+        // the buffer grows both are there, the old and the new.
+        const room = Math.max(2 * size, 8 * size > declared ? declared + 1 : 0);
+        buffer = buffer.transfer(Math.min(room, limit + 1));
+      }
       const room = new Uint8Array(buffer, size);
       const min = Math.min(least, room.length);
       const piece = await reader.read(room, { min }).catch(() => (failure ??= "connection"));
@@ -432,6 +580,7 @@ class Passage {
 class Stream {
   over = false;
   reading = false;
+  waits = false;
 
   constructor(exchange, { milliseconds, secrets }) {
     const { readable, writable } = new IdentityTransformStream();
@@ -456,7 +605,7 @@ class Stream {
       await this.send(this.splice.feed(this.decoder.decode()));
       await this.send(this.tell("close"));
     } catch (error) {
-      this.send(this.tell("broken", ...kindAndPlace(error)));
+      await this.send(this.tell("broken", ...kindAndPlace(error)));
     } finally {
       this.begin();
       this.writer.close().catch(() => {});
@@ -490,7 +639,27 @@ class Stream {
 
   send(frames) {
     if (frames || this.over) this.begin();
-    return frames && this.writer.write(encoder.encode(frames)).catch(() => this.exchange.leave());
+    const written = frames && this.write(encoder.encode(frames));
+    return this.waits ? this.sendMore(written) : written;
+  }
+
+  async sendMore(written) {
+    await written;
+    while (this.waits) {
+      this.waits = false;
+      const frames = this.ask("more");
+      if (!frames) break;
+      const bytes = encoder.encode(frames);
+      await this.write(bytes);
+      bytes.buffer.transfer(0); // it need not wait for the collector
+    }
+  }
+
+  // What is kept of a response is kept before its client has the end of it.
+  write(bytes) {
+    const { kept } = this.exchange;
+    const write = () => this.writer.write(bytes).catch(() => this.exchange.leave());
+    return kept ? kept.then(write) : write();
   }
 
   stop() {

@@ -38,12 +38,15 @@ from xtrix.http import (
     answer_headers,
     error_reply,
 )
+from xtrix.keys import ledger
 from xtrix.passage import Passage, Upload
 from xtrix.relay import Relay
 from xtrix.steps import (
     UNREAD_BYTES,
     UNREAD_SECONDS,
     Answer,
+    AskArchive,
+    AskLedger,
     Begin,
     Call,
     CallAll,
@@ -52,6 +55,7 @@ from xtrix.steps import (
     Outcome,
     ReadBody,
     ReadPiece,
+    Renew,
     Step,
     UpstreamAnswer,
     Wait,
@@ -117,6 +121,7 @@ class Shell:
             "answered": self._answered,
             "feed": self._feed,
             "moved": self._moved,
+            "more": self._more,
             "tick": self._tick,
             "close": self._close,
             "pass": self._pass,
@@ -127,11 +132,13 @@ class Shell:
             "left": self._left,
             "failed": self._failed,
             "broken": self._broken,
+            "compose": self._compose,
+            "learn": self._learn,
         }
         proxies = {name: create_proxy(method) for name, method in called.items()}
         functions = to_js(proxies, dict_converter=js.Object.fromEntries)
         names = to_js(CLIENT_HEADERS), to_js(UPSTREAM_HEADERS)
-        edge_js.attach(env, *names, functions, _last_resort())
+        edge_js.attach(env, *names, functions, _last_resort(), ledger.NAME)
 
     def fetch(self, request: Any) -> Any:
         """The response to `request`, which the SDK has wrapped, as the SDK takes one."""
@@ -197,13 +204,18 @@ class Shell:
         """Note that the client has its answer. A reply is over with that, a stream may go on."""
         running = self._running[number]
         running.answered = True
-        if running.relay is None or running.relay.over:
+        if running.relay is None or running.relay.is_told:
             self._end(number)
 
     @_guarded(_broken)
     def _feed(self, number: int, text: str) -> str:
         """The frames that `text` of the upstream makes."""
         return self._frames(number, Relay.feed, text)
+
+    @_guarded(_broken)
+    def _more(self, number: int) -> str:
+        """The next of the frames that were too many to be given at once."""
+        return self._frames(number, Relay.more)
 
     @_guarded(_broken)
     def _moved(self, number: int, count: int, text: str) -> str:
@@ -230,15 +242,25 @@ class Shell:
         frames = act(relay, *given, **named)
         if relay is None:
             return frames
-        if relay.over:
+        if isinstance(relay, Relay):
+            self._tell(number, running, relay)
+        if relay.is_told:
             is_cut = isinstance(relay, Passage) and relay.is_cut
             (edge_js.cut if is_cut else edge_js.stop)(number)
             if running.answered:
                 self._end(number)
-        elif isinstance(relay, Relay) and relay.template != running.taught:
+        return frames
+
+    def _tell(self, number: int, running: _Running, relay: Relay) -> None:
+        """Tell JavaScript what it has to know of a stream besides its frames."""
+        recorder = relay.recorder
+        if recorder and (message := recorder.message()):
+            edge_js.keep(number, recorder.name, message)
+        if relay.waits:
+            edge_js.wait(number)
+        if relay.template != running.taught:
             running.taught = relay.template
             edge_js.teach(number, *(running.taught or ()))
-        return frames
 
     @_guarded(_pass_broken)
     def _pass(self, number: int, data: Any) -> Any:
@@ -275,9 +297,44 @@ class Shell:
         edge_js.end(number)
         exchange.close()
         try:
-            js.console.log(exchange.log_line(time.time(), left=left))
+            now = time.time()
+            js.console.log(exchange.log_line(now, left=left))
+            if exchange.meter:
+                self._settle()
+            if span := exchange.span(now):
+                headers = json.encode(dict(span.headers))
+                edge_js.report(span.url, headers, to_js(span.body))
         except Exception as error:
             _report(type(error).__name__, _place(error), exchange.record.id)
+
+    # The ledger of keys
+
+    def _settle(self) -> None:
+        """Have the ledger told, in some time, what there is to tell."""
+        leases = self._gateway.leases
+        seconds = leases.pause(time.time()) if leases else None
+        if seconds is not None:
+            edge_js.settle(seconds * 1000)
+
+    @_guarded(_unheard)
+    def _compose(self, _: int) -> str | None:
+        """The next message to the ledger; None where there is nothing to tell."""
+        leases = self._gateway.leases
+        return leases.compose(time.time()) if leases else None
+
+    @_guarded(_unheard)
+    def _learn(self, _: int, answer: str | None) -> None:
+        """Take the ledger's answer; None for one that did not come."""
+        leases, now = self._gateway.leases, time.time()
+        if leases is None:
+            return
+        if answer:
+            leases.learn(answer, now)
+        else:
+            leases.lost(now)
+            if lines := leases.unsettled(now):
+                js.console.error(lines)
+        self._settle()
 
 
 def _moved(relay: Relay, count: int, text: str) -> str:
@@ -299,6 +356,7 @@ def _call_message(step: Call) -> _Message:
         "headers": request.headers,
         "milliseconds": step.seconds * 1000,
         "collect": _collect_limits(step.collect) if step.collect else None,
+        "is_last": step.is_last,
         "upload": _upload(step.upload) if step.upload else None,
     }
     return message, request.body
@@ -326,6 +384,10 @@ def _upload(upload: Upload) -> dict[str, float | None]:
     return {"length": upload.length, "milliseconds": upload.seconds * 1000}
 
 
+def _read_message(step: ReadBody) -> dict[str, Any]:
+    return {"name": "readBody", **_limits(step), "coding": step.coding, "most": step.most}
+
+
 def _begin_message(step: Begin) -> _Message:
     relay = step.relay
     message: dict[str, Any] = {"name": "begin", "milliseconds": relay.tick_seconds * 1000}
@@ -341,7 +403,7 @@ def _collect_limits(step: Collect) -> dict[str, float]:
 _UNREAD = {"limit": UNREAD_BYTES, "milliseconds": UNREAD_SECONDS * 1000}
 
 _MESSAGES: dict[type, Callable[[Any], _Message]] = {
-    ReadBody: lambda step: ({"name": "readBody", **_limits(step), "coding": step.coding}, None),
+    ReadBody: lambda step: (_read_message(step), None),
     ReadPiece: lambda step: (
         {"name": "readPiece", "milliseconds": step.seconds * 1000, "coding": step.coding},
         None,
@@ -350,7 +412,16 @@ _MESSAGES: dict[type, Callable[[Any], _Message]] = {
     CallAll: _calls_message,
     Collect: lambda step: ({"name": "collect", **_collect_limits(step)}, None),
     Begin: _begin_message,
+    AskArchive: lambda step: (
+        {"name": "askArchive", "object": step.name, "milliseconds": step.seconds * 1000},
+        step.text.encode(),
+    ),
     Wait: lambda step: ({"name": "wait", "milliseconds": step.seconds * 1000}, None),
+    Renew: lambda step: ({"name": "renew", "milliseconds": step.seconds * 1000}, None),
+    AskLedger: lambda step: (
+        {"name": "askLedger", "text": step.text, "milliseconds": step.seconds * 1000},
+        None,
+    ),
     Reply: lambda reply: (
         {"name": "answer", "status": reply.status, "unread": _UNREAD},
         reply.body or None,

@@ -4,7 +4,11 @@ from typing import Any
 
 from workers import WorkerEntrypoint
 
+from archives import Archive
 from edge import Shell
+from ledgers import Ledger
+
+__all__ = ["Archive", "Default", "Ledger"]
 
 _shell: Shell | None = None
 

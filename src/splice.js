@@ -14,7 +14,7 @@ const ODD = /["\\\x00-\x1f\x85\u2028\u2029]/;
 // No quantifier within another: a string that fails at its last character is tried once.
 const PLAIN = /^(?:[^"\\\x00-\x1f\x85\u2028\u2029]|\\["\\bfnrt])+$/;
 const EVENT_END = /\n\r?\n/;
-const TOLD_AT = 65536; // characters of events: what is moved of them holds on to them
+const TOLD_AT = 16384; // characters of events: what is moved of them holds on to them
 
 const isPlain = (body) => !ODD.test(body) || PLAIN.test(body);
 

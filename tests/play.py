@@ -5,10 +5,11 @@ as data and look at what the client would get.
 """
 
 import codecs
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.ledgers import Wire
 from xtrix import json
 from xtrix.app import Gateway, configure
 from xtrix.errors import no_connection
@@ -16,6 +17,8 @@ from xtrix.http import Reply, RequestHead, UpstreamHead, UpstreamRequest
 from xtrix.passage import Passage, Upload
 from xtrix.relay import Relay
 from xtrix.steps import (
+    AskArchive,
+    AskLedger,
     Begin,
     Call,
     CallAll,
@@ -24,6 +27,7 @@ from xtrix.steps import (
     Outcome,
     ReadBody,
     ReadPiece,
+    Renew,
     Step,
     UpstreamAnswer,
     Wait,
@@ -94,23 +98,32 @@ def head(path: str = "/v1/chat/completions", method: str = "POST", **headers: st
     return RequestHead(method, path, {"authorization": f"Bearer {KEY}", **given})
 
 
-def play(
+def play(  # noqa: PLR0913 - each by its name
     gate: Gateway,
     request: object,
     upstreams: Iterable[Upstream] = (),
     request_head: RequestHead | None = None,
     now: float = NOW,
+    *,
+    wire: Wire | None = None,
+    token: str = TOKEN,
+    archive: Callable[[AskArchive], bytes | Failure] | None = None,
 ) -> Played:
     """What the client gets for `request`, whose calls meet with `upstreams` one after the other.
 
-    `request` is a body as bytes, or a value whose JSON is the body. It comes at `now`.
+    `request` is a body as bytes, or a value whose JSON is the body. It comes at `now`. `wire` leads
+    to the ledger of keys, `archive` answers for the archive of responses.
     """
     body = request if isinstance(request, bytes) else json.encode(request).encode()
-    player = _Player(body, iter(upstreams), now)
-    exchange = gate.open(request_head or head(), TOKEN, player.now)
+    player = _Player(body, iter(upstreams), now, gate, wire)
+    exchange = gate.open(request_head or head(), token, player.now)
     step = exchange.advance(None, player.now)
     while not isinstance(step, Reply | Relay | Passage):
-        step = exchange.advance(player.outcome(step), player.now)
+        if isinstance(step, AskArchive):
+            assert archive, "nobody expected the archive to be asked"
+            step = exchange.advance(archive(step), player.now)
+        else:
+            step = exchange.advance(player.outcome(step), player.now)
     return Played(
         status=step.status,
         headers=dict((*exchange.headers, *step.headers)),
@@ -125,8 +138,17 @@ def play(
 class _Player:
     """Stands in for the shell."""
 
-    def __init__(self, body: bytes, script: Iterator[Upstream], now: float) -> None:
+    def __init__(
+        self,
+        body: bytes,
+        script: Iterator[Upstream],
+        now: float,
+        gate: Gateway,
+        wire: Wire | None,
+    ) -> None:
         self.now = now
+        self._gate = gate
+        self._wire = wire
         self.calls: list[UpstreamRequest] = []
         self.waits: list[float] = []
         self.seconds: list[float] = []
@@ -141,16 +163,7 @@ class _Player:
             case ReadBody() | ReadPiece():
                 return self._read(step)
             case Call():
-                self.calls.append(step.request)
-                if step.upload and not self._send_rest(step.upload):
-                    return Failure.CONNECTION
-                self.seconds.append(step.seconds)
-                self.upstream = next(self._script)
-                self.now += self.upstream.takes
-                met = self.upstream
-                head = UpstreamHead(met.status, met.headers)
-                whole = UpstreamAnswer(head, self._body_of(met))
-                return met.failure or (whole if step.collect else head)
+                return self._called(step)
             case CallAll():
                 self.calls += step.requests
                 return [self._answer(next(self._script, _NOBODY)) for _ in step.requests]
@@ -161,10 +174,33 @@ class _Player:
                     self.frames = self._pass(step.relay)
                 else:
                     self.frames = _stream(step.relay, self.upstream.pieces)
+            case Renew() | AskLedger():
+                return self._of_ledger(step)
             case Wait():
                 self.waits.append(step.seconds)
                 self.now += step.seconds
         return None
+
+    def _called(self, step: Call) -> Outcome:
+        self.calls.append(step.request)
+        if step.upload and not self._send_rest(step.upload):
+            return Failure.CONNECTION
+        self.seconds.append(step.seconds)
+        self.upstream = next(self._script)
+        self.now += self.upstream.takes
+        met = self.upstream
+        head = UpstreamHead(met.status, met.headers)
+        whole = UpstreamAnswer(head, self._body_of(met))
+        return met.failure or (whole if step.collect else head)
+
+    def _of_ledger(self, step: Renew | AskLedger) -> Outcome:
+        assert self._wire
+        if isinstance(step, AskLedger):
+            answer = self._wire.call(step.text, self.now)
+            return Failure.CONNECTION if answer is None else answer.encode()
+        assert self._gate.leases
+        is_told = self._wire.tell(self._gate.leases, self.now)
+        return None if is_told else Failure.CONNECTION
 
     def _read(self, step: ReadBody | ReadPiece) -> bytes | Failure:
         if isinstance(step, ReadPiece):
@@ -206,5 +242,11 @@ def texts(pieces: Iterable[bytes]) -> list[str]:
 
 
 def _stream(relay: Relay, pieces: Iterable[bytes]) -> str:
-    frames = [relay.feed(text) for text in texts(pieces)]
-    return "".join(frames) + relay.close()
+    frames = [_all(relay, relay.feed(text)) for text in texts(pieces)]
+    return "".join(frames) + _all(relay, relay.close())
+
+
+def _all(relay: Relay, frames: str) -> str:
+    while relay.waits:
+        frames += relay.more()
+    return frames

@@ -4,15 +4,10 @@ The real module, in a process of its own that all tests share. Pieces that come 
 learnt no template go to it at once, as `splice.js` would have them go: that is most of them.
 """
 
-import atexit
-import json
-import subprocess
 from collections.abc import Iterable, Sequence
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-from tools import paths
+from tests import node
 from xtrix.reframe import Reframer
 from xtrix.template import Template
 
@@ -38,13 +33,13 @@ class Spliced:
 
     def close(self) -> str:
         """The last frames."""
-        return self._reframer.close()
+        return self._all(self._reframer.close())
 
     def _splice(self, pieces: Sequence[str]) -> str:
-        node = _node()
-        node.write([pieces, self._secrets, self._reframer.template, self._between])
+        program = node.running(_PROGRAM)
+        program.write([pieces, self._secrets, self._reframer.template, self._between])
         while True:
-            match node.read():
+            match program.read():
                 case ["feed", texts]:
                     frames = "".join([self._give(text) for text in texts])
                 case ["moved", count, text]:
@@ -52,12 +47,17 @@ class Spliced:
                     frames = ""
                 case ["done", frames]:
                     return str(frames)
-            node.write([frames, self._reframer.template])
+            program.write([frames, self._reframer.template])
 
     def _give(self, text: str) -> str:
         if text:
             self._between = text.endswith(("\n\n", "\n\r\n"))
-        return self._reframer.feed(text)
+        return self._all(self._reframer.feed(text))
+
+    def _all(self, frames: str) -> str:
+        while self._reframer.waits:
+            frames += self._reframer.more()
+        return frames
 
 
 def feed(reframer: Reframer, pieces: Iterable[str]) -> str:
@@ -68,46 +68,15 @@ def feed(reframer: Reframer, pieces: Iterable[str]) -> str:
 
 def splice(template: Template, text: str, secrets: Sequence[str] = ()) -> tuple[str, str, int]:
     """The frames of the events that `text` begins with, the rest of it, and how many they were."""
-    node = _node()
-    node.write([[text], [*secrets], template, True])
+    program = node.running(_PROGRAM)
+    program.write([[text], [*secrets], template, True])
     rest, moved = "", 0
     while True:
-        match node.read():
+        match program.read():
             case ["feed", texts]:
                 rest += "".join(texts)
             case ["moved", count, _]:
                 moved += count
             case ["done", frames]:
                 return frames, rest, moved
-        node.write(["", template])
-
-
-class _Node:
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [str(paths.NODE), str(_PROGRAM)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-        )
-        atexit.register(self._end)
-
-    def write(self, value: object) -> None:
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(value) + "\n")
-        self._process.stdin.flush()
-
-    def read(self) -> Any:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
-        assert line, "splice.js failed; what it said is above"
-        return json.loads(line)
-
-    def _end(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-
-@cache
-def _node() -> _Node:
-    return _Node()
+        program.write(["", template])

@@ -70,6 +70,15 @@ class CountingDecoder:
         """As the decoder does."""
         return self._decoder.fail(error)
 
+    def more(self) -> str:
+        """As the decoder does."""
+        return self._decoder.more()
+
+    @property
+    def waits(self) -> bool:
+        """As the decoder has it."""
+        return self._decoder.waits
+
     def moved(self, count: int, text: str) -> None:
         """As the decoder does."""
         self._decoder.moved(count, text)

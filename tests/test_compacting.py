@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from openai.types.responses import CompactedResponse
 
-from tests.least import PATHS, WHOLE, answer, row
+from tests.clients.upstreams import Asking, streamed
+from tests.least import PATHS, SSE_TYPE, WHOLE, answer, least_answer, row
 from tests.play import KEY, TOKEN, Played, Upstream, gateway, head, play
+from tests.protocols.responses.grammar import read
 from xtrix import json
 
 Json = dict[str, Any]
@@ -196,3 +198,73 @@ def test_without_a_key_nothing_is_summed_up() -> None:
 def test_only_post() -> None:
     played = play(gateway(ROW), b"", (), head("/v1/responses/compact", "GET"))
     assert (played.status, played.headers["allow"]) == (405, "POST, OPTIONS")
+
+
+# As Codex asks of its built-in provider
+
+TRIGGERED: Json = {**CODEX, "input": [*CODEX["input"], {"type": "compaction_trigger"}]}
+
+
+def triggered(dialect: str, upstream: Upstream, *, stream: bool) -> Played:
+    request = {**TRIGGERED, "stream": stream, "include": ["reasoning.encrypted_content"]}
+    return play(gateway(ROWS[dialect]), request, [upstream], head("/v1/responses"))
+
+
+@pytest.mark.parametrize("dialect", ["anthropic", "openai"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_trigger_is_answered_with_exactly_one_compaction(dialect: str, stream: bool) -> None:
+    played = triggered(dialect, least_answer(dialect, stream=stream), stream=stream)
+
+    assert played.status == 200
+    _, body = sent(played)
+    assert "Sum up this conversation" in json.encode(body["messages"][-1])
+    assert "compaction_trigger" not in json.encode(body)
+    assert bool(body.get("stream")) == stream
+    response = read(played.body).response if stream else played.json()
+    assert (response["object"], response["status"]) == ("response", "completed")
+    (item,) = response["output"]
+    assert item.keys() == {"id", "type", "encrypted_content"}
+    request = {"model": "m", "input": [item, USER]}
+    for other in ROWS.values():
+        nobody = answer({}, 500)
+        (call,) = play(gateway(other), request, [nobody], head("/v1/responses")).calls
+        assert "so far:\\n\\nThey met." in call.body.decode()
+
+
+def test_a_stream_tells_the_compaction_and_nothing_of_its_text() -> None:
+    played = triggered("anthropic", least_answer("anthropic", stream=True), stream=True)
+    kinds = [event["type"] for event in read(played.body).events]
+    assert kinds == [
+        *("response.created", "response.in_progress"),
+        *("response.output_item.added", "response.output_item.done", "response.completed"),
+    ]
+    assert "They met." not in played.body
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_native_upstream_gets_the_trigger_itself(stream: bool) -> None:
+    upstream = least_answer("openai-responses", stream=stream)
+    _, body = sent(triggered("openai-responses", upstream, stream=stream))
+    assert body["input"][-1] == {"type": "compaction_trigger"}
+
+
+@pytest.mark.parametrize("dialect", ["anthropic", "openai"])
+def test_a_stream_without_a_summary_fails(dialect: str) -> None:
+    call = Asking("call_1", "shell", "{}")
+    upstream = Upstream(200, SSE_TYPE, tuple(streamed(dialect, [call])))
+    played = triggered(dialect, upstream, stream=True)
+    telling = read(played.body)
+    assert telling.error
+    assert telling.error["code"] == "bad_upstream_response"
+    assert telling.response["output"] == []
+
+
+def test_a_trigger_elsewhere_than_at_the_end_is_refused() -> None:
+    request = {"model": "m", "input": [{"type": "compaction_trigger"}, USER]}
+    played = play(gateway(CLAUDE), request, [], head("/v1/responses"))
+    assert (played.status, played.json()["error"]["param"]) == (400, "input[0].type")
+
+
+def test_the_call_for_a_summary_takes_a_trigger_too() -> None:
+    played = compacted(TRIGGERED, answer(WHOLE["anthropic"]), rows=(CLAUDE,))
+    assert (played.status, played.json()["object"]) == (200, "response.compaction")

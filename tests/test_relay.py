@@ -3,11 +3,14 @@
 import pytest
 
 from tests.accumulate import frames
-from tests.answers import stream_of
+from tests.answers import answering, stream_of
 from tests.stories import OPENAI_BEGINS, OPENAI_ENDS, openai_text
-from xtrix.protocol import Clock
+from xtrix import json
+from xtrix.protocol import Clock, Translation
+from xtrix.protocols.chat import CHAT
 from xtrix.protocols.chat.chunks import KEEP_ALIVE
 from xtrix.protocols.chat.usage import encode_usage
+from xtrix.protocols.responses import RESPONSES
 from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 
@@ -269,3 +272,61 @@ def test_usage_is_the_streams() -> None:
 def test_how_often_it_wants_to_look_at_the_clock(patience: Patience, seconds: float) -> None:
     one = Relay(stream_of("openai"), Redactor(), (), patience, Clock(0))
     assert one.tick_seconds == pytest.approx(seconds)
+
+
+# Frames that are given in pieces
+
+
+def responses_relay(redactor: Redactor) -> Relay:
+    """The stream of an upstream of Chat Completions on its way to a client of Responses."""
+    of = answering("openai")
+    writer = RESPONSES.stream_writer(of)
+    stream = Translation(CHAT.reader(writer, of), writer)
+    return Relay(stream, redactor, (), Patience(30, 20, 5), Clock(0))
+
+
+def said(text: str) -> str:
+    return f'data: {{"choices":[{{"index":0,"delta":{{"content":{json.encode(text)}}}}}]}}\n\n'
+
+
+ENDS = 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+
+
+def test_a_long_end_is_given_in_pieces() -> None:
+    one = responses_relay(Redactor())
+    begun = "".join([one.feed(said("x" * 10_000)) for _ in range(100)])
+    pieces = [one.feed(ENDS), one.close()]
+    assert (one.over, one.is_told) == (True, False)
+    pieces += iter(one.more, "")
+    assert (one.over, one.is_told) == (True, True)
+    assert 4_000_000 < sum(map(len, pieces)) < 4_010_000
+    assert max(map(len, pieces)) < 300_000
+    assert "".join(pieces).endswith("data: [DONE]\n\n")
+    assert begun.count("\n\n") == 104
+
+
+@pytest.mark.parametrize("room", range(0, 70_000, 7_001))
+def test_no_piece_ends_within_a_secret(room: int) -> None:
+    """It comes in two deltas, and is one where the text is told whole."""
+    key = "sk-upstream-0123456789"
+    one = responses_relay(Redactor(key))
+    one.feed(said("x" * room))
+    for text in ("x" * 30_000, "y" * 36_000, key[:9], key[9:], "z" * 200_000, "z" * 200_000):
+        one.feed(said(text))
+    frames = "".join([one.feed(ENDS), *iter(one.more, "")])
+    assert frames.count("[redacted]") == 4
+    assert key not in frames
+
+
+def test_while_frames_wait_time_says_nothing() -> None:
+    one = responses_relay(Redactor())
+    one.tick(0)
+    for _ in range(100):
+        one.feed(said("x" * 10_000))
+    one.tick(1)
+    frames = one.feed(ENDS) + one.close()
+    assert one.waits
+    assert one.tick(100) == ""
+    frames += "".join(iter(one.more, ""))
+    assert one.is_told
+    assert frames.endswith("data: [DONE]\n\n")

@@ -1,11 +1,9 @@
-"""Fetches the agent programs that tests/agents runs, and runs those tests.
+"""Fetches the agent programs that tests/agents runs.
 
-They are clients of this gateway and weigh 800 MB, so `make setup` leaves them out: they are a
-command of their own. What is fetched is named in tests/agents/package.json by exact version, and
-by hash in the lock file beside it. It knows nothing of what the programs do.
-
-    python -m tools.agents            # fetch what is missing, and run the tests
-    python -m tools.agents -k resume  # pytest's own options
+They are clients of this gateway and weigh 800 MB, so `make setup` leaves them out, and the tests of
+each fetch it when they begin: where one cannot be had its tests say so, and the other's still run.
+What is fetched is named by exact version in the package.json of its folder, and by hash in the lock
+file beside it. It knows nothing of what the programs do.
 """
 
 from __future__ import annotations
@@ -15,16 +13,16 @@ import hashlib
 import platform
 import shutil
 import subprocess
-import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from tools import paths
 
-WANTED = paths.ROOT / "tests" / "agents"
-FOLDER = paths.CACHE / "agents"
+WANTED = paths.ROOT / "tests" / "agents" / "packages"
+FETCHED = paths.CACHE / "agents"
 FILES = ("package.json", "package-lock.json")
-SECONDS = 600.0
-"""How long the download may take. It takes half a minute."""
+SECONDS = 500.0
+"""How long a download may take, which takes half a minute: less than a test may."""
 
 _TARGETS = {
     ("Linux", "x86_64"): ("linux-x64", "x86_64-unknown-linux-musl"),
@@ -32,59 +30,57 @@ _TARGETS = {
     ("Darwin", "x86_64"): ("darwin-x64", "x86_64-apple-darwin"),
     ("Darwin", "arm64"): ("darwin-arm64", "aarch64-apple-darwin"),
 }
-"""By machine: the end of the package's name that npm chooses for it, and the folder in that."""
+"""By machine: the end of the package's name that npm chooses for it, and the folder in Codex'."""
 
 
 class FetchError(Exception):
-    """Says in one line why the programs could not be fetched."""
+    """Says in one line why a program could not be fetched."""
 
 
-def codex() -> Path:
-    """Where the Codex program is, once it is fetched.
+class Program(NamedTuple):
+    """A program of npm's. `file` is where it is, with its machine's words for `_TARGETS`."""
+
+    name: str
+    folder: str
+    file: str
+
+
+CODEX = Program("Codex", "codex", "@openai/codex-{0}/vendor/{1}/bin/codex")
+CLAUDE = Program("Claude Code", "claude-code", "@anthropic-ai/claude-code-{0}/claude")
+
+
+def fetch(program: Program) -> Path:
+    """Returns where the program is, and fetches it if it is not there yet.
 
     Raises:
-        FetchError: There is none for this machine.
+        FetchError: There is none for this machine, the download failed, or it brought none.
     """
+    wanted, folder = WANTED / program.folder, FETCHED / program.folder
     machine = (platform.system(), platform.machine())
     if machine not in _TARGETS:
-        raise FetchError(f"there is no Codex for {' '.join(machine)}")
-    package, target = _TARGETS[machine]
-    vendor = FOLDER / "node_modules" / "@openai" / f"codex-{package}" / "vendor"
-    return vendor / target / "bin" / "codex"
-
-
-def claude() -> Path:
-    """Where Claude Code is, once it is fetched.
-
-    Raises:
-        FetchError: There is none for this machine.
-    """
-    machine = (platform.system(), platform.machine())
-    if machine not in _TARGETS:
-        raise FetchError(f"there is no Claude Code for {' '.join(machine)}")
-    package, _ = _TARGETS[machine]
-    return FOLDER / "node_modules" / "@anthropic-ai" / f"claude-code-{package}" / "claude"
-
-
-def fetch() -> None:
-    """Fetches what is missing; returns at once when nothing is.
-
-    Raises:
-        FetchError: The download failed, or brought no program.
-    """
-    programs = (codex(), claude())
-    if _is_current() and all(program.exists() for program in programs):
-        return
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / ".stamp").unlink(missing_ok=True)
+        raise FetchError(f"there is no {program.name} for {' '.join(machine)}")
+    file = folder / "node_modules" / program.file.format(*_TARGETS[machine])
+    if _has_stamp(folder, wanted) and file.exists():
+        return file
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".stamp").unlink(missing_ok=True)
     for name in FILES:
-        shutil.copy(WANTED / name, FOLDER / name)
-    print("fetching Codex and Claude Code from npm ...", flush=True)
+        shutil.copy(wanted / name, folder / name)
+    _install(program, folder)
+    if not file.exists():
+        # npm passes over an optional package that it cannot get, without a word.
+        raise FetchError(f"npm brought no {program.name}: it could not get the optional package")
+    (folder / ".stamp").write_text(_stamp(wanted))
+    return file
+
+
+def _install(program: Program, folder: Path) -> None:
+    # No install script is needed: the programs are packages of the lock file.
+    options = ("--ignore-scripts", "--no-audit", "--no-fund")
     try:
         done = subprocess.run(
-            # No install script is needed: the programs are packages of the lock file.
-            [paths.NODE, paths.NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            cwd=FOLDER,
+            [paths.NODE, paths.NPM, "ci", *options],
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -92,43 +88,22 @@ def fetch() -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as slow:
-        raise FetchError(f"npm had not finished after {SECONDS:.0f} s") from slow
+        raise FetchError(f"npm had not fetched {program.name} after {SECONDS:.0f} s") from slow
     if done.returncode:
-        raise FetchError(f"npm could not fetch it: {_why(done.stderr)}")
-    for program in programs:
-        if program.exists():
-            continue
-        # npm passes over an optional package that it cannot get, without a word.
-        raise FetchError(f"npm brought no {program.relative_to(FOLDER)}; fetch it again")
-    (FOLDER / ".stamp").write_text(_stamp())
+        raise FetchError(f"npm could not fetch {program.name}: {_why(done.stderr)}")
 
 
-def _is_current() -> bool:
+def _has_stamp(folder: Path, wanted: Path) -> bool:
     with contextlib.suppress(FileNotFoundError):
-        return (FOLDER / ".stamp").read_text() == _stamp()
+        return (folder / ".stamp").read_text() == _stamp(wanted)
     return False
 
 
-def _stamp() -> str:
-    return hashlib.sha256(b"\0".join((WANTED / name).read_bytes() for name in FILES)).hexdigest()
+def _stamp(wanted: Path) -> str:
+    return hashlib.sha256(b"\0".join((wanted / name).read_bytes() for name in FILES)).hexdigest()
 
 
 def _why(output: str) -> str:
     errors = [line.strip() for line in output.splitlines() if line.startswith("npm error")]
     said = [line.removeprefix("npm error").strip() for line in errors] or [output.strip()]
     return " ".join(line for line in said if line)[:300] or "it said nothing"
-
-
-def main() -> int:
-    """Returns the exit status of the tests, or 1 where they could not be run."""
-    try:
-        fetch()
-    except FetchError as error:
-        print(f"agents: {error}", file=sys.stderr)
-        return 1
-    tests = [sys.executable, "-m", "pytest", str(WANTED), *sys.argv[1:]]
-    return subprocess.call(tests, cwd=paths.ROOT)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

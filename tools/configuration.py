@@ -30,16 +30,32 @@ class Variable(NamedTuple):
 
 VARIABLES = {
     "API_KEYS": Variable(
-        "The keys of your clients, separated by commas or white space. Several, so that one can be"
+        "The keys of your clients, separated by commas or white space; `NAME:KEY`"
+        " gives one [a name](keys.md). Several, so that one can be"
         " [rotated](deploying.md#rotating-a-key-of-your-clients). Without one, all are refused.",
         is_secret=True,
+    ),
+    "ADMIN_KEY": Variable(
+        "The operator's key, of at least 16 characters: with it keys with a name, limits and a"
+        " budget are [made and changed](keys.md). Without it nobody can.",
+        is_secret=True,
+    ),
+    "KEY_SECRET": Variable(
+        "What those keys are proved with, so that `ADMIN_KEY` can be changed alone.",
+        "made of `ADMIN_KEY`",
+        is_secret=True,
+    ),
+    "LIMITS": Variable(
+        "[Limits](keys.md#limits) of keys that have a name in `API_KEYS`: a list of tables, or that"
+        " list as JSON."
     ),
     "DEFAULT_MODEL": Variable(
         "The model of a request that names none. Where it is set, somebody has to serve it.",
         f"`{config.DEFAULT_MODEL}`",
     ),
     "MAX_BODY_BYTES": Variable(
-        "The largest request body. Rewriting 5 MB takes an isolate to 78 MB of its 128.",
+        "The largest request body. Of what is no image, file or speech in it 5 MB are taken: to "
+        "rewrite those takes an isolate to 78 MB of its 128.",
         f"`{config.MAX_BODY_BYTES}`",
     ),
     "MAX_UPLOAD_BYTES": Variable(
@@ -50,6 +66,20 @@ VARIABLES = {
         "Silence after which the client of a stream gets a comment, up to 3600; 0 for never. Before"
         " the first event nothing is sent, so that an error still has its status.",
         f"`{config.KEEP_ALIVE_SECONDS:g}`",
+    ),
+    config.ENDPOINT: Variable(
+        "Where a span of each request is sent when it is over, as OTLP/HTTP in JSON: a collector's"
+        " URL without its `/v1/traces`. A span has what the log line has, and no prompt."
+    ),
+    f"{config.EXPORTER}HEADERS": Variable(
+        "Headers for that collector: `name=value` with commas between, values percent-encoded.",
+        is_secret=True,
+    ),
+    "OTEL_SERVICE_NAME": Variable("What its spans call this gateway.", "`xtrix`"),
+    "STORE_DAYS": Variable(
+        "How many days [responses are kept](api.md#kept-responses) whose clients do not ask for the"
+        " contrary, up to 3660; 0 keeps none.",
+        "`0`",
     ),
     "PROVIDERS": Variable("The upstreams: a list of tables, or that list as JSON."),
     "MODELS": Variable("Models with several targets: a list of tables, or that list as JSON."),

@@ -34,6 +34,7 @@ from tools import log_lines, model, paths, wrangler
 HOST = "127.0.0.1"
 DEV_VARS = paths.ROOT / ".dev.vars"
 KEY_FILE = paths.CACHE / "local-key"
+ADMIN_KEY_FILE = paths.CACHE / "local-admin-key"
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY = "Ready on"
 HEALTH_SECONDS = 60.0
@@ -58,6 +59,7 @@ xtrix answers at http://{host}:{port}/v1 {with_what}
   base URL  http://{host}:{port}/v1     Chat Completions and Responses (OPENAI_BASE_URL)
             http://{host}:{port}        Messages (ANTHROPIC_BASE_URL)
   API key   {key}
+  admin     {admin}
 {models}
   curl -N http://{host}:{port}/v1/chat/completions \\
     -H "Authorization: Bearer {bearer}" -H "Content-Type: application/json" \\
@@ -132,10 +134,10 @@ async def _dev(asked: Asked) -> None:
     _check_port(port)
     async with contextlib.AsyncExitStack() as running:
         if DEV_VARS.exists():
-            upstream = _own_upstream()
+            upstream = _own_upstream(port)
         else:
             _say("Starting the local model ...")
-            upstream = _local_upstream(running.enter_context(model.serve(asked.model)))
+            upstream = _local_upstream(running.enter_context(model.serve(asked.model)), port)
         _say("Starting the Worker ...")
         process = await running.enter_async_context(_wrangler(port, asked.is_local, upstream))
         ready = asyncio.Event()
@@ -195,7 +197,7 @@ def _check_port(port: int) -> None:
             ) from None
 
 
-def _own_upstream() -> Upstream:
+def _own_upstream(port: int) -> Upstream:
     return Upstream(
         variables={},
         told={
@@ -203,12 +205,13 @@ def _own_upstream() -> Upstream:
             "key": "one of API_KEYS in .dev.vars",
             "bearer": "$API_KEY",
             "fragment": "",
+            "admin": f"http://{HOST}:{port}/admin, with ADMIN_KEY of .dev.vars, if that has one",
             "models": "",
         },
     )
 
 
-def _local_upstream(served: model.Model) -> Upstream:
+def _local_upstream(served: model.Model, port: int) -> Upstream:
     default = tomllib.loads((paths.ROOT / "wrangler.toml").read_text())["vars"]["DEFAULT_MODEL"]
     # llama.cpp's /v1/messages loses `message_start` when the answer's first character is made of
     # several tokens, as an emoji is (seen in October 2026's): the default goes the other way.
@@ -217,9 +220,9 @@ def _local_upstream(served: model.Model) -> Upstream:
         "openai": {"models": [served.name, "*"], "aliases": {default: served.name}},
     }
     providers = [served.row(dialect, **row) for dialect, row in rows.items()]
-    key = _local_key()
+    key, admin_key = _local_key(KEY_FILE, "sk-local"), _local_key(ADMIN_KEY_FILE, "admin-local")
     return Upstream(
-        variables={"API_KEYS": key, "PROVIDERS": json.dumps(providers)},
+        variables={"API_KEYS": key, "ADMIN_KEY": admin_key, "PROVIDERS": json.dumps(providers)},
         told={
             "with_what": "with a local model, small and often wrong"
             if served.name == model.NAME
@@ -227,17 +230,18 @@ def _local_upstream(served: model.Model) -> Upstream:
             "key": f"{key}  (made for local use: there is no .dev.vars)",
             "bearer": key,
             "fragment": f"#key={key}&model={served.name}",  # the page takes it, and hides it
+            "admin": f"http://{HOST}:{port}/admin#key={admin_key}",
             "models": f"  models    {served.name}, also for any other name, in OpenAI's dialect;\n"
             "            claude-* in Anthropic's\n",
         },
     )
 
 
-def _local_key() -> str:
+def _local_key(file: Path, prefix: str) -> str:
     """Returns a key that stays the same, so that a pasted command works tomorrow."""
-    if not KEY_FILE.exists():
-        KEY_FILE.write_text(f"sk-local-{secrets.token_hex(8)}")
-    return KEY_FILE.read_text()
+    if not file.exists():
+        file.write_text(f"{prefix}-{secrets.token_hex(8)}")
+    return file.read_text()
 
 
 @contextlib.asynccontextmanager

@@ -20,6 +20,7 @@ _CASES = paths.ROOT / "tests" / "cases"
 _TESTS = (
     *("tests/test_properties.py", "tests/worker/test_hostile.py"),
     *("tests/test_junk_requests.py", "tests/test_junk_answers.py"),
+    "tests/test_hostile_upstreams.py",
 )
 
 

@@ -70,6 +70,17 @@ class Service(NamedTuple):
     ai: bool = False
 
 
+class Objects(NamedTuple):
+    """A binding to the Durable Objects of a class, each of which has SQLite.
+
+    The class is the Worker's own, or that of a module in JavaScript, `script`, which has the
+    Worker's own class as its binding `REAL`.
+    """
+
+    class_name: str
+    script: str = ""
+
+
 class Served:
     """One running workerd."""
 
@@ -79,6 +90,8 @@ class Served:
         self.inspector = ports.get("inspector", 0)
         """The port of V8's inspector; 0 without `inspected`."""
         self.url = f"http://127.0.0.1:{self.port}"
+        self.ports = [port for name, port in ports.items() if name != "inspector"]
+        """One for each isolate."""
         self._output = output
 
     def log(self) -> str:
@@ -101,13 +114,15 @@ def read_worker(config: Path = paths.ROOT / "wrangler.toml") -> Worker:
 
 
 @contextlib.contextmanager
-def serve(
+def serve(  # noqa: PLR0913 - each by its name
     bindings: Mapping[str, object],
     *,
     worker: Worker | None = None,
     snapshot: Path | None = None,
     inspected: bool = False,
     v8_flags: tuple[str, ...] = (),
+    isolates: int = 1,
+    storage: Path | None = None,
 ) -> Iterator[Served]:
     """Runs a Worker on a free port of 127.0.0.1 until the block ends.
 
@@ -116,6 +131,8 @@ def serve(
     `worker` is this project's when None. `snapshot` comes from `save_snapshot` of the same Worker.
     `inspected` has V8's inspector listen too, as for a browser's development tools.
     `v8_flags` are V8's own options, such as the sizes of its heap.
+    With `isolates` the Worker runs as often, each on a port of its own, and all of them have the
+    Durable Objects of the first. `storage` is a folder in which those outlive the block.
 
     Raises:
         StartError: The Worker cannot be imported, or does not fit the snapshot.
@@ -127,7 +144,8 @@ def serve(
             f"--python-snapshot-dir={snapshot.parent}",
             f"--python-load-snapshot={snapshot.name}",
         )
-    with _workerd(worker or read_worker(), bindings, options, v8_flags) as served:
+    layout = _Layout(worker or read_worker(), bindings, v8_flags, isolates, storage)
+    with _workerd(layout, options) as served:
         yield served
 
 
@@ -138,7 +156,7 @@ def save_snapshot(folder: Path, *, worker: Worker | None = None) -> Path:
         StartError: The Worker does something while it is imported that a deployment refuses.
     """
     options = ("--python-save-snapshot", f"--python-snapshot-dir={folder}")
-    with _workerd(worker or read_worker(), {}, options):
+    with _workerd(_Layout(worker or read_worker(), {}), options):
         return folder / "snapshot.bin"
 
 
@@ -159,19 +177,24 @@ def wrapper() -> Path:
     return program
 
 
+class _Layout(NamedTuple):
+    """What one workerd runs."""
+
+    worker: Worker
+    bindings: Mapping[str, object]
+    v8_flags: tuple[str, ...] = ()
+    isolates: int = 1
+    storage: Path | None = None
+
+
 @contextlib.contextmanager
-def _workerd(
-    worker: Worker,
-    bindings: Mapping[str, object],
-    options: tuple[str, ...],
-    v8_flags: tuple[str, ...] = (),
-) -> Iterator[Served]:
+def _workerd(layout: _Layout, options: tuple[str, ...]) -> Iterator[Served]:
     with tempfile.TemporaryDirectory(prefix="workerd-") as name:
         folder = Path(name).resolve()
         config, output = folder / "config.capnp", folder / "log"
-        config.write_text(_configuration(worker, bindings, folder, v8_flags))
+        config.write_text(_configuration(layout, folder))
         receive, report = os.pipe()
-        with open(receive) as reports, output.open("wb") as log:
+        with open(receive, "rb", buffering=0) as reports, output.open("wb") as log:
             process = subprocess.Popen(
                 [
                     *(str(paths.workerd()), "serve", "--experimental", f"--control-fd={report}"),
@@ -186,20 +209,21 @@ def _workerd(
             )
             os.close(report)
             try:
-                yield Served(process.pid, _ports(reports, output), output)
+                yield Served(process.pid, _ports(reports, output, layout.isolates), output)
             finally:
                 _stop(process)
 
 
-def _ports(reports: IO[str], output: Path) -> dict[str, int]:
+def _ports(reports: IO[bytes], output: Path, isolates: int) -> dict[str, int]:
     """Waits until workerd serves HTTP, when the Worker has been imported; returns where it listens.
 
-    It reports a socket by its name in the configuration, and before it the inspector.
+    It reports a socket by its name in the configuration, and before it the inspector. A line that
+    lay in a buffer of ours would be waited for in vain.
     """
     ports: dict[str, int] = {}
-    while "http" not in ports:
+    while len(ports.keys() - {"inspector"}) < isolates:
         ready, _, _ = select.select([reports], [], [], START_SECONDS)
-        line = reports.readline() if ready else ""
+        line = reports.readline() if ready else b""
         if not line:
             why = "" if ready else f"workerd was not ready after {START_SECONDS:.0f} s\n"
             raise StartError(why + output.read_text(errors="replace"))
@@ -217,9 +241,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _configuration(
-    worker: Worker, bindings: Mapping[str, object], folder: Path, v8_flags: tuple[str, ...]
-) -> str:
+def _configuration(layout: _Layout, folder: Path) -> str:
+    worker = layout.worker
     flags = worker.compatibility_flags
     if worker.main.suffix == ".py":
         flags = (*flags, *DEVELOPMENT_FLAGS)
@@ -227,49 +250,99 @@ def _configuration(
         f"(name = {_text(name)}, {kind} = embed {_text(os.path.relpath(path.resolve(), folder))})"
         for name, kind, path in modules(worker)
     )
-    services = (
-        _service(name, value.to, worker.compatibility_date)
-        for name, value in bindings.items()
-        if isinstance(value, Service)
+    services = [
+        _service(name, value, worker.compatibility_date)
+        for name, value in layout.bindings.items()
+        if isinstance(value, Service) or (isinstance(value, Objects) and value.script)
+    ]
+    storage = layout.storage or folder / "objects"
+    storage.mkdir(exist_ok=True)
+    names = ["main", *(f"isolate-{number}" for number in range(2, layout.isolates + 1))]
+    sockets = (
+        f'(name = {_text("http" if name == "main" else name)}, address = "127.0.0.1:0", http = (),'
+        f" service = {_text(name)})"
+        for name in names
     )
+    workers = (
+        f"(name = {_text(name)}, worker = .{'main' if name == 'main' else 'other'})"
+        for name in names
+    )
+    whole = f"""\
+  compatibilityDate = {_text(worker.compatibility_date)},
+  compatibilityFlags = [{", ".join(map(_text, flags))}],
+  modules = [
+    {", ".join(attached)}
+  ],"""
+    own = [it.class_name for it in layout.bindings.values() if isinstance(it, Objects)]
+    of_main = [_binding(name, it) for name, it in layout.bindings.items()]
+    of_others = [_binding(name, it, elsewhere=True) for name, it in layout.bindings.items()]
     # "private" lets `fetch` reach this machine too: that is where the tests' upstreams are.
     return f"""\
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
-    (name = "main", worker = .worker),
+    {", ".join(workers)},
     (name = "internet", network = (
       allow = ["public", "private"], tlsOptions = (trustBrowserCas = true)
     )),
+    (name = "disk", disk = (path = {_text(str(storage.resolve()))}, writable = true)),
     {", ".join(services)}
   ],
-  v8Flags = [{", ".join(map(_text, v8_flags))}],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+  v8Flags = [{", ".join(map(_text, layout.v8_flags))}],
+  sockets = [{", ".join(sockets)}],
 );
-const worker :Workerd.Worker = (
-  compatibilityDate = {_text(worker.compatibility_date)},
-  compatibilityFlags = [{", ".join(map(_text, flags))}],
-  bindings = [{", ".join(_binding(*item) for item in bindings.items())}],
-  modules = [
-    {", ".join(attached)}
-  ],
+const main :Workerd.Worker = (
+{whole}
+  bindings = [{", ".join(of_main)}],
+  {_objects(own)}
+);
+const other :Workerd.Worker = (
+{whole}
+  bindings = [{", ".join(of_others)}],
 );
 """
 
 
-def _service(name: str, to: int | str, compatibility_date: str) -> str:
-    if isinstance(to, int):
-        what = f'external = (address = "127.0.0.1:{to}", http = ())'
+def _objects(classes: list[str]) -> str:
+    """The namespaces of a Worker's Durable Objects. Storage in memory would have no SQL."""
+    if not classes:
+        return ""
+    namespaces = (
+        f"(className = {_text(name)}, uniqueKey = {_text(name)}, enableSql = true)"
+        for name in classes
+    )
+    return (
+        f"durableObjectNamespaces = [{', '.join(namespaces)}],"
+        ' durableObjectStorage = (localDisk = "disk"),'
+    )
+
+
+def _service(name: str, value: Service | Objects, compatibility_date: str) -> str:
+    if isinstance(value, Service) and isinstance(value.to, int):
+        what = f'external = (address = "127.0.0.1:{value.to}", http = ())'
     else:
-        module = f'(name = "index.js", esModule = {_text(to)})'
-        what = f"worker = (compatibilityDate = {_text(compatibility_date)}, modules = [{module}])"
+        script = value.to if isinstance(value, Service) else value.script
+        module = f'(name = "index.js", esModule = {_text(str(script))})'
+        objects = ""
+        if isinstance(value, Objects):
+            real = _binding("REAL", Objects(value.class_name), elsewhere=True)
+            objects = f"bindings = [{real}], {_objects([value.class_name])}"
+        what = (
+            f"worker = (compatibilityDate = {_text(compatibility_date)}, modules = [{module}],"
+            f" {objects})"
+        )
     return f"(name = {_text(name)}, {what})"
 
 
-def _binding(name: str, value: object) -> str:
+def _binding(name: str, value: object, *, elsewhere: bool = False) -> str:
+    """A binding of the first isolate's, or of the others'."""
     match value:
         case str():
             what = f"text = {_text(value)}"
+        case Objects():
+            service = name if value.script else "main" if elsewhere else ""
+            where = f", serviceName = {_text(service)}" if service else ""
+            what = f"durableObjectNamespace = (className = {_text(value.class_name)}{where})"
         case Service(ai=True):
             inner = f'(name = "fetcher", service = {_text(name)})'
             module = "cloudflare-internal:ai-api"

@@ -153,7 +153,11 @@ class StreamWriter(Writer, Protocol):
         """The frame that breaks a long silence."""
 
     def take(self) -> str:
-        """The frames written since the last call."""
+        """The frames that were written and not taken, or as many of them as make a large piece."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether there are more to take."""
 
     def fail(self, error: ApiError) -> None:
         """End a stream that has begun with `error`, told as this protocol tells it."""

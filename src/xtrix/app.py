@@ -4,12 +4,13 @@ Knows the public routes and the order of checks: the key before a byte of the bo
 body's shape before a target is chosen. Refuses to know JavaScript and how a step is carried out.
 """
 
-from typing import NamedTuple
+from collections.abc import Generator
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from xtrix import __version__, auth, catalogue, errors, forwarding
+from xtrix import __version__, admin, auth, catalogue, errors, foreign, forwarding, store
 from xtrix import config as configuration
-from xtrix.body import BODY_SECONDS, check_head, coding_of, unread
+from xtrix.body import BODY_SECONDS, check_head, coding_of, most_read, unread
 from xtrix.config import Config, Lookup
 from xtrix.counting import count
 from xtrix.endpoints import BY_PATH, Endpoint
@@ -17,13 +18,18 @@ from xtrix.errors import ApiError, ClientError, ConfigurationError
 from xtrix.exchange import AcceptedRequest, Exchange, Record, Steps
 from xtrix.health import Health
 from xtrix.http import RequestHead, preflight, reply
+from xtrix.keys import bounds, proof
+from xtrix.keys.leases import Client, Leases
 from xtrix.listing import encode_list, encode_model, is_anthropics
+from xtrix.metering import Asked, Meter
 from xtrix.models import Models
-from xtrix.protocol import Codec, Stamp
+from xtrix.protocol import Codec, Memory, Request, Stamp
 from xtrix.protocols import PROTOCOLS
 from xtrix.reasoning import Carrier
+from xtrix.recorder import Recorder
 from xtrix.redact import Redactor
-from xtrix.steps import Failure, ReadBody
+from xtrix.steps import Failure, ReadBody, Step
+from xtrix.store import Store
 from xtrix.translation import Conversion
 
 CALLS = {
@@ -71,6 +77,8 @@ class Gateway:
         self._keys = keys
         self._health = Health()
         self._models = Models()
+        self.leases: Leases | None = None
+        """What this isolate may give out to keys with a name; None before one was used."""
 
     @property
     def faults(self) -> list[str]:
@@ -85,6 +93,9 @@ class Gateway:
         record = Record(f"req_{token}", head.method, head.path[:200])
         exchange = Exchange(record, self._health, now, _codec_for(head))
         exchange.redactor = Redactor(tokens=auth.tokens(head.headers))
+        exchange.parent = head.headers.get("traceparent", "")
+        if isinstance(self._config, Config):
+            exchange.collector = self._config.collector
         exchange.follow(self._steps(head, exchange))
         return exchange
 
@@ -99,39 +110,93 @@ class Gateway:
             raise self._broken(head, 503 if path == HEALTH else 500)
         if path == HEALTH:
             return reply({"status": "ok", "service": "xtrix", "version": __version__})
+        if admin.is_admins(path) and (steps := admin.answer(config, head, exchange)):
+            return (yield from steps)
+        if path.removeprefix("/v1") == admin.USAGE_PATH:
+            return (yield from self._usage(config, head, exchange))
         return (yield from self._call(config, path, head, exchange))
 
     def _call(self, config: Config, path: str, head: RequestHead, exchange: Exchange) -> Steps:
         """The steps of a call that takes a key."""
+        is_kept = config.store_days > 0 and store.is_kept(path)
         codec, endpoint, model = _codec_at(path), _endpoint_at(path), _model_in(path)
-        if codec is None and endpoint is None and model is None:
+        if codec is None and endpoint is None and model is None and not is_kept:
             raise _unknown_url(head.method, path)
         if not _wants_socket(head, codec):
-            _allow(head, _POST if model is None else _GET)
-        client = auth.authenticate(head.headers, config.accepted_keys)
+            _allow(head, store.METHODS if is_kept else _POST if model is None else _GET)
+        client = self._identify(config, head, exchange)
+        if is_kept:
+            return (yield from self._kept(_store(config, client), head, exchange))
         if _wants_socket(head, codec):
             raise _no_socket()
         if model is not None:
             return (yield from self._list(config, model, exchange, head))
         carrier = Carrier(config.secret, client)
         if endpoint:
+            exchange.record.operation = endpoint.operation
             return (yield from forwarding.forward(config, endpoint, head, exchange))
         assert codec is not None
+        exchange.record.operation = "text_completion" if codec.name == "completions" else "chat"
         check_head(head, config.max_body_bytes)
-        read = ReadBody(config.max_body_bytes, BODY_SECONDS, coding_of(head))
         # The body is given no name here, which would keep it until the answer.
-        accepted = _accept(_Door(config, codec, carrier), head, exchange, (yield read))
+        door = _Door(config, codec, carrier, _store(config, client))
+        accepted = _accept(door, head, exchange, (yield from _taken(door, head, exchange)))
+        if exchange.meter:
+            yield from _admit(exchange, exchange.meter, accepted, is_counted=_counts_at(path))
         if _counts_at(path):
             return (yield from count(exchange, accepted))
         return (yield from exchange.complete(accepted))
 
+    def _identify(self, config: Config, head: RequestHead, exchange: Exchange) -> bytes:
+        """What stands for the holder of the key that came, who is counted if that has a name.
+
+        Raises ClientError for a key that is not accepted.
+        """
+        holder, client = _holder(config, head)
+        exchange.meter = self._meter(config, client, exchange)
+        if exchange.meter:
+            exchange.meter.check()
+        return holder
+
+    def _kept(self, kept: Store, head: RequestHead, exchange: Exchange) -> Steps:
+        """The steps of a call for what is kept for a client."""
+        if exchange.meter:
+            yield from exchange.meter.know()
+        return (yield from kept.serve(head))
+
+    def _meter(self, config: Config, client: Client | None, exchange: Exchange) -> Meter | None:
+        """What counts the calls of `client`; None where nobody does."""
+        if client is None:
+            return None
+        exchange.record.key = client.name or client.id
+        if not config.has_ledger:
+            return None
+        if self.leases is None:
+            self.leases = Leases(exchange.record.id[4:])
+        return Meter(client, self.leases, lambda: exchange.now)
+
+    def _usage(self, config: Config, head: RequestHead, exchange: Exchange) -> Steps:
+        """The steps of a key's holder who asks what it has used."""
+        _allow(head, _GET)
+        self._identify(config, head, exchange)
+        meter = exchange.meter
+        if meter is None:
+            message = "What is done with this key is not counted: it has no name."
+            raise ClientError(404, "usage_not_kept", message)
+        yield from meter.know()
+        return (yield from admin.own_usage(meter.client, head, exchange))
+
     def _list(self, config: Config, wanted: str, exchange: Exchange, head: RequestHead) -> Steps:
         """The steps of a call for the model that is `wanted`, or for all where it is empty."""
+        meter = exchange.meter
+        if meter:
+            yield from meter.know(wanted or None)
         if wanted:
             card = yield from self._models.one(config, wanted, exchange)
             return reply(encode_model(card, head.headers))
-        cards = yield from self._models.all(config, exchange)
-        return reply(encode_list([*cards.values()], head.headers, head.query))
+        named = yield from self._models.all(config, exchange)
+        cards = [card for card in named.values() if meter is None or meter.allows(card.id)]
+        return reply(encode_list(cards, head.headers, head.query))
 
     def _broken(self, head: RequestHead, status: int) -> ApiError:
         """Why no call can be served. What is wrong is told to who has a key, for it names secrets.
@@ -153,12 +218,78 @@ def configure(lookup: Lookup) -> Gateway:
         return Gateway(error, auth.digests(keys) if isinstance(keys, str) else ())
 
 
+def _holder(config: Config, head: RequestHead) -> tuple[bytes, Client | None]:
+    """Whose key `head` carries: what stands for it, and who it is where it has a name.
+
+    Raises ClientError for one that is not accepted.
+    """
+    if config.key_secret:
+        for token in auth.tokens(head.headers):
+            proven = proof.check(config.key_secret, token)
+            if proven:
+                client = Client(proven.id, "", proven.strict, proven.generation)
+                return proven.id.encode(), client
+    digest = auth.authenticate(head.headers, config.accepted_keys)
+    return digest, config.clients.get(digest)
+
+
+def _admit(
+    exchange: Exchange, meter: Meter, accepted: AcceptedRequest, *, is_counted: bool
+) -> Generator[Step, Any, None]:
+    """Let a call in, as far as its key goes. One whose tokens are counted costs nothing."""
+    if is_counted:
+        yield from meter.know(accepted.stamp.model)
+        return
+    conversion, body = accepted.conversion, accepted.conversion.body
+    fields, likely = conversion.settings.fields, bounds.likely_input(body)
+    asked = Asked(accepted.stamp.model, accepted.plan, fields, len(body), likely, conversion.prompt)
+    yield from meter.admit(asked)
+    exchange.headers += meter.headers(accepted.conversion.codec.name)
+
+
 class _Door(NamedTuple):
     """What a body is taken in with."""
 
     config: Config
     codec: Codec
     carrier: Carrier
+    store: Store
+
+    @property
+    def memory(self) -> Memory | None:
+        """How the client's requests go on from what is kept; None where nothing is."""
+        return self.codec.memory if self.config.store_days else None
+
+
+class _Taken(NamedTuple):
+    """A request as it was taken in."""
+
+    request: Request
+    recorder: Recorder | None = None
+    codec: Codec | None = None
+    """How it is read and answered, where that is not the path's protocol alone."""
+
+
+def _store(config: Config, client: bytes) -> Store:
+    return store.store_of(client, config.store_days, most_read(config.max_body_bytes))
+
+
+def _taken(door: _Door, head: RequestHead, exchange: Exchange) -> Generator[Step, Any, _Taken]:
+    """The steps to the request that the body spells, and to what it refers to. Raises ApiError."""
+    config, memory = door.config, door.memory
+    limit = config.max_body_bytes
+    most: int | None = most_read(limit)
+    if memory is not None:  # what is kept is kept whole
+        limit, most = most_read(limit), None
+    body: bytes | Failure = yield ReadBody(limit, BODY_SECONDS, coding_of(head), most)
+    if isinstance(body, Failure):
+        raise unread(body, limit, most)
+    if memory is None:
+        codec, request = foreign.decode(door.codec, body, head.headers, config.default_model)
+        return _Taken(request, codec=codec)
+    request = memory.decode_request(body, head.headers, config.default_model)
+    recorder = door.store.recorder(memory, request, exchange.record.id[4:], exchange.now)
+    return _Taken((yield from door.store.recall(memory, request)), recorder)
 
 
 def _codec_at(path: str) -> Codec | None:
@@ -198,20 +329,20 @@ def _no_socket() -> ClientError:
     return ClientError(426, "websocket_not_supported", message)
 
 
-def _accept(
-    door: _Door, head: RequestHead, exchange: Exchange, body: bytes | Failure
-) -> AcceptedRequest:
-    """The request that `body` spells, with its targets. Raises ClientError."""
-    config, codec, carrier = door
-    if isinstance(body, Failure):
-        raise unread(body, config.max_body_bytes)
-    request = codec.decode_request(body, head.headers, config.default_model)
+def _accept(door: _Door, head: RequestHead, exchange: Exchange, taken: _Taken) -> AcceptedRequest:
+    """What was taken in, with its targets. Raises ClientError."""
+    config, codec, carrier, _ = door
+    request, codec = taken.request, taken.codec or codec
     exchange.record.model = request.model
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
-    exchange.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
+    exchange.redactor = carrier.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
+    conversion = Conversion(codec, request, carrier, exchange.clock)
+    if codec is not door.codec:
+        # What the answer repeats of a request, and how it is told, is asked in the path's words.
+        conversion.settings.fields = {"model": request.model, "stream": request.stream}
     return AcceptedRequest(
-        conversion=Conversion(codec, request, carrier, exchange.clock),
+        conversion=conversion,
         stamp=Stamp(
             exchange.record.id[4:],
             int(exchange.now),
@@ -221,6 +352,7 @@ def _accept(
         ),
         plan=plan,
         keep_alive=config.keep_alive,
+        recorder=taken.recorder,
     )
 
 

@@ -6,7 +6,9 @@ nor its place in the list shows in the time. The raw token goes nowhere else.
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from xtrix.errors import ClientError
 
@@ -19,9 +21,32 @@ _MALFORMED = f"{_INCORRECT}: The Authorization header is malformed. It must be '
 _WRONG = f"{_INCORRECT}. This gateway's operator gives out the right one."
 
 
+_NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63}):(.+)")
+
+
+class Given(NamedTuple):
+    """A key that the operator has given out."""
+
+    digest: bytes
+    name: str = ""
+
+
+def given(keys: str) -> list[Given]:
+    """Each key in `keys`, and its name where it is written `name:key`.
+
+    Such an entry is let in as a whole too: a key may have a colon in it.
+    """
+    found = []
+    for entry in keys.replace(",", " ").split():
+        named = _NAMED.fullmatch(entry)
+        name = named[1] if named else ""
+        found += [Given(_digest(entry), name), *([Given(_digest(named[2]), name)] if named else [])]
+    return found
+
+
 def digests(keys: str) -> tuple[bytes, ...]:
     """The digest of each key in `keys`, which commas or white space separate."""
-    return tuple(_digest(key) for key in keys.replace(",", " ").split())
+    return tuple(key.digest for key in given(keys))
 
 
 def authenticate(headers: Mapping[str, str], accepted: tuple[bytes, ...]) -> bytes:

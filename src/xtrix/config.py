@@ -5,6 +5,7 @@ handed in) and never shows a value in an error: a secret may stand in the wrong 
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,25 +14,39 @@ from pydantic_core import core_schema as cs
 
 from xtrix import __version__, auth, json
 from xtrix.errors import ConfigurationError
+from xtrix.keys import proof
+from xtrix.keys import record as records
+from xtrix.keys.leases import Client
 from xtrix.providers import ENDPOINTS, EndpointRule, Model, Provider, Target, find_target
 from xtrix.rows import (
     OWN_FIELDS,
     ModelRow,
     ProviderRow,
     TargetRow,
+    is_base_url,
     parse_model,
     parse_model_name,
     parse_provider,
 )
+from xtrix.telemetry import Collector, collector
 
-MAX_BODY_BYTES = 5_000_000
-"""Rewriting 5 MB of JSON takes an isolate's memory to 78 MB of its 128, 10 MB to 113 (measured)."""
+MAX_BODY_BYTES = 32_000_000
+"""What Anthropic takes. Most of so much is the content of images and files; see `body`."""
 
 MAX_UPLOAD_BYTES = 100_000_000
 """What a form may have, which is streamed: Cloudflare's own limit of a request on its free plan."""
 
 KEEP_ALIVE_SECONDS = 15.0
 DEFAULT_MODEL = "claude-3-5-sonnet-20241022"
+LEDGER = "LEDGER"
+"""The binding of the Durable Object that counts."""
+
+_SHORTEST_ADMIN_KEY = 16
+_SOUND_KEY = re.compile(r"[!-+\--~]*")
+_LIKE_AN_ID = re.compile(r"[0-9a-f]{16}")
+
+EXPORTER = "OTEL_EXPORTER_OTLP_"
+ENDPOINT = f"{EXPORTER}ENDPOINT"
 
 Lookup = Callable[[str], object]
 """The value of a variable or secret as str, number, list or dict; None where it is not set."""
@@ -53,8 +68,20 @@ class Config(NamedTuple):
     fingerprint: str
     """Stands for this version and configuration in `system_fingerprint`."""
     max_upload_bytes: int = MAX_UPLOAD_BYTES
+    collector: Collector | None = None
+    """Where a span of each request is sent; None for nowhere."""
+    store_days: float = 0
+    """How long responses are kept; 0 keeps none."""
     secret: bytes = b""
     """What nobody but this gateway can know: made of all its secrets, and new when one is."""
+    clients: Mapping[bytes, Client] = {}
+    """By the digest of its key, whoever has one with a name in API_KEYS."""
+    admin_key: tuple[bytes, ...] = ()
+    """The digest of the operator's key; none where there are no keys to be made."""
+    key_secret: bytes = b""
+    """What keys that are made here are proved with."""
+    has_ledger: bool = False
+    """Whether what is done on keys with a name is counted."""
 
 
 def load(lookup: Lookup) -> Config:
@@ -70,16 +97,32 @@ def load(lookup: Lookup) -> Config:
     )
     variables.faults += _twice("PROVIDERS", [row.name for row in rows])
     variables.faults += _twice("MODELS", [model.id for model in models])
+    keys = variables.text("API_KEYS", "")
+    clients, has_limits = _clients(variables, keys)
+    admin_key, own_secret = _admin_key(variables), variables.text("KEY_SECRET", "")
+    if admin_key and set(auth.digests(admin_key)) & set(auth.digests(keys)):
+        variables.faults.append("ADMIN_KEY must not be one of API_KEYS")
     config = Config(
-        accepted_keys=auth.digests(variables.text("API_KEYS", "")),
+        accepted_keys=auth.digests(keys),
         max_body_bytes=variables.number("MAX_BODY_BYTES", MAX_BODY_BYTES, _BYTES),
         max_upload_bytes=variables.number("MAX_UPLOAD_BYTES", MAX_UPLOAD_BYTES, _BYTES),
+        collector=_collector(variables),
         default_model=variables.model("DEFAULT_MODEL", DEFAULT_MODEL),
         providers=tuple(providers.values()),
         models=tuple(models),
         keep_alive=variables.number("KEEP_ALIVE_SECONDS", KEEP_ALIVE_SECONDS, _SECONDS),
         fingerprint="",
+        clients=clients,
+        admin_key=auth.digests(admin_key),
+        key_secret=proof.secret_of(admin_key, own_secret) if admin_key else b"",
+        has_ledger=bool(admin_key or has_limits),
+        store_days=variables.number("STORE_DAYS", 0, _DAYS),
     )
+    if config.has_ledger and lookup(LEDGER) is None:
+        variables.faults.append(
+            f"{LEDGER}: there is no such Durable Object; wrangler.toml has to bind it, as it does"
+            " in this project, in each of its environments"
+        )
     # Where rows are faulty, one of them might have served it.
     if not variables.faults and variables.is_set("DEFAULT_MODEL") and not _serves_default(config):
         variables.faults.append("DEFAULT_MODEL is no model that PROVIDERS or MODELS serve")
@@ -88,6 +131,63 @@ def load(lookup: Lookup) -> Config:
     return config._replace(
         fingerprint=_fingerprint([table for _, table in tables], models), secret=_secret_of(config)
     )
+
+
+def _admin_key(variables: "_Variables") -> str:
+    key: str = variables.text("ADMIN_KEY", "").strip()
+    if key and (len(key) < _SHORTEST_ADMIN_KEY or not _SOUND_KEY.fullmatch(key)):
+        variables.faults.append(
+            f"ADMIN_KEY must have at least {_SHORTEST_ADMIN_KEY} characters, none of them a space"
+            " or a comma: what keys are proved with is made of it"
+        )
+    return key
+
+
+def _clients(variables: "_Variables", keys: str) -> tuple[dict[bytes, Client], bool]:
+    """Who of API_KEYS has a key with a name, by its digest, and whether anyone has limits."""
+    rows = {}
+    given = [key for key in auth.given(keys) if key.name]
+    names = {key.name for key in given}
+    for where, table in variables.tables("LIMITS"):
+        try:
+            row = records.parse_configured(where, table)
+        except ConfigurationError as error:
+            variables.faults += error.faults
+            continue
+        if row.name not in names:
+            variables.faults.append(f"{where}.key: API_KEYS has no key of that name")
+        if row.name in rows:
+            variables.faults.append(f"{where}.key: another row has this name")
+        rows[row.name] = row
+    if any(_LIKE_AN_ID.fullmatch(name) for name in names):
+        variables.faults.append("API_KEYS: a name must not be 16 hex digits; such are made here")
+    records_of = {name: rows.get(name, records.configured(name)) for name in names}
+    clients = {
+        key.digest: Client(
+            key.name, key.name, records_of[key.name].limits.strict, record=records_of[key.name]
+        )
+        for key in given
+    }
+    return clients, bool(rows)
+
+
+def _collector(variables: "_Variables") -> Collector | None:
+    """Where spans are sent, as OpenTelemetry's own variables say it."""
+    endpoint = variables.text(ENDPOINT, "")
+    headers = variables.text(f"{EXPORTER}HEADERS", "")
+    service = variables.text("OTEL_SERVICE_NAME", "xtrix")
+    if not endpoint:
+        return None
+    if not is_base_url(endpoint):
+        variables.faults.append(
+            f"{ENDPOINT} must be an http(s) URL without query, fragment or user"
+        )
+        return None
+    try:
+        return collector(endpoint, headers, service)
+    except ValueError:
+        variables.faults.append(f"{EXPORTER}HEADERS must be 'name=value', with commas between")
+        return None
 
 
 def _secret_of(config: Config) -> bytes:
@@ -116,6 +216,10 @@ class _Number(NamedTuple):
 
 
 _BYTES = _Number(SchemaValidator(cs.int_schema(strict=True, ge=1)), "a number, whole and 1 or more")
+_DAYS = _Number(
+    SchemaValidator(cs.float_schema(strict=True, ge=0, le=3660, allow_inf_nan=False)),
+    "a number, 0 or more and at most 3660",
+)
 _SECONDS = _Number(
     SchemaValidator(cs.float_schema(strict=True, ge=0, le=3600, allow_inf_nan=False)),
     "a number, 0 or more and at most 3600",

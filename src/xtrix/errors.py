@@ -92,18 +92,18 @@ class Policy(NamedTuple):
     """Whether the client is left to judge by the status; else it is told not to try again."""
     counts: bool
     """Whether it says of the target that it fails, whoever asks."""
+    passes: bool = False
+    """Whether the target may answer the same request some other time."""
 
 
-TRANSIENT = Policy(repeat=True, elsewhere=True, client_retry=True, counts=True)
+TRANSIENT = Policy(repeat=True, elsewhere=True, client_retry=True, counts=True, passes=True)
 TARGET_REFUSES = Policy(repeat=False, elsewhere=True, client_retry=False, counts=True)
 MODEL_IS_MISSING = Policy(repeat=False, elsewhere=True, client_retry=True, counts=True)
 REQUEST_IS_WRONG = Policy(repeat=False, elsewhere=False, client_retry=True, counts=False)
 # Its size is nobody's failure, and another target may have room.
 DOES_NOT_FIT = Policy(repeat=False, elsewhere=True, client_retry=True, counts=False)
 # Our own time is spent: to wait as long again for the same target helps nobody.
-TIME_IS_UP = Policy(repeat=False, elsewhere=True, client_retry=True, counts=True)
-PASSING = (TRANSIENT, TIME_IS_UP)
-"""What the same target may answer some other time."""
+TIME_IS_UP = Policy(repeat=False, elsewhere=True, client_retry=True, counts=True, passes=True)
 # The upstream has done its work and been paid, and would do the same again.
 ANSWER_IS_UNUSABLE = Policy(repeat=False, elsewhere=True, client_retry=False, counts=False)
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xtrix import json
+from xtrix.content import length
 from xtrix.prompt import (
     Audio,
     Block,
@@ -82,7 +83,7 @@ def _file(file: File) -> float:
     kind, data = file.source.kind, file.source.data
     if kind == "text":
         return head + _text(data)
-    return head + max(_PDF_PAGE, len(data) / _BASE64_PER_TOKEN)
+    return head + max(_PDF_PAGE, length(data) / _BASE64_PER_TOKEN)
 
 
 def _image(image: Image) -> float:
@@ -135,7 +136,7 @@ _BLOCKS: dict[type, Callable[[Any], float]] = {
     Refusal: lambda block: _text(block.text),
     Thinking: lambda block: _text(block.text),
     Opaque: lambda block: _text(block.text),
-    Audio: lambda block: len(block.data) / _BASE64_PER_TOKEN,
+    Audio: lambda block: length(block.data) / _BASE64_PER_TOKEN,
     Image: _image,
     File: _file,
     Call: _call,

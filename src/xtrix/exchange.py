@@ -16,7 +16,6 @@ from xtrix import __version__, errors, json
 from xtrix.answer import Usage
 from xtrix.errors import (
     DOES_NOT_FIT,
-    PASSING,
     ApiError,
     ClientError,
     Headers,
@@ -29,20 +28,26 @@ from xtrix.http import (
     STREAM_HEADERS,
     Reply,
     UpstreamHead,
+    UpstreamRequest,
     answer_headers,
 )
+from xtrix.metering import Ending, Meter
 from xtrix.passage import Forwarded, Passage
 from xtrix.protocol import Clock, Codec, Stamp
 from xtrix.providers import Plan, Target
+from xtrix.recorder import Recorder
 from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 from xtrix.shape import has_too_many_values
-from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, Wait
+from xtrix.steps import Answer, AskArchive, Begin, Call, Collect, Failure, Outcome, Step, Wait
+from xtrix.telemetry import Collector, ends, finish_reasons, in_words_of_the_field, span
 from xtrix.translation import Conversion, TargetCall
 
 MAX_ANSWER_BYTES = 16_000_000
 """The largest whole answer taken from an upstream: rewriting it takes several times its size."""
 
+_KEEP_SECONDS = 5.0
+"""For the archive to confirm that an answer is kept."""
 _LAST_CONNECT = 120.0
 _CONNECT = 60.0
 """Seconds until a stream's head, of the last target and of those before it."""
@@ -73,14 +78,22 @@ class Record:
     """The limit that the upstream was given because the client named none."""
     attempts: int = 0
     failures: list[str] = field(default_factory=list)
+    operation: str | None = None
+    """What is done, in OpenTelemetry's word for it; None where it has none."""
+    finish_reasons: list[str] | None = None
+    """Why the answer ended, as the client was told."""
     error: str | None = None
     unknown_stop_reason: str | None = None
     """The upstream's word for why it stopped, where that is not known here."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    key: str | None = None
+    """The name of the client's key, where it has one."""
     first_byte_ms: int | None = None
     """Milliseconds until the answer began."""
     total_ms: int | None = None
+    not_kept: bool | None = None
+    """True where an answer was to be kept, and the archive has not confirmed that it is."""
     version: str = __version__
 
 
@@ -92,6 +105,8 @@ class AcceptedRequest:
     stamp: Stamp
     plan: Plan
     keep_alive: float
+    recorder: Recorder | None = None
+    """Hears the answer; None where nothing of it is kept."""
 
     @property
     def streamed(self) -> bool:
@@ -119,13 +134,25 @@ class Exchange:
         self.headers: Headers = answer_headers(record.id, codec.request_id_header)
         """What every answer to this request carries beside its own."""
         self.redactor = Redactor()
+        self.meter: Meter | None = None
+        """What counts it, where the client's key has a name."""
         self._health = health
         self.clock = Clock(now)
         self._began = now
+        self._answer_usage: tuple[Usage, int] | None = None
+        """Of a whole answer, with the number of its bytes."""
+        self._called: Target | None = None
+        """The last that was called."""
         self._relay: Relay | Passage | None = None
         self._steps: Steps | None = None
         self._is_last = True
         """Whether no target is left after the one that is tried."""
+        self.collector: Collector | None = None
+        """Where a span is sent at the end."""
+        self.parent = ""
+        """The client's `traceparent`."""
+        self._told = ""
+        """The ends of a whole answer."""
         self._watched: Target | None = None
         """The target of a stream, among others, whose end is not yet known."""
 
@@ -179,11 +206,46 @@ class Exchange:
             self._count(self._relay.usage, is_whole=self._relay.finished)
             record.unknown_stop_reason = self._relay.unknown_stop_reason
             record.error = record.error or (self._relay.error.code if self._relay.error else None)
+        if self.meter:
+            self._finish_meter(self.meter, now, left=left)
         if left:
             record.error = "client_left"
-        said = ((name, getattr(record, name)) for name in Record.__slots__)
-        line = json.encode({name: value for name, value in said if value is not None})
-        return self.redactor.line(line)
+        record.finish_reasons = finish_reasons(self._told or self._ending()) or None
+        return self.redactor.line(json.encode(in_words_of_the_field(self._known())))
+
+    def _finish_meter(self, meter: Meter, now: float, *, left: bool) -> None:
+        """Have what was used counted, of an answer that was cut too."""
+        relay, whole, record = self._relay, self._answer_usage, self.record
+        if relay:
+            is_whole = relay.error is None and not left
+            is_whole = is_whole or (relay.finished and relay.usage.completion > 0)
+            usage, characters = relay.usage, relay.characters
+        else:
+            is_whole = whole is not None
+            usage, characters = whole or (Usage(), 0)
+        has_cost = relay is not None or whole is not None or (left and record.attempts > 0)
+        is_error = record.error is not None
+        meter.finish(Ending(self._called, usage, is_whole, has_cost, characters, is_error), now)
+        record.key = meter.name
+
+    def span(self, now: float) -> UpstreamRequest | None:
+        """The call that tells a collector of the request, once it is logged; None for nobody."""
+        if self.collector is None:
+            return None
+        call = span(self.collector, self._known(), self.parent, self._began, now)
+        return call._replace(body=self.redactor.line(call.body.decode()).encode())
+
+    def _known(self) -> dict[str, Any]:
+        """What is known of the request."""
+        said = ((name, getattr(self.record, name)) for name in Record.__slots__)
+        known = {name: value for name, value in said if value is not None}
+        if self.meter:
+            known["cost"] = self.meter.cost  # also where nobody knows it
+        return known
+
+    def _ending(self) -> str:
+        """The last that a stream told, or the ends of what was passed on."""
+        return self._relay.ending if self._relay else ""
 
     def complete(self, accepted: AcceptedRequest) -> Steps:
         """The steps of a completion: each target of the plan until one answers."""
@@ -254,7 +316,7 @@ class Exchange:
 
     def _try(self, accepted: AcceptedRequest, call: TargetCall) -> Steps:
         """The steps of up to `attempts` calls to one target. Raises UpstreamError."""
-        target = call.target
+        target = self._called = call.target
         while True:
             began = self.now
             try:
@@ -281,16 +343,16 @@ class Exchange:
             return (yield from self._forward(accepted, call, call.forwarded))
         if not accepted.streamed:
             seconds = self._left(accepted.plan, self._patience(accepted.plan, limits.first_byte))
-            answer = _sound((yield Call(call.take_request(), seconds, collect)))
+            answer = _sound((yield _call(accepted, call, seconds, collect)))
             body = _sound(answer.body)
             if has_too_many_values(body):
                 raise errors.too_large()
             _check(call.codec, answer.head, body)
-            return self._reply(accepted, call, body)
+            return (yield from self._reply(accepted, call, body))
         began = self.now
         connect = limits.connect or (_LAST_CONNECT if self._is_last else _CONNECT)
         seconds = self._left(accepted.plan, self._patience(accepted.plan, connect))
-        head = _sound((yield Call(call.take_request(), seconds)))
+        head = _sound((yield _call(accepted, call, seconds)))
         if head.status != 200 or not head.may_be(EVENT_STREAM):
             body = _sound((yield collect))
             raise _error_in(call.codec, head, body) or errors.wrong_type("it is not a stream")
@@ -300,6 +362,12 @@ class Exchange:
             raise relay.error
         self._relay = relay
         return relay
+
+    def _keep(self, recorder: Recorder, body: bytes) -> Generator[AskArchive, Outcome, None]:
+        """The step that keeps a whole answer, which its client gets in any case."""
+        message = recorder.message_of(body.decode())
+        outcome = yield AskArchive(recorder.name, message, _KEEP_SECONDS)
+        self.record.not_kept = True if isinstance(outcome, Failure) else None
 
     def _forward(self, accepted: AcceptedRequest, call: TargetCall, forwarded: Forwarded) -> Steps:
         """The steps of one call whose answer goes to the client as it is. Raises ApiError."""
@@ -322,13 +390,18 @@ class Exchange:
         self._relay = passage
         return passage
 
-    def _reply(self, accepted: AcceptedRequest, call: TargetCall, body: bytes) -> Answer:
-        """The answer that a whole response is. Raises UpstreamError."""
+    def _reply(self, accepted: AcceptedRequest, call: TargetCall, body: bytes) -> Steps:
+        """The steps to the answer that a whole response is. Raises UpstreamError."""
         whole = accepted.conversion.whole(body, call, accepted.stamp_of(call))
         self._count(whole.usage)
+        self._answer_usage = whole.usage, len(whole.body)
         self.record.unknown_stop_reason = whole.unknown_stop_reason
         headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
-        return Reply(200, headers, self.redactor.body(whole.body))
+        self._told = ends(whole.body)
+        told = self.redactor.body(whole.body)
+        if accepted.recorder:
+            yield from self._keep(accepted.recorder, told)
+        return Reply(200, headers, told)
 
     def _open_relay(self, accepted: AcceptedRequest, call: TargetCall, took: float) -> Relay:
         """The relay of a stream whose head `took` so many seconds."""
@@ -343,6 +416,7 @@ class Exchange:
             first_byte, limits.idle, accepted.keep_alive, limits.progress, holds_opening=holds
         )
         relay = Relay(stream, self.redactor, headers, patience, self.clock)
+        relay.recorder = accepted.recorder
         relay.tick(self.now)
         return relay
 
@@ -410,10 +484,10 @@ def _told(failures: list[UpstreamError]) -> UpstreamError:
     A prompt that is too long it can shorten. And a fallback that finds the request itself at fault
     says nothing of a target that would have taken it and only failed for now.
     """
-    too_long = [failure for failure in failures if failure.policy == DOES_NOT_FIT]
+    too_long = [failure for failure in failures if failure.policy is DOES_NOT_FIT]
     if too_long:
         return too_long[-1]
-    passing = [failure for failure in failures if failure.policy in PASSING]
+    passing = [failure for failure in failures if failure.policy.passes]
     last = failures[-1]
     return passing[-1] if passing and not last.policy.elsewhere else last
 
@@ -423,6 +497,14 @@ _FAILED: dict[Failure, Callable[[], UpstreamError]] = {
     Failure.TIME: lambda: errors.out_of_time("no answer came"),
     Failure.SIZE: errors.too_large,
 }
+
+
+def _call(
+    accepted: AcceptedRequest, call: TargetCall, seconds: float, collect: Collect | None = None
+) -> Call:
+    request = call.take_request()
+    is_last = call.request is None and accepted.conversion.is_spent
+    return Call(request, seconds, collect, is_last)
 
 
 def _sound(outcome: Any) -> Any:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xtrix import auth, catalogue
-from xtrix.body import BODY_SECONDS, check_head, coding_of, too_large, unread
+from xtrix.body import BODY_SECONDS, check_head, coding_of, most_read, too_large, unread
 from xtrix.cards import MODEL_NAME
 from xtrix.config import Config
 from xtrix.endpoints import Endpoint
@@ -21,6 +21,8 @@ from xtrix.errors import ApiError, ClientError, UpstreamError, invalid
 from xtrix.exchange import AcceptedRequest, Exchange, Steps
 from xtrix.http import RequestHead, UpstreamRequest
 from xtrix.json import Json, encode_body
+from xtrix.keys import bounds
+from xtrix.metering import Asked
 from xtrix.multipart import ModelFinder, boundary_of
 from xtrix.passage import Forwarded, Screen, Upload
 from xtrix.protocol import Request, Stamp, says_something
@@ -49,7 +51,8 @@ def forward(config: Config, endpoint: Endpoint, head: RequestHead, exchange: Exc
         model = form.model
         forwarding = Forwarding(endpoint, head, form=form)
     else:
-        step = ReadBody(config.max_body_bytes, BODY_SECONDS, coding_of(head))
+        most = most_read(config.max_body_bytes)
+        step = ReadBody(config.max_body_bytes, BODY_SECONDS, coding_of(head), most)
         fields = _decode((yield step), config, endpoint)
         model = fields["model"]
         forwarding = Forwarding(endpoint, head, fields=fields)
@@ -63,13 +66,20 @@ def forward(config: Config, endpoint: Endpoint, head: RequestHead, exchange: Exc
     token = exchange.record.id[4:]
     stamp = Stamp(token, int(exchange.now), model, config.fingerprint, exchange.record.id)
     accepted = AcceptedRequest(forwarding, stamp, plan, config.keep_alive)
+    if exchange.meter:
+        declared = head.headers.get("content-length", "")
+        size = int(declared) if declared.isdigit() else config.max_body_bytes
+        yield from exchange.meter.admit(
+            Asked(model, plan, forwarding.fields, size, bounds.of_text(0 if boundary else size))
+        )
+        exchange.headers += exchange.meter.headers("chat")
     return (yield from exchange.complete(accepted))
 
 
 def _decode(body: bytes | Failure, config: Config, endpoint: Endpoint) -> Json:
     """The object that `body` spells, its model filled in. Raises ClientError."""
     if isinstance(body, Failure):
-        raise unread(body, config.max_body_bytes)
+        raise unread(body, config.max_body_bytes, most_read(config.max_body_bytes))
     fields = _SHAPE.decode(body, _MOST_VALUES)
     fields["model"] = fields.get("model") or endpoint.default_model
     if fields["model"] is None:
@@ -138,9 +148,9 @@ def _read_form(
         form.add(piece)
         if finder.model and len(form.start) > _REPEATABLE:
             break
-        if not finder.model and len(form.start) > config.max_body_bytes:
+        if not finder.model and len(form.start) > most_read(config.max_body_bytes):
             message = (
-                f"'model' has not come within the first {config.max_body_bytes} bytes of the form:"
+                f"'model' has not come within the first {most_read(config.max_body_bytes)} bytes:"
                 " send it before the files."
             )
             raise ClientError(400, "missing_required_parameter", message, param="model")
@@ -169,6 +179,11 @@ class Forwarding(Conversion):
         self._endpoint = endpoint
         self._fields = fields
         self._form = form
+
+    @property
+    def fields(self) -> Json:
+        """The members of a JSON body; none of a form's."""
+        return self._fields or {}
 
     @property
     def is_repeatable(self) -> bool:

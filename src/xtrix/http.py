@@ -18,6 +18,7 @@ CLIENT_HEADERS = (
     "anthropic-version",
     "anthropic-beta",
     "x-claude-code-session-id",
+    "traceparent",
     "upgrade",
     "content-length",
     "content-type",
@@ -146,7 +147,7 @@ def preflight(head: RequestHead) -> Reply:
     """
     wanted = head.headers.get("access-control-request-headers") or _ALLOWED_HEADERS
     headers = (
-        ("access-control-allow-methods", "GET, POST, OPTIONS"),
+        ("access-control-allow-methods", "GET, POST, DELETE, OPTIONS"),
         ("access-control-allow-headers", wanted),
         ("access-control-max-age", "86400"),
         ("vary", "access-control-request-headers"),

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from xtrix.calendar import timestamp
 from xtrix.cards import ModelCard
 from xtrix.errors import ClientError
 
@@ -92,27 +93,9 @@ def _anthropics(card: ModelCard) -> Json:
         "type": "model",
         "id": card.id,
         "display_name": card.display_name or card.id,
-        "created_at": _date(card.created or 0),
+        "created_at": timestamp(card.created or 0),
         **_present(known),
     }
-
-
-def _date(seconds: int) -> str:
-    """Unix seconds as RFC 3339 has them, by the civil calendar.
-
-    From howardhinnant.github.io/date_algorithms.html, "civil_from_days" (read 2026-11): years begin
-    in March, so that the leap day is the last of its year.
-    """
-    days, rest = divmod(seconds, 86_400)
-    era, day = divmod(days + 719_468, 146_097)
-    year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
-    day -= 365 * year + year // 4 - year // 100
-    month = (5 * day + 2) // 153
-    day -= (153 * month + 2) // 5 - 1
-    month += 3 if month < 10 else -9
-    year += era * 400 + (month <= 2)
-    hours, minutes = divmod(rest // 60, 60)
-    return f"{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{rest % 60:02}Z"
 
 
 def _present(known: Json) -> Json:

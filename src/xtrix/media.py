@@ -7,6 +7,7 @@ checked against the first bytes, for labels are often wrong.
 import base64
 import string
 
+from xtrix.content import is_whole
 from xtrix.errors import invalid, unsupported
 from xtrix.prompt import Source
 
@@ -86,6 +87,8 @@ def clean_base64(text: str, path: str) -> str:
 
 def text_of(source: Source, path: str) -> str:
     """The text that the base64 of `source` spells in its charset. Raises ClientError."""
+    if not is_whole(source.data):
+        raise invalid(path, "it is no text, though its label says so.")
     encoding = _CHARSETS.get("utf-8" if source.charset is None else source.charset)
     if encoding is None:
         raise unsupported(path, f"text must be in UTF-8, not in '{source.charset}'.", value=True)

@@ -65,6 +65,8 @@ class Passage:
 
     status = 200
     unknown_stop_reason = None
+    characters = 0
+    """Nothing is known of what it says."""
 
     def __init__(
         self,
@@ -92,6 +94,11 @@ class Passage:
         self._last_heard: float | None = None
 
     @property
+    def is_told(self) -> bool:
+        """Whether nothing more goes to the client."""
+        return self.over
+
+    @property
     def finished(self) -> bool:
         """Whether the answer is whole."""
         return self.over and self.error is None
@@ -100,6 +107,11 @@ class Passage:
     def is_cut(self) -> bool:
         """Whether it broke off after the client has got some of it."""
         return self.begun and self.error is not None
+
+    @property
+    def ending(self) -> str:
+        """Its first and its last bytes, where they are text."""
+        return (self._first + self._last).decode(errors="replace")
 
     @property
     def usage(self) -> Usage:
@@ -192,5 +204,6 @@ class Passage:
 
     def _count(self, data: bytes) -> None:
         if self._is_counted:
-            self._first = self._first or data[:_COUNTED]
-            self._last = (self._last + data[-_COUNTED:])[-_COUNTED:]
+            room = _COUNTED - len(self._first)
+            self._first += data[:room]
+            self._last = (self._last + data[room:][-_COUNTED:])[-_COUNTED:]

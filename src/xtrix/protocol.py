@@ -7,7 +7,7 @@ reads an answer. Where client and upstream speak the same protocol it relays, an
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from xtrix.answer import Expected, Reader, StreamWriter, Usage, WholeWriter, Writer
 from xtrix.errors import ApiError, UpstreamError
@@ -32,6 +32,10 @@ class Request:
     """Those of `http.CLIENT_HEADERS` that came."""
     session: str | None = None
     """What stands for the conversation, so that it meets the same target and prompt cache again."""
+    compacts: bool = False
+    """Whether the answer has to be what stands for the conversation from now on."""
+    is_kept: bool = False
+    """Whether it is kept, with its answer, for its client to go on from."""
 
 
 @dataclass(slots=True)
@@ -116,6 +120,13 @@ class Stream(Protocol):
     def sequence(self) -> int | None:
         """As `Writer.sequence`."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether there are frames that were too many to be given at once; `more` gives them."""
+
+    def more(self) -> str:
+        """The next of them."""
+
     def feed(self, event: Event) -> str:
         """The frames that `event` gives rise to. Raises UpstreamError."""
 
@@ -146,6 +157,30 @@ class Counter(NamedTuple):
     """The answer's JSON, of a number and the request."""
     relay_request: Callable[[Request, Target], Encoded] | None = None
     """The request for an upstream of the same protocol; None where those do not count."""
+
+
+class References(NamedTuple):
+    """What a request names and does not send."""
+
+    previous: str | None
+    """The answer that it goes on from."""
+    items: tuple[str, ...]
+
+
+class Memory(NamedTuple):
+    """How a protocol's requests go on from answers that are kept."""
+
+    decode_request: Callable[[bytes, Mapping[str, str], str], Request]
+    """As the codec's, of a request that may do so. Raises ClientError."""
+    references: Callable[[Request], References]
+    resolve: Callable[[Request, list[Any], Mapping[str, Any]], Request]
+    """The request with all that came before it, and with items by their ids, in it. Raises
+    ClientError."""
+    missing: Callable[[Request, str], ApiError]
+    """The error for an id that nothing is kept under."""
+    kept_input: Callable[[Request, str], str | None]
+    """What is kept of the request itself, as JSON, its ids made of a token; None where it asks not
+    to be."""
 
 
 class Codec(NamedTuple):
@@ -181,6 +216,8 @@ class Codec(NamedTuple):
     """Of the upstream's body. Raises UpstreamError."""
     counter: Counter | None = None
     """None where the protocol counts no tokens."""
+    memory: Memory | None = None
+    """None where all of a conversation is always sent."""
     compactor: "Compactor | None" = None
     """None where the protocol sums no conversations up."""
     is_optional: bool = False
@@ -248,6 +285,15 @@ class Translation:
     def sequence(self) -> int | None:
         """As `Stream` has it."""
         return self._writer.sequence
+
+    @property
+    def waits(self) -> bool:
+        """As `Stream` has it."""
+        return self._writer.waits
+
+    def more(self) -> str:
+        """As `Stream` has it."""
+        return self._writer.take()
 
     def feed(self, event: Event) -> str:
         """As `Stream` has it."""

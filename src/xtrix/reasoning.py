@@ -15,6 +15,7 @@ import hmac
 
 from xtrix import json
 from xtrix.prompt import Origin, Sealed
+from xtrix.redact import Redactor
 
 PREFIX = "xt1."
 LONGEST = 1_000_000
@@ -29,11 +30,20 @@ class Carrier:
     def __init__(self, secret: bytes, client: bytes) -> None:
         """`secret` is the gateway's alone; `client` stands for who is asking."""
         self._key = hmac.digest(secret, b"xtrix reasoning" + client, "sha256")
+        self.redactor: Redactor | None = None
+        """Knows the upstreams' secrets, which no string may hide."""
 
     def pack(self, sealed: Sealed) -> str:
-        """The string that stands for `sealed`, which has an origin."""
+        """The string that stands for `sealed`, which has an origin.
+
+        What a secret of an upstream's stands in is not packed, because nobody could find it there,
+        and is not told without it either, because its issuer would refuse it. The string for that
+        is one that does not open.
+        """
         assert sealed.origin is not None
         content = json.encode_body([*sealed.origin, sealed.value])
+        if self.redactor and self.redactor.body(content) != content:
+            return f"{PREFIX}."
         text = base64.urlsafe_b64encode(content).decode().rstrip("=")
         return f"{PREFIX}{self._mac(text)}.{text}"
 

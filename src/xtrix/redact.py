@@ -36,6 +36,7 @@ class Redactor:
         self._spelled = [_spelled(secret) for secret in self._known]
         self.in_answers = [_spelled(secret) for secret in _longest_first({*secrets})]
         """The upstreams', as they stand within a JSON string."""
+        self.longest = max(map(len, self.in_answers), default=0)
 
     def __call__(self, text: str) -> str:
         """`text` of an error, cut to what a person would read of it."""

@@ -34,6 +34,8 @@ class Reframer:
         """Pieces taken in so far."""
         self.advanced = 0
         """How often the answer was taken further; see `Stream.advances`."""
+        self.characters = 0
+        """Of what the upstream has said, about: text, reasoning and arguments of calls."""
         self.error: ApiError | None = None
         self._stream = stream
         self._redact = redact
@@ -74,6 +76,20 @@ class Reframer:
             self._learn(text, events, frames, at_start=at_start)
         return "".join(frames)
 
+    @property
+    def waits(self) -> bool:
+        """Whether there are frames that were too many to be given at once; `more` gives them."""
+        return self._stream.waits
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the stream is over and all its frames are given."""
+        return self.over and not self.waits
+
+    def more(self) -> str:
+        """The next of those that wait."""
+        return self._stream.more()
+
     def moved(self, count: int, text: str) -> None:
         """Take note of events that became frames by the template.
 
@@ -83,6 +99,7 @@ class Reframer:
         assert self.template is not None
         self.fed += 1
         self.advanced += 1
+        self.characters += len(text)
         self.template = self.template.past(count)
         self._stream.moved(count, text)
 
@@ -119,7 +136,7 @@ class Reframer:
         """Take what the last of `events` shows, and forget what any other may have changed."""
         known, self.template = self.template, None
         carried = self._stream.carried
-        if carried is None or self.over or len(frames) != len(events):
+        if carried is None or self.over or self.waits or len(frames) != len(events):
             return
         event = _last_event(text, events, at_start=at_start)
         is_same = known and len(events) == 1 and known.frame(carried[1:-1]) == frames[-1]
@@ -144,6 +161,8 @@ class Reframer:
                 break
             if self._stream.advances:
                 self.advanced += 1
+            if frame:
+                self.characters += len(self._stream.carried or frame)
             frames.append(frame if self.begun or not frame else self._begin(frame))
         return frames
 

@@ -9,9 +9,12 @@ from typing import NamedTuple
 from xtrix import errors
 from xtrix.errors import ApiError, Headers
 from xtrix.protocol import Clock, Stream
+from xtrix.recorder import Recorder
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
 
+_ENDING = 4096
+"""Characters, in which a stream says why it ended."""
 _SHORTEST_TICK = 0.05
 _LONGEST_TICK = 1.0
 
@@ -66,11 +69,17 @@ class Relay(Reframer):
         self.headers = headers
         self.patience = patience
         self._clock = clock
+        self._tail = ""
+        """The end of frames that have not all been given: a secret may begin there."""
+        self.recorder: Recorder | None = None
+        """Hears what the client is told; None where nothing of it is kept."""
         self._sent = 0
         """Pieces that made frames for the client."""
         self._seen = _Counts()
         """What had come by the last tick."""
         self._since: _Times | None = None
+        self.ending = ""
+        """The last that the client was told."""
         self._had_begun = self._had_finished = False
         """By the last tick."""
 
@@ -89,13 +98,14 @@ class Relay(Reframer):
     # `typing.override` came with Python 3.12, and this runs on 3.11 too.
     def feed(self, text: str) -> str:  # type: ignore[explicit-override]
         """As a `Reframer`'s, without an upstream's secrets."""
-        frames = super().feed(text)
-        clean = self._redactor.answer(frames)
-        if clean is not frames:
-            self.template = None  # no frame is made like one of these
+        frames = self._clean(super().feed(text))
         if frames:
             self._sent += 1
-        return clean
+        return frames
+
+    def more(self) -> str:  # type: ignore[explicit-override]
+        """As a `Reframer`'s, without an upstream's secrets."""
+        return self._clean(super().more())
 
     def moved(self, count: int, text: str) -> None:  # type: ignore[explicit-override]
         """As a `Reframer` has it."""
@@ -106,7 +116,7 @@ class Relay(Reframer):
         self, broken: ApiError | None = None
     ) -> str:
         """As a `Reframer`'s, without an upstream's secrets."""
-        return self._redactor.answer(super().close(broken))
+        return self._clean(super().close(broken))
 
     def fail(self, error: ApiError) -> str:  # type: ignore[explicit-override]
         """As a `Reframer`'s, without a secret in any field of `error`."""
@@ -115,7 +125,7 @@ class Relay(Reframer):
 
     def crash(self) -> str:
         """The last frames after our own fault."""
-        return self.fail(errors.internal_error())
+        return self._clean(self.fail(errors.internal_error()))
 
     def tick(self, now: float, *, reading: bool = True) -> str:
         """What is due at `now` (seconds): a comment into a long silence, or the end of it.
@@ -125,6 +135,8 @@ class Relay(Reframer):
         Until the client is told something, nothing that comes resets it.
         """
         self._clock.now = now
+        if self.over:
+            return ""
         counts = _Counts(self.fed, self.advanced, self._sent)
         seen, self._seen = self._seen, counts
         begins, self._had_begun = self.begun != self._had_begun, self.begun
@@ -145,6 +157,19 @@ class Relay(Reframer):
             self._since = self._since._replace(sent=now)
             return self._stream.keep_alive
         return ""
+
+    def _clean(self, frames: str) -> str:
+        """`frames` without an upstream's secrets, also such as more frames would complete."""
+        text = self._tail + frames
+        clean = self._redactor.answer(text)
+        if clean is not text:
+            self.template = None  # no frame is made like one of these
+        end = max(0, len(clean) - self._redactor.longest) if self.waits else len(clean)
+        self._tail, frames = clean[end:], clean[:end]
+        self.ending = (self.ending + frames)[-_ENDING:]
+        if self.recorder:
+            self.recorder.feed(frames)
+        return frames
 
     def _is_overdue(self, now: float, since: _Times) -> bool:
         first_byte, idle, _, progress, _ = self.patience

@@ -274,13 +274,14 @@ def _binding(name: str, info: Info) -> str:
 
 
 def _base_url(text: str) -> str:
-    if not _is_base_url(text):
+    if not is_base_url(text):
         message = "must be an http(s) URL without query, fragment or user"
         raise PydanticCustomError("form", message)
     return text.rstrip("/")
 
 
-def _is_base_url(text: str) -> bool:
+def is_base_url(text: str) -> bool:
+    """Whether `text` is an http(s) URL to which a path can be added."""
     try:
         url = urlsplit(text)
         port_is_sound = url.port is None or url.port > 0

@@ -7,7 +7,7 @@ from xtrix.http import Reply, UpstreamHead, UpstreamRequest
 from xtrix.passage import Passage, Upload
 from xtrix.relay import Relay
 
-UNREAD_BYTES = 16_000_000
+UNREAD_BYTES = 32_000_000
 UNREAD_SECONDS = 3.0
 """What an answer that came early leaves of a request is read and dropped, up to here: a client
 whose connection ends while it sends finds no answer on it."""
@@ -33,6 +33,9 @@ class ReadBody(NamedTuple):
     seconds: float
     coding: str | None = None
     """How it is compressed, in a word of `body.CODINGS`. The limit is for what comes out of it."""
+    most: int | None = None
+    """Leave out long content, as `content` has it, and take so many bytes of the rest at most,
+    which then is the outcome. None: take the body as it is."""
 
 
 class ReadPiece(NamedTuple):
@@ -60,6 +63,8 @@ class Call(NamedTuple):
     collect: Collect | None = None
     """Read the body too, whatever the head says, and make the outcome an UpstreamAnswer: one
     promise for Python to wait for instead of two."""
+    is_last: bool = False
+    """Whether nothing of the client's body is sent again after this call."""
     upload: Upload | None = None
     """What goes after the request's body: the rest of the client's."""
 
@@ -82,6 +87,30 @@ class Begin(NamedTuple):
     relay: Relay | Passage
 
 
+class Renew(NamedTuple):
+    """Let the ledger of keys be told what there is to tell, and wait for its answer.
+
+    Outcome: None, or a Failure where none has come after `seconds`.
+    """
+
+    seconds: float
+
+
+class AskLedger(NamedTuple):
+    """Ask the ledger of keys. Outcome: its answer in bytes, or a Failure."""
+
+    text: str
+    seconds: float
+
+
+class AskArchive(NamedTuple):
+    """Send `text` to the archive's object of this name. Outcome: its answer, or a Failure."""
+
+    name: str
+    text: str
+    seconds: float
+
+
 class Wait(NamedTuple):
     """Let `seconds` pass. Outcome: None."""
 
@@ -95,7 +124,9 @@ class UpstreamAnswer(NamedTuple):
     body: bytes | Failure
 
 
-Step: TypeAlias = ReadBody | ReadPiece | Call | CallAll | Collect | Begin | Wait
+Step: TypeAlias = (
+    ReadBody | ReadPiece | Call | CallAll | Collect | Begin | Wait | AskArchive | Renew | AskLedger
+)
 Outcome: TypeAlias = (
     bytes | UpstreamHead | UpstreamAnswer | Failure | list[UpstreamAnswer | Failure] | None
 )

@@ -76,6 +76,17 @@ class Conversion:
         self._translated_for: set[str] = set()
         """The providers that speak the client's protocol and know nothing of this call."""
 
+    @property
+    def body(self) -> bytes:
+        """The request's body as it came, until the last target has it."""
+        assert self._request is not None
+        return self._request.body
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the request is forgotten: no further target can be asked."""
+        return self._request is None
+
     def reword(self, error: UpstreamError, call: TargetCall) -> str | None:
         """How the target of `call`, which met with `error`, can be asked once more.
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.agents.installation import Installation
-from tools import agents
 
 QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "CLAUDE_CODE_MAX_RETRIES": "1"}
 """It asks for nothing but answers, and for each at most once more."""
@@ -22,9 +21,9 @@ class Run(NamedTuple):
 class Claude(Installation):
     """An installation that is started by lines for a shell."""
 
-    def __init__(self, folder: Path, lines: str, key: str) -> None:
+    def __init__(self, folder: Path, program: Path, key: str, lines: str) -> None:
         """`folder` is empty. The last of the lines starts `claude`."""
-        super().__init__(folder, agents.claude(), key)
+        super().__init__(folder, program, key)
         self.lines = lines
 
     def run(self, prompt: str, *options: str, **variables: str) -> Run:

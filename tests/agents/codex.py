@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.agents.installation import Installation
-from tools import agents
 
 
 class Turn(NamedTuple):
@@ -31,9 +30,9 @@ class Turn(NamedTuple):
 class Codex(Installation):
     """An installation with a configuration."""
 
-    def __init__(self, folder: Path, config: str, key: str) -> None:
+    def __init__(self, folder: Path, program: Path, key: str, config: str) -> None:
         """`folder` is empty. Codex refuses homes under /tmp, where it keeps helper programs."""
-        super().__init__(folder, agents.codex(), key)
+        super().__init__(folder, program, key)
         (self.home / ".codex").mkdir()
         self.configure(config)
 

@@ -97,13 +97,13 @@ def model(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def start(tmp_path: Path, worker: runtime.Served) -> Callable[[str], Claude]:
+def start(tmp_path: Path, claude_program: Path, worker: runtime.Served) -> Callable[[str], Claude]:
     """Sets Claude Code up as the page says, for a model."""
     shell, _ = blocks("Claude Code", worker.url)
     assert CLAUDE in shell
 
     def started(model: str, key: str = KEY) -> Claude:
-        return Claude(tmp_path, shell.replace(CLAUDE, model), key)
+        return Claude(tmp_path, claude_program, key, shell.replace(CLAUDE, model))
 
     return started
 
@@ -153,9 +153,11 @@ def test_text(claude: Claude, upstream: Upstream) -> None:
     assert len(upstream.calls) == 1
 
 
-def test_settings_in_a_file(tmp_path: Path, upstream: Upstream, worker: runtime.Served) -> None:
+def test_settings_in_a_file(
+    tmp_path: Path, claude_program: Path, upstream: Upstream, worker: runtime.Served
+) -> None:
     _, settings = blocks("Claude Code", worker.url)
-    claude = Claude(tmp_path, "claude", "unset")
+    claude = Claude(tmp_path, claude_program, "unset", "claude")
     (claude.home / ".claude").mkdir()
     (claude.home / ".claude" / "settings.json").write_text(settings.replace("YOUR-KEY", KEY))
     upstream.answer_each(answers(["Paris."]))

@@ -72,9 +72,9 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def codex(folder: Path, worker: runtime.Served) -> Codex:
+def codex(folder: Path, codex_program: Path, worker: runtime.Served) -> Codex:
     """Codex, set up as the page says."""
-    return Codex(folder, blocks("Codex", worker.url)[0], KEY)
+    return Codex(folder, codex_program, KEY, blocks("Codex", worker.url)[0])
 
 
 def since(call: Call, word: str) -> Answer:
@@ -198,8 +198,11 @@ def test_the_built_in_provider_goes_on_without_a_socket_at_once(
 # Failures
 
 
-def test_a_wrong_key(folder: Path, upstream: Upstream, worker: runtime.Served) -> None:
-    codex = Codex(folder, blocks("Codex", worker.url)[0], "sk-of-somebody-else")
+def test_a_wrong_key(
+    folder: Path, codex_program: Path, upstream: Upstream, worker: runtime.Served
+) -> None:
+    config = blocks("Codex", worker.url)[0]
+    codex = Codex(folder, codex_program, "sk-of-somebody-else", config)
 
     turn = codex.run("What is the capital of France?")
 

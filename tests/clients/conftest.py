@@ -1,5 +1,6 @@
 """The official SDKs, the real Worker on the real workerd, and an upstream that replays folders."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from tests.clients.versions import OPENAI
 from tests.scenarios import scenarios
 from tests.worker.upstream import Upstream
 from tools import model, runtime
+
+UPSTREAM_KEY = "sk-upstream-0b6d"
+NEVER_LOGGED = re.compile(f"{KEY}|{UPSTREAM_KEY}|Paris|18 degrees|c2lnbmVk")
+"""Keys, what the clients and the models say, and a signature."""
 
 
 @pytest.fixture(scope="session")
@@ -40,9 +45,10 @@ def worker(server: Upstream, local_model: model.Model, snapshot: Path) -> Iterat
             for dialect in ("anthropic", "openai", "openai-responses")
         ),
     ]
-    bindings = {"API_KEYS": KEY, "UPSTREAM_KEY": "sk-upstream-0b6d", "PROVIDERS": rows}
+    bindings = {"API_KEYS": KEY, "UPSTREAM_KEY": UPSTREAM_KEY, "PROVIDERS": rows}
     with runtime.serve(bindings, snapshot=snapshot) as served:
         yield served
+        assert not NEVER_LOGGED.search(served.log())
 
 
 @pytest.fixture(scope="session", params=OPENAI)

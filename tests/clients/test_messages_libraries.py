@@ -7,7 +7,7 @@ import pytest
 from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import AIMessageChunk, HumanMessage, ToolMessage
 
-from tests.clients.programs import run_node
+from tests.clients.programs import run_node, run_python
 from tests.clients.sdk import KEY
 from tests.clients.test_messages import MODELS, THINKING, TOOLS
 from tests.clients.upstreams import Asking, Result, Thought, answers, breaks_off, heard, turn
@@ -121,3 +121,41 @@ def test_the_ai_sdk_sees_that_a_stream_failed(
     assert told["errors"] > 0
     assert "stop" not in told["finish"]
     assert len(upstream.calls) == 1
+
+
+PYDANTIC_AI = """
+import os
+
+from pydantic_ai import Agent
+from pydantic_ai.models.anthropic import AnthropicModel, AnthropicModelSettings
+from pydantic_ai.providers.anthropic import AnthropicProvider
+
+provider = AnthropicProvider(base_url="%s", api_key=os.environ["XTRIX_KEY"])
+settings = AnthropicModelSettings(
+    max_tokens=2048, anthropic_thinking={"type": "enabled", "budget_tokens": 1024}
+)
+agent = Agent(AnthropicModel("%s", provider=provider, settings=settings))
+
+
+@agent.tool_plain
+def get_weather(city: str) -> str:
+    return "18 degrees"
+
+
+print(agent.run_sync("How is Paris?").output)
+"""
+
+
+def test_pydantic_ai_loops(worker: runtime.Served, upstream: Upstream, dialect: str) -> None:
+    upstream.answer_each(answers([THOUGHT, CALL], [TEXT]))
+
+    assert run_python(PYDANTIC_AI % (worker.url, MODELS[dialect])) == TEXT
+
+    asked = "How is Paris?"
+    if dialect == "openai":
+        # It gives thinking that nobody has signed back in the user's words.
+        asked += f"\n\n<assistant_thinking>\n{THOUGHT.text}\n</assistant_thinking>"
+    assert heard(upstream.wait_for_call(2)) == turn(
+        dialect, asked, THOUGHT, CALL, Result(CALL.id, "18 degrees")
+    )
+    assert len(upstream.calls) == 2

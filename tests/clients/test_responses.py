@@ -107,6 +107,22 @@ def test_a_conversation_summed_up_and_gone_on_with(
     assert "\n\n".join(map(str, heard(went_on))) == f"{begun}\n\nGo on."
 
 
+@pytest.mark.parametrize("dialect", ["anthropic", "openai"])
+@pytest.mark.parametrize("how", ["respond", "respond_stream"])
+def test_a_summary_that_an_item_asks_for(
+    sdk: Sdk, upstream: Upstream, dialect: str, how: str
+) -> None:
+    upstream.answer_each(answers(["They met in Paris."]))
+    items = [{"role": "user", "content": "Where?"}, {"type": "compaction_trigger"}]
+
+    response = sdk.do(how, {"model": MODELS[dialect], "input": items})["response"]
+
+    (item,) = response["output"]
+    assert item["type"] == "compaction"
+    assert item["encrypted_content"]
+    assert (response["status"], response["usage"]["total_tokens"]) == ("completed", 19)
+
+
 def test_an_upstream_that_sums_up_itself(sdk: Sdk, upstream: Upstream) -> None:
     theirs: Json = {
         "id": "resp_upstream",

@@ -32,8 +32,9 @@ def secret_name(dialect: str) -> str:
 
 HEADERS_ALLOWED = re.compile(
     r"content-(type|length)|transfer-encoding|connection|date|cache-control|x-accel-buffering|allow"
-    r"|(x-)?request-id|retry-after(-ms)?|x-should-retry|x-ignored-parameters|www-authenticate"
-    r"|x-served-by|x-attempts"
+    r"|(x-)?request-id|retry-after(-ms)?|x-should-retry|x-ignored-parameters|x-token-count"
+    r"|www-authenticate|x-served-by|x-attempts|content-disposition"
+    r"|(x|anthropic)-ratelimit-[a-z-]+"
     r"|access-control-(allow|expose)-[a-z]+|access-control-max-age|vary"
 )
 REQUEST_ID = re.compile(r"req_[0-9a-f]{32}")

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,7 @@ class Gateway(Client):
         self.pid = served.pid
         self.inspector = served.inspector
         self.log = served.log
+        self.ports = served.ports
 
 
 @pytest.fixture(params=DIALECTS, ids=lambda dialect: dialect.name)
@@ -128,12 +130,9 @@ def start(snapshot: Path) -> Start:
     """Starts a Worker of its own for whoever needs other bindings."""
 
     @contextlib.contextmanager
-    def started(
-        bindings: dict[str, object], *, inspected: bool = False, v8_flags: tuple[str, ...] = ()
-    ) -> Iterator[Gateway]:
-        with runtime.serve(
-            bindings, snapshot=snapshot, inspected=inspected, v8_flags=v8_flags
-        ) as served:
+    def started(bindings: dict[str, object], **options: Any) -> Iterator[Gateway]:
+        """With the options of `runtime.serve`."""
+        with runtime.serve(bindings, snapshot=snapshot, **options) as served:
             yield Gateway(served)
 
     return started

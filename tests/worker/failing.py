@@ -183,9 +183,9 @@ def _unended(dialect: Dialect, _: bool) -> Script:
 
 def _filtered(dialect: Dialect, streamed: bool) -> Script:
     return (
-        stream([_as_filtered(dialect, it) for it in dialect.text(SAID)])
+        stream([as_filtered(dialect, it) for it in dialect.text(SAID)])
         if streamed
-        else whole(200, _as_filtered(dialect, dialect.whole(FULL)))
+        else whole(200, as_filtered(dialect, dialect.whole(FULL)))
     )
 
 
@@ -195,7 +195,7 @@ _FILTERS = (
 )
 
 
-def _as_filtered(dialect: Dialect, said: bytes) -> bytes:
+def as_filtered(dialect: Dialect, said: bytes) -> bytes:
     """Returns an event, or a whole answer, that says that the answer was filtered."""
     if dialect is RESPONSES:
         said = said.replace(b"response.completed", b"response.incomplete")

@@ -424,3 +424,13 @@ def answered(shape: Shape, body: bytes) -> Script:
     if shape.pieces:
         return [stream_head(headers) + on_the_wire(shape, body)]
     return whole(200, body, headers)
+
+
+PICTURES = {
+    dialect.name: Shape(
+        f"a picture, {dialect.name}",
+        _said(dialect, _IMAGE.replace("…", "image/png;base64,iVBORw0KGgoA…")),
+        run("AAAA"),
+    )
+    for dialect in (ANTHROPIC, OPENAI)
+}

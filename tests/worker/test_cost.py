@@ -13,7 +13,7 @@ from tests.worker.conftest import Gateway, Start
 from tests.worker.cost import ISOLATE, V8_FLAGS, Cost, cost_of
 from tests.worker.shapes import ANSWERS, CONVERSATION, REQUESTS, Shape
 from tests.worker.upstream import Upstream
-from xtrix.config import MAX_BODY_BYTES
+from xtrix.body import MAX_READ_BYTES
 
 SMALL = 100_000
 IN_PIECES = 450_000
@@ -22,31 +22,31 @@ SHAPES = {each.name: each for group in (REQUESTS | ANSWERS).values() for each in
 assert len(SHAPES) == sum(map(len, (REQUESTS | ANSWERS).values()))
 LARGE = {
     "a great deal": (
-        ("one text, openai", MAX_BODY_BYTES, 200),
-        ("one text with an emoji in it, anthropic", MAX_BODY_BYTES, 200),
-        ("one text of escapes, anthropic", MAX_BODY_BYTES, 200),
-        ("a data URI of base64, anthropic", MAX_BODY_BYTES, 200),
-        ("a data URI of ;, anthropic", MAX_BODY_BYTES, 400),
-        ("a role, openai", MAX_BODY_BYTES, 400),
+        ("one text, openai", MAX_READ_BYTES, 200),
+        ("one text with an emoji in it, anthropic", MAX_READ_BYTES, 200),
+        ("one text of escapes, anthropic", MAX_READ_BYTES, 200),
+        ("a data URI of base64, anthropic", MAX_READ_BYTES, 200),
+        ("a data URI of ;, anthropic", MAX_READ_BYTES, 400),
+        ("a role, openai", MAX_READ_BYTES, 400),
     ),
     "very many": (
         ("messages of one character, anthropic", 1_000_000, 200),
-        ("messages of one character, anthropic", MAX_BODY_BYTES, 413),
+        ("messages of one character, anthropic", MAX_READ_BYTES, 413),
         ("parts of one character, openai", 1_000_000, 200),
-        ("parts that are 0, openai", MAX_BODY_BYTES, 413),
+        ("parts that are 0, openai", MAX_READ_BYTES, 413),
         ("biases that are 101, openai", 1_000_000, 400),
-        ("a list of {}, anthropic", MAX_BODY_BYTES, 413),
+        ("a list of {}, anthropic", MAX_READ_BYTES, 413),
     ),
     "very many in a text": (
-        ("arguments of many values, openai", MAX_BODY_BYTES, 200),
+        ("arguments of many values, openai", MAX_READ_BYTES, 200),
         ("arguments of many values, anthropic", 200_000, 200),
         ("arguments of many values, anthropic", 300_000, 413),
-        ("arguments of many values, anthropic", MAX_BODY_BYTES, 413),
+        ("arguments of many values, anthropic", MAX_READ_BYTES, 413),
     ),
     "very many for an answer": (
         ("answered: calls, anthropic", 1_400_000, 200),
         ("answered: calls, anthropic", 2_000_000, 502),
-        ("answered: blocks of no kind, anthropic", MAX_BODY_BYTES, 502),
+        ("answered: blocks of no kind, anthropic", MAX_READ_BYTES, 502),
         ("answered: calls of no kind, openai", 2_000_000, 502),
         ("answered: parts of one character, openai", 1_300_000, 200),
     ),

@@ -6,16 +6,18 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.worker.client import question, settled
 from tests.worker.conftest import HASTE, Gateway, Start
+from tests.worker.cost import V8_FLAGS, most_resident
 from tests.worker.faults import events_to_text
 from tests.worker.memory import memory_of, reachable
 from tests.worker.scripts import GATE, RESET, Script, stream, whole
 from tests.worker.sees import SAID
-from tests.worker.speech import DIALECTS, Dialect
+from tests.worker.speech import ANTHROPIC, DIALECTS, Dialect
 from tests.worker.swarm import ask_all_at_once, ask_in_turns, request_bytes
 from tests.worker.upstream import PATIENCE, Call, Upstream
 
@@ -159,6 +161,39 @@ def _wait_until_it_stands(call: Call) -> None:
 
 
 # Memory
+
+
+@pytest.mark.parametrize("word", ["word ", "wort \u00fc ", "🙂 "], ids=["ascii", "latin", "emoji"])
+def test_five_megabytes_told_four_times_fit_into_an_isolate(
+    start: Start, bindings: dict[str, object], upstream: Upstream, word: str
+) -> None:
+    """A client of Responses gets a text in deltas, and four times whole at the end."""
+    text = word * (1_000 // len(word.encode()))
+    pack = b"".join([ANTHROPIC.delta(text)] * 8)
+    packs = 5 * MEGABYTE // (8 * len(text.encode()))
+    before, after = (
+        events_to_text(ANTHROPIC),
+        ANTHROPIC.text(SAID)[len(events_to_text(ANTHROPIC)) :],
+    )
+    asked = {"model": ANTHROPIC.model, "input": "Go on.", "stream": True}
+    with start(bindings, v8_flags=V8_FLAGS) as worker:
+        upstream.answer(stream(ANTHROPIC.text(SAID)))
+        worker.ask(asked, line="POST /v1/responses")
+        memory = memory_of(worker.pid)
+        Path(f"/proc/{worker.pid}/clear_refs").write_text("5")  # the kernel forgets the most
+        upstream.answer(stream([*before, *[pack] * packs, *after]))
+        answer = worker.ask(asked, line="POST /v1/responses")
+        python = memory_of(worker.pid).python
+        grown = most_resident(worker.pid) - memory.python - memory.rest
+    assert answer.status == 200
+    last = answer.body.split(b"\n\n")[-3]
+    told = json.loads(last.partition(b"data: ")[2])["response"]["output"][0]["content"][0]["text"]
+    long = text * (8 * packs)
+    assert told.replace(long, "") == "".join(SAID)
+    assert answer.body.count(long.encode()) == 4
+    assert python - memory.python < 2 * 5 * MEGABYTE
+    assert memory.python + grown < 110 * MEGABYTE
+
 
 WARM_UP = 1_000
 REQUESTS = 20_000

@@ -159,6 +159,12 @@ function reframer(decoder) {
   });
 }
 
+const asAnthropics = (part) => {
+  if (part.type !== "image_url") return part;
+  const [, media_type, data] = /^data:([^;]*);base64,(.*)$/.exec(part.image_url.url);
+  return { type: "image", source: { type: "base64", media_type, data } };
+};
+
 function toAnthropic({ messages, stream_options, max_tokens, ...rest }) {
   const system = messages.filter(({ role }) => role === "system").map(({ content }) => content);
   const tools = rest.tools?.map(({ function: tool }) => ({
@@ -169,7 +175,11 @@ function toAnthropic({ messages, stream_options, max_tokens, ...rest }) {
     max_tokens: max_tokens ?? 4096,
     ...(tools && { tools }),
     ...(system.length && { system: system.join("\n\n") }),
-    messages: messages.filter(({ role }) => role !== "system"),
+    messages: messages
+      .filter(({ role }) => role !== "system")
+      .map(({ content, ...message }) => ({
+        ...message, content: Array.isArray(content) ? content.map(asAnthropics) : content,
+      })),
   };
 }
 

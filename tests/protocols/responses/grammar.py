@@ -233,6 +233,11 @@ class _Parser:
     read_function_call = read_call
     read_custom_tool_call = read_call
 
+    def read_compaction(self, added: Json, place: Json) -> Json | None:
+        del place
+        assert added.keys() == {"id", "type", "encrypted_content"}
+        return added
+
     def read_tool_search_call(self, added: Json, place: Json) -> Json | None:
         del place
         if self.peek() == "error":

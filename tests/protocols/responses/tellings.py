@@ -62,7 +62,7 @@ def streamed(steps: Iterable[Step], of: Answering | None = None) -> str:
     """The frames of an answer."""
     writer = StreamWriter(of or answering())
     tell(writer, steps)
-    return writer.take()
+    return "".join(iter(writer.take, ""))
 
 
 def whole(steps: Iterable[Step], of: Answering | None = None) -> Json:

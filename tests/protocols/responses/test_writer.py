@@ -88,10 +88,11 @@ def test_pieces_add_up_to_all_frames(steps: list[Step], finish: Finish, most: in
     writer = StreamWriter(answering())
     tell(writer, ended)
     pieces = []
-    while piece := writer._frames.take_piece(most):
+    while piece := writer._frames.take(most):
         pieces.append(piece)
     assert "".join(pieces) == streamed(ended)
-    assert writer.take() == writer.take_piece() == ""
+    assert writer.take() == ""
+    assert not writer.waits
 
 
 @STEADY
@@ -592,7 +593,7 @@ def test_five_megabytes_told_four_times_are_held_once(letter: str) -> None:
         told = 0
         writer.text_end([])
         writer.end(STOP)
-        while piece := writer.take_piece():
+        while piece := writer.take():
             told += len(piece)
         _, peak = tracemalloc.get_traced_memory()
     finally:

@@ -45,6 +45,7 @@ class StreamRelay:
 
     keep_alive = KEEP_ALIVE
     sequence = None
+    waits = False
 
     def __init__(self, of: Answering) -> None:
         self.finished = False
@@ -54,6 +55,10 @@ class StreamRelay:
         self.unknown_stop_reason: str | None = None
         self._writer = chunk_writer(of)
         self._choices: dict[int, _Choice] = {}
+
+    def more(self) -> str:
+        """Nothing: all frames are given at once."""
+        return ""
 
     def feed(self, event: Event) -> str:
         """The frames that `event` gives rise to. Raises UpstreamError."""

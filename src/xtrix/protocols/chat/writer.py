@@ -76,6 +76,8 @@ class StreamWriter:
     keep_alive = KEEP_ALIVE
     sequence = None
 
+    waits = False
+
     def __init__(self, of: Answering) -> None:
         self.continues = False
         self._chunks = chunk_writer(of)

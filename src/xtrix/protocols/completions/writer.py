@@ -66,6 +66,7 @@ class StreamWriter(_TextWriter):
     """Writes the chunks of one choice."""
 
     keep_alive = ": keep-alive\n\n"
+    waits = False
 
     def __init__(self, of: Answering) -> None:
         self._head = _head(of.stamp)

@@ -67,6 +67,7 @@ class RelayStream:
     """One stream on its way through."""
 
     keep_alive = PING
+    waits = False
 
     def __init__(self, of: Answering) -> None:
         self.finished = False
@@ -79,6 +80,10 @@ class RelayStream:
         self._begun = False
         self._stop_reason: object = None
         self._counts: Json = {}
+
+    def more(self) -> str:
+        """Nothing: all frames are given at once."""
+        return ""
 
     def feed(self, event: Event) -> str:
         """As `Stream` has it. Raises UpstreamError."""

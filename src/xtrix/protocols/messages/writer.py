@@ -51,15 +51,12 @@ class _Blocks:
         self._has_arguments = False
         self._is_custom = False
         self._refusal: list[str] = []
-        self._has_tier = False
-        """Whether the tier that serves was told at the beginning."""
         self._searches = 0
         self._passage: list[str] = []
         """The open block's text, where passages may be cited."""
 
     def begin(self, usage: Usage, service_tier: str | None) -> None:
         """As `Writer` has it."""
-        self._has_tier = service_tier is not None
         message: Json = {
             "id": f"msg_{self._of.stamp.token}",
             "type": "message",
@@ -168,8 +165,6 @@ class _Blocks:
             details = {"type": "refusal", "category": None, "explanation": explanation or None}
             delta["stop_details"] = details
         usage = encode_usage(finish.usage)
-        if not self._has_tier:
-            usage |= encode_tier(finish.service_tier)
         if self._searches:
             used = {"web_search_requests": self._searches, "web_fetch_requests": 0}
             usage["server_tool_use"] = used
@@ -228,6 +223,8 @@ class StreamWriter(_Blocks):
     """Writes the frames of a stream."""
 
     keep_alive = PING
+
+    waits = False
 
     def __init__(self, of: Answering) -> None:
         super().__init__(of, lambda event: self._frames.append(frame(event)))

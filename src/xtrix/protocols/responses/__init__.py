@@ -4,9 +4,9 @@ from xtrix.errors import ApiError
 from xtrix.http import Reply, error_reply
 from xtrix.openai.errors import decode_error
 from xtrix.openai.models import encode_model, encode_models
-from xtrix.prompt import Json
-from xtrix.protocol import Codec, Compactor, Counter, Request
-from xtrix.protocols.responses import compaction
+from xtrix.prompt import Json, Prompt
+from xtrix.protocol import Answering, Codec, Compactor, Counter, Memory, Request
+from xtrix.protocols.responses import compaction, stored
 from xtrix.protocols.responses.encode import encode_prompt
 from xtrix.protocols.responses.reader import Reader
 from xtrix.protocols.responses.relay import (
@@ -19,7 +19,13 @@ from xtrix.protocols.responses.relay import (
     without_reasoning,
 )
 from xtrix.protocols.responses.request import decode_prompt, decode_request
-from xtrix.protocols.responses.writer import StreamWriter, WholeWriter
+from xtrix.protocols.responses.writer import (
+    StreamWriter,
+    SummaryStreamWriter,
+    SummaryWholeWriter,
+    WholeWriter,
+)
+from xtrix.reasoning import Carrier
 
 
 def encode_error(error: ApiError, request_id: str) -> Reply:
@@ -34,13 +40,31 @@ def encode_count(tokens: int, request: Request) -> Json:
     return {"object": "response.input_tokens", "input_tokens": tokens}
 
 
+_MEMORY = Memory(
+    stored.decode_request, stored.references, stored.resolve, stored.missing, stored.kept_input
+)
+
+
+def _decode_prompt(request: Request, carrier: Carrier) -> Prompt:
+    decode = compaction.decode_triggered if request.compacts else decode_prompt
+    return decode(request, carrier)
+
+
+def _stream_writer(of: Answering) -> StreamWriter:
+    return (SummaryStreamWriter if of.request.compacts else StreamWriter)(of)
+
+
+def _whole_writer(of: Answering) -> WholeWriter:
+    return (SummaryWholeWriter if of.request.compacts else WholeWriter)(of)
+
+
 _RESPONSES = Codec(
     name="responses",
     decode_request=decode_request,
-    decode_prompt=decode_prompt,
+    decode_prompt=_decode_prompt,
     without_reasoning=without_reasoning,
-    stream_writer=StreamWriter,
-    whole_writer=WholeWriter,
+    stream_writer=_stream_writer,
+    whole_writer=_whole_writer,
     encode_error=encode_error,
     encode_prompt=encode_prompt,
     reader=Reader,
@@ -51,6 +75,7 @@ _RESPONSES = Codec(
     relay_stream=StreamRelay,
     relay_whole=relay_whole,
     counter=Counter("/input_tokens", encode_count),
+    memory=_MEMORY,
 )
 _COMPACTIONS = _RESPONSES._replace(
     decode_request=compaction.decode_request,
@@ -58,6 +83,7 @@ _COMPACTIONS = _RESPONSES._replace(
     whole_writer=compaction.CompactionWriter,
     relay_request=relay_compaction_request,
     relay_whole=relay_compaction,
+    memory=_MEMORY._replace(decode_request=compaction.decode_stored_request),
     is_optional=True,
 )
 

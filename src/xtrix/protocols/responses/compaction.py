@@ -1,9 +1,10 @@
 """A conversation summed up, so that its client can go on with a shorter one.
 
-A client asks for it at `/responses/compact`. An upstream of the same protocol sums up itself, if it
-can. Any other model is asked for a summary in a request like any other, and the summary goes to the
-client sealed as a `compaction` item, which says its text again to whatever model the conversation
-goes on with.
+A client asks for it at `/responses/compact`, or, as Codex does of its built-in provider, with a
+`compaction_trigger` behind the items of a request like any other, whose answer is to be exactly one
+`compaction` item (observed with Codex 0.169). An upstream of the same protocol sums up itself, if
+it can. Any other model is asked for a summary in words, and the summary goes to the client sealed
+as a `compaction` item, which says its text again to whatever model the conversation goes on with.
 
 Source: developers.openai.com/api/docs/guides/compaction and openai-python 3.57.0,
 `CompactedResponse` (read 2026-11).
@@ -18,6 +19,7 @@ from xtrix.errors import bad_response
 from xtrix.prompt import Prompt
 from xtrix.protocol import Answering, Request
 from xtrix.protocols.responses import request as responses
+from xtrix.protocols.responses import stored
 from xtrix.protocols.responses.summary import seal_summary
 from xtrix.protocols.responses.writer import WholeWriter
 from xtrix.reasoning import Carrier
@@ -41,7 +43,16 @@ def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) 
     A model has to be named: no default stands in where a conversation has one already.
     """
     del default_model
-    request = responses.decode_request(body, headers, "")
+    return _compaction_of(responses.decode_request(body, headers, ""))
+
+
+def decode_stored_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
+    """As `decode_request`, of a request that may refer to what is kept. No summary is kept."""
+    del default_model
+    return replace(_compaction_of(stored.decode_request(body, headers, "")), is_kept=False)
+
+
+def _compaction_of(request: Request) -> Request:
     if not request.model:
         raise missing("model")
     return replace(request, stream=False)
@@ -56,9 +67,16 @@ def compacting(request: Request) -> Request:
     """The request for a summary of the conversation in `request`."""
     fields = {name: value for name, value in request.fields.items() if name in _KEPT}
     given = fields["input"]
-    items = [{"role": "user", "content": given}] if isinstance(given, str) else given
+    items = [{"role": "user", "content": given}] if isinstance(given, str) else [*given]
+    if responses.ends_in_trigger(given):
+        items.pop()
     fields["input"] = [*items, {"role": "user", "content": _WANTED}]
     return replace(request, fields=fields, body=json.encode_body(fields), stream=False)
+
+
+def decode_triggered(request: Request, carrier: Carrier) -> Prompt:
+    """What asks a model for the summary that an item of `request` asks for. Raises ClientError."""
+    return responses.decode_prompt(replace(compacting(request), stream=request.stream), carrier)
 
 
 class CompactionWriter(WholeWriter):

@@ -19,10 +19,10 @@ Fragments: TypeAlias = list[str | bytes]
 
 DONE = "data: [DONE]\n\n"
 KEEP_ALIVE = ": keep-alive\n\n"
-PIECE = 262_144
-"""Characters of frames that are handed out at once where they need not be."""
+PIECE = 16_384
+"""Characters of frames that are handed out at once."""
 
-_KEPT_APART = 65_536
+_KEPT_APART = 16_384
 _OVERHEAD = 64
 """Bytes that a short text takes beside its characters."""
 
@@ -128,15 +128,20 @@ class Frames:
         if self._wanted:
             self._waiting.append(DONE)
 
-    def take(self) -> str:
-        """Everything that waits."""
-        return self.take_piece(None)
+    @property
+    def waits(self) -> bool:
+        """Whether any does."""
+        return bool(self._waiting)
 
-    def take_piece(self, most: int | None = PIECE) -> str:
-        """The beginning of what waits, a little more than `most` characters; "" is nothing."""
+    def take(self, most: int = PIECE) -> str:
+        """The beginning of what waits, a little more than `most` characters; "" is nothing.
+
+        The end of a long answer tells its text four times. Handed out in pieces, only one of them
+        has to be held.
+        """
         taken = []
         length = 0
-        while self._waiting and (most is None or length < most):
+        while self._waiting and length < most:
             piece = self._waiting.popleft()
             text = piece if isinstance(piece, str) else piece.decode()
             taken.append(text)

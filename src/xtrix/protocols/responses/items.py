@@ -28,10 +28,8 @@ _CALLS = {"function_call", "custom_tool_call", "tool_search_call"}
 _OUTPUTS = {"function_call_output", "custom_tool_call_output", "tool_search_output"}
 _DROPPED = {"web_search_call", "mcp_list_tools", "image_generation_call"}
 """Items that the answer's text is sound without."""
-_REFUSED = {
-    "compaction_trigger": "call '/responses/compact' for a summary. Codex sums up by itself where "
-    "the gateway is a row of its [model_providers]."
-}
+TRIGGER = "compaction_trigger"
+_REFUSED = {TRIGGER: "it has to be the last item, behind all that is to be summed up."}
 """Items that there is something else for."""
 _OWN_MEMBERS = {
     *("id", "type", "status", "call_id", "name", "namespace", "arguments", "input", "caller"),

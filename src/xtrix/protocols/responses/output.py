@@ -351,7 +351,23 @@ class WebSearch(_Item):
         return {"id": self.id, "type": kind, "status": status, "action": self._action}
 
 
-Item: TypeAlias = Message | Reasoning | Call | SearchCall | WebSearch
+class Compaction(_Item):
+    """What stands for a conversation from now on."""
+
+    prefix = "cmp"
+
+    def __init__(self, frames: Frames, token: str, encrypted: str) -> None:
+        super().__init__(frames, token, 0)
+        self._item = {"type": "compaction", "encrypted_content": encrypted}
+        self._added(self._item)
+
+    def close(self, status: str) -> Fragments:
+        """The whole item, once its end is told. It has no status."""
+        del status
+        return self._done([json.encode_line({"id": self.id} | self._item)])
+
+
+Item: TypeAlias = Message | Reasoning | Call | SearchCall | WebSearch | Compaction
 
 CALLS: dict[str, type[Call] | type[SearchCall]] = {
     "function": Call,

@@ -55,6 +55,8 @@ def relay_request(request: Request, target: Target, carrier: Carrier) -> Encoded
     """`request` for `target`. Raises ClientError."""
     fields = request.fields
     body: Json = {**fields, "store": False}
+    if body.get("previous_response_id"):
+        del body["previous_response_id"]  # what came before it is in the input
     body["include"] = list(dict.fromkeys([*(fields.get("include") or ()), _ENCRYPTED]))
     if request.stream and target.provider.quirks.obfuscation:
         body["stream_options"] = {"include_obfuscation": False} | (body.get("stream_options") or {})
@@ -145,7 +147,11 @@ class _Answer:
         if not isinstance(said, dict):
             raise bad_response("an event without its response")
         stamp, clock = self._of.stamp, self._of.clock
-        ours: Json = {"id": f"resp_{stamp.token}", "model": stamp.model, "store": False}
+        fields = self._of.request.fields
+        ours: Json = {"id": f"resp_{stamp.token}", "model": stamp.model}
+        ours["store"] = self._of.request.is_kept
+        if previous := fields.get("previous_response_id"):
+            ours["previous_response_id"] = previous
         if clock and said.get("status") == "completed" and said.get("completed_at") is None:
             ours["completed_at"] = int(clock.now)
         output = said.get("output")
@@ -175,6 +181,7 @@ class StreamRelay:
     """One stream. Its lifecycle waits for the first item: until then an error is a status."""
 
     keep_alive = KEEP_ALIVE
+    waits = False
 
     def __init__(self, of: Answering) -> None:
         self.finished = False
@@ -196,6 +203,10 @@ class StreamRelay:
     def unknown_stop_reason(self) -> str | None:
         """As `Stream` has it."""
         return self._answer.unknown_stop_reason
+
+    def more(self) -> str:
+        """Nothing: all frames are given at once."""
+        return ""
 
     def feed(self, event: Event) -> str:
         """The frames that `event` gives rise to. Raises UpstreamError."""
@@ -232,7 +243,8 @@ class StreamRelay:
         """The last frames of a stream that cannot go on."""
         frames = Frames()
         frames.number = -1 if self.sequence is None else self.sequence
-        resource = Resource(self._of.stamp, self._of.request.fields)
+        asked = self._of.request
+        resource = Resource(self._of.stamp, asked.fields, is_kept=asked.is_kept)
         tell_failure(frames, resource, State(), error)
         self.carried = None
         return frames.take()

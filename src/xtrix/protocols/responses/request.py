@@ -6,7 +6,7 @@ name where the answer would be wrong without it.
 Source: openai-python 3.57.0, `ResponseCreateParams` (read 2026-11).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from xtrix.errors import unsupported
@@ -14,8 +14,8 @@ from xtrix.prompt import OutputFormat, Prompt, Result, Settings, WebSearch
 from xtrix.protocol import Request
 from xtrix.protocols.responses.client_tools import Tools, decode_choice
 from xtrix.protocols.responses.content import cache_mark
-from xtrix.protocols.responses.items import Conversation
-from xtrix.protocols.responses.schema import REQUEST
+from xtrix.protocols.responses.items import TRIGGER, Conversation
+from xtrix.protocols.responses.schema import REQUEST, item_kind
 from xtrix.protocols.responses.state import refuse_state
 from xtrix.reasoning import Carrier
 from xtrix.shape import missing
@@ -57,13 +57,35 @@ _LOGPROBS = "message.output_text.logprobs"
 
 def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
     """The request that `body` spells, its model filled in. Raises ClientError."""
+    return decode_any(body, headers, default_model, refuse_state)
+
+
+def decode_any(
+    body: bytes,
+    headers: Mapping[str, str],
+    default_model: str,
+    refuse: Callable[[Json], None],
+) -> Request:
+    """As `decode_request`. `refuse` raises ClientError for what of the state cannot be had."""
     fields = REQUEST.decode(body)
     fields["model"] = fields.get("model") or default_model
-    refuse_state(fields)
-    if fields.get("input") is None:
+    refuse(fields)
+    if fields.get("input") is None and not fields.get("previous_response_id"):
         raise missing("input")
-    session = fields.get("prompt_cache_key") or fields.get("user")
-    return Request(fields, body, fields["model"], bool(fields.get("stream")), headers, session)
+    return Request(
+        fields,
+        body,
+        fields["model"],
+        bool(fields.get("stream")),
+        headers,
+        compacts=ends_in_trigger(fields["input"]),
+        session=fields.get("prompt_cache_key") or fields.get("user"),
+    )
+
+
+def ends_in_trigger(given: str | list[Json]) -> bool:
+    """Whether an input ends in the item that asks for a summary of what stands before it."""
+    return isinstance(given, list) and bool(given) and item_kind(given[-1]) == TRIGGER
 
 
 def decode_prompt(request: Request, carrier: Carrier) -> Prompt:

@@ -64,15 +64,20 @@ class State(NamedTuple):
 class Resource:
     """One answer's object."""
 
-    def __init__(self, stamp: Stamp, fields: Json) -> None:
-        """`fields` are the request's."""
+    def __init__(self, stamp: Stamp, fields: Json, *, is_kept: bool = False) -> None:
+        """`fields` are the request's; `is_kept` whether its client may come back for the answer."""
         identity = {
             "id": f"resp_{stamp.token}",
             "object": "response",
             "created_at": stamp.created,
             "model": stamp.model,
         }
-        echo = {**identity, "background": False, "store": False, **_echo(fields)}
+        echo = {
+            **identity,
+            "background": False,
+            "store": is_kept,
+            **_echo(fields),
+        }
         self._head = json.encode_line(echo)[:-1].encode()
 
     def fragments(self, state: State) -> Fragments:

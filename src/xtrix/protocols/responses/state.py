@@ -21,25 +21,30 @@ def refuse_state(fields: Json) -> None:
         )
         code = "previous_response_not_found"
         raise ClientError(400, code, message, param="previous_response_id")
-    for name, why in _WITHOUT.items():
-        if fields.get(name):
-            raise unsupported(name, why)
+    refuse_other_state(fields)
     items = fields.get("input")
     for index, item in enumerate(items if isinstance(items, list) else ()):
         if item_kind(item) == "item_reference":
-            raise no_item(item["id"], f"input[{index}].id")
+            raise no_item(item["id"], f"input[{index}].id", _STORES_NONE)
 
 
-def no_item(item_id: str, param: str) -> ClientError:
-    """The error for an item that is named and not sent."""
-    message = (
-        f"Item with id '{item_id[:64]}' not found. Items are not persisted when `store` is set to "
-        "false, and this gateway stores none: send the item itself. In the AI SDK set "
-        "`providerOptions: { openai: { store: false } }`."
-    )
+def refuse_other_state(fields: Json) -> None:
+    """As `refuse_state`, for a gateway that keeps responses."""
+    for name, why in _WITHOUT.items():
+        if fields.get(name):
+            raise unsupported(name, why)
+
+
+def no_item(item_id: str, param: str, why: str) -> ClientError:
+    """The error for an item that is named and not sent; `why` is told."""
+    message = f"Item with id '{item_id[:64]}' not found. {why}"
     return ClientError(404, "item_not_found", message, param=param)
 
 
+_STORES_NONE = (
+    "Items are not persisted when `store` is set to false, and this gateway stores none: send the "
+    "item itself. In the AI SDK set `providerOptions: { openai: { store: false } }`."
+)
 _KEEPS_NOTHING = "this gateway keeps nothing: send all items of the conversation in 'input'."
 _WITHOUT = {
     "conversation": _KEEPS_NOTHING,

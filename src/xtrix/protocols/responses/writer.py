@@ -14,7 +14,7 @@ from typing import Any
 
 from xtrix import json
 from xtrix.answer import CallStart, Citation, Finish, FinishReason, Usage
-from xtrix.errors import ApiError
+from xtrix.errors import ApiError, bad_response
 from xtrix.prompt import Sealed
 from xtrix.protocol import Answering
 from xtrix.protocols.responses import frames as frame
@@ -24,6 +24,7 @@ from xtrix.protocols.responses.output import (
     COMPLETED,
     INCOMPLETE,
     Call,
+    Compaction,
     Item,
     Message,
     Reasoning,
@@ -32,6 +33,7 @@ from xtrix.protocols.responses.output import (
     joined,
 )
 from xtrix.protocols.responses.resource import Resource, State, tell_failure
+from xtrix.protocols.responses.summary import seal_summary
 
 Json = dict[str, Any]
 
@@ -45,7 +47,7 @@ class _Machine:
         self.continues = False
         self._of = of
         self._frames = frames
-        self._resource = Resource(of.stamp, of.request.fields)
+        self._resource = Resource(of.stamp, of.request.fields, is_kept=of.request.is_kept)
         self._tier: str | None = None
         self._item: Item | None = None
         """The open one."""
@@ -201,16 +203,13 @@ class StreamWriter(_Machine):
         super().__init__(of, Frames())
 
     def take(self) -> str:
-        """The frames written since the last call."""
+        """As `StreamWriter` has it."""
         return self._frames.take()
 
-    def take_piece(self) -> str:
-        """The first of them, some hundred thousand characters; "" when none is left.
-
-        The end of a long answer tells its text four times. Handed out in pieces, only one of them
-        has to be held.
-        """
-        return self._frames.take_piece()
+    @property
+    def waits(self) -> bool:
+        """As `StreamWriter` has it."""
+        return self._frames.waits
 
     def fail(self, error: ApiError) -> None:
         """As `StreamWriter` has it."""
@@ -228,3 +227,61 @@ class WholeWriter(_Machine):
     def body(self) -> Json:
         """The object, once the answer has ended."""
         return json.decode_object(frame.as_bytes(self._final))
+
+
+class _Summary:
+    """Takes the place of what a `_Machine` is told: its text is a summary, and the only item."""
+
+    _of: Answering
+    _frames: Frames
+    _item: Item | None
+
+    def __init__(self, of: Answering) -> None:
+        super().__init__(of)  # type: ignore[call-arg]  # a machine's
+        self._pieces: list[str] = []
+
+    def text(self, text: str, logprobs: list[Json] | None = None) -> None:
+        """More of the summary."""
+        del logprobs
+        self._pieces.append(text)
+
+    def end(self, finish: Finish) -> None:
+        """The summary is whole. Raises UpstreamError where it is not."""
+        if finish.reason is not FinishReason.STOP or not self._pieces:
+            raise bad_response("it is no whole summary")
+        of = self._of
+        packed = of.carrier.pack(seal_summary("".join(self._pieces), of.origin))
+        self._item = Compaction(self._frames, of.stamp.token, packed)
+        super().end(finish)  # type: ignore[misc]  # a machine's
+
+    def text_end(self, citations: list[Citation]) -> None:
+        """No summary has sources."""
+
+    def thinking(self, text: str) -> None:
+        """Nothing of it is told."""
+
+    def thinking_end(self, sealed: Sealed | None) -> None:
+        """Nothing of it is told."""
+
+    def call(self, call: CallStart) -> None:
+        """There are no tools to call."""
+
+    def arguments(self, text: str) -> None:
+        """There are no tools to call."""
+
+    def call_end(self) -> None:
+        """There are no tools to call."""
+
+    def refusal(self, text: str) -> None:
+        """What is refused is no summary."""
+
+    def search(self, queries: list[str], sources: list[Json]) -> None:
+        """Nothing of it is told."""
+
+
+class SummaryStreamWriter(_Summary, StreamWriter):
+    """Writes the events of a response that sums a conversation up."""
+
+
+class SummaryWholeWriter(_Summary, WholeWriter):
+    """Writes such a response."""

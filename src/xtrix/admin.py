@@ -1,0 +1,260 @@
+"""The operator's calls, and what a key's holder may ask about it: keys and usage, as JSON and CSV.
+
+Knows the paths under `/admin` and their forms. What a call does, the ledger does; nothing of it is
+known here, and nothing secret is stored: a key is told to whoever makes or rotates it, once.
+"""
+
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote
+
+from xtrix import auth, json
+from xtrix.calendar import date_of, day_number
+from xtrix.config import Config
+from xtrix.errors import ApiError, ClientError
+from xtrix.exchange import Exchange
+from xtrix.http import Reply, RequestHead, reply
+from xtrix.json import Json
+from xtrix.keys import proof
+from xtrix.keys import record as records
+from xtrix.keys.leases import Client
+from xtrix.steps import Answer, AskLedger, Failure, ReadBody, Step
+
+PATH = "/admin"
+USAGE_PATH = "/usage"
+"""For a key's holder, with or without `/v1` before it."""
+
+MAX_BODY_BYTES = 16_384
+BODY_SECONDS = 30.0
+ASKING_SECONDS = 10.0
+_MOST_DAYS = 400
+_RETRY_AFTER = 2
+
+COLUMNS = (
+    *("day", "key", "name", "provider", "model", "requests", "errors", "estimated"),
+    *("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens"),
+    *("reasoning_tokens", "cost_micros", "unpriced"),
+)
+"""Of a row of usage, in the order in which CSV has them."""
+
+Steps = Generator[Step, Any, Answer]
+_Asked = Generator[Step, Any, Json]
+
+
+class _Call(NamedTuple):
+    """One call of the operator's."""
+
+    config: Config
+    head: RequestHead
+    exchange: Exchange
+    key: str
+    """The id of the key that it is about."""
+
+
+def is_admins(path: str) -> bool:
+    """Whether `path` is one of the operator's."""
+    return path == PATH or path.startswith(f"{PATH}/")
+
+
+def answer(config: Config, head: RequestHead, exchange: Exchange) -> Steps | None:
+    """The steps of a call of the operator's; None where there is no such path.
+
+    Raises ClientError for who is not the operator.
+    """
+    if not config.admin_key:
+        return None
+    parts = [unquote(part) for part in head.path.rstrip("/").split("/")[2:]]
+    methods = _ROUTES.get(_shape(parts))
+    if methods is None:
+        return None
+    auth.authenticate(head.headers, config.admin_key)
+    if head.method not in methods:
+        allowed = ", ".join((*methods, "OPTIONS"))
+        message = f"This path takes {allowed}, not {head.method}."
+        raise ClientError(405, "method_not_allowed", message, headers=(("allow", allowed),))
+    act = methods[head.method]
+    return act(_Call(config, head, exchange, parts[1] if len(parts) > 1 else ""))
+
+
+def own_usage(client: Client, head: RequestHead, exchange: Exchange) -> Steps:
+    """The steps of a call of a key's holder for what it has used."""
+    asked = _Span.of(head.query, exchange.now)
+    told = yield from _ask({"do": "usage", **asked.said, "key": client.id})
+    return _usage_reply(told, asked, exchange.now)
+
+
+# Keys
+
+
+def _list(call: _Call) -> Steps:
+    configured = {client.id: client for client in call.config.clients.values()}
+    said = [records.encode(it.record) for it in configured.values() if it.record]
+    told = yield from _ask({"do": "list", "configured": said})
+    kept = [key for key in told["data"] if key["source"] != "config" or key["id"] in configured]
+    answer = {"object": "list", "data": kept, "now": call.exchange.now, "prefix": proof.PREFIX}
+    return reply(answer)
+
+
+def _make(call: _Call) -> Steps:
+    fields = records.parse_new((yield from _read(call)))
+    # The second half: the first is of the request's id, which is no secret either.
+    record = records.changed(records.KeyRecord(call.exchange.record.id[-16:], ""), fields)
+    view = yield from _ask({"do": "make", "record": records.encode(record)})
+    return _with_secret(call.config, view, record.generation, status=201)
+
+
+def _get(call: _Call) -> Steps:
+    return reply((yield from _ask({"do": "get", "id": call.key})))
+
+
+def _change(call: _Call) -> Steps:
+    changes = records.parse_changes((yield from _read(call)))
+    return reply((yield from _ask({"do": "change", "id": call.key, "changes": changes})))
+
+
+def _rotate(call: _Call) -> Steps:
+    grace = records.parse_grace((yield from _read(call)))
+    view = yield from _ask({"do": "rotate", "id": call.key, "grace_seconds": grace})
+    return _with_secret(call.config, view, view.pop("generation"))
+
+
+def _delete(call: _Call) -> Steps:
+    yield from _ask({"do": "change", "id": call.key, "changes": {"deleted": True}})
+    return reply({"id": call.key, "deleted": True})
+
+
+def _with_secret(config: Config, view: Json, generation: int, status: int = 200) -> Reply:
+    """A key with what opens it, which is told this once."""
+    proven = proof.Proven(view["id"], generation, view["limits"]["strict"])
+    return reply({**view, "secret": proof.make(config.key_secret, proven)}, status)
+
+
+# Usage
+
+
+class _Span(NamedTuple):
+    """The days that are asked for, and the form."""
+
+    first: str
+    last: str
+    is_csv: bool
+    key: str | None
+
+    @property
+    def said(self) -> Json:
+        """For the ledger."""
+        return {"from": self.first, "to": self.last}
+
+    @classmethod
+    def of(cls, query: str, now: float) -> "_Span":
+        """Of a URL's query. Raises ClientError."""
+        given = {name: values[-1] for name, values in parse_qs(query[:1000]).items()}
+        today = date_of(now)
+        first, last = given.get("from", given.get("to", today)), given.get("to", today)
+        days = [day_number(it) for it in (first, last)]
+        for name, day in zip(("from", "to"), days, strict=True):
+            if day is None:
+                raise _invalid(name, "it must be a day, such as 2026-11-26.")
+        span = (days[1] or 0) - (days[0] or 0)
+        if not 0 <= span < _MOST_DAYS:
+            raise _invalid("from", f"it must be at most {_MOST_DAYS} days before 'to'.")
+        form = given.get("format", "json")
+        if form not in {"json", "csv"}:
+            raise _invalid("format", "it must be 'json' or 'csv'.")
+        return cls(first, last, form == "csv", given.get("key"))
+
+
+def _usage(call: _Call) -> Steps:
+    asked = _Span.of(call.head.query, call.exchange.now)
+    of_key = {"key": asked.key} if asked.key else {}
+    told = yield from _ask({"do": "usage", **asked.said, **of_key})
+    told.pop("key", None)
+    running = [
+        {"key": key, "name": told["names"].get(key, key), "calls": calls}
+        for key, calls in told["running"].items()
+    ]
+    return _usage_reply(told, asked, call.exchange.now, running=running)
+
+
+def _usage_reply(told: Json, asked: _Span, now: float, **more: object) -> Reply:
+    """Usage in the form that was asked for."""
+    rows = [
+        dict(zip(COLUMNS, (day, key, told["names"].get(key, key), *rest), strict=True))
+        for day, key, *rest in told["rows"]
+    ]
+    rows.sort(key=lambda row: (row["day"], row["name"], row["provider"], row["model"]))
+    if asked.is_csv:
+        name = f"usage-{asked.first}-{asked.last}.csv"
+        headers = (
+            ("content-type", "text/csv; charset=utf-8"),
+            ("content-disposition", f'attachment; filename="{name}"'),
+        )
+        return Reply(200, headers, _csv(rows).encode())
+    answer = {"object": "usage", "from": asked.first, "to": asked.last, "now": now, "data": rows}
+    return reply({**answer, **({"key": told["key"]} if "key" in told else {}), **more})
+
+
+def _csv(rows: list[Json]) -> str:
+    """As RFC 4180 has it."""
+    lines = [",".join(COLUMNS)]
+    lines += [",".join(_cell(row[name]) for name in COLUMNS) for row in rows]
+    return "\r\n".join([*lines, ""])
+
+
+def _cell(value: object) -> str:
+    """A value, quoted where it has to be.
+
+    A text that a spreadsheet would take for a formula gets a quote before it.
+    """
+    text = str(value)
+    if isinstance(value, str) and text[:1] in {"=", "+", "-", "@"}:
+        text = f"'{text}"
+    return '"' + text.replace('"', '""') + '"' if set(text) & set('",\r\n') else text
+
+
+# How
+
+
+def _read(call: _Call) -> Generator[Step, Any, object]:
+    """The call's body as JSON; none is an empty object. Raises ClientError."""
+    body: bytes | Failure = yield ReadBody(MAX_BODY_BYTES, BODY_SECONDS)
+    if body is Failure.SIZE:
+        message = f"The body is larger than {MAX_BODY_BYTES} bytes."
+        raise ClientError(413, "request_too_large", message)
+    if isinstance(body, Failure):
+        raise ClientError(408, "request_timeout", "The request's body did not come whole.")
+    try:
+        return json.decode(body) if body else {}
+    except ValueError:
+        raise ClientError(400, "invalid_json", "The body must be a JSON object.") from None
+
+
+def _ask(message: Json) -> _Asked:
+    """What the ledger answers. Raises ApiError."""
+    outcome: bytes | Failure = yield AskLedger(json.encode({"v": 1, **message}), ASKING_SECONDS)
+    if isinstance(outcome, Failure):
+        message_ = "The ledger of keys did not answer; try again."
+        headers = (("retry-after", str(_RETRY_AFTER)),)
+        raise ApiError(503, "ledger_unavailable", message_, headers=headers)
+    told = json.decode_object(outcome)
+    if error := told.get("error"):
+        raise ClientError(error["status"], error["code"], error["message"], param=error["param"])
+    return told
+
+
+def _invalid(name: str, why: str) -> ClientError:
+    return ClientError(400, "invalid_value", f"Invalid '{name}': {why}", param=name)
+
+
+_Act = Callable[[_Call], Steps]
+_ROUTES: dict[tuple[str, ...], dict[str, _Act]] = {
+    ("keys",): {"GET": _list, "POST": _make},
+    ("keys", "*"): {"GET": _get, "PATCH": _change, "DELETE": _delete},
+    ("keys", "*", "rotate"): {"POST": _rotate},
+    ("usage",): {"GET": _usage},
+}
+"""By the parts of the path after `/admin`; `*` is a key's id."""
+
+
+def _shape(parts: list[str]) -> tuple[str, ...]:
+    return tuple("*" if at == 1 else part for at, part in enumerate(parts))

@@ -1,0 +1,152 @@
+"""What OpenTelemetry calls what the log says of a request, and the span that tells it a collector.
+
+Names are those of OpenTelemetry's semantic conventions for generative AI, where there is one. Has
+no place for a prompt, an answer or a key. Refuses to know when a span is sent and by whom.
+
+Sources, read 2026-11: opentelemetry-semantic-conventions 0.66b2 (`gen_ai_attributes`), and
+opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding: ids are hex, 64-bit numbers are text.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from xtrix import __version__, json
+from xtrix.errors import Headers
+from xtrix.http import UpstreamRequest
+
+NAMES = {
+    "operation": "gen_ai.operation.name",
+    "provider": "gen_ai.provider.name",
+    "model": "gen_ai.request.model",
+    "stream": "gen_ai.request.stream",
+    "upstream_model": "gen_ai.response.model",
+    "finish_reasons": "gen_ai.response.finish_reasons",
+    "prompt_tokens": "gen_ai.usage.input_tokens",
+    "completion_tokens": "gen_ai.usage.output_tokens",
+    "error": "error.type",
+}
+"""By our name of it in the log."""
+_OF_THE_SPAN = {
+    "method": "http.request.method",
+    "path": "url.path",
+    "status": "http.response.status_code",
+    "id": "xtrix.request_id",
+}
+_NEWER = frozenset({"operation", "finish_reasons"})
+"""What the log has by OpenTelemetry's name alone."""
+_ENDS = 2048
+_SERVER = 2
+_FAILED = 2
+_SECOND = 1_000_000_000
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
+_REASON = re.compile(r'"(?:finish_reason|stop_reason)":\s*"([a-z_]{1,40})"')
+_INCOMPLETE = re.compile(r'"incomplete_details":\s*(?:null|\{"reason":\s*"([a-z_]{1,40})")')
+
+
+class Collector(NamedTuple):
+    """Where spans are sent."""
+
+    url: str
+    headers: Headers
+    service: str
+
+
+def collector(endpoint: str, headers: str, service: str) -> Collector:
+    """The collector at `endpoint`, without its path for traces. Raises ValueError.
+
+    `headers` are as `OTEL_EXPORTER_OTLP_HEADERS` has them: `name=value` with commas between,
+    values percent-encoded.
+    """
+    given = []
+    for pair in filter(None, (each.strip() for each in headers.split(","))):
+        name, equals, value = pair.partition("=")
+        name, value = name.strip().lower(), unquote(value.strip())
+        if not equals or not re.fullmatch(r"[a-z0-9_-]{1,64}", name) or not _is_sendable(value):
+            raise ValueError("no header")
+        given.append((name, value))
+    return Collector(f"{endpoint.rstrip('/')}/v1/traces", tuple(given), service)
+
+
+def _is_sendable(value: str) -> bool:
+    return value.isascii() and value.isprintable()
+
+
+def in_words_of_the_field(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of the log: ours, and beside it what has a name in OpenTelemetry's conventions."""
+    ours = {name: value for name, value in record.items() if name not in _NEWER}
+    return ours | {theirs: record[name] for name, theirs in NAMES.items() if name in record}
+
+
+def finish_reasons(told: str) -> list[str]:
+    """Why the answer ended that is `told` to a client, in the words of its protocol."""
+    reasons = _REASON.findall(told)
+    # A response says why it is incomplete, or that it is not.
+    return reasons or [found or "stop" for found in _INCOMPLETE.findall(told)[-1:]]
+
+
+def ends(told: bytes) -> str:
+    """The ends of a whole answer, in one of which it says why it ended."""
+    whole = len(told) <= 2 * _ENDS
+    return (told if whole else told[:_ENDS] + told[-_ENDS:]).decode(errors="replace")
+
+
+def span(
+    to: Collector, record: Mapping[str, Any], parent: str, began: float, ended: float
+) -> UpstreamRequest:
+    """The call that tells `to` of a request, as OTLP/HTTP has it in JSON.
+
+    `parent` is the client's `traceparent`, or empty; the times are Unix seconds.
+    """
+    token = record["id"].removeprefix("req_")
+    found = _TRACEPARENT.fullmatch(parent)
+    trace, above = (found[1], found[2]) if found else (token, "")
+    named = NAMES | _OF_THE_SPAN
+    attributes = {
+        named.get(name, f"xtrix.{name}"): value
+        for name, value in record.items()
+        if value not in ([], None)
+    }
+    said: dict[str, Any] = {
+        "traceId": trace,
+        "spanId": token[:16],
+        "name": f"{record.get('operation') or record['path']} {record.get('model', '')}".strip(),
+        "kind": _SERVER,
+        "startTimeUnixNano": str(round(began * _SECOND)),
+        "endTimeUnixNano": str(round(ended * _SECOND)),
+        "attributes": [_attribute(*each) for each in attributes.items()],
+        "status": {"code": _FAILED, "message": record["error"]} if "error" in record else {},
+    }
+    if above:
+        said["parentSpanId"] = above
+    resource = {"service.name": to.service, "service.version": __version__}
+    body = {
+        "resourceSpans": [
+            {
+                "resource": {"attributes": [_attribute(*each) for each in resource.items()]},
+                "scopeSpans": [
+                    {"scope": {"name": "xtrix", "version": __version__}, "spans": [said]}
+                ],
+            }
+        ]
+    }
+    headers = (("content-type", "application/json"), *to.headers)
+    return UpstreamRequest(to.url, headers, json.encode_body(body))
+
+
+def _attribute(name: str, value: object) -> dict[str, Any]:
+    return {"key": name, "value": _value(value)}
+
+
+def _value(value: object) -> dict[str, Any]:
+    if isinstance(value, bool):
+        return {"boolValue": value}
+    if isinstance(value, int):
+        return {"intValue": str(value)}
+    if isinstance(value, float):
+        return {"doubleValue": value}
+    if isinstance(value, list | tuple):
+        return {"arrayValue": {"values": [_value(each) for each in value]}}
+    return {"stringValue": value if isinstance(value, str) else json.encode(value)}
