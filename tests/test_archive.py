@@ -127,7 +127,7 @@ def test_what_is_missing_is_named(
     assert recall(kept, previous, *items) == {"missing": missing}
 
 
-@pytest.mark.parametrize("size", [PIECE - 40, PIECE, 3 * PIECE + 1])
+@pytest.mark.parametrize("size", [PIECE - 40, PIECE, 3 * PIECE + 1], ids=["one", "full", "four"])
 def test_large_texts_are_kept_in_pieces(kept: Archive, execute: archive.Execute, size: int) -> None:
     text = ("🌊é" * size)[:size]
     put(kept, "r1", [message("i1", text)], [message("o1", text)])

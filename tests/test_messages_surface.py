@@ -213,6 +213,62 @@ def test_each_target_is_asked_from_what_the_client_said() -> None:
     assert json.decode(played.calls[1].body) == {**BEST, **more, "model": "claude-1"}
 
 
+FILE = {"type": "document", "source": {"type": "file", "file_id": "file_1"}}
+RESULT = {"type": "tool_result", "tool_use_id": "t", "content": [FILE]}
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"container": "container_1"},
+        {"container": {"id": "container_1"}},
+        {"fallback_credit_token": "t"},
+        {"thread": {"type": "continue", "previous_message_id": "msg_1"}},
+        {"diagnostics": {"previous_message_id": "msg_1"}},
+        *(
+            {"messages": [*ASKED["messages"], {"role": "user", "content": ["junk", block]}]}
+            for block in (FILE, RESULT, {"type": "container_upload", "file_id": "file_1"})
+        ),
+    ],
+    ids=str,
+)
+def test_what_one_provider_keeps_is_asked_of_no_other(held: dict[str, Any]) -> None:
+    gate = fallback("claude/claude-1", "other/other-1", "claude/claude-2")
+
+    played = play(gate, {**BEST, **held}, [failing(529), OK], head("/v1/messages"))
+
+    assert hosts(played) == ["claude", "claude"]
+    assert text_of(played) == "Hello"
+
+
+def test_so_the_failure_of_that_one_is_told() -> None:
+    gate = fallback("gpt/gpt-1", "claude/claude-1", "other/other-1")
+
+    overloaded = failing(529, "overloaded_error")
+    played = play(gate, {**BEST, "container": "c"}, [overloaded], head("/v1/messages"))
+
+    assert hosts(played) == ["claude"]
+    assert (played.status, played.json()["error"]["type"]) == (529, "overloaded_error")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"container": None},
+        {"thread": {"type": "create"}},
+        {"thread": "junk"},
+        {"diagnostics": {"previous_message_id": None}},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": '"file_id"'}]}]},
+    ],
+    ids=str,
+)
+def test_what_nobody_keeps_may_go_anywhere(more: dict[str, Any]) -> None:
+    gate = fallback("claude/claude-1", "other/other-1")
+    played = play(gate, {**BEST, **more}, [failing(529), OK], head("/v1/messages"))
+    assert (text_of(played), hosts(played)) == ("Hello", ["claude", "other"])
+
+
 # Who comes first
 
 SHARED = [{"target": f"{name}/{name}-1", "weight": 1} for name in ("claude", "other")]

@@ -16,7 +16,9 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from tools import paths
 from xtrix import __version__
+from xtrix.endpoints import ENDPOINTS, Endpoint
 from xtrix.protocols.chat.schema import REQUEST_SCHEMA
+from xtrix.protocols.completions import request as completions
 
 FILE = paths.ROOT / "public" / "openapi.json"
 
@@ -56,13 +58,15 @@ def document() -> Schema:
         "paths": {
             "/v1/chat/completions": {"post": _completions()},
             "/v1/responses/compact": {"post": _compaction()},
+            "/v1/completions": {"post": _legacy()},
+            **{f"/v1{endpoint.path}": {"post": _endpoint(endpoint)} for endpoint in ENDPOINTS},
             "/v1/models": {"get": _get("listModels", "The models there are.", "ModelList")},
             "/v1/models/{id}": {"get": _model()},
             "/health": {"get": _health()},
         },
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-            "schemas": _SCHEMAS | {"Request": _request()},
+            "schemas": _SCHEMAS | {"Request": _request(), "TextRequest": _text_request()},
         },
     }
 
@@ -77,6 +81,55 @@ def _request() -> Schema:
     for name, description in _DESCRIPTIONS.items():
         schema["properties"][name]["description"] = description
     return schema
+
+
+def _text_request() -> Schema:
+    schema: Schema = _plain(GenerateJsonSchema().generate(completions.REQUEST_SCHEMA))
+    return schema
+
+
+def _legacy() -> Schema:
+    answer = {
+        "description": "A `text_completion`, or with `stream` the chunks of one.",
+        "headers": _HEADERS,
+        "content": {
+            "application/json": {"schema": _ref("TextCompletion")},
+            "text/event-stream": {"schema": _object("data", data=_TEXT)},
+        },
+    }
+    statuses = ("400", "401", "404", "413", "415", "429", "500", "502", "503", "504")
+    return {
+        "operationId": "createCompletion",
+        "summary": "Goes on with a text; a model that has no such endpoint answers it as one turn.",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _ref("TextRequest")}},
+        },
+        "responses": {"200": answer, **_errors(*statuses)},
+    }
+
+
+def _endpoint(endpoint: Endpoint) -> Schema:
+    """A call that is passed on: what it takes and gives is its provider's affair."""
+    words = endpoint.path.strip("/").split("/")
+    fields = {"model": _TEXT, **({"encoding_format": _TEXT} if "embeddings" in words else {})}
+    needs = "" if endpoint.default_model else "model"
+    content = {"application/json": {"schema": _object(needs, **fields)}}
+    if endpoint.takes_forms:
+        form = _object("model", model=_TEXT)
+        content["multipart/form-data"] = {"schema": {**form, "additionalProperties": _TEXT}}
+    statuses = ("400", "401", "404", "413", "415", "429", "500", "502", "503", "504")
+    answer = {
+        "description": "The provider's answer as it is.",
+        "headers": _HEADERS,
+        "content": {kind: {"schema": {}} for kind in endpoint.answers},
+    }
+    return {
+        "operationId": "create" + "".join(word.title() for word in words),
+        "summary": f"Passed on to the provider of the model that has {endpoint.path}.",
+        "requestBody": {"required": True, "content": content},
+        "responses": {"200": answer, **_errors(*statuses)},
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -189,9 +242,9 @@ def _object(required: str, /, **properties: Schema) -> Schema:
 _STATUSES = {
     "400": "The request is wrong; `param` says where.",
     "401": "The key is missing, malformed or wrong.",
-    "404": "There is no such model.",
+    "404": "There is no such model, or no provider that can do this with it.",
     "413": "The request is too large.",
-    "415": "The request's body is compressed.",
+    "415": "The request's body is compressed otherwise than with gzip or deflate.",
     "429": "The upstream's rate limit, or its money, is used up.",
     "500": "The upstream or the gateway failed; `code` says which.",
     "502": "The upstream could not be reached, refused the gateway, or answered nonsense.",
@@ -306,6 +359,11 @@ _SCHEMAS: Schema = {
         model=_TEXT,
         input={"anyOf": [_TEXT, {"type": "array", "items": {"type": "object"}}]},
         instructions=_MAYBE_TEXT,
+    ),
+    "TextCompletion": _object(
+        "object choices",
+        object={"const": "text_completion"},
+        choices={"type": "array", "items": _object("text", text=_TEXT)},
     ),
     "Error": _object(
         "error",

@@ -36,6 +36,8 @@ class Request:
     """Whether the answer has to be what stands for the conversation from now on."""
     is_kept: bool = False
     """Whether it is kept, with its answer, for its client to go on from."""
+    held: str = ""
+    """The place that names what one provider keeps, so that after it no other can answer."""
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from xtrix import json
 from xtrix.answer import Expected
-from xtrix.errors import ClientError, UpstreamError
+from xtrix.errors import ClientError, UpstreamError, unsupported
 from xtrix.http import UpstreamRequest
 from xtrix.passage import Forwarded
 from xtrix.prompt import Origin, Prompt
@@ -75,6 +75,8 @@ class Conversion:
         self._clock = clock
         self._translated_for: set[str] = set()
         """The providers that speak the client's protocol and know nothing of this call."""
+        self._relayed_to = ""
+        """The first provider that speaks the client's protocol."""
 
     @property
     def body(self) -> bytes:
@@ -97,6 +99,16 @@ class Conversion:
         if error.knows_no_such_call and self._give_up_relay(call):
             return "in other words"
         return None
+
+    def _hold(self, request: Request, target: Target) -> None:
+        """Keep a request that names what one provider keeps from all but the first that could.
+
+        Raises ClientError.
+        """
+        provider = target.provider.name
+        self._relayed_to = self._relayed_to or provider
+        if request.held and self._relayed_to != provider:
+            raise unsupported(request.held, "what it names is kept at another provider.")
 
     def _drop_reasoning(self) -> bool:
         """Leave out what earlier answers have reasoned; whether there was any."""
@@ -123,6 +135,7 @@ class Conversion:
         assert request is not None
         theirs = self._codec_of(target, request)
         if theirs is self.codec:
+            self._hold(request, target)
             encoded = theirs.relay_request(request, target, self._carrier)
         else:
             prompt = self._asked(request)

@@ -5,6 +5,8 @@ import { jobs as responses } from "./node_responses.mjs";
 
 const { default: OpenAI } = await load();
 
+const FILE = Buffer.from(Array.from({ length: 256 * 40 }, (_, index) => index % 256));
+
 const jobs = {
   create: (client, request) => client.chat.completions.create(request),
 
@@ -56,6 +58,30 @@ const jobs = {
   model: (client, id) => client.models.retrieve(id),
 
   embeddings: (client, request) => client.embeddings.create(request),
+
+  completions: (client, request) => client.completions.create(request),
+
+  async completion_chunks(client, request, chunks) {
+    const stream = await client.completions.create({ ...request, stream: true });
+    for await (const chunk of stream) chunks.push(chunk);
+    return chunks;
+  },
+
+  moderations: (client, request) => client.moderations.create(request),
+
+  image: (client, request) => client.images.generate(request),
+
+  image_edit: async (client, request) =>
+    client.images.edit({ image: await OpenAI.toFile(FILE, "a.png"), ...request }),
+
+  async speech(client, request) {
+    const answer = await client.audio.speech.create(request);
+    return Buffer.from(await answer.arrayBuffer()).toString("base64");
+  },
+
+  // The file comes first, as in OpenAI's own examples.
+  transcription: async (client, request) =>
+    client.audio.transcriptions.create({ file: await OpenAI.toFile(FILE, "a.mp3"), ...request }),
 
   get: (client, path) => client.get(path),
 

@@ -1,5 +1,6 @@
 """openai-python, in this process."""
 
+import base64
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from openai.types.chat import ChatCompletion
 from typing_extensions import override
 
 from tests.clients import python_responses
-from tests.clients.sdk import USUAL, Json, Options, Raised, Sdk
+from tests.clients.sdk import FILE, USUAL, Json, Options, Raised, Sdk
 
 
 class City(pydantic.BaseModel):
@@ -168,6 +169,37 @@ def _embeddings(client: OpenAI, request: Json, _: list[Json]) -> Json:
     return client.embeddings.create(**request)
 
 
+def _completions(client: OpenAI, request: Json, _: list[Json]) -> Json:
+    return client.completions.create(**request)
+
+
+def _completion_chunks(client: OpenAI, request: Json, chunks: list[Json]) -> list[Json]:
+    with client.completions.create(**request, stream=True) as stream:
+        chunks += map(_json, stream)
+    return chunks
+
+
+def _moderations(client: OpenAI, request: Json, _: list[Json]) -> Json:
+    return client.moderations.create(**request)
+
+
+def _image(client: OpenAI, request: Json, _: list[Json]) -> Json:
+    return client.images.generate(**request)
+
+
+def _image_edit(client: OpenAI, request: Json, _: list[Json]) -> Json:
+    return client.images.edit(**request, image=("a.png", FILE))
+
+
+def _speech(client: OpenAI, request: Json, _: list[Json]) -> Json:
+    return base64.b64encode(client.audio.speech.create(**request).content).decode()
+
+
+def _transcription(client: OpenAI, request: Json, _: list[Json]) -> Json:
+    # Text itself where subtitles were asked for, whatever its types say.
+    return client.audio.transcriptions.create(**request, file=("a.mp3", FILE))
+
+
 def _get(client: OpenAI, request: Json, _: list[Json]) -> Json:
     return client.get(request, cast_to=object)
 
@@ -200,6 +232,13 @@ _JOBS: Mapping[str, Callable[[OpenAI, Json, list[Json]], Any]] = {
     "models": _models,
     "model": _model,
     "embeddings": _embeddings,
+    "completions": _completions,
+    "completion_chunks": _completion_chunks,
+    "moderations": _moderations,
+    "image": _image,
+    "image_edit": _image_edit,
+    "speech": _speech,
+    "transcription": _transcription,
     "get": _get,
     "leave": _leave,
     "leave_helper": _leave_helper,

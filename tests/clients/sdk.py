@@ -17,6 +17,9 @@ Json = Any
 KEY = "sk-client-of-the-sdk-4f1a"
 """The only key that the Worker takes."""
 
+FILE = bytes(range(256)) * 40
+"""What is uploaded, whatever it is called."""
+
 
 class Options(NamedTuple):
     """How the SDK's client is made. `retries` is how often it tries again: 2, unless told."""

@@ -21,7 +21,10 @@ from tests.worker.upstream import Upstream
 from tools import model, paths, wrangler
 
 KEY = "sk-page-4be07d"
+ADMIN_KEY = "admin-page-77c0a1"
 SIMULATED = "gpt-sim"
+INPUT_PRICE, OUTPUT_PRICE = 10_000, 20_000
+"""Of the simulated model, in dollars for a million tokens."""
 START_SECONDS = 90.0
 STOP_SECONDS = 10.0
 READY = re.compile(r"Ready on (http://[\d.]+:\d+)")
@@ -47,18 +50,20 @@ def serve(local: model.Model, folder: Path) -> Iterator[Site]:
     with contextlib.ExitStack() as stack:
         upstream = Upstream()
         stack.callback(upstream.stop)
+        price = {"pattern": "*", "input": INPUT_PRICE, "output": OUTPUT_PRICE}
         rows = [
             _row("local", f"{local.url}/v1", model.NAME),
-            _row("simulated", upstream.base_url, SIMULATED),
+            {**_row("simulated", upstream.base_url, SIMULATED), "prices": [price]},
         ]
         variables = folder / "variables"
         # The local workerd sees that a browser left when it writes to it, so it writes often.
         lines = (
             *(f"API_KEYS={KEY}", f"DEFAULT_MODEL={model.NAME}", "KEEP_ALIVE_SECONDS=1"),
+            f"ADMIN_KEY={ADMIN_KEY}",
             f"PROVIDERS='{json.dumps(rows)}'",
         )
         variables.write_text("\n".join(lines))
-        url = stack.enter_context(_wrangler(variables))
+        url = stack.enter_context(_wrangler(variables, folder / "state"))
         yield Site(url, KEY, model.NAME, SIMULATED, upstream)
 
 
@@ -67,10 +72,19 @@ def _row(name: str, base_url: str, model_id: str) -> Mapping[str, object]:
 
 
 @contextlib.contextmanager
-def _wrangler(variables: Path) -> Iterator[str]:
-    """Runs `wrangler dev` on a free port; gives its origin."""
+def _wrangler(variables: Path, state: Path) -> Iterator[str]:
+    """Runs `wrangler dev` on a free port; gives its origin. `state` takes what it keeps."""
     arguments, settings = wrangler.local_runtime()
-    place = ("--ip", "127.0.0.1", "--port", "0", "--inspector-port", "0")
+    place = (
+        "--ip",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--inspector-port",
+        "0",
+        "--persist-to",
+        str(state),
+    )
     # With --env-file a .dev.vars of the developer's own is left alone.
     process = subprocess.Popen(
         wrangler.command("dev", *place, "--env-file", str(variables), *arguments),

@@ -18,6 +18,17 @@ def test_answers_in_both_dialects(local_model: model.Model, path: str) -> None:
     assert reply.json()["usage"]
 
 
+def test_makes_vectors_of_sentences_beside(local_model: model.Model) -> None:
+    request = {"input": ["A dog runs.", "Shares fell."], "model": model.NAME}
+
+    reply = httpx.post(
+        local_model.url + "/v1/embeddings", json=request, timeout=60, trust_env=False
+    )
+
+    assert reply.status_code == 200
+    assert [len(each["embedding"]) for each in reply.json()["data"]] == [576, 576]
+
+
 def test_says_that_its_port_is_taken(local_model: model.Model) -> None:
     port = httpx.URL(local_model.url).port
 

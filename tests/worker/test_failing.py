@@ -228,8 +228,10 @@ def _message_stream(events: list[Any]) -> Seen:
 def _response(answer: Any) -> Seen:
     parts = [part for item in answer["output"] for part in item.get("content", ())]
     why = (answer.get("incomplete_details") or {}).get("reason")
-    text = "".join(part["text"] for part in parts)
-    return Seen(text, _ENDS[why or answer["status"]], model=answer["model"])
+    text = "".join(part["text"] for part in parts if part["type"] == "output_text")
+    refused = any(part["type"] == "refusal" for part in parts)
+    end = "filtered" if refused else _ENDS[why or answer["status"]]
+    return Seen(text, end, model=answer["model"])
 
 
 def _response_stream(events: list[Any]) -> Seen:

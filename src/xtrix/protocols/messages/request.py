@@ -16,6 +16,7 @@ from xtrix import json
 from xtrix.prompt import Json, Prompt
 from xtrix.protocol import Request
 from xtrix.protocols.messages.errors import invalid, unsupported
+from xtrix.protocols.messages.held import held_at
 from xtrix.protocols.messages.schema import check
 from xtrix.protocols.messages.settings import SETTING_NAMES, decode_settings, session_of
 from xtrix.protocols.messages.tools import decode_tools
@@ -66,7 +67,8 @@ def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) 
     stream = fields.get("stream")
     if stream is not None and not isinstance(stream, bool):
         raise invalid("stream", "Input should be a valid boolean")
-    return Request(fields, body, model, bool(stream), headers, session_of(fields, headers))
+    session = session_of(fields, headers)
+    return Request(fields, body, model, bool(stream), headers, session, held=held_at(fields))
 
 
 def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
