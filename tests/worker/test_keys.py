@@ -1,8 +1,10 @@
 """Keys with names on the real Worker: four isolates on one ledger, and what goes wrong between."""
 
+import json
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,7 @@ from tests.worker import fleet
 from tests.worker.client import question
 from tests.worker.conftest import Start
 from tests.worker.fleet import ADMIN_KEY, NAMED_KEY, PLAIN_KEY, Fleet, Way, side_by_side
-from tests.worker.scripts import GATE, stream, whole
+from tests.worker.scripts import GATE, Step, stream, whole
 from tests.worker.speech import (
     ANTHROPIC,
     DIALECTS,
@@ -184,3 +186,134 @@ def test_requests_a_minute_are_exact_over_four_isolates(keys: Fleet, server: Ups
     assert statuses.count(200) == 60
     assert statuses.count(429) == 140
     assert len(server.calls) == 60
+
+
+# Budgets
+
+DEAR = {"prompt_tokens": 1_000, "completion_tokens": 100, "total_tokens": 1_100}
+"""What an upstream charges at most for a call that is limited to 100 tokens of output."""
+CHARGE = 1_000 * fleet.INPUT_PRICE + 100 * fleet.OUTPUT_PRICE
+
+
+def dear(call: Call) -> list[bytes | float | Step]:
+    """An upstream that charges as much as it may, and breaks where the prompt says so."""
+    if b"breaks" in call.body:
+        return [*stream(OPENAI.text(["a", "b"])[:2])[:-1], Step.RESET]
+    if b"leaves" in call.body:
+        return stream([OPENAI.text(["a"])[1], Step.STALL])
+    if b'"stream":true' in call.body.replace(b" ", b""):
+        chunk = json.loads(OPENAI.text([])[-2].removeprefix(b"data: "))
+        last = b"data: " + json.dumps({**chunk, "usage": DEAR}).encode() + b"\n\n"
+        return stream([*OPENAI.text(["a", "b"])[:-2], last, b"data: [DONE]\n\n"])
+    return [*whole(200, json.dumps({**json.loads(OPENAI.whole("ab")), "usage": DEAR}).encode())]
+
+
+def spend(keys: Fleet, secret: str, number: int) -> int:
+    """One call of one kind or another; its status."""
+    kind = ("whole", "streams", "leaves", "breaks")[number % 4]
+    turns = [{"role": "user", "content": kind}]
+    asked = {"model": "gpt-sim", "messages": turns, "max_tokens": 100, "stream": kind != "whole"}
+    request = keys.open(secret, number // 4 % 4, asked)
+    status = request.response().status
+    if status == 200 and kind == "leaves":
+        request.frame_of_text()
+        request.reset()
+    else:
+        request.answer()
+    return status
+
+
+def test_a_strict_budget_holds(keys: Fleet, server: Upstream) -> None:
+    budget = 60_000
+    key, secret = keys.make("strict-budget", usd_total=budget / 1_000_000, strict=True)
+    server.answer_each(dear)
+    statuses = side_by_side(120, lambda number: spend(keys, secret, number))
+    statuses += [spend(keys, secret, 0) for _ in range(30)]
+    assert set(statuses) == {200, 429}
+    calls = len(server.calls)
+    assert budget / 2 < calls * CHARGE <= budget
+    keys.wait(lambda: keys.admin(f"GET /keys/{key}"), lambda it: it["running"] == 0)
+    booked = keys.booked(key, 150)["cost_micros"]
+    assert calls * CHARGE <= booked <= budget
+    refused = keys.ask(secret, 0, {**question("gpt-sim"), "max_tokens": 100_000})
+    assert refused.error()["code"] == "insufficient_quota"
+    assert refused.headers["x-should-retry"] == "false"
+
+
+def test_a_client_that_leaves_is_booked_by_what_it_was_sent(keys: Fleet, server: Upstream) -> None:
+    key, secret = keys.make("leaves")
+    server.answer(stream([*OPENAI.text(["one ", "two ", "four"])[:4], Step.STALL]))
+    request = keys.open(secret, 0, question("gpt-sim", stream=True))
+    while b"four" not in request.frame():
+        pass
+    request.reset()
+    sums = keys.booked(key, 1)
+    assert sums["estimated"] == 1
+    assert sums["input_tokens"] > 10
+    assert 3 <= sums["output_tokens"] <= 100
+
+
+# What goes wrong on the way to the ledger
+
+
+@pytest.mark.parametrize("fate", ["raises", "silent"])
+def test_a_ledger_that_does_not_answer(keys: Fleet, fate: str) -> None:
+    key, secret = keys.make(f"open-{fate}", requests_per_minute=1)
+    _, strict = keys.make(f"strict-{fate}", strict=True, usd_total=50)
+    keys.way.fate = fate
+    assert [keys.ask(secret, 2).status for _ in range(3)] == [200] * 3
+    refused = keys.ask(strict, 2)
+    assert (refused.status, refused.error()["code"]) == (503, "ledger_unavailable")
+    assert int(refused.headers["retry-after"]) > 0
+    keys.way.fate = "arrives"
+    sums = keys.booked(key, 3)
+    assert (sums["cost_micros"], sums["errors"]) == (3 * COST, 0)
+    keys.wait(lambda: keys.ask(strict, 2).status, lambda status: status == 200)
+
+
+@pytest.mark.parametrize("fate", ["unheard", "twice"])
+def test_what_is_told_again_is_booked_once(keys: Fleet, fate: str) -> None:
+    key, secret = keys.make(f"once-{fate}")
+    assert keys.ask(secret, 3).status == 200
+    keys.way.fate = fate
+    told = len(keys.way.messages)
+    assert [keys.ask(secret, 3).status for _ in range(10)] == [200] * 10
+    keys.wait(lambda: len(keys.way.messages), lambda now: now > told)
+    assert [keys.ask(secret, 3).status for _ in range(5)] == [200] * 5
+    keys.way.fate = "arrives"
+    assert keys.booked(key, 16)["cost_micros"] == 16 * COST
+
+
+def test_a_thousand_calls_are_booked_to_the_token(keys: Fleet, server: Upstream) -> None:
+    key, secret = keys.make("a-thousand")
+    kinds = [(path, dialect, it) for path in PATHS for dialect in DIALECTS for it in (False, True)]
+
+    def call(number: int) -> int:
+        path, dialect, streamed = kinds[number % len(kinds)]
+        return keys.ask(secret, number % 4, asked(dialect, path, streamed=streamed), path).status
+
+    assert side_by_side(1_000, call) == [200] * 1_000
+    sums = keys.booked(key, 1_000)
+    assert len(server.calls) == 1_000
+    assert sums["input_tokens"] == 1_000 * INPUT_TOKENS
+    assert sums["output_tokens"] == 1_000 * OUTPUT_TOKENS
+    assert sums["cost_micros"] == 1_000 * 82
+    assert (sums["estimated"], sums["errors"], sums["unpriced"]) == (0, 0, 0)
+
+
+def test_the_worker_is_restarted_in_the_middle(
+    start: Start, server: Upstream, way: Way, tmp_path: Path
+) -> None:
+    server.forget()
+    server.answer_each(answer)
+    way.fate = "arrives"
+    with start(fleet.bindings(server, way), storage=tmp_path) as gateway:
+        before = Fleet(gateway, way)
+        key, secret = before.make("restarted", requests_per_minute=2)
+        fleet.wait_for_a_minute_with(40)
+        assert before.ask(secret).status == 200
+        before.booked(key, 1)
+    with start(fleet.bindings(server, way), storage=tmp_path) as gateway:
+        after = Fleet(gateway, way)
+        assert [after.ask(secret).status for _ in range(3)] == [200, 429, 429]
+        assert after.booked(key, 4)["cost_micros"] == 2 * COST
