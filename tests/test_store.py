@@ -6,6 +6,7 @@ import pytest
 
 from tests.least import TEXT, WHOLE, answer, row
 from tests.play import KEY, NOW, TOKEN, Played, gateway, head, play
+from tests.test_named_keys import Bench
 from xtrix import archive, json
 from xtrix.errors import ApiError
 from xtrix.http import Reply, RequestHead
@@ -170,3 +171,31 @@ def test_summaries_and_counts_go_on_from_what_is_kept_and_are_not(below: str) ->
         assert "Something from before" in str(json.decode(played.calls[0].body)["messages"])
     else:
         assert played.json()["input_tokens"] > 100
+
+
+def test_a_rotated_key_finds_what_it_has_left_and_one_that_is_off_does_not() -> None:
+    bench = Bench(STORE_DAYS=2)
+    key, secret = bench.make("team")
+    rotated = bench.admin("POST", f"/keys/{key}/rotate", {"grace_seconds": 60})["secret"]
+    names: list[str] = []
+
+    def kept(step: AskArchive) -> bytes:
+        names.append(step.name)
+        return found({"id": "resp_1"})
+
+    def call(method: str, path: str, secret: str) -> Played:
+        given = RequestHead(method, path, {"authorization": f"Bearer {secret}"})
+        request = {"model": "plain", "input": "Hi"}
+        upstreams = [answer(WHOLE["openai"])]
+        gate, wire = bench.gates[0], bench.wire
+        return play(gate, request, upstreams, given, bench.now, wire=wire, archive=kept)
+
+    assert call("POST", "/v1/responses", secret).status == 200
+    assert call("GET", "/v1/responses/resp_1", rotated).status == 200
+    assert len(names) == 2
+    assert len(set(names)) == 1
+    bench.admin("PATCH", f"/keys/{key}", {"active": False})
+    bench.now += 15
+    for method, path in (("GET", "/v1/responses/resp_1"), ("DELETE", "/v1/responses/resp_1")):
+        assert call(method, path, rotated).status == 401
+    assert len(names) == 2
