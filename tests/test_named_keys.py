@@ -59,7 +59,7 @@ class Bench:
         assert played.status == status, played.body
         return played.json()
 
-    def make(self, name: str = "team", **limits: object) -> tuple[str, str]:
+    def make(self, name: str = "team", /, **limits: object) -> tuple[str, str]:
         """A new key's id and secret."""
         made = self.admin("POST", "/keys", {"name": name, "limits": limits}, status=201)
         return made["id"], made["secret"]
@@ -133,3 +133,14 @@ def test_calls_hardly_ever_ask() -> None:
         bench.settle()
         assert second or len(bench.wire.heard) < 12
     assert len(bench.wire.heard) < 10 + 20
+
+
+@pytest.mark.parametrize(("span", "later"), [("day", 1), ("month", 31)])
+def test_a_budget_is_whole_again_when_its_time_is_over(bench: Bench, span: str, later: int) -> None:
+    bench.now = NOW - NOW % 86_400 + 86_399  # 2023-11-14, a second before midnight
+    _, secret = bench.make("team", **{f"usd_per_{span}": 0.0004})
+    assert bench.ask(secret, max_tokens=20).status == 200
+    bench.settle(0.5)
+    assert bench.ask(secret, max_tokens=20).status == 429
+    bench.now += 86_400 * later
+    assert bench.ask(secret, max_tokens=20).status == 200
