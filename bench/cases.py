@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from bench.rivals import KEY, KINDS, Rival
+from bench.rivals import KEY, KINDS, NAMED_KEY, Rival
 
 EVENTS = 200
 """Of a stream as models send it."""
@@ -59,6 +59,7 @@ class Case(NamedTuple):
     """The same for a rival that is slow."""
     slow_clients: int = 2
     rivals: tuple[str, ...] = tuple(KINDS)
+    key: str = KEY
 
     def load(self, rival: Rival, **changes: object) -> dict[str, Any]:
         """The load for the clients; `changes` are fields of it to set otherwise."""
@@ -74,7 +75,7 @@ class Case(NamedTuple):
             body["tools"] = [_TOOL]
         headers = {
             "content-type": "application/json",
-            "authorization": f"Bearer {KEY}",
+            "authorization": f"Bearer {self.key}",
             **rival.headers.get(self.dialect, {}),
         }
         is_slow = KINDS[rival.name].is_slow
@@ -120,10 +121,12 @@ STREAMS = (
     *_both("tools", kind="tools", gap=_GAP, rivals=_OURS_AND_JS),
     *_both("responses", protocol="responses", gap=_GAP, rivals=_OURS),
     *_both("messages", protocol="messages", gap=_GAP, rivals=_OURS),
+    *_both("named", gap=_GAP, rivals=_OURS, key=NAMED_KEY),
 )
 BURSTS = tuple(_both("burst", gap=8 * _GAP, pack=8, rivals=_OURS_AND_JS))
 WHOLE = (
     *_both("whole", streamed=False, clients=1, requests=100, slow_requests=10),
+    *_both("whole-named", streamed=False, clients=1, requests=100, rivals=_OURS, key=NAMED_KEY),
     *_both("large", size=MANY_EVENTS, streamed=False, clients=1, requests=30, slow_requests=5),
     *_both("megabyte", streamed=False, filler=_MEGABYTE, clients=1, requests=4, slow_requests=2),
 )

@@ -24,6 +24,8 @@ from bench import portkey
 from tools import paths, runtime
 
 KEY = "sk-bench"
+NAMED_KEY = "sk-bench-named"
+"""A key with a name and limits, which the ledger counts."""
 PROVIDER_KEY = "sk-upstream"
 
 _HERE = Path(__file__).parent
@@ -57,9 +59,13 @@ def ours() -> runtime.Worker:
 
 def our_bindings(upstream: str) -> dict[str, object]:
     """What this project's Worker needs to call `upstream` in both dialects."""
-    row = {"base_url": upstream, "api_key": "PROVIDER_KEY"}
+    price = {"pattern": "*", "input": 1, "output": 5}
+    row = {"base_url": upstream, "api_key": "PROVIDER_KEY", "prices": [price]}
+    limits = {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000}
     return {
-        "API_KEYS": KEY,
+        "API_KEYS": f"{KEY}, named:{NAMED_KEY}",
+        "LIMITS": [{"key": "named", "parallel": 1_000, "usd_per_day": 100_000, **limits}],
+        "LEDGER": runtime.Objects("Ledger"),
         "PROVIDER_KEY": PROVIDER_KEY,
         "PROVIDERS": [
             {"name": "anthropic", "dialect": "anthropic", "models": ["claude-*"], **row},

@@ -36,6 +36,7 @@ def targets(results: Results) -> list[Target]:
     fifty, isolate = "first byte at 50 streams", "an isolate that takes 30 MB"
     first, cold = "first byte of one stream, added", "cold start, added"
     many, tools = f"CPU per event of {MANY_EVENTS}", "CPU per event of tool calls"
+    plain = "the same with a plain key"
     return [
         Target(text, "the JavaScript re-framer", 0.95, _worst(results, "text", "reframe")),
         Target(text, "Portkey", 1.0, _worst(results, "text", "portkey")),
@@ -47,6 +48,13 @@ def targets(results: Results) -> list[Target]:
         Target(messages, "a stream to Chat Completions", 1.1, _beside(results, "messages", "text")),
         Target(whole, "the Python pass-through", 1.25, _worst(results, "whole", "floor")),
         Target(whole, "LiteLLM", 0.15, _worst(results, "whole", "litellm")),
+        Target("a stream on a named key, CPU", plain, 1.05, _beside(results, "named", "text")),
+        Target(
+            "a whole answer on a named key, CPU",
+            plain,
+            1.05,
+            _beside(results, "whole-named", "whole"),
+        ),
         Target("100 messages of history, CPU", "one", 1.5, _beside(results, "hundred", "one")),
         Target("200 messages of history, CPU", "one", 2.0, _beside(results, "agent", "one")),
         Target("a picture of 4 MB as a data URL, CPU", "", 15, _picture(results), "ms"),

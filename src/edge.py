@@ -39,6 +39,7 @@ from xtrix.http import (
     error_reply,
 )
 from xtrix.keys import ledger
+from xtrix.keys.leases import SETTLE_SECONDS
 from xtrix.passage import Passage, Upload
 from xtrix.relay import Relay
 from xtrix.steps import (
@@ -115,6 +116,8 @@ class Shell:
         self._gateway = _gateway(env)
         self._numbers = itertools.count()
         self._running: dict[int, _Running] = {}
+        self._due = 0.0
+        """When the ledger will be told, as far as that is known here."""
         called = {
             "open": self._open,
             "advance": self._advance,
@@ -311,9 +314,13 @@ class Shell:
 
     def _settle(self) -> None:
         """Have the ledger told, in some time, what there is to tell."""
-        leases = self._gateway.leases
-        seconds = leases.pause(time.time()) if leases else None
+        leases, now = self._gateway.leases, time.time()
+        # A call of JavaScript costs as much as all of this, and mostly it would find itself armed.
+        if leases is None or now - _LATE_SECONDS < self._due <= now + SETTLE_SECONDS:
+            return
+        seconds = leases.pause(now)
         if seconds is not None:
+            self._due = now + seconds
             edge_js.settle(seconds * 1000)
 
     @_guarded(_unheard)
@@ -326,6 +333,7 @@ class Shell:
     def _learn(self, _: int, answer: str | None) -> None:
         """Take the ledger's answer; None for one that did not come."""
         leases, now = self._gateway.leases, time.time()
+        self._due = 0
         if leases is None:
             return
         if answer:
@@ -399,6 +407,9 @@ def _collect_limits(step: Collect) -> dict[str, float]:
     limits = {"limit": step.limit, "milliseconds": step.seconds * 1000}
     return {**limits, "within": step.within * 1000}
 
+
+_LATE_SECONDS = 3.0
+"""After which what should have been told by then is not waited for any more."""
 
 _UNREAD = {"limit": UNREAD_BYTES, "milliseconds": UNREAD_SECONDS * 1000}
 

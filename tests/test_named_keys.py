@@ -119,3 +119,17 @@ def test_a_budget(bench: Bench) -> None:
     refused = bench.ask(secret, max_tokens=20)
     assert refused.json()["error"]["code"] == "insufficient_quota"
     assert refused.headers["x-should-retry"] == "false"
+
+
+def test_calls_hardly_ever_ask() -> None:
+    """Fifty calls a second on a key with every limit: one message a second, and some at first."""
+    limits = {"requests_per_minute": 1_000_000, "tokens_per_minute": 10**9, "parallel": 1_000}
+    bench = Bench(
+        API_KEYS="named:sk-named", LIMITS=[{"key": "named", "usd_per_day": 1_000, **limits}]
+    )
+    for second in range(10):
+        for _ in range(50):
+            assert bench.ask("sk-named").status == 200
+        bench.settle()
+        assert second or len(bench.wire.heard) < 12
+    assert len(bench.wire.heard) < 10 + 20

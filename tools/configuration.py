@@ -59,7 +59,7 @@ VARIABLES = {
         f"`{config.MAX_BODY_BYTES}`",
     ),
     "MAX_UPLOAD_BYTES": Variable(
-        "The largest body of a call that is passed on as it is, such as a file of sound.",
+        "The largest form (`multipart/form-data`), such as a recording. Forms are streamed.",
         f"`{config.MAX_UPLOAD_BYTES}`",
     ),
     "KEEP_ALIVE_SECONDS": Variable(

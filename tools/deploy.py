@@ -137,6 +137,8 @@ def _settings(env: str) -> Mapping[str, Any]:
 def _lookup(settings: Mapping[str, Any], secrets: Mapping[str, str]) -> Lookup:
     """What the deployed Worker will find by each name."""
     bindings = {each["binding"]: object() for each in settings.get("services", ())}
+    objects = settings.get("durable_objects", {}).get("bindings", ())
+    bindings |= {each["name"]: object() for each in objects}
     if "ai" in settings:
         bindings[settings["ai"]["binding"]] = object()
     found: dict[str, object] = {**settings.get("vars", {}), **bindings, **secrets}
@@ -208,7 +210,7 @@ def check_secrets(settings: Mapping[str, Any], names: list[str]) -> str:
     config = _loaded(settings, {name: f"value-of-{name}" for name in names})
     lacking = sorted({provider.lacks for provider in config.providers if provider.lacks})
     put = "npx wrangler secret put"
-    if not config.accepted_keys:
+    if not config.accepted_keys and not config.admin_key:
         raise DeployError(f"no key would be accepted, so everyone is refused: {put} API_KEYS")
     if config.providers and all(provider.lacks for provider in config.providers):
         wanted = " or ".join(f"{put} {name}" for name in lacking)

@@ -5,19 +5,28 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.page.playground import Playground, saying
+from tests.page.test_protocols import give
 from tools.paths import NODE, ROOT
 
 PROMPT = 'It\'s "quoted", costs $HOME and `date`,\nwith a \\ and 早 and 🌊; done!'
 
+PYTHON = [sys.executable, "-"]
+JAVASCRIPT = [str(NODE), "--input-type=module", "-"]
 RUN = {
     "curl": ["bash"],
-    "openai-python": [sys.executable, "-"],
-    "openai-node": [str(NODE), "--input-type=module", "-"],
+    **dict.fromkeys(["openai-python", "anthropic-python"], PYTHON),
+    **dict.fromkeys(["openai-node", "anthropic-node"], JAVASCRIPT),
+}
+CLIENTS = {
+    "Chat Completions": ["curl", "openai-python", "openai-node"],
+    "Responses": ["curl", "openai-python", "openai-node"],
+    "Messages": ["curl", "anthropic-python", "anthropic-node"],
 }
 
 
@@ -32,15 +41,33 @@ def run(client: str, code: str, key: str, folder: Path) -> str:
     return done.stdout
 
 
+def text_of(events: str) -> str:
+    """What a stream of any of the three protocols says."""
+    said = ""
+    for frame in events.split("\n\n"):
+        data = frame.rpartition("data: ")[2]
+        event: dict[str, Any] = json.loads(data) if data.startswith("{") else {}
+        choices: list[dict[str, Any]] = event.get("choices") or [{}]
+        delta = event.get("delta") or choices[0].get("delta") or {}
+        said += delta if isinstance(delta, str) else delta.get("content") or delta.get("text") or ""
+    return said
+
+
 @pytest.mark.parametrize("with_key", [False, True], ids=["key-from-environment", "key-written-in"])
-@pytest.mark.parametrize("client", list(RUN))
+@pytest.mark.parametrize(
+    ("protocol", "client"), [(name, each) for name, all_ in CLIENTS.items() for each in all_]
+)
 def test_copied_code_asks_the_same(
-    playground: Playground, client: str, with_key: bool, tmp_path: Path
+    playground: Playground, protocol: str, client: str, with_key: bool, tmp_path: Path
 ) -> None:
     site, page = playground.site, playground.page
     site.upstream.answer(saying("An answer, ", "in two deltas."))
+    page.get_by_label("Protocol", exact=True).select_option(protocol)
     page.get_by_label("System prompt").fill("Don't be 'clever'.")
     page.get_by_label("Temperature", exact=True).fill("0.5")
+    page.get_by_label("Offer a tool, a clock").check()
+    give(page, "paste")
+    expect(page.locator("#pictures img")).to_have_count(1)
     turn = playground.ask(PROMPT)
     playground.expect_answer(turn, "An answer, in two deltas.")
     turn.locator(".answer-actions").get_by_role("button", name="Code").click()
@@ -53,14 +80,26 @@ def test_copied_code_asks_the_same(
     assert (site.key in code) == with_key
     output = run(client, code, "" if with_key else site.key, tmp_path)
     if client == "curl":
-        frames = [line.removeprefix("data: ") for line in output.split("\n\n") if line]
-        assert frames[-1] == "[DONE]"
-        choices = [json.loads(frame)["choices"] for frame in frames[:-1]]
-        output = "".join(each[0]["delta"].get("content", "") for each in choices if each) + "\n"
+        output = text_of(output) + "\n"
     assert output == "An answer, in two deltas.\n"
     asked, again = (json.loads(site.upstream.wait_for_call(number).body) for number in (1, 2))
     assert again == asked
-    assert asked["messages"][-1]["content"] == PROMPT
+    assert {"type": "text", "text": PROMPT} in asked["messages"][-1]["content"]
+
+
+def test_a_request_is_shown_in_each_protocol(playground: Playground) -> None:
+    page = playground.page
+    page.get_by_label("Effort").select_option("low")
+    page.get_by_role("button", name="Request as code").click()
+    dialog = page.get_by_role("dialog")
+    for protocol, mark in (
+        ("Chat Completions", '"reasoning_effort": "low"'),
+        ("Responses", '"reasoning": {"effort":"low"'),
+        ("Messages", '"output_config": {"effort":"low"}'),
+    ):
+        dialog.get_by_label("Protocol of the code").select_option(protocol)
+        expect(dialog.get_by_role("tabpanel")).to_contain_text(mark)
+        expect(dialog.get_by_role("tab")).to_have_text(CLIENTS[protocol])
 
 
 def test_request_that_was_not_sent_yet_is_shown_too(playground: Playground) -> None:

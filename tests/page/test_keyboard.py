@@ -80,17 +80,17 @@ def test_whole_page_is_walked_with_tab(playground: Playground) -> None:
     page.locator("h1").click()
     page.keyboard.press("Shift+Tab")
     seen = []
-    for _ in range(17):
+    for _ in range(21):
         name = "document.activeElement.ariaLabel ?? (document.activeElement.labels?.[0] ??"
         seen.append(page.evaluate(f"({name} document.activeElement).textContent).trim()"))
         page.keyboard.press("Tab")
-    assert seen[:8] == [
-        *("Skip to the message", "API key", "show", "Model", "System prompt"),
-        *("Temperature", "Max tokens", "Request as code"),
+    assert seen[:11] == [
+        *("Skip to the message", "API key", "show", "Model", "Protocol", "System prompt"),
+        *("Temperature", "Max tokens", "Effort", "Offer a tool, a clock", "Request as code"),
     ]
-    assert seen[8:] == [
+    assert seen[11:] == [
         *("Start over", "openapi.json", "Edit", "Copy", "Copy", "Retry", "Code"),
-        *("Message", "Send"),
+        *("Message", "Attach a picture", "Send"),
     ]
 
 

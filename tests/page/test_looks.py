@@ -6,6 +6,9 @@ from playwright.sync_api import Browser, Page, expect
 from tests.page.picture import keep
 from tests.page.playground import Playground, saying, saying_when_told
 from tests.page.site import Site
+from tests.page.test_protocols import give
+from tests.worker.scripts import stream
+from tests.worker.speech import OPENAI, ToolCall
 from tools.paths import NODE_MODULES, ROOT
 
 PAGE = ROOT / "public" / "index.html"
@@ -69,6 +72,14 @@ def test_every_state_can_be_read_by_everyone(
     assert violations(page) == []
     site.upstream.wait_for_call().release()
     playground.expect_idle()
+    assert violations(page) == []
+    site.upstream.answer(stream(OPENAI.tools([ToolCall("call_1", "look", ["{}"])], "I look.")))
+    give(page, "paste")
+    expect(page.locator("#pictures img")).to_be_visible()
+    assert violations(page) == []
+    playground.ask("Another question")
+    playground.expect_idle()
+    page.get_by_text("Tool call: look").click()
     assert violations(page) == []
     if size is PHONE:
         page.get_by_role("button", name="Settings").click()

@@ -159,6 +159,11 @@ def test_no_provider_with_a_key_is_a_fault() -> None:
         deploy.check_secrets(TOML, ["API_KEYS"])
 
 
+def test_who_can_make_keys_needs_none_in_the_configuration() -> None:
+    names = ["ADMIN_KEY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY"]
+    assert deploy.check_secrets(TOML, names) == "all there"
+
+
 def test_a_provider_that_wants_no_key_is_enough() -> None:
     local = {"name": "a", "dialect": "openai", "base_url": "https://a.test", "models": ["*"]}
     assert deploy.check_secrets({"vars": {"PROVIDERS": [local]}}, ["API_KEYS"]) == "all there"
@@ -171,6 +176,8 @@ def test_bindings_of_the_configuration_are_there() -> None:
         deploy.check_configuration(settings)
     deploy.check_configuration({**settings, "services": [{"binding": "OTHER", "service": "it"}]})
     deploy.check_configuration({**settings, "ai": {"binding": "OTHER"}})
+    objects = {"bindings": [{"name": "OTHER", "class_name": "It"}]}
+    deploy.check_configuration({**settings, "durable_objects": objects})
 
 
 @pytest.mark.parametrize(

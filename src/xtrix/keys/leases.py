@@ -107,6 +107,8 @@ class _Lease:
     """Micro-dollars that were spent and are in no batch yet."""
     pace: list[int] = field(default_factory=lambda: [0] * len(KINDS))
     """Given out since the last message."""
+    recent: list[int] = field(default_factory=lambda: [0] * len(KINDS))
+    """The same as it was told last."""
     want: list[int] = field(default_factory=lambda: [0] * len(KINDS))
     running: int = 0
     rest: list[int] = field(default_factory=lambda: [0] * len(KINDS))
@@ -342,9 +344,11 @@ class Leases:
             more = tokens - aside[TOKENS]
             if is_same or more > 0:
                 lease.used[TOKENS] += more
+                lease.pace[TOKENS] += max(0, more)
                 lease.left[TOKENS] = max(0, lease.left[TOKENS] - more)
         if lease.limited[MONEY] and aside[MONEY]:
             lease.used[MONEY] -= aside[MONEY]
+            lease.pace[MONEY] += max(0, micros - aside[MONEY])
             lease.left[MONEY] = max(0, lease.left[MONEY] + aside[MONEY] - micros)
 
     # The ledger
@@ -442,6 +446,9 @@ class Leases:
         # What is not renewed in time is free for others by then.
         if (is_quiet and lease.is_strict) or now >= lease.fresh_until:
             lease.return_idle()
+        # Messages may follow each other fast: what the one before has told still counts.
+        earlier = [0 if is_quiet else pace // 2 for pace in lease.recent]
+        lease.recent = [max(each) for each in zip(lease.pace, earlier, strict=True)]
         held = [used + left for used, left in zip(lease.used, lease.left, strict=True)]
         held[MONEY] += lease.owed
         said: Json = {
@@ -450,7 +457,7 @@ class Leases:
             "left": [*lease.left],
             "running": lease.running,
             "want": lease.want,
-            "pace": lease.pace,
+            "pace": lease.recent,
         }
         if lease.record and lease.record.source == "config":
             said["record"] = records.encode(lease.record)
