@@ -374,10 +374,12 @@ def _target(row: TargetRow, provider: Provider) -> Target:
 
 
 def _fingerprint(tables: list[dict[str, Any]], models: list[Model]) -> str:
-    """`fp_`, the version and ten hex digits, such as `fp_0.2.0_8c2f01d3aa`.
+    """`fp_` and ten hex digits, the form that OpenAI's documentation shows.
 
-    Keys have no part in it: tables name their secrets only.
+    The first six are the version, two for each of its numbers: `fp_0002008c2f` is of 0.2.0. Keys
+    have no part in the others: tables name their secrets only.
     """
     ids = [[model.id, [target.model for target in model.targets]] for model in models]
     text = json.encode([tables, ids])
-    return f"fp_{__version__}_{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+    version = "".join(f"{int(number):02x}" for number in __version__.split("."))
+    return f"fp_{version}{hashlib.sha256(text.encode()).hexdigest()[:4]}"

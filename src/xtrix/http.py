@@ -95,7 +95,9 @@ class UpstreamHead(NamedTuple):
 
     def may_be(self, *content_types: str) -> bool:
         """Whether the body does not claim to be anything else than these patterns."""
-        claimed = (self.content_type or content_types[0]).partition(";")[0].strip().lower()
+        if self.content_type is None:
+            return True
+        claimed = self.content_type.partition(";")[0].strip().lower()
         return any(fnmatchcase(claimed, content_type) for content_type in content_types)
 
 

@@ -4,8 +4,8 @@ Knows the list prices of the providers that `docs/providers.md` has rows for, ea
 that charges them. A row's own `prices` go first. What neither says has no price, which is None and
 never zero. Refuses to know what is charged beside tokens (searches, containers, storage).
 
-Sources, read 2026-11-26: the pages that stand at each table. Where they could not be read
-themselves, what pydantic/genai-prices 0.2.3 and BerriAI/litellm tell of them.
+Sources, 2026-11-26: pydantic/genai-prices 0.2.3, which tells what stands on the pages that are
+named at each table.
 """
 
 import fnmatch
