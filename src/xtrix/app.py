@@ -121,15 +121,17 @@ class Gateway:
     def _call(self, config: Config, path: str, head: RequestHead, exchange: Exchange) -> Steps:
         """The steps of a call that takes a key."""
         is_kept = config.store_days > 0 and store.is_kept(path)
-        codec, endpoint, model = _codec_at(path), _endpoint_at(path), _model_in(path)
+        codec, endpoint = _codec_at(path), _endpoint_at(path)
+        model = None if codec or endpoint else _model_in(path)
         if codec is None and endpoint is None and model is None and not is_kept:
             raise _unknown_url(head.method, path)
-        if not _wants_socket(head, codec):
+        wants_socket = _wants_socket(head, codec)
+        if not wants_socket:
             _allow(head, store.METHODS if is_kept else _POST if model is None else _GET)
         client = self._identify(config, head, exchange)
         if is_kept:
             return (yield from self._kept(_store(config, client), head, exchange))
-        if _wants_socket(head, codec):
+        if wants_socket:
             raise _no_socket()
         if model is not None:
             return (yield from self._list(config, model, exchange, head))
@@ -141,7 +143,7 @@ class Gateway:
         exchange.record.operation = "text_completion" if codec.name == "completions" else "chat"
         check_head(head, config.max_body_bytes)
         # The body is given no name here, which would keep it until the answer.
-        door = _Door(config, codec, carrier, _store(config, client))
+        door = _Door(config, codec, carrier, client)
         accepted = _accept(door, head, exchange, (yield from _taken(door, head, exchange)))
         if exchange.meter:
             yield from _admit(exchange, exchange.meter, accepted, is_counted=_counts_at(path))
@@ -263,7 +265,13 @@ class _Door(NamedTuple):
     config: Config
     codec: Codec
     carrier: Carrier
-    store: Store
+    client: bytes
+    """What stands for the key's holder."""
+
+    @property
+    def store(self) -> Store:
+        """What is kept for the client."""
+        return _store(self.config, self.client)
 
     @property
     def memory(self) -> Memory | None:
@@ -298,8 +306,9 @@ def _taken(door: _Door, head: RequestHead, exchange: Exchange) -> Generator[Step
         codec, request = foreign.decode(door.codec, body, head.headers, config.default_model)
         return _Taken(request, codec=codec)
     request = memory.decode_request(body, head.headers, config.default_model)
-    recorder = door.store.recorder(memory, request, exchange.record.id[4:], exchange.now)
-    return _Taken((yield from door.store.recall(memory, request)), recorder)
+    kept = door.store
+    recorder = kept.recorder(memory, request, exchange.record.id[4:], exchange.now)
+    return _Taken((yield from kept.recall(memory, request)), recorder)
 
 
 def _codec_at(path: str) -> Codec | None:
@@ -316,10 +325,10 @@ def _endpoint_at(path: str) -> Endpoint | None:
 
 def _codec_for(head: RequestHead) -> Codec:
     """The protocol in which a client is told what went wrong."""
-    if _endpoint_at(head.path):
-        return PROTOCOLS["chat"]
-    otherwise = PROTOCOLS["messages" if is_anthropics(head.headers) else "chat"]
-    return _codec_at(head.path) or otherwise
+    codec = _codec_at(head.path)
+    if codec is None and not _endpoint_at(head.path) and is_anthropics(head.headers):
+        return PROTOCOLS["messages"]
+    return codec or PROTOCOLS["chat"]
 
 
 def _counts_at(path: str) -> bool:
@@ -329,8 +338,9 @@ def _counts_at(path: str) -> bool:
 
 def _wants_socket(head: RequestHead, codec: Codec | None) -> bool:
     """Whether a client asks for Responses over a WebSocket, as Codex does before anything else."""
-    upgrade = head.headers.get("upgrade", "").lower()
-    return codec is not None and head.method == "GET" and upgrade == "websocket"
+    if codec is None or head.method != "GET":
+        return False
+    return head.headers.get("upgrade", "").lower() == "websocket"
 
 
 def _no_socket() -> ClientError:
@@ -346,7 +356,7 @@ def _accept(door: _Door, head: RequestHead, exchange: Exchange, taken: _Taken) -
     exchange.record.model = request.model
     plan = catalogue.plan_of(config, request, int(exchange.record.id[4:12], 16) / 2**32)
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
-    exchange.redactor = carrier.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
+    exchange.redactor = carrier.redactor = exchange.redactor.knowing(secrets)
     conversion = Conversion(codec, request, carrier, exchange.clock)
     if codec is not door.codec:
         # What the answer repeats of a request, and how it is told, is asked in the path's words.

@@ -10,6 +10,7 @@ Refuses to know routes, keys and configuration (`app` does), and how any step is
 import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from xtrix import __version__, errors, json
@@ -95,6 +96,10 @@ class Record:
     not_kept: bool | None = None
     """True where an answer was to be kept, and the archive has not confirmed that it is."""
     version: str = __version__
+
+
+_VALUES = attrgetter(*Record.__slots__)
+"""All that a record says, in the order of its names."""
 
 
 @dataclass(slots=True)
@@ -240,7 +245,7 @@ class Exchange:
 
     def _known(self) -> dict[str, Any]:
         """What is known of the request."""
-        said = ((name, getattr(self.record, name)) for name in Record.__slots__)
+        said = zip(Record.__slots__, _VALUES(self.record), strict=True)
         known = {name: value for name, value in said if value is not None}
         if self.meter:
             known["cost"] = self.meter.cost  # also where nobody knows it

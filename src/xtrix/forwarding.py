@@ -12,7 +12,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from xtrix import auth, catalogue
+from xtrix import catalogue
 from xtrix.body import BODY_SECONDS, check_head, coding_of, most_read, too_large, unread
 from xtrix.cards import MODEL_NAME
 from xtrix.config import Config
@@ -29,7 +29,6 @@ from xtrix.protocol import Request, Stamp, says_something
 from xtrix.protocols import DIALECTS, PROTOCOLS
 from xtrix.providers import Plan, Target
 from xtrix.reasoning import Carrier
-from xtrix.redact import Redactor
 from xtrix.shape import MODEL, STRING, Shape, maybe, members, missing
 from xtrix.steps import Failure, ReadBody, ReadPiece, Step
 from xtrix.translation import Conversion, TargetCall
@@ -62,7 +61,7 @@ def forward(config: Config, endpoint: Endpoint, head: RequestHead, exchange: Exc
     if not forwarding.is_repeatable:
         plan = plan._replace(targets=plan.targets[:1])
     secrets = [secret for target in plan.targets for secret in target.provider.secrets]
-    exchange.redactor = Redactor(*secrets, tokens=auth.tokens(head.headers))
+    exchange.redactor = exchange.redactor.knowing(secrets)
     token = exchange.record.id[4:]
     stamp = Stamp(token, int(exchange.now), model, config.fingerprint, exchange.record.id)
     accepted = AcceptedRequest(forwarding, stamp, plan, config.keep_alive)

@@ -98,7 +98,9 @@ class UpstreamHead(NamedTuple):
         if self.content_type is None:
             return True
         claimed = self.content_type.partition(";")[0].strip().lower()
-        return any(fnmatchcase(claimed, content_type) for content_type in content_types)
+        return claimed in content_types or any(
+            fnmatchcase(claimed, content_type) for content_type in content_types
+        )
 
 
 def _is_number(text: str) -> bool:

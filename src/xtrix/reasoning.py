@@ -12,6 +12,7 @@ good, because clients send every turn again. It is left out.
 import base64
 import hashlib
 import hmac
+from functools import cached_property
 
 from xtrix import json
 from xtrix.prompt import Origin, Sealed
@@ -29,9 +30,15 @@ class Carrier:
 
     def __init__(self, secret: bytes, client: bytes) -> None:
         """`secret` is the gateway's alone; `client` stands for who is asking."""
-        self._key = hmac.digest(secret, b"xtrix reasoning" + client, "sha256")
+        self._secret = secret
+        self._client = client
         self.redactor: Redactor | None = None
         """Knows the upstreams' secrets, which no string may hide."""
+
+    @cached_property
+    def _key(self) -> bytes:
+        """Made for the first string: most requests carry none."""
+        return hmac.digest(self._secret, b"xtrix reasoning" + self._client, "sha256")
 
     def pack(self, sealed: Sealed) -> str:
         """The string that stands for `sealed`, which has an origin.

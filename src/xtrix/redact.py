@@ -10,7 +10,8 @@ events of a stream is not: to look for that would hold every text back by a key'
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 from xtrix import json
 from xtrix.errors import ApiError
@@ -28,15 +29,33 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Redactor:
-    """Takes secrets out of what is shown of one exchange."""
+    """Takes secrets out of what is shown of one exchange.
+
+    What it looks for is put in order when it is first looked for: most requests meet with no error.
+    """
 
     def __init__(self, *secrets: str | None, tokens: Sequence[str] = ()) -> None:
         """`secrets` are the upstreams', `tokens` the client's."""
-        self._known = _longest_first({*secrets, *tokens})
-        self._spelled = [_spelled(secret) for secret in self._known]
-        self.in_answers = [_spelled(secret) for secret in _longest_first({*secrets})]
-        """The upstreams', as they stand within a JSON string."""
-        self.longest = max(map(len, self.in_answers), default=0)
+        self._secrets = secrets
+        self._tokens = tokens
+
+    def knowing(self, secrets: Iterable[str]) -> "Redactor":
+        """What knows `secrets` of upstreams too."""
+        return Redactor(*self._secrets, *secrets, tokens=self._tokens)
+
+    @cached_property
+    def _known(self) -> list[str]:
+        return _longest_first({*self._secrets, *self._tokens})
+
+    @cached_property
+    def in_answers(self) -> list[str]:
+        """The upstreams' secrets, as they stand within a JSON string."""
+        return [_spelled(secret) for secret in _longest_first({*self._secrets})]
+
+    @cached_property
+    def longest(self) -> int:
+        """Characters of the longest of them."""
+        return max(map(len, self.in_answers), default=0)
 
     def __call__(self, text: str) -> str:
         """`text` of an error, cut to what a person would read of it."""
@@ -75,8 +94,8 @@ class Redactor:
 
     def line(self, text: str) -> str:
         """`text`, which is a JSON line of the log, without any secret that is known."""
-        for secret in self._spelled:
-            text = text.replace(secret, _GONE)
+        for secret in self._known:
+            text = text.replace(_spelled(secret), _GONE)
         return text
 
 

@@ -69,7 +69,7 @@ class Conversion:
         self.settings = replace(request, fields=small, body=b"")
         """The request without its turns, which is all that an answer needs."""
         self._request: Request | None = request
-        self._has_reasoning = any(mark in request.body for mark in _REASONING)
+        self._has_reasoning = any(map(request.body.__contains__, _REASONING))
         self._prompt: Prompt | None = None
         self._carrier = carrier
         self._clock = clock

@@ -11,6 +11,7 @@ from xtrix.json import Json
 
 MOST_TOKENS = 2**53
 """What is more is no count: clients read numbers as floats."""
+_NUMBERS = {int, float}
 
 
 def decode_answer(body: bytes) -> Json:
@@ -40,5 +41,6 @@ def member(event: Json, name: str) -> Json:
 def token_count(counts: Json, name: str) -> int:
     """The tokens that `counts` gives by `name`; 0 where that is no sound number."""
     count: Any = counts.get(name)
-    is_number = isinstance(count, int | float) and not isinstance(count, bool)
-    return int(count) if is_number and 0 < count < MOST_TOKENS else 0
+    if not count or type(count) not in _NUMBERS:
+        return 0
+    return int(count) if 0 < count < MOST_TOKENS else 0

@@ -19,6 +19,7 @@ _TYPES: dict[str, type] = {
 }
 """What the members that clients read have to be; what is of another type says nothing."""
 _LISTS = {name for name, kind in _TYPES.items() if kind is list}
+_NUMBERS = (int, float)
 
 
 _REASONS = {
@@ -75,10 +76,11 @@ def trim(said: dict[str, Any]) -> dict[str, Any]:
     kept.pop("role", None)
     kept.pop("reasoning_details", None)
     # Clients add the pieces of a delta up: numbers would become sums.
-    for key in [key for key, value in kept.items() if isinstance(value, int | float)]:
+    for key in [key for key, value in kept.items() if isinstance(value, _NUMBERS)]:
         del kept[key]
-    for key in [key for key, kind in _TYPES.items() if not isinstance(kept.get(key, kind()), kind)]:
-        del kept[key]
+    for key in _TYPES.keys() & kept.keys():
+        if not isinstance(kept[key], _TYPES[key]):
+            del kept[key]
     if "function_call" in kept:
         called = _called(kept.pop("function_call"))
         kept |= {"function_call": called} if any(called.values()) else {}
@@ -132,11 +134,11 @@ def usage_of(said: object) -> Usage | None:
         return None
     prompt = _details(said, "prompt_tokens_details")
     completion = _details(said, "completion_tokens_details")
-    parts = token_count(said, "prompt_tokens") + token_count(said, "completion_tokens")
-    uncounted = max(0, token_count(said, "total_tokens") - parts)
+    read, written = token_count(said, "prompt_tokens"), token_count(said, "completion_tokens")
+    uncounted = max(0, token_count(said, "total_tokens") - read - written)
     return Usage(
-        prompt=token_count(said, "prompt_tokens"),
-        completion=token_count(said, "completion_tokens") + uncounted,
+        prompt=read,
+        completion=written + uncounted,
         cached=token_count(prompt, "cached_tokens") or token_count(said, "prompt_cache_hit_tokens"),
         cache_written=token_count(prompt, "cache_write_tokens"),
         reasoning=token_count(completion, "reasoning_tokens"),
