@@ -213,6 +213,10 @@ class Meter:
         is_strict = limits.strict if limits else self.client.strict
         if limits and limits.budgets and not limits.unpriced:
             self._check_prices()
+        if limits and (limits.budgets or limits.models) and asked.fields.get("models"):
+            # OpenRouter takes others than the one that was checked from such a list.
+            message = "This key's models are checked by name: leave 'models' out, and name one."
+            raise ClientError(403, "model_not_allowed", message, param="models")
         tokens_in, tokens_out = self._input, self._output
         if is_strict and (limits is None or limits.budgets or limits.tokens_per_minute):
             tokens_in = _most_input(asked)

@@ -82,7 +82,7 @@ def test_the_most_that_an_answer_can_have(
     [
         {"tools": [{"type": "code_execution_20260101", "name": "run"}]},
         {"mcp_servers": [{"type": "url", "url": "https://tools.test"}]},
-        {"web_search_options": {"user_location": None}},
+        {"web_search_options": {}},
     ],
 )
 def test_tools_of_the_providers_have_no_bound_in_what_nobody_can_read(
@@ -92,6 +92,7 @@ def test_tools_of_the_providers_have_no_bound_in_what_nobody_can_read(
         bounds.most_unread(fields)
     own = [{"type": "function"}, {"type": "custom"}, {"name": "plain"}, {"type": "bash_20250124"}]
     assert bounds.most_unread({"tools": own}) == bounds.MOST_INPUT
+    assert bounds.most_unread({"tools": 5}) == bounds.MOST_INPUT
 
 
 def test_an_answer_that_is_too_large_to_be_taken_is_booked() -> None:
@@ -125,6 +126,16 @@ def test_a_legacy_completion_without_usage_is_booked_by_its_text() -> None:
     played = at.call("POST", "/v1/completions", secret, body, stream)
     assert played.status == 200
     assert spent(at, key) >= 100 * 10 * 10
+
+
+@pytest.mark.parametrize("limits", [{"models": ["plain"]}, {"usd_per_day": 1}])
+def test_no_other_models_are_named_beside_the_one_that_is_checked(limits: dict[str, Any]) -> None:
+    at = bench()
+    _, secret = at.make("team", **limits)
+    assert at.ask(secret).status == 200
+    refused = at.ask(secret, models=["other"])
+    assert (refused.status, refused.json()["error"]["param"]) == (403, "models")
+    assert refused.calls == []
 
 
 def test_models_that_nobody_has_do_not_fill_the_ledger() -> None:

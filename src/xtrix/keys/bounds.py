@@ -57,9 +57,12 @@ def most_input(prompt: Prompt, size: int) -> int:
 def most_unread(fields: Json) -> int:
     """The same of a request that has no form as a Prompt. Raises ClientError where none is."""
     tools = fields.get("tools")
-    kinds = [it.get("type") for it in tools if isinstance(it, dict)] if tools else []
+    kinds = (
+        [it.get("type") for it in tools if isinstance(it, dict)] if isinstance(tools, list) else []
+    )
     is_hosted = any(it is not None and not _CLIENTS_TOOLS.fullmatch(str(it)) for it in kinds)
-    if is_hosted or any(map(fields.get, ("mcp_servers", "web_search_options"))):
+    options = fields.get("web_search_options")  # an empty object asks for a search too
+    if is_hosted or fields.get("mcp_servers") or options is not None:
         raise _unbounded()
     return MOST_INPUT
 
