@@ -1,6 +1,7 @@
 """The list of models, in the form that its reader knows."""
 
 import datetime
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tests.play import gateway, head, play
 from xtrix.cards import ModelCard
 from xtrix.errors import ClientError
 from xtrix.listing import encode_list, encode_model
+from xtrix.providers import Long, Price
 
 ANTHROPIC = {"anthropic-version": "2023-06-01"}
 CARDS = [ModelCard(f"m{number}", "up") for number in range(50)]
@@ -64,6 +66,42 @@ def test_what_is_known_of_a_model() -> None:
         "display_name": "m0",
         "created_at": "1970-01-01T00:00:00Z",
     }
+
+
+PRICES = {"prices": [{"pattern": "a*", "input": 2.5, "output": 10, "cached": 0.3}]}
+
+
+def listed(*rows: dict[str, Any], **variables: str) -> dict[str, Any]:
+    """The price of each model, by its id."""
+    played = play(gateway(*rows, **variables), b"", (), head("/v1/models", "GET"))
+    return {model["id"]: model.get("pricing") for model in played.json()["data"]}
+
+
+def test_the_price_of_a_model_where_it_is_known() -> None:
+    row = {"name": "up", "dialect": "openai", "base_url": "http://upstream.test/v1"}
+    first = {**row, **PRICES, "models": ["a", "b"], "aliases": {"mine": "a"}}
+    second = {**row, **PRICES, "name": "two", "models": ["a2"]}
+    third = {**row, "name": "free", "models": ["a3"]}
+    models = {"both": ["up/a", "two/a2"], "one": ["up/a"], "mixed": ["up/a", "free/a3"]}
+    rows = [{"id": name, "targets": targets} for name, targets in models.items()]
+    prices = listed(first, second, third, MODELS=json.dumps(rows))
+    known = {"prompt": "0.0000025", "completion": "0.00001", "input_cache_read": "0.0000003"}
+    expected = dict.fromkeys(("a", "a2", "mine", "both", "one"), known)
+    assert prices == {**expected, "b": None, "a3": None, "mixed": None}
+
+
+def test_the_length_and_the_classes_of_a_price() -> None:
+    price = Price("big", 0.1, 0.5, 0.01, 0.1 * 5 / 4, 0, long=Long(100_000, 5, 5))
+    card = FULL._replace(price=price)
+    assert encode_model(card, {})["pricing"] == {
+        "prompt": "0.0000001",
+        "completion": "0.0000005",
+        "input_cache_read": "0.00000001",
+        "input_cache_write": "0.000000125",
+        "input_cache_write_1h": "0",
+        "max_prompt_tokens": 100_000,
+    }
+    assert encode_model(card, ANTHROPIC) == encode_model(FULL, ANTHROPIC)
 
 
 @pytest.mark.parametrize("seconds", [0, 951_782_399, 951_782_400, 1_709_164_800, 4_102_444_799])

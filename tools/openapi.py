@@ -387,6 +387,21 @@ _SCHEMAS: Schema = {
         object={"const": "model"},
         created={"type": "integer"},
         owned_by={**_TEXT, "description": "The provider that serves it."},
+        pricing={
+            **_object(
+                "prompt completion",
+                prompt=_TEXT,
+                completion=_TEXT,
+                input_cache_read=_TEXT,
+                input_cache_write=_TEXT,
+                input_cache_write_1h=_TEXT,
+                max_prompt_tokens={
+                    "type": "integer",
+                    "description": "With a longer prompt everything costs something else.",
+                },
+            ),
+            "description": "US dollars for one token, as decimal strings, where it is known.",
+        },
     ),
     "ModelList": _object(
         "object data", object={"const": "list"}, data={"type": "array", "items": _ref("Model")}

@@ -61,6 +61,8 @@ _PATHS = (
     + " and OpenAI's other endpoints"
 )
 _LONGEST_PATH = 100
+_PRICED = ("service_tier", "speed")
+"""The fields of a request that change what its tokens cost."""
 
 
 class Gateway:
@@ -244,7 +246,15 @@ def _admit(
         return
     conversion, body = accepted.conversion, accepted.conversion.body
     fields, likely = conversion.settings.fields, bounds.likely_input(body)
-    asked = Asked(accepted.stamp.model, accepted.plan, fields, len(body), likely, conversion.prompt)
+    asked = Asked(
+        accepted.stamp.model,
+        accepted.plan,
+        fields,
+        len(body),
+        likely,
+        conversion.codec.name,
+        conversion.prompt,
+    )
     yield from meter.admit(asked)
     exchange.headers += meter.headers(accepted.conversion.codec.name)
 
@@ -350,7 +360,8 @@ def _accept(door: _Door, head: RequestHead, exchange: Exchange, taken: _Taken) -
     conversion = Conversion(codec, request, carrier, exchange.clock)
     if codec is not door.codec:
         # What the answer repeats of a request, and how it is told, is asked in the path's words.
-        conversion.settings.fields = {"model": request.model, "stream": request.stream}
+        priced = {name: it for name in _PRICED if (it := request.fields.get(name)) is not None}
+        conversion.settings.fields = {"model": request.model, "stream": request.stream, **priced}
     return AcceptedRequest(
         conversion=conversion,
         stamp=Stamp(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from xtrix import json
 from xtrix.json import Json
-from xtrix.providers import Provider
+from xtrix.providers import Price, Provider
 from xtrix.redact import Redactor
 
 MODEL_NAME = re.compile(r"(?=.*[A-Za-z0-9])[!-~]{1,256}")
@@ -52,6 +52,7 @@ class ModelCard(NamedTuple):
     """Tokens."""
     max_output: int | None = None
     """Tokens."""
+    price: Price | None = None
 
 
 def decode_page(body: bytes) -> tuple[list[Any], str | None]:

@@ -146,6 +146,8 @@ class Exchange:
         self._began = now
         self._answer_usage: tuple[Usage, int] | None = None
         """Of a whole answer, with the number of its bytes."""
+        self._lost = False
+        """Whether an answer was made, and charged for, that could not be taken."""
         self._called: Target | None = None
         """The last that was called."""
         self._relay: Relay | Passage | None = None
@@ -228,7 +230,8 @@ class Exchange:
         else:
             is_whole = whole is not None
             usage, characters = whole or (Usage(), 0)
-        has_cost = relay is not None or whole is not None or (left and record.attempts > 0)
+        is_answered = relay is not None or whole is not None or self._lost
+        has_cost = is_answered or (left and record.attempts > 0)
         is_error = record.error is not None
         meter.finish(Ending(self._called, usage, is_whole, has_cost, characters, is_error), now)
         record.key = meter.name
@@ -349,9 +352,11 @@ class Exchange:
         if not accepted.streamed:
             seconds = self._left(accepted.plan, self._patience(accepted.plan, limits.first_byte))
             answer = _sound((yield _call(accepted, call, seconds, collect)))
+            self._lost = self._lost or answer.head.status == 200
             body = _sound(answer.body)
             if has_too_many_values(body):
                 raise errors.too_large()
+            self._lost = False
             _check(call.codec, answer.head, body)
             return (yield from self._reply(accepted, call, body))
         began = self.now

@@ -2,10 +2,11 @@
 
 OpenAI's has no pages and is what a client gets that says nothing else. Anthropic's has pages and is
 for who sends `anthropic-version`: the two vendors' clients cannot be told apart otherwise, for both
-send bearer tokens now. Each form carries what else is known of a model, and leaves out what is not.
+send bearer tokens now. Each form carries what else is known of a model, and leaves out what is not;
+OpenAI's has its price too, in OpenRouter's words for it.
 
 Sources, read 2026-11: platform.openai.com/docs/api-reference/models,
-platform.claude.com/docs/en/api/models-list.
+platform.claude.com/docs/en/api/models-list, openrouter.ai/docs/guides/overview/models.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from urllib.parse import parse_qs
 from xtrix.calendar import timestamp
 from xtrix.cards import ModelCard
 from xtrix.errors import ClientError
+from xtrix.providers import Price
 
 Json = dict[str, Any]
 
@@ -77,6 +79,7 @@ def _openais(card: ModelCard) -> Json:
         "display_name": card.display_name,
         "context_length": card.context_window,
         "max_output_tokens": card.max_output,
+        "pricing": _pricing(card.price) if card.price else None,
     }
     return {
         "id": card.id,
@@ -96,6 +99,27 @@ def _anthropics(card: ModelCard) -> Json:
         "created_at": timestamp(card.created or 0),
         **_present(known),
     }
+
+
+def _pricing(price: Price) -> Json:
+    """US dollars for one token, as decimal strings.
+
+    `max_prompt_tokens` is a word of our own: with a longer prompt everything costs something else.
+    """
+    rates = {
+        "prompt": price.input,
+        "completion": price.output,
+        "input_cache_read": price.cached,
+        "input_cache_write": price.cache_write,
+        "input_cache_write_1h": price.cache_write_hour,
+    }
+    known = {name: _dollars_a_token(rate) for name, rate in _present(rates).items()}
+    return {**known, **({"max_prompt_tokens": price.long.over} if price.long else {})}
+
+
+def _dollars_a_token(rate: float) -> str:
+    """Of dollars for a million. The twelve places are those that `prices` reckons with."""
+    return f"{rate / 1_000_000:.12f}".rstrip("0").rstrip(".")
 
 
 def _present(known: Json) -> Json:

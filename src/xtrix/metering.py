@@ -26,6 +26,7 @@ OPEN_AFTER_SECONDS = 0.25
 STRICT_SECONDS = 5.0
 """For which a call of a strict key waits for it before it is refused."""
 _RETRY_AFTER = 2
+_MOST_TOKENS = 1_000_000_000
 
 Asking = Generator[Step, Any, None]
 """Steps that may have to wait for the ledger."""
@@ -52,6 +53,8 @@ class Asked(NamedTuple):
     """Bytes of its body."""
     likely_input: int
     """Tokens."""
+    protocol: str = ""
+    """The client's; empty for an endpoint that has no limit of output tokens."""
     prompt: Callable[[], Prompt] | None = None
     """Gives the request as a Prompt, or raises ClientError. None where there is no such form."""
 
@@ -85,7 +88,8 @@ class Meter:
         self._call: Admission | None = None
         self._asked: Asked | None = None
         self._prices: dict[str, Price | None] = {}
-        self._tier: str | None = None
+        self._tiers: list[str] = []
+        """All that the client asks for; the dearest of them is held to have served."""
         self._input = self._output = 0
         """Tokens that are likely."""
         self._deadline = 0.0
@@ -124,7 +128,7 @@ class Meter:
             for target in asked.plan.targets
         }
         tiers = map(asked.fields.get, ("service_tier", "speed"))
-        self._tier = next((it for it in tiers if isinstance(it, str)), None)
+        self._tiers = [it for it in tiers if isinstance(it, str)]
         call = self._call = Admission(self.client, self._measure)
         while True:
             verdict = self._leases.admit(call, self._clock())
@@ -146,10 +150,12 @@ class Meter:
         tokens = usage.prompt + usage.completion
         name = f"{ending.target.provider.name}/{ending.target.model}" if ending.target else ""
         price = self._prices.get(name)
-        micros = prices.cost(price, usage, self._tier) if price and tokens else None
+        micros = self._micros(price, usage) if price and tokens else None
         if estimated and call.strict and micros is not None:
             micros = max(micros, call.aside[MONEY])
         self.cost = None if tokens and micros is None else (micros or 0) / MICROS
+        if price and micros is None:  # of a tier or a class that has no price: never nothing
+            micros = prices.most(price, usage.prompt, usage.completion)
         row = Row(
             self.client.id,
             ending.target.provider.name if ending.target else "",
@@ -177,9 +183,17 @@ class Meter:
             for header in _FORMS.get(protocol, _openais)(name, *standing[kind])
         )
 
+    def _micros(self, price: Price, usage: Usage) -> int | None:
+        """What `usage` has cost; None where that is not known of a tier that was asked for."""
+        costs = [prices.cost(price, usage, tier) for tier in self._tiers or (None,)]
+        known = [it for it in costs if it is not None]
+        return max(known) if len(known) == len(costs) else None
+
     def _usage(self, ending: Ending) -> tuple[Usage, bool]:
         """What was used, and whether some of that is an estimate."""
-        usage = ending.usage
+        # What no call can have used is not believed: it would be the end of the key's budget, and
+        # sums of it are more than a ledger's column holds.
+        usage = ending.usage if max(ending.usage) <= _MOST_TOKENS else Usage()
         if not ending.has_cost:
             return Usage(), False
         if ending.is_whole and (usage.prompt or usage.completion):
@@ -194,14 +208,19 @@ class Meter:
         asked = self._asked
         assert asked is not None
         self.check(asked.model)
-        self._output = bounds.likely_output(asked.fields, average)
+        self._output = bounds.likely_output(asked.fields, asked.protocol, average)
         limits = record.limits if record else None
         is_strict = limits.strict if limits else self.client.strict
         if limits and limits.budgets and not limits.unpriced:
             self._check_prices()
+        if limits and (limits.budgets or limits.models) and asked.fields.get("models"):
+            # OpenRouter takes others than the one that was checked from such a list.
+            message = "This key's models are checked by name: leave 'models' out, and name one."
+            raise ClientError(403, "model_not_allowed", message, param="models")
         tokens_in, tokens_out = self._input, self._output
         if is_strict and (limits is None or limits.budgets or limits.tokens_per_minute):
-            tokens_in, tokens_out = _most_input(asked), bounds.most_output(asked.fields)
+            tokens_in = _most_input(asked)
+            tokens_out = bounds.most_output(asked.fields, asked.protocol)
         known = [price for price in self._prices.values() if price]
         # One that is unpriced, and may be used in spite of that, costs nothing of a budget.
         money = max((prices.most(price, tokens_in, tokens_out) for price in known), default=0)
@@ -215,6 +234,14 @@ class Meter:
                     " can give it a price (prices in its row), or allow it (unpriced)."
                 )
                 raise ClientError(403, "model_without_price", message, param="model")
+            for tier in self._tiers:
+                if not prices.has_tier(price, tier):
+                    message = (
+                        f"This key has a budget, and what {name} costs as '{tier[:64]}' is not"
+                        " known here. Leave service_tier and speed out, or have the operator give"
+                        " it a price (tiers of prices in its row) or allow it (unpriced)."
+                    )
+                    raise ClientError(403, "tier_without_price", message, param="service_tier")
 
     def _renew(self, strict: bool) -> Asking:
         """Wait for the ledger once more. Raises ApiError where it does not answer a strict key."""
@@ -261,7 +288,9 @@ def _most_input(asked: Asked) -> int:
         prompt = asked.prompt() if asked.prompt else None
     except ClientError:  # it is relayed, and may hold what stands for anything
         prompt = None
-    return bounds.most_input(prompt, asked.size) if prompt else bounds.MOST_INPUT
+    if prompt is None:
+        return bounds.most_unread(asked.fields)
+    return bounds.most_input(prompt, asked.size)
 
 
 def _money(shortage: Shortage, retry: Headers, *, strict: bool) -> LimitError:

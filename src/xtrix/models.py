@@ -18,8 +18,9 @@ from xtrix.config import Config
 from xtrix.errors import BAD_RESPONSE
 from xtrix.exchange import Exchange
 from xtrix.http import UpstreamRequest
+from xtrix.prices import price_of
 from xtrix.protocols import DIALECTS
-from xtrix.providers import Provider, Target, find_target
+from xtrix.providers import Model, Provider, Target, find_target
 from xtrix.steps import CallAll, Failure, Step, UpstreamAnswer
 
 KEPT_SECONDS = 300.0
@@ -71,8 +72,9 @@ class Models:
         where a provider has a list, it is asked for the model itself; where it has none, a name
         that leads there has to be believed.
         """
-        if any(model.id == name for model in config.models):
-            return ModelCard(name, OURS)
+        model = next((model for model in config.models if model.id == name), None)
+        if model:
+            return _ours(model)
         target = catalogue.target_of(config, name)
         is_named = name in catalogue.names(config)
         if not is_named and not (MODEL_NAME.fullmatch(name) and MODEL_NAME.fullmatch(target.model)):
@@ -94,12 +96,13 @@ class Models:
         """What is known of `target`, under its public `name`."""
         listed = self._lists.get(target.provider.name)
         card = listed.cards.get(target.model) if listed else None
-        return (card or ModelCard(name, target.provider.name))._replace(id=name)
+        card = card or ModelCard(name, target.provider.name)
+        return card._replace(id=name, price=price_of(*target))
 
     def _named(self, config: Config) -> dict[str, ModelCard]:
         """The configured models, aliases and plain names that have what they need."""
         cards = {
-            model.id: ModelCard(model.id, OURS)
+            model.id: _ours(model)
             for model in config.models
             if not all(target.provider.lacks for target in model.targets)
         }
@@ -158,6 +161,14 @@ class Models:
         else:
             self._lists[name] = listed._replace(fresh_until=fresh_until)
         self._cards = None
+
+
+def _ours(model: Model) -> ModelCard:
+    """A model with targets of its own. It has a price where all that can answer cost the same."""
+    usable = [target for target in model.targets if not target.provider.lacks]
+    first, *others = [price_of(*target) for target in usable] or [None]
+    is_one = first and all(it and it._replace(pattern=first.pattern) == first for it in others)
+    return ModelCard(model.id, OURS, price=first if is_one else None)
 
 
 class _Asked:

@@ -23,6 +23,8 @@ _USAGE = {
     "prompt": re.compile(rb'"(?:prompt|input)_tokens"\s*:\s*(\d{1,15})\b'),
     "completion": re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,15})\b'),
 }
+_TEXT = re.compile(rb'"text"\s*:\s*"((?:[^"\\]|\\.)*)')
+"""What a completion says; of one that is cut into pieces, nearly all."""
 _COUNTED = 2048
 """Bytes at either end of an answer in which its usage is looked for."""
 _SHORTEST_TICK = 0.05
@@ -65,8 +67,6 @@ class Passage:
 
     status = 200
     unknown_stop_reason = None
-    characters = 0
-    """Nothing is known of what it says."""
 
     def __init__(
         self,
@@ -89,6 +89,8 @@ class Passage:
         self._is_counted = self._is_json or bare == EVENT_STREAM
         self._held: list[bytes] = []
         self._size = 0
+        self.characters = 0
+        """Of a completion's text."""
         self._first = self._last = b""
         self._heard = self._fed = 0
         self._last_heard: float | None = None
@@ -204,6 +206,7 @@ class Passage:
 
     def _count(self, data: bytes) -> None:
         if self._is_counted:
+            self.characters += sum(map(len, _TEXT.findall(data)))
             room = _COUNTED - len(self._first)
             self._first += data[:room]
             self._last = (self._last + data[room:][-_COUNTED:])[-_COUNTED:]

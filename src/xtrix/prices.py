@@ -16,7 +16,7 @@ from xtrix.answer import Usage
 from xtrix.providers import Long, Price, Provider
 
 _PER_DOLLAR = 1_000_000
-_USUAL_TIERS = frozenset({"", "auto", "default", "standard", "on_demand", "scale"})
+_USUAL_TIERS = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand", "scale"})
 """`scale` is capacity that is paid for otherwise; its tokens are held to cost the usual."""
 _DATE = re.compile(r"-(20\d\d-\d\d-\d\d|20\d{6}|latest)$")
 
@@ -228,6 +228,11 @@ def _listed(base_url: str, model: str) -> Price | None:
     where = (table for url, table in PRICES.items() if fnmatch.fnmatchcase(base_url, url))
     known = {row.pattern: row for row in next(where, ())}
     return known.get(model) or known.get(_DATE.sub("", model))
+
+
+def has_tier(price: Price, service_tier: str) -> bool:
+    """Whether it is known what a tier, or Anthropic's `speed`, makes of the price."""
+    return service_tier in _USUAL_TIERS or service_tier in price.tiers
 
 
 def cost(price: Price, usage: Usage, service_tier: str | None = None) -> int | None:

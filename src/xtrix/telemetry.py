@@ -34,7 +34,7 @@ _OF_THE_SPAN = {
     "status": "http.response.status_code",
     "id": "xtrix.request_id",
 }
-_NEWER = frozenset({"operation", "finish_reasons"})
+_NEWER = ("operation", "finish_reasons")
 """What the log has by OpenTelemetry's name alone."""
 _ENDS = 2048
 _SERVER = 2
@@ -76,8 +76,11 @@ def _is_sendable(value: str) -> bool:
 
 def in_words_of_the_field(record: Mapping[str, Any]) -> dict[str, Any]:
     """A line of the log: ours, and beside it what has a name in OpenTelemetry's conventions."""
-    ours = {name: value for name, value in record.items() if name not in _NEWER}
-    return ours | {theirs: record[name] for name, theirs in NAMES.items() if name in record}
+    line = dict(record)
+    line |= {theirs: record[name] for name, theirs in NAMES.items() if name in record}
+    for name in _NEWER:
+        line.pop(name, None)
+    return line
 
 
 def finish_reasons(told: str) -> list[str]:

@@ -46,7 +46,7 @@ def test_text_is_shown_as_it_comes(playground: Playground) -> None:
         expect(playground.send_button).to_contain_text("Stop")
         call.release()
     playground.expect_answer(turn, "One, two, three.")
-    assert playground.measure(turn, "tokens") == f"{INPUT_TOKENS} in, {OUTPUT_TOKENS} out"
+    assert playground.measure(turn, "tokens") == f"{INPUT_TOKENS} in, {OUTPUT_TOKENS} out, $0.260"
 
 
 def test_stop_ends_the_call_upstream_and_keeps_the_text(playground: Playground) -> None:

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.playground import Playground, saying
+from tests.page.site import INPUT_PRICE, OUTPUT_PRICE
 from tests.worker.scripts import RESET, stream
 from tests.worker.speech import INPUT_TOKENS, OPENAI, OUTPUT_TOKENS, ToolCall
 
@@ -29,6 +30,7 @@ CALL = ToolCall("call_1", "current_time", ['{"place": ', '"Paris"}'])
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
+COST = f"{(INPUT_TOKENS * INPUT_PRICE + OUTPUT_TOKENS * OUTPUT_PRICE) / 1e6:.3f}"
 IN_THREE = pytest.mark.parametrize("protocol", PATHS)
 
 GIVE = """
@@ -74,7 +76,7 @@ def test_each_asks_at_its_own_path_and_shows_the_text_and_the_usage(
         turn = playground.ask("Hi")
     playground.expect_answer(turn, "Hello.")
 
-    assert playground.measure(turn, "tokens") == f"{INPUT_TOKENS} in, {OUTPUT_TOKENS} out"
+    assert playground.measure(turn, "tokens") == f"{INPUT_TOKENS} in, {OUTPUT_TOKENS} out, ${COST}"
     body = asked(playground)
     assert [message["content"] for message in body["messages"]] == ["Be brief.", "Hi"]
     assert "tools" not in body
@@ -173,9 +175,27 @@ def test_a_picture_can_be_chosen_and_taken_away(playground: Playground, tmp_path
     assert asked(playground)["messages"] == [{"role": "user", "content": "Hi"}]
 
 
+def test_large_pictures_are_sent_as_far_as_they_fit_into_a_conversation(
+    playground: Playground,
+) -> None:
+    page, padded = playground.page, PNG + b"\0" * 11_000_000
+    playground.site.upstream.answer(saying("Large."))
+    give(page, "drop", padded)
+    expect(page.locator("#pictures img")).to_have_count(1)
+    turn = playground.ask("What is it?")
+    playground.expect_answer(turn, "Large.")
+    parts = asked(playground)["messages"][-1]["content"]
+    (url,) = [part["image_url"]["url"] for part in parts if "image_url" in part]
+    assert url == "data:image/png;base64," + base64.b64encode(padded).decode()
+
+    give(page, "drop", padded)
+    expect(page.locator("#picture-note")).to_contain_text("too much")
+    expect(page.locator("#pictures img")).to_have_count(0)
+
+
 @pytest.mark.parametrize(
     ("data", "type_", "why"),
-    [(b"%PDF-1.7", "application/pdf", "no PNG"), (b"\0" * 3_000_001, "image/png", "too much")],
+    [(b"%PDF-1.7", "application/pdf", "no PNG"), (b"\0" * 20_000_001, "image/png", "too much")],
     ids=["another-type", "too-large"],
 )
 def test_what_cannot_be_sent_is_refused_with_a_reason(

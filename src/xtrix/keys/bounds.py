@@ -4,6 +4,7 @@ The most is for keys that must not overspend, and errs upwards in everything; wh
 all is refused. What is likely is cheap to find: it is set aside for every call of other keys.
 """
 
+import re
 from collections.abc import Iterator
 
 from xtrix.errors import ClientError
@@ -18,7 +19,16 @@ MOST_INPUT = 1_000_000
 _UNSEEN = 1_000
 """Tokens that an upstream adds for tools and roles."""
 _PER_IMAGE = 10_000
-_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_LIMITS = {
+    "chat": ("max_completion_tokens", "max_tokens"),
+    "completions": ("max_tokens",),
+    "responses": ("max_output_tokens",),
+    "messages": ("max_tokens",),
+}
+"""By the client's protocol: another's field is one that the upstream may well pass over."""
+_CLIENTS_TOOLS = re.compile(r"function|custom|(bash|text_editor|computer|memory)_.*")
+"""The types of tools that a client runs itself; Anthropic's own carry a date."""
+_MOST_ANSWERS = 1_000_000
 _PER_TOKEN = 4
 """Characters."""
 _BINARY = b"base64,"
@@ -34,11 +44,7 @@ def most_input(prompt: Prompt, size: int) -> int:
     No token is less than a byte of text. What stands for more than its own bytes is counted apart.
     """
     if prompt.settings.web_search or any(tool.kind == "hosted" for tool in prompt.tools):
-        message = (
-            "This key has a strict budget, and what a tool that the provider runs will cost is not"
-            " known before; leave such tools out."
-        )
-        raise ClientError(403, "unbounded_cost", message, param="tools")
+        raise _unbounded()
     tokens = size + _UNSEEN
     for block in _blocks(prompt):
         if isinstance(block, Image):
@@ -48,9 +54,22 @@ def most_input(prompt: Prompt, size: int) -> int:
     return min(tokens, MOST_INPUT)
 
 
-def most_output(fields: Json) -> int:
-    """The most tokens that the answer can have, of a request's own fields."""
-    given = [fields.get(name) for name in _LIMITS]
+def most_unread(fields: Json) -> int:
+    """The same of a request that has no form as a Prompt. Raises ClientError where none is."""
+    tools = fields.get("tools")
+    kinds = (
+        [it.get("type") for it in tools if isinstance(it, dict)] if isinstance(tools, list) else []
+    )
+    is_hosted = any(it is not None and not _CLIENTS_TOOLS.fullmatch(str(it)) for it in kinds)
+    options = fields.get("web_search_options")  # an empty object asks for a search too
+    if is_hosted or fields.get("mcp_servers") or options is not None:
+        raise _unbounded()
+    return MOST_INPUT
+
+
+def most_output(fields: Json, protocol: str) -> int:
+    """The most tokens that the answer can have, of a request's own fields in its protocol."""
+    given = [fields.get(name) for name in _LIMITS.get(protocol, ())]
     limits = [it for it in given if isinstance(it, int) and 0 < it < MOST_OUTPUT]
     return (max(limits) if limits else MOST_OUTPUT) * _answers(fields)
 
@@ -63,10 +82,10 @@ def likely_input(body: bytes) -> int:
     return _MOST_TEXT // _PER_TOKEN + binaries * _LIKELY_BINARY
 
 
-def likely_output(fields: Json, average: float) -> int:
+def likely_output(fields: Json, protocol: str, average: float) -> int:
     """The tokens that the answer is likely to have, of a key whose answers have that `average`."""
     likely = int(average * 1.5) + 1 if average else _FIRST_OUTPUT
-    return min(most_output(fields), likely * _answers(fields))
+    return min(most_output(fields, protocol), likely * _answers(fields))
 
 
 def of_text(characters: int) -> int:
@@ -75,8 +94,20 @@ def of_text(characters: int) -> int:
 
 
 def _answers(fields: Json) -> int:
-    count = fields.get("n")
-    return count if isinstance(count, int) and 1 < count <= 1_000 else 1
+    """How many answers are made: `n`, or `best_of` of which `n` are shown, to each prompt."""
+    asked = [fields.get(name) for name in ("n", "best_of")]
+    counts = [int(min(it, _MOST_ANSWERS)) for it in asked if isinstance(it, int | float)]
+    prompts = fields.get("prompt")
+    is_many = isinstance(prompts, list) and any(isinstance(it, str | list) for it in prompts)
+    return max([1, *counts]) * (len(prompts) if prompts and is_many else 1)
+
+
+def _unbounded() -> ClientError:
+    message = (
+        "This key has a strict budget, and what a tool that the provider runs will cost is not"
+        " known before; leave such tools out."
+    )
+    return ClientError(403, "unbounded_cost", message, param="tools")
 
 
 def _blocks(prompt: Prompt) -> Iterator[Block]:

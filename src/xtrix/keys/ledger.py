@@ -34,6 +34,8 @@ NAME = "keys"
 """Of the one object that is the ledger."""
 
 _MINUTE = 60
+_MOST_ROWS = 200
+"""Of one key's day, for the models of calls that all failed."""
 _FORGOTTEN_DAYS = 2
 """After which an isolate that nothing was heard of is forgotten: it will not send a batch again."""
 
@@ -249,9 +251,23 @@ class Ledger:
 
     def _book(self, row: Row, at: float) -> None:
         date = date_of(at)
+        if row.errors == row.requests and not row.micros and self._has_many(row, date):
+            row = row._replace(model="")
         self._execute(_BOOK, row.key, date, *row[1:], at)
         if row.key in self._spent_by:
             self._spent_by[row.key] = self._spent_by[row.key].plus(date, row.micros)
+
+    def _has_many(self, row: Row, date: str) -> bool:
+        """Whether a key has so many rows of a day that one for another model is not to be added.
+
+        A model that nobody has costs nothing to ask for, and there are names without end.
+        """
+        ((many, known),) = self._execute(
+            "SELECT count(*), coalesce(sum(provider = ? AND model = ?), 0) FROM usage"
+            " WHERE key = ? AND day = ?",
+            *(row.provider, row.model, row.key, date),
+        )
+        return bool(many >= _MOST_ROWS and not known)
 
     def _spent(self, key: str, date: str) -> _Spent:
         """What a key has spent by that day."""

@@ -43,6 +43,7 @@ _TAKEN = {"betas", *EXTENSIONS}
 """The client's other fields that have a meaning here."""
 _NO_LOSS = {"n", "logprobs", "top_logprobs", "modalities", "audio", "moderation"}
 """Those that are refused, or ask for what comes anyway."""
+_UNHARMED = _TAKEN | _NO_LOSS
 _SAMPLING = ("temperature", "top_p", "top_k")
 _FORCED = {"any", "tool"}
 _TIERS = {"auto": "auto", "default": "standard_only"}
@@ -96,7 +97,7 @@ class _Encoding:
         self.ignored = {
             name
             for name, value in prompt.extras.items()
-            if name not in _TAKEN | _NO_LOSS and says_something(name, value)
+            if name not in _UNHARMED and says_something(name, value)
         }
         """The client's parameters that are left out or changed."""
         self._prompt = prompt

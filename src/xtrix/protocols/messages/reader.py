@@ -234,7 +234,10 @@ class Reader:
 
     def _text_delta(self, block: _Block, delta: Json) -> None:
         del block
-        self._text(_string(delta, "text"))
+        text = _string(delta, "text")
+        self._text(text)
+        if text and not self._expected.answer_tool:
+            self.carried = json.encode(text)
 
     def _thinking_delta(self, block: _Block, delta: Json) -> None:
         self._think(block, _string(delta, "thinking"))
@@ -343,7 +346,6 @@ class Reader:
             self._texts.append(text)
             return
         self._writer.text(text)
-        self.carried = json.encode(text)
 
     def _tell_texts(self) -> None:
         text = "".join(self._texts)
