@@ -144,3 +144,13 @@ def test_a_budget_is_whole_again_when_its_time_is_over(bench: Bench, span: str, 
     assert bench.ask(secret, max_tokens=20).status == 429
     bench.now += 86_400 * later
     assert bench.ask(secret, max_tokens=20).status == 200
+
+
+@pytest.mark.parametrize("key", ["", ADMIN_KEY, "sk-test"])
+@pytest.mark.parametrize("line", ["GET /admin", "GET /admin/keys", "POST /admin/keys"])
+def test_without_an_admin_key_there_is_no_admin(line: str, key: str) -> None:
+    """Whoever asks: also with an empty key, which the missing one is equal to."""
+    bench = Bench(ADMIN_KEY="", API_KEYS="sk-test")
+    method, path = line.split(" ")
+    played = bench.call(method, path, key)
+    assert (played.status, played.json()["error"]["code"]) == (404, "unknown_url")

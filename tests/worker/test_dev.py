@@ -7,18 +7,22 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.conftest import bare, set_up
+from tests.worker.fleet import days_ago
 from tests.worker.terminal import OF_MAKE, Terminal
 from tools import model
 
 LAST_WORDS = "Ctrl-C ends it."
+OPERATOR = "operator-of-my-own"
 HELLO = {"role": "user", "content": "Say hello."}
 
 
@@ -176,10 +180,38 @@ def test_a_log_that_is_piped_is_json(tree: Path, port: int) -> None:
     assert (record["path"], record["status"]) == ("/nowhere", 404)
 
 
-def test_keys_of_ones_own_start_no_model(tree: Path, port: int) -> None:
-    (tree / ".dev.vars").write_text('API_KEYS="sk-of-my-own"\n')
+def operator(port: int, method: str, path: str, body: object = None) -> Any:
+    """What the operator is answered."""
+    return httpx.request(
+        method,
+        f"http://127.0.0.1:{port}/admin{path}",
+        json=body,
+        headers={"authorization": f"Bearer {OPERATOR}"},
+        trust_env=False,
+    ).json()
+
+
+def booked_of(port: int, key: str) -> list[dict[str, Any]]:
+    """What is booked for a key, as soon as something is."""
+    until = time.monotonic() + 30
+    while not (rows := operator(port, "GET", f"/usage?key={key}&from={days_ago(1)}")["data"]):
+        assert time.monotonic() < until, "nothing was booked"
+        time.sleep(0.1)
+    return rows  # type: ignore[no-any-return]
+
+
+def test_keys_of_ones_own_start_no_model_and_named_ones_outlive_it(tree: Path, port: int) -> None:
+    (tree / ".dev.vars").write_text(f'API_KEYS="sk-of-my-own"\nADMIN_KEY="{OPERATOR}"\n')
+    limits = {"requests_per_minute": 50, "usd_per_day": 2.5}
 
     with dev(tree, port) as (terminal, said):
+        made = operator(port, "POST", "/keys", {"name": "night", "limits": limits})
+        named = {"authorization": f"Bearer {made['secret']}"}
+        wrong = httpx.post(
+            f"http://127.0.0.1:{port}/v1/responses", json={}, headers=named, trust_env=False
+        )
+        assert wrong.status_code == 400
+        booked = booked_of(port, made["id"])
         family = " ".join(terminal.family().values())
         bearer = {"authorization": "Bearer sk-of-my-own"}
         reply = httpx.get(f"http://127.0.0.1:{port}/v1/models", headers=bearer, trust_env=False)
@@ -189,6 +221,13 @@ def test_keys_of_ones_own_start_no_model(tree: Path, port: int) -> None:
     assert "tools.model" not in family
     assert "with the providers and keys of .dev.vars" in said
     assert "sk-of-my-own" not in said
+    with dev(tree, port):
+        assert booked_of(port, made["id"]) == booked
+        key = operator(port, "GET", f"/keys/{made['id']}")
+        usage = httpx.get(f"http://127.0.0.1:{port}/v1/usage", headers=named, trust_env=False)
+    assert (key["name"], key["active"]) == ("night", True)
+    assert {name: key["limits"][name] for name in limits} == limits
+    assert usage.status_code == 200
 
 
 @pytest.mark.parametrize("chunked", [False, True])
