@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tests.fixtures import table
-from tests.worker import report
+from tests.worker import overspend, report
 from tools import configuration, paths
 
 DOCS = paths.ROOT / "docs"
@@ -58,6 +58,7 @@ _TABLES: dict[str, Tables] = {
         "provider": configuration.provider,
         "model": configuration.model,
     },
+    "keys.md": {"overspend": overspend.table},
     "reliability.md": {
         "failing over": report.failing,
         "policy": report.policy,

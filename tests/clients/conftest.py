@@ -37,6 +37,7 @@ def worker(server: Upstream, local_model: model.Model, snapshot: Path) -> Iterat
                 "api_key": "UPSTREAM_KEY",
                 "models": models,
                 "aliases": aliases,
+                "prices": [{"pattern": "*", "input": 3, "output": 15}],
             }
             for dialect, models, aliases in replayed
         ),

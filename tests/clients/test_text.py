@@ -114,4 +114,5 @@ def test_models(sdk: Sdk) -> None:
     for name in ("claude-3-5-sonnet-20241022", "Qwen/Qwen3-8B"):
         assert sdk.do("model", name) == models[name]
         assert models[name]["object"] == "model"
+        assert models[name]["pricing"] == {"prompt": "0.000003", "completion": "0.000015"}
     assert sdk.do("model", "claude-of-a-pattern")["id"] == "claude-of-a-pattern"

@@ -12,6 +12,7 @@ from tests.worker import fleet
 from tests.worker.client import question
 from tests.worker.conftest import Start
 from tests.worker.fleet import ADMIN_KEY, NAMED_KEY, PLAIN_KEY, Fleet, Way, side_by_side
+from tests.worker.overspend import AT_ONCE, CASES, Case
 from tests.worker.scripts import GATE, Step, stream, whole
 from tests.worker.speech import (
     ANTHROPIC,
@@ -208,12 +209,15 @@ def dear(call: Call) -> list[bytes | float | Step]:
     return [*whole(200, json.dumps({**json.loads(OPENAI.whole("ab")), "usage": DEAR}).encode())]
 
 
-def spend(keys: Fleet, secret: str, number: int) -> int:
+KINDS = ("whole", "streams", "leaves", "breaks")
+
+
+def spend(keys: Fleet, secret: str, number: int, kinds: tuple[str, ...] = KINDS) -> int:
     """One call of one kind or another; its status."""
-    kind = ("whole", "streams", "leaves", "breaks")[number % 4]
+    kind = kinds[number % len(kinds)]
     turns = [{"role": "user", "content": kind}]
     asked = {"model": "gpt-sim", "messages": turns, "max_tokens": 100, "stream": kind != "whole"}
-    request = keys.open(secret, number // 4 % 4, asked)
+    request = keys.open(secret, number // len(kinds) % 4, asked)
     status = request.response().status
     if status == 200 and kind == "leaves":
         request.frame_of_text()
@@ -238,6 +242,24 @@ def test_a_strict_budget_holds(keys: Fleet, server: Upstream) -> None:
     refused = keys.ask(secret, 0, {**question("gpt-sim"), "max_tokens": 100_000})
     assert refused.error()["code"] == "insufficient_quota"
     assert refused.headers["x-should-retry"] == "false"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_any_other_budget_is_overspent_by_no_more_than_is_said(
+    keys: Fleet, server: Upstream, case: Case
+) -> None:
+    assert case.charged == CHARGE
+    budget = 60_000
+    key, secret = keys.make(f"over-{CASES.index(case)}", usd_total=budget / 1_000_000)
+    server.answer_each(dear)
+    statuses = side_by_side(
+        160, lambda number: spend(keys, secret, number, case.kinds), at_once=AT_ONCE
+    )
+    assert set(statuses) == {200, 429}
+    keys.wait(lambda: keys.admin(f"GET /keys/{key}"), lambda it: it["running"] == 0)
+    booked = keys.booked(key, 160)["cost_micros"]
+    print(f"{case.name}: ${(booked - budget) / 1_000_000:.6f} beyond the budget")
+    assert budget / 2 < booked <= budget + case.bound
 
 
 def test_a_client_that_leaves_is_booked_by_what_it_was_sent(keys: Fleet, server: Upstream) -> None:

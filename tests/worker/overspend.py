@@ -1,0 +1,50 @@
+"""How far a key that is not strict may overspend its budget, by case.
+
+The test holds each row, and the table of docs/keys.md is made from them.
+"""
+
+from typing import NamedTuple
+
+AT_ONCE = 32
+"""Calls that run side by side, over all isolates."""
+
+
+class Case(NamedTuple):
+    """What clients and upstreams do, and micro-dollars of one call."""
+
+    name: str
+    kinds: tuple[str, ...]
+    """What calls do, one after the other."""
+    charged: int
+    """What the upstream reports."""
+    aside: int
+    """What is set aside at least."""
+
+    @property
+    def bound(self) -> int:
+        """Micro-dollars that are booked beyond the budget at most."""
+        return AT_ONCE * (self.charged - self.aside)
+
+
+CASES = (
+    Case("whole answers", ("whole",), 2_000, 1_000),
+    Case("streams", ("streams",), 2_000, 1_000),
+    Case(
+        "half of the clients leave or have an upstream that breaks",
+        ("whole", "streams", "leaves", "breaks"),
+        *(2_000, 0),
+    ),
+)
+
+
+def table() -> str:
+    """The rows as Markdown."""
+    head = f"| {AT_ONCE} calls at once | a call costs | set aside at least | overspent at most |"
+    rows = [
+        f"| {it.name} | {_usd(it.charged)} | {_usd(it.aside)} | {_usd(it.bound)} |" for it in CASES
+    ]
+    return "\n".join([head, "|---|---|---|---|", *rows])
+
+
+def _usd(micros: int) -> str:
+    return f"${micros / 1_000_000:.3f}"
