@@ -19,6 +19,7 @@ import contextlib
 import fcntl
 import hashlib
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -176,7 +177,10 @@ def _older_inputs() -> str:
 
 
 def _node_inputs() -> str:
-    return _digest(*(path.read_text() for path in PACKAGES))
+    """Without what only the button «Deploy to Cloudflare» reads: texts install nothing."""
+    package, lock = (path.read_text() for path in PACKAGES)
+    wanted = {name: value for name, value in json.loads(package).items() if name != "cloudflare"}
+    return _digest(json.dumps(wanted, indent=2) + "\n", lock)
 
 
 def _node_commands() -> Iterator[Command]:

@@ -13,6 +13,7 @@ from xtrix.errors import ClientError
 from xtrix.json import Json
 from xtrix.protocol import Codec, Request
 from xtrix.protocols import PROTOCOLS
+from xtrix.shape import decode_body
 
 
 def decode(
@@ -24,8 +25,8 @@ def decode(
     except ClientError as error:
         refusal = error.with_traceback(None)
     try:
-        fields = json.decode_object(body)
-    except ValueError:
+        fields = decode_body(body)
+    except ClientError:
         raise refusal from None
     if codec.name == "chat" and (nested := _nested(fields)):
         return codec, codec.decode_request(json.encode_body(nested), headers, default_model)

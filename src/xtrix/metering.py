@@ -129,6 +129,8 @@ class Meter:
         }
         tiers = map(asked.fields.get, ("service_tier", "speed"))
         self._tiers = [it for it in tiers if isinstance(it, str)]
+        if not _tells_tier(asked):
+            self._tiers.append("")
         call = self._call = Admission(self.client, self._measure)
         while True:
             verdict = self._leases.admit(call, self._clock())
@@ -281,6 +283,16 @@ class Meter:
         elif shortage.kind != CALLS:
             message += f" Try again in {math.ceil(wait)}s."
         return LimitError("rate_limit_exceeded", message, headers=retry)
+
+
+def _tells_tier(asked: Asked) -> bool:
+    """Whether each target is told a `service_tier`, so that one which is cheaper may be booked.
+
+    No `speed` is cheaper, and those of Messages are not OpenAI's.
+    """
+    if asked.protocol == "messages" or not isinstance(asked.fields.get("service_tier"), str):
+        return False
+    return not any("service_tier" in it.provider.quirks.drop for it in asked.plan.targets)
 
 
 def _most_input(asked: Asked) -> int:

@@ -31,6 +31,12 @@ def test_it_asks_for_secrets_that_the_worker_reads() -> None:
     assert "API_KEYS" in ASKED
 
 
+def test_it_says_what_each_secret_is_that_it_asks_for() -> None:
+    bindings = PACKAGE["cloudflare"]["bindings"]
+    assert bindings.keys() == ASKED.keys()
+    assert all(binding["description"].endswith(".") for binding in bindings.values())
+
+
 def test_it_deploys_with_wrangler_alone() -> None:
     """The build has Python and Node, and neither make nor .venv."""
     assert PACKAGE["devDependencies"]["wrangler"]

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -23,6 +24,25 @@ def test_does_and_says_nothing_when_all_is_there(tree: Path) -> None:
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert not (tree / ".cache" / "setup.log").exists()
+
+
+def test_a_text_of_the_deploy_button_installs_nothing_and_another_package_does(tree: Path) -> None:
+    file = tree / "package.json"
+    package = json.loads(file.read_text())
+
+    package["cloudflare"]["bindings"]["API_KEYS"]["description"] = "Another text."
+    file.write_text(json.dumps(package))
+    assert node_modules_are_current(tree) == "True\n"
+
+    package["devDependencies"]["wrangler"] = "4.0.0"
+    file.write_text(json.dumps(package))
+    assert node_modules_are_current(tree) == "False\n"
+
+
+def node_modules_are_current(tree: Path) -> str:
+    code = "print({it.name: it.is_current() for it in setup.STEPS}['node_modules'])"
+    command = [sys.executable, "-c", f"from tools import setup; {code}"]
+    return subprocess.run(command, cwd=tree, capture_output=True, text=True, check=True).stdout
 
 
 def test_makes_only_what_is_missing(tree: Path) -> None:

@@ -255,7 +255,7 @@ class WholeWriter:
         self._finish = finish
 
     def moved(self, count: int, text: str) -> None:
-        """Never: a whole answer is not moved."""
+        """Happens in streams only."""
 
     def body(self) -> Json:
         """OpenAI's `chat.completion` object."""

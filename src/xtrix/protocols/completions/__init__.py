@@ -20,7 +20,7 @@ from xtrix.protocols.completions.writer import StreamWriter, WholeWriter
 
 
 def _never(*given: Any) -> NoReturn:
-    """No row speaks this protocol, and what is relayed is not read."""
+    """Stands where an upstream would be read or written: rows have other protocols only."""
     del given
     raise AssertionError("no upstream is read or written in this protocol")
 

@@ -42,24 +42,24 @@ class _TextWriter:
         self.continues = False
 
     def thinking_end(self, sealed: Sealed | None) -> None:
-        """Nor what gives it back."""
+        """The end of reasoning, which has no place here: left out."""
 
     def call(self, call: CallStart) -> None:
-        """No tool was offered."""
+        """A call of a tool, though none was offered: left out."""
         self.continues = False
 
     def arguments(self, text: str) -> None:
-        """Nor is it given anything."""
+        """Arguments of such a call: left out with it."""
 
     def call_end(self) -> None:
         """Nothing to add."""
 
     def search(self, queries: list[str], sources: list[Json]) -> None:
-        """No search was asked for."""
+        """A search, though none was asked for: left out."""
         self.continues = False
 
     def moved(self, count: int, text: str) -> None:
-        """Nothing is kept of what has been written."""
+        """Frames were made without this writer, which keeps nothing of what it has written."""
 
 
 class StreamWriter(_TextWriter):

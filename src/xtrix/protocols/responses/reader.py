@@ -147,7 +147,7 @@ class Reader:
         self._end(said, _string(said, "status") or "completed")
 
     def moved(self, count: int, text: str) -> None:
-        """Nothing is kept of what was passed on without us."""
+        """Events were passed on without this reader, which keeps nothing that they would change."""
 
     def _read(self, said: Json, kind: str) -> None:
         if kind == "error" or (said.get("error") and not kind.startswith("response.")):

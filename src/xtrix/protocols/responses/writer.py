@@ -255,13 +255,13 @@ class _Summary:
         super().end(finish)  # type: ignore[misc]  # a machine's
 
     def text_end(self, citations: list[Citation]) -> None:
-        """No summary has sources."""
+        """The end of a text. A summary has no sources to tell of."""
 
     def thinking(self, text: str) -> None:
-        """Nothing of it is told."""
+        """Reasoning is left out of a summary."""
 
     def thinking_end(self, sealed: Sealed | None) -> None:
-        """Nothing of it is told."""
+        """Reasoning is left out of a summary."""
 
     def call(self, call: CallStart) -> None:
         """There are no tools to call."""
@@ -276,7 +276,7 @@ class _Summary:
         """What is refused is no summary."""
 
     def search(self, queries: list[str], sources: list[Json]) -> None:
-        """Nothing of it is told."""
+        """A search is left out of a summary."""
 
 
 class SummaryStreamWriter(_Summary, StreamWriter):
