@@ -5,8 +5,9 @@ RUN := .venv/bin/python -m
 SLOW := tests/worker tests/clients tests/page tests/tools
 # All the others: they need a processor and nothing else, so each processor runs some of them.
 CORE := --numprocesses auto --dist worksteal $(SLOW:%=--ignore %)
-# The slow ones wait more than they work. A file's tests stay together: they share a Worker.
-SHARED := --numprocesses 2 --dist loadfile $(SLOW)
+# The slow ones wait more than they work. A file's tests stay together: they share a Worker. The
+# browser's have a run of their own, for its event loop bears no other beside it.
+SHARED := --numprocesses 2 --dist loadfile $(filter-out tests/page, $(SLOW))
 .DEFAULT_GOAL := help
 .PHONY: help setup dev test check fuzz defences format deploy bench hostile agents sbom clean
 
@@ -22,6 +23,7 @@ dev: setup  ## run the Worker with a local model, or with .dev.vars (PORT=8787, 
 test: static  ## check everything: format, lint, types, the Worker, the SDKs, the model
 	@$(RUN) pytest $(CORE)
 	@$(RUN) pytest $(SHARED)
+	@$(RUN) pytest tests/page
 
 check: static  ## the quick part of test: nothing that starts a Worker
 	@$(RUN) pytest --quiet $(CORE)
