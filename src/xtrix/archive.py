@@ -7,7 +7,7 @@ id.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from xtrix import json
 from xtrix.json import Json
@@ -262,15 +262,6 @@ def _reference(item: Any) -> str | None:
 
 
 # What is asked, and what is answered, as values
-
-
-class Recalled(NamedTuple):
-    """What a client's request refers to."""
-
-    items: list[Any]
-    """All that came before it."""
-    named: dict[str, Any]
-    """Single items by their ids."""
 
 
 def keep(body: str, given: str, previous: str | None, expires: float) -> str:
