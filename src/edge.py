@@ -35,6 +35,7 @@ from xtrix.http import (
     Reply,
     RequestHead,
     UpstreamHead,
+    UpstreamRequest,
     answer_headers,
     error_reply,
 )
@@ -354,14 +355,21 @@ _Message = tuple[dict[str, Any], bytes | None]
 """The name of a method of `edge.js` with its arguments, and a body."""
 
 
-def _call_message(step: Call) -> _Message:
-    request = step.request
-    message = {
-        "name": "call",
+def _addressed(request: UpstreamRequest) -> dict[str, Any]:
+    """All of `request` but its body."""
+    return {
         "binding": request.binding,
         "url": request.url,
         "method": request.method,
         "headers": request.headers,
+    }
+
+
+def _call_message(step: Call) -> _Message:
+    request = step.request
+    message = {
+        "name": "call",
+        **_addressed(request),
         "milliseconds": step.seconds * 1000,
         "collect": _collect_limits(step.collect) if step.collect else None,
         "is_last": step.is_last,
@@ -371,15 +379,7 @@ def _call_message(step: Call) -> _Message:
 
 
 def _calls_message(step: CallAll) -> _Message:
-    calls = [
-        {
-            "binding": request.binding,
-            "url": request.url,
-            "method": request.method,
-            "headers": request.headers,
-        }
-        for request in step.requests
-    ]
+    calls = [_addressed(request) for request in step.requests]
     limits = {"limit": step.limit, "milliseconds": step.seconds * 1000}
     return {"name": "callAll", "calls": calls, **limits}, None
 

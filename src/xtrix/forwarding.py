@@ -19,11 +19,12 @@ from xtrix.config import Config
 from xtrix.endpoints import Endpoint
 from xtrix.errors import ApiError, ClientError, UpstreamError, invalid
 from xtrix.exchange import AcceptedRequest, Exchange, Steps
-from xtrix.http import RequestHead, UpstreamRequest
+from xtrix.http import RequestHead
 from xtrix.json import Json, encode_body
 from xtrix.keys import bounds
 from xtrix.metering import Asked
 from xtrix.multipart import ModelFinder, boundary_of
+from xtrix.openai.calls import post
 from xtrix.passage import Forwarded, Screen, Upload
 from xtrix.protocol import Request, Stamp, says_something
 from xtrix.protocols import DIALECTS, PROTOCOLS
@@ -200,7 +201,7 @@ class Forwarding(Conversion):
         return TargetCall(
             target=target,
             codec=DIALECTS[target.provider.dialect],
-            request=_request(target, self._endpoint.path, kind, body),
+            request=post(target.provider, self._endpoint.path, body, kind),
             ignored=ignored,
             most_calls=(target.provider.retries.attempts or plan.most_calls)
             if self.is_repeatable
@@ -240,11 +241,3 @@ class Forwarding(Conversion):
         if length is not None:
             length += len(start) - len(form.start)
         return Upload(form, length, BODY_SECONDS)
-
-
-def _request(target: Target, path: str, kind: str, body: bytes) -> UpstreamRequest:
-    provider = target.provider
-    query = f"?{provider.query}" if provider.query else ""
-    headers = {"content-type": kind, **provider.headers_with_key("authorization")}
-    url = f"{provider.base_url}{path}{query}"
-    return UpstreamRequest(url, tuple(headers.items()), body, provider.binding)

@@ -242,6 +242,11 @@ class Provider:
             for rule in self.endpoints
         )
 
+    def url(self, path: str, query: str = "") -> str:
+        """The address of `path` below `base_url`, with the row's query and then this one."""
+        whole = "&".join(filter(None, (self.query, query)))
+        return f"{self.base_url}{path}" + (f"?{whole}" if whole else "")
+
     def headers_with_key(self, own: str) -> dict[str, str]:
         """What every call carries: the row's headers, and the key, if there is one.
 

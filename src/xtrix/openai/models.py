@@ -21,7 +21,6 @@ def encode_model(provider: Provider, model: str) -> UpstreamRequest:
 
 
 def _get(provider: Provider, path: str, query: str = "") -> UpstreamRequest:
-    whole_query = "&".join(filter(None, (provider.query, query)))
-    url = f"{provider.base_url}{path}" + (f"?{whole_query}" if whole_query else "")
     headers = provider.headers_with_key("authorization")
+    url = provider.url(path, query)
     return UpstreamRequest(url, tuple(headers.items()), b"", provider.binding, "GET")

@@ -9,8 +9,9 @@ from typing import Any
 
 from xtrix import json
 from xtrix.http import UpstreamRequest
+from xtrix.openai.calls import post
 from xtrix.protocol import Encoded, Request, says_something
-from xtrix.providers import Provider, Quirks, Target
+from xtrix.providers import Quirks, Target
 from xtrix.reasoning import Carrier
 
 _OURS = frozenset({"thinking_blocks"})
@@ -47,7 +48,7 @@ def upstream_request(
         body["stream_options"] = {"include_usage": True}
         if quirks.obfuscation:
             body["stream_options"]["include_obfuscation"] = False
-    return _call(body, target.provider), ignored
+    return post(target.provider, "/chat/completions", json.encode_body(body)), ignored
 
 
 def _message(message: dict[str, Any], quirks: Quirks, kept_here: frozenset[str]) -> dict[str, Any]:
@@ -61,17 +62,6 @@ def _message(message: dict[str, Any], quirks: Quirks, kept_here: frozenset[str])
     if not quirks.null_content and said.get("content", "") is None:
         said["content"] = ""
     return said
-
-
-def _call(body: dict[str, Any], provider: Provider) -> UpstreamRequest:
-    query = f"?{provider.query}" if provider.query else ""
-    headers = {"content-type": "application/json", **provider.headers_with_key("authorization")}
-    return UpstreamRequest(
-        url=f"{provider.base_url}/chat/completions{query}",
-        headers=tuple(headers.items()),
-        body=json.encode_body(body),
-        binding=provider.binding,
-    )
 
 
 def without_reasoning(request: Request) -> Request:

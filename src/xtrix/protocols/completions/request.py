@@ -13,7 +13,7 @@ from pydantic_core import core_schema as cs
 
 from xtrix import json
 from xtrix.errors import ClientError, unsupported
-from xtrix.http import UpstreamRequest
+from xtrix.openai.calls import post
 from xtrix.prompt import Prompt, Settings, Text, Turn
 from xtrix.protocol import Encoded, Request, says_something
 from xtrix.providers import Target
@@ -94,14 +94,7 @@ def relay_request(request: Request, target: Target, carrier: Carrier) -> Encoded
     fields = {**request.fields, "model": target.model}
     dropped = {name: fields.pop(name, None) for name in provider.quirks.drop}
     ignored = tuple(sorted(name for name, it in dropped.items() if says_something(name, it)))
-    query = f"?{provider.query}" if provider.query else ""
-    headers = {"content-type": "application/json", **provider.headers_with_key("authorization")}
-    call = UpstreamRequest(
-        url=f"{provider.base_url}/completions{query}",
-        headers=tuple(headers.items()),
-        body=json.encode_body(fields),
-        binding=provider.binding,
-    )
+    call = post(provider, "/completions", json.encode_body(fields))
     return Encoded(call, ignored, passes=_ANSWERS)
 
 

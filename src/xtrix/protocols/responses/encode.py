@@ -14,7 +14,7 @@ import hashlib
 from xtrix import json
 from xtrix.answer import Expected
 from xtrix.errors import unsupported
-from xtrix.http import UpstreamRequest
+from xtrix.openai.calls import post
 from xtrix.openai.families import OTHER_RESPONSES, encode_effort, family_of
 from xtrix.openai.names import ToolNames
 from xtrix.openai.schemas import is_strict
@@ -22,7 +22,7 @@ from xtrix.prompt import Audio, Json, Prompt
 from xtrix.protocol import Encoded, says_something
 from xtrix.protocols.responses.encode_tools import encode_choice, encode_tool, encode_web_search
 from xtrix.protocols.responses.encode_turns import encode_turns
-from xtrix.providers import Needs, Provider, Target
+from xtrix.providers import Needs, Target
 
 SMALLEST_LIMIT = 16
 """Tokens of `max_output_tokens`; OpenAI refuses less."""
@@ -72,7 +72,7 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
     encoding = _Encoding(prompt, target)
     body = encoding.body()
     encoding.apply_quirks(body)
-    request = upstream_request(target.provider, body)
+    request = post(target.provider, "/responses", json.encode_body(body))
     return Encoded(request, tuple(sorted(encoding.ignored)), encoding.expected())
 
 
@@ -274,15 +274,3 @@ def _short(text: str | None) -> str | None:
     if text is None or len(text) <= _LONGEST_KEY:
         return text
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()
-
-
-def upstream_request(provider: Provider, body: Json, path: str = "") -> UpstreamRequest:
-    """The call of `provider` with `body`, at `path` below that of the protocol's calls."""
-    query = f"?{provider.query}" if provider.query else ""
-    headers = {"content-type": "application/json", **provider.headers_with_key("authorization")}
-    return UpstreamRequest(
-        url=f"{provider.base_url}/responses{path}{query}",
-        headers=tuple(headers.items()),
-        body=json.encode_body(body),
-        binding=provider.binding,
-    )

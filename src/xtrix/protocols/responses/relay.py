@@ -15,10 +15,11 @@ from typing import Any
 from xtrix import json
 from xtrix.answer import Usage
 from xtrix.errors import ApiError, UpstreamError, bad_response, truncated, unsupported
+from xtrix.openai.calls import post
 from xtrix.openai.errors import error_of
 from xtrix.prompt import Sealed
 from xtrix.protocol import Answering, Encoded, Request, Whole, says_something
-from xtrix.protocols.responses.encode import take_out, upstream_request
+from xtrix.protocols.responses.encode import take_out
 from xtrix.protocols.responses.encode_blocks import PROTOCOL
 from xtrix.protocols.responses.frames import DONE, KEEP_ALIVE, Frames
 from xtrix.protocols.responses.reader import advances
@@ -88,7 +89,8 @@ def _encoded(fields: Json, target: Target, carrier: Carrier, path: str = "") -> 
         if name in body:
             body[theirs] = body.pop(name)
     ignored |= {name for name in quirks.drop if says_something(name, take_out(body, name))}
-    return Encoded(upstream_request(target.provider, body, path), tuple(sorted(ignored)))
+    call = post(target.provider, f"/responses{path}", json.encode_body(body))
+    return Encoded(call, tuple(sorted(ignored)))
 
 
 class _Items:
