@@ -1,9 +1,7 @@
-"""The tables of docs/configuration.md, out of the definitions that validate a configuration.
+"""Makes the tables of docs/configuration.md from the definitions that check a configuration.
 
-A field's form is read from the schema that checks it, its default from the row that it becomes, and
-its words are the docstring under it. So a field that is added is on the page, with what it may be.
-Only the variables have their words here: the Worker reads each by its name, and a test holds that
-these are all it reads.
+A field's allowed values come from the schema that checks it, its default from the row that it
+becomes, and its description from the docstring under it. So a new field is on the page at once.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ Schema = Mapping[str, Any]
 
 
 class Variable(NamedTuple):
-    """What stands about a variable on the page."""
+    """The description of a variable on the page."""
 
     words: str
     default: str = "none"
@@ -143,7 +141,7 @@ def _fields(schema: Schema) -> Mapping[str, Any]:
 
 
 def _table_in(schema: Schema) -> Schema | None:
-    """The table that `schema` is, or that it is a list of; None where it is something else."""
+    """The table in `schema`, which may be a list of such tables; None if there is none."""
     while schema["type"] != "typed-dict":
         inner = schema.get("schema") or schema.get("items_schema")
         if inner is None:
@@ -158,7 +156,7 @@ def _kind_of(kind: Any, name: str) -> Any:
 
 
 def _parts(hint: Any) -> Iterator[Any]:
-    """A type and all that it is made of."""
+    """Yields a type and the types that it contains."""
     yield hint
     for each in get_args(hint):
         yield from _parts(each)
@@ -176,7 +174,7 @@ def _default(kind: Any, name: str) -> str:
 
 
 def _only(path: str, name: str) -> str:
-    """For whom a field is, where not every dialect reads it."""
+    """Names the dialects that read a field, if not all of them do."""
     top, _, rest = f"{path}.{name}".partition("PROVIDERS.")[2].partition(".")
     if not any(top in _tops(own) for own in rows.OWN_FIELDS.values()):
         return ""
@@ -209,7 +207,7 @@ def _words(kind: Any, name: str) -> str:
 
 @functools.cache
 def _docstrings(kind: Any) -> dict[str, str]:
-    """What stands under each field of a class."""
+    """Returns the docstring under each field of a class."""
     tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
     (found,) = [
         node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__
@@ -227,7 +225,7 @@ def _docstrings(kind: Any) -> dict[str, str]:
 
 
 def _form(schema: Schema) -> str:
-    """What a value may be, in words."""
+    """Describes the values that a schema allows."""
     words: str = _FORMS[schema["type"]](schema)
     return words
 

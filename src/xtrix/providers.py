@@ -129,9 +129,9 @@ class Family(NamedTuple):
     pattern: str
     """A pattern for the provider's model ids, such as `claude-opus-5*`."""
     sampling: Literal["any", "both", "one", "none"] = "none"
-    """Which of `temperature` and `top_p` a request may have: both, one of them, or none. They are
-    sent only if the model does not think in this request, and a temperature above 1 becomes 1.
-    `any` passes them on as they are."""
+    """How many of `temperature` and `top_p` a request may have. They are sent only if the model
+    does not think in this request; in Messages a temperature above 1 becomes 1. `any` passes both
+    on as they are."""
     thinking: Literal["none", "budget", "adaptive"] = "adaptive"
     """How the model is asked to think: not at all, with a number of tokens (`budget`), or with an
     effort alone (`adaptive`)."""
