@@ -194,8 +194,7 @@ class Gateway:
         return (yield from admin.own_usage(meter.client, head, exchange))
 
     def _list(self, config: Config, wanted: str, exchange: Exchange, head: RequestHead) -> Steps:
-        """The steps of a call for the model `wanted`, or, if that is empty, for the list of
-        models."""
+        """The steps of a call for the model `wanted`; empty means the list of models."""
         meter = exchange.meter
         if meter:
             yield from meter.know(wanted or None)

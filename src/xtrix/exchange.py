@@ -239,8 +239,7 @@ class Exchange:
         record.key = meter.name
 
     def span(self, now: float) -> UpstreamRequest | None:
-        """The call that sends a span to the collector, once the request is logged; None for
-        none."""
+        """The call that sends a span to the collector, after the log line; None for none."""
         if self.collector is None:
             return None
         call = span(self.collector, self._known(), self.parent, self._began, now)
