@@ -7,7 +7,7 @@ SLOW := tests/worker tests/clients tests/page tests/tools
 CORE := --numprocesses auto --dist worksteal $(SLOW:%=--ignore %)
 # The slow ones wait more than they work. A file's tests stay together: they share a Worker. The
 # browser's have a run of their own, for its event loop bears no other beside it.
-SHARED := --numprocesses 2 --dist loadfile $(filter-out tests/page, $(SLOW))
+SHARED := --numprocesses 3 --dist loadfile $(filter-out tests/page, $(SLOW))
 .DEFAULT_GOAL := help
 .PHONY: help setup dev test check fuzz defences format deploy bench hostile agents sbom clean
 
