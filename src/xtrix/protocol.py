@@ -227,6 +227,15 @@ class Codec(NamedTuple):
     is then asked as one that speaks another protocol would be."""
     request_id_header: str | None = None
     """The header in which its clients look for the request's id, besides `x-request-id`."""
+    claims: Callable[[Json], bool] | None = None
+    """Whether fields that the protocol of a path makes no sense of are a request of this one, by
+    their shape. None: it claims nobody's, and what comes to its path is held to be its own."""
+    disowns: Callable[[Json], bool] | None = None
+    """Whether fields that `decode_request` took have what no request of this protocol has. None
+    where `decode_request` judges the whole shape."""
+    unmix: Callable[[Json], Json | None] | None = None
+    """The fields with what is another protocol's form put as this one has it; None where nothing
+    is."""
 
 
 class Compactor(NamedTuple):
