@@ -104,6 +104,10 @@ class Writer(Protocol):
     def sequence(self) -> int | None:
         """The number in the last frame that counts the frames, where the protocol has one."""
 
+    @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        """What was written of why the answer ended; nothing before the end."""
+
     def begin(self, usage: Usage, service_tier: str | None) -> None:
         """The upstream has begun; `usage` is what is known so far."""
 

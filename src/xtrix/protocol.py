@@ -107,6 +107,10 @@ class Stream(Protocol):
         """As `Reader.unknown_stop_reason`, once the end has come."""
 
     @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        """Why the answer ended, or each of its choices, as the client is told; nothing before."""
+
+    @property
     def carried(self) -> str | None:
         """The text that the last event carried, as JSON, or None.
 
@@ -148,6 +152,8 @@ class Whole(NamedTuple):
     body: bytes
     usage: Usage
     unknown_stop_reason: str | None = None
+    finish_reasons: tuple[str, ...] = ()
+    """As `Stream.finish_reasons`."""
 
 
 class Counter(NamedTuple):
@@ -281,6 +287,11 @@ class Translation:
     def unknown_stop_reason(self) -> str | None:
         """As `Stream` has it."""
         return self._reader.unknown_stop_reason
+
+    @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        """As `Stream` has it."""
+        return self._writer.finish_reasons
 
     @property
     def carried(self) -> str | None:
