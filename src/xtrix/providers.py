@@ -23,7 +23,8 @@ class Timeouts(NamedTuple):
     progress: float = 600
     """Between two events that take the answer further, or until a whole body has come. Comments,
     pings and events that are not known here keep a connection alive and say nothing; a model that
-    thinks unseen sends nothing else, for minutes."""
+    thinks unseen sends nothing else, for minutes. Where an answer is passed on as it is, the data
+    of any event and every byte of a sound count."""
 
 
 class Retries(NamedTuple):
