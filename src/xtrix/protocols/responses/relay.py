@@ -183,7 +183,6 @@ class StreamRelay:
     """One stream. Its lifecycle waits for the first item: until then an error is a status."""
 
     keep_alive = KEEP_ALIVE
-    waits = False
 
     def __init__(self, of: Answering) -> None:
         self.finished = False
@@ -195,6 +194,8 @@ class StreamRelay:
         self._held: dict[str, str] = {}
         """The first frame of each kind that announces the response."""
         self._begun = False
+        self._last = Frames()
+        """Those of a failure. They repeat the request's tools, which may be long."""
 
     @property
     def usage(self) -> Usage:
@@ -206,9 +207,14 @@ class StreamRelay:
         """As `Stream` has it."""
         return self._answer.unknown_stop_reason
 
+    @property
+    def waits(self) -> bool:
+        """As `Stream` has it."""
+        return self._last.waits
+
     def more(self) -> str:
-        """Nothing: all frames are given at once."""
-        return ""
+        """As `Stream` has it."""
+        return self._last.take()
 
     def feed(self, event: Event) -> str:
         """The frames that `event` gives rise to. Raises UpstreamError."""
@@ -243,13 +249,12 @@ class StreamRelay:
 
     def fail(self, error: ApiError) -> str:
         """The last frames of a stream that cannot go on."""
-        frames = Frames()
-        frames.number = -1 if self.sequence is None else self.sequence
+        self._last.number = -1 if self.sequence is None else self.sequence
         asked = self._of.request
         resource = Resource(self._of.stamp, asked.fields, is_kept=asked.is_kept)
-        tell_failure(frames, resource, State(), error)
+        tell_failure(self._last, resource, State(), error)
         self.carried = None
-        return frames.take()
+        return self._last.take()
 
     def moved(self, count: int, text: str) -> None:
         """As `Stream` has it."""
