@@ -49,7 +49,7 @@ format: setup  ## put every file into its form, and make the tables anew
 deploy: setup  ## check, wrangler deploy, and ask /health (ARGS=--dry-run sends nothing)
 	@PYTHONPATH=src:. $(RUN) tools.deploy $(ARGS)
 
-bench: setup  ## measure, and compare with the rivals (20 minutes; ARGS=--quick for two)
+bench: setup  ## measure, and compare with the rivals (20 minutes; ARGS=--quick for four)
 	@$(RUN) bench $(ARGS)
 
 hostile: setup  ## what bodies made to hurt cost the isolate, by shape (20 minutes; ARGS="--size 100000")
