@@ -1,9 +1,8 @@
-"""Writes `public/openapi.json`: the API as it is, for tools and for people.
+"""Writes `public/openapi.json`, the description of the API.
 
-The request's schema is the one that the Worker checks requests with
-(`xtrix.protocols.chat.schema`), turned into JSON Schema by pydantic. The answers' are written here,
-and hold because schemathesis compares them with what the real Worker answers
-(`tests/worker/test_openapi.py`).
+The schema of requests is the one with which the Worker checks them (`xtrix.protocols.chat.schema`),
+converted to JSON Schema by pydantic. The schemas of answers are written here. They are right,
+because schemathesis compares them with the real Worker's answers (`tests/worker/test_openapi.py`).
 """
 
 from __future__ import annotations
@@ -110,7 +109,7 @@ def _legacy() -> Schema:
 
 
 def _endpoint(endpoint: Endpoint) -> Schema:
-    """A call that is passed on: what it takes and gives is its provider's affair."""
+    """A call that is passed on. Its provider decides about requests and answers."""
     words = endpoint.path.strip("/").split("/")
     fields = {"model": _TEXT, **({"encoding_format": _TEXT} if "embeddings" in words else {})}
     needs = "" if endpoint.default_model else "model"
@@ -133,7 +132,10 @@ def _endpoint(endpoint: Endpoint) -> Schema:
 
 
 def _plain(value: Any) -> Any:
-    """Drops titles, which repeat names, and discriminators, which want schemas with names."""
+    """Removes titles and discriminators.
+
+    Titles only repeat names, and discriminators need schemas with names.
+    """
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if not isinstance(value, dict):
