@@ -196,7 +196,8 @@ class Conversion:
         writer = self.codec.whole_writer(of)
         reader = call.codec.reader(writer, of)
         reader.whole(body)
-        return Whole(json.encode_body(writer.body()), reader.usage, reader.unknown_stop_reason)
+        answer = json.encode_body(writer.body())
+        return Whole(answer, reader.usage, reader.unknown_stop_reason, writer.finish_reasons)
 
     def own(self, error: UpstreamError, call: TargetCall) -> None:
         """Removes the places that an error names, unless the request was passed on as it is.

@@ -32,6 +32,7 @@ from xtrix.protocols.messages.identity import with_model
 from xtrix.protocols.messages.ours import has_foreign_thinking, without_ours
 from xtrix.providers import Provider, Target
 from xtrix.reasoning import Carrier
+from xtrix.redact import word
 from xtrix.sse import Event
 from xtrix.upstream import decode_answer, decode_event, member
 
@@ -61,6 +62,7 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
         with_model(body, answer, of.stamp.model),
         decode_usage(usage if isinstance(usage, dict) else {}),
         unknown_reason(answer.get("stop_reason")),
+        _finish_reasons(answer.get("stop_reason")),
     )
 
 
@@ -81,6 +83,11 @@ class RelayStream:
         self._begun = False
         self._stop_reason: object = None
         self._counts: Json = {}
+
+    @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        """As `Stream` has it."""
+        return _finish_reasons(self._stop_reason)
 
     def more(self) -> str:
         """Nothing: `feed` returns all events at once."""
@@ -189,6 +196,10 @@ _CARRIED = {
     "thinking_delta": "thinking",
     "input_json_delta": "partial_json",
 }
+
+
+def _finish_reasons(stop_reason: object) -> tuple[str, ...]:
+    return (word(stop_reason),) if stop_reason else ()
 
 
 def _relayed(request: Request, target: Target, path: str) -> Encoded:

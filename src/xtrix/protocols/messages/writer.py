@@ -43,6 +43,7 @@ class _Blocks:
         """`emit` gets the events of a stream, one after the other."""
         self.continues = False
         self.sequence: int | None = None
+        self.finish_reasons: tuple[str, ...] = ()
         self._of = of
         self._emit = emit
         self._opened = 0
@@ -160,6 +161,7 @@ class _Blocks:
         self._close()
         explanation = "".join(self._refusal)
         reason = encode_stop_reason(finish, called=bool(self._call_ids), refused=bool(explanation))
+        self.finish_reasons = (reason,)
         matched = finish.stop_sequence if reason == "stop_sequence" else None
         delta: Json = {"stop_reason": reason, "stop_sequence": matched}
         if reason == "refusal":

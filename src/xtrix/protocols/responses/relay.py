@@ -143,6 +143,7 @@ class _Answer:
     def __init__(self, of: Answering) -> None:
         self.usage = Usage()
         self.unknown_stop_reason: str | None = None
+        self.finish_reasons: tuple[str, ...] = ()
         self._of = of
 
     def response(self, said: object) -> Json:
@@ -176,7 +177,9 @@ class _Answer:
         """Notes why the response ended."""
         details = response.get("incomplete_details")
         reason = details.get("reason") if isinstance(details, dict) else None
-        if response.get("status") == "incomplete" and reason not in _REASONS:
+        is_cut = response.get("status") == "incomplete"
+        self.finish_reasons = (word(reason) if is_cut else "stop",)
+        if is_cut and reason not in _REASONS:
             self.unknown_stop_reason = word(reason)
 
 
@@ -209,6 +212,11 @@ class StreamRelay:
     def unknown_stop_reason(self) -> str | None:
         """See `Stream`."""
         return self._answer.unknown_stop_reason
+
+    @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        """As `Stream` has it."""
+        return self._answer.finish_reasons
 
     def more(self) -> str:
         """Nothing: `feed` returns all events at once."""
@@ -302,7 +310,12 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
     answer = _Answer(of)
     response = answer.response(said)
     answer.end(response)
-    return Whole(json.encode_body(response), answer.usage, answer.unknown_stop_reason)
+    return Whole(
+        json.encode_body(response),
+        answer.usage,
+        answer.unknown_stop_reason,
+        answer.finish_reasons,
+    )
 
 
 def relay_compaction(body: bytes, of: Answering) -> Whole:
