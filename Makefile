@@ -7,7 +7,7 @@ SLOW := tests/worker tests/clients tests/page tests/tools
 CORE := --numprocesses auto --dist worksteal $(SLOW:%=--ignore %)
 # The slow ones mostly wait. The tests of one file stay together, because they share a Worker. The
 # browser's tests run on their own, because Playwright's event loop allows no other beside it.
-SHARED := --numprocesses 2 --dist loadfile $(filter-out tests/page, $(SLOW))
+SHARED := --numprocesses 3 --dist loadfile $(filter-out tests/page, $(SLOW))
 .DEFAULT_GOAL := help
 .PHONY: help setup dev test check fuzz defences format deploy bench hostile agents sbom clean
 

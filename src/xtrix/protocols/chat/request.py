@@ -254,8 +254,8 @@ class _Conversation:
         mark = cache_mark(message)
         if mark and blocks:
             blocks[-1].cache = mark
-        kept = {key: value for key, value in message.items() if key == "name" and value}
-        extra = {} if role == "function" else kept
+        name = None if role == "function" else message.get("name")
+        extra = {"name": name} if name else {}
         self.turns.append(Turn(_TURN_ROLES[role], blocks, path, extra))
 
     def close(self) -> None:
@@ -343,7 +343,9 @@ class _Conversation:
         Unsigned ones are of no use to any provider.
         """
         said = message.get("thinking_blocks")
-        found = [each for each in said if isinstance(each, dict)] if isinstance(said, list) else []
+        if not isinstance(said, list):
+            return []
+        found = [each for each in said if isinstance(each, dict)]
         blocks = [
             self._thought(each, f"{path}.thinking_blocks[{i}]") for i, each in enumerate(found)
         ]

@@ -183,8 +183,9 @@ class Turns:
             self.turns.append({"role": role, "content": []})
             self._results = 0
         content = self.turns[-1]["content"]
-        content[self._results : self._results] = results or ()
-        self._results += len(results or ())
+        if results:
+            content[self._results : self._results] = results
+            self._results += len(results)
         content += blocks
 
     def _unique(self, said: str) -> str:
