@@ -1,4 +1,4 @@
-"""How the page looks and holds still; and the picture of it that the README shows."""
+"""How the page looks, that nothing on it jumps, and its picture in the README."""
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
