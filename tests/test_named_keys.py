@@ -23,10 +23,10 @@ ROW = {
 REQUEST = {"model": "plain", "messages": [{"role": "user", "content": "Hello"}]}
 
 
-def answer(prompt: int = 100, completion: int = 20) -> Upstream:
+def answer(prompt: int = 100, completion: int = 20, **more: object) -> Upstream:
     choice = {"message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
     usage = {"prompt_tokens": prompt, "completion_tokens": completion}
-    body = {"choices": [choice], "usage": {**usage, "total_tokens": prompt + completion}}
+    body = {"choices": [choice], "usage": {**usage, "total_tokens": prompt + completion}, **more}
     return Upstream(200, {"content-type": "application/json"}, (json.encode_body(body),))
 
 

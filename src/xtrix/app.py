@@ -177,7 +177,7 @@ class Gateway:
             return None
         if self.leases is None:
             self.leases = Leases(exchange.record.id[4:])
-        return Meter(client, self.leases, lambda: exchange.now)
+        return Meter(client, self.leases, exchange.clock)
 
     def _usage(self, config: Config, head: RequestHead, exchange: Exchange) -> Steps:
         """The steps of a key's holder who asks what it has used."""
@@ -254,6 +254,7 @@ def _admit(
         likely,
         conversion.codec.name,
         conversion.prompt,
+        has_output=conversion.codec.name != "completions",  # which may be asked for no word more
     )
     yield from meter.admit(asked)
     exchange.headers += meter.headers(accepted.conversion.codec.name)

@@ -9,7 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from xtrix.answer import Expected, Reader, StreamWriter, Usage, WholeWriter, Writer
+from xtrix.answer import (
+    NOTHING_SAID,
+    Expected,
+    Reader,
+    Served,
+    StreamWriter,
+    Usage,
+    WholeWriter,
+    Writer,
+)
 from xtrix.errors import ApiError, UpstreamError
 from xtrix.http import Reply, UpstreamHead, UpstreamRequest
 from xtrix.prompt import Json, Origin, Prompt
@@ -103,6 +112,10 @@ class Stream(Protocol):
         """What is known of it so far."""
 
     @property
+    def served(self) -> Served:
+        """What is known of it so far."""
+
+    @property
     def unknown_stop_reason(self) -> str | None:
         """As `Reader.unknown_stop_reason`, once the end has come."""
 
@@ -148,6 +161,7 @@ class Whole(NamedTuple):
     body: bytes
     usage: Usage
     unknown_stop_reason: str | None = None
+    served: Served = NOTHING_SAID
 
 
 class Counter(NamedTuple):
@@ -267,6 +281,11 @@ class Translation:
     def usage(self) -> Usage:
         """As `Stream` has it."""
         return self._reader.usage
+
+    @property
+    def served(self) -> Served:
+        """As `Stream` has it."""
+        return self._reader.served
 
     @property
     def unknown_stop_reason(self) -> str | None:

@@ -8,6 +8,7 @@ numbered batches, each of which is booked once. One message of an isolate is und
     ledger    {"seq", "batch", "minute", "minute_left", "keys"}
 """
 
+from operator import add
 from typing import NamedTuple
 
 VERSION = 1
@@ -54,4 +55,4 @@ COUNTS = Row._fields[3:]
 
 def added(row: Row, other: Row) -> Row:
     """Both as one; they are of the same key, provider and model."""
-    return Row(*row[:3], *(a + b for a, b in zip(row[3:], other[3:], strict=True)))
+    return Row(*row[:3], *map(add, row[3:], other[3:]))

@@ -8,7 +8,7 @@ out. What is missing is filled in.
 from typing import Any
 
 from xtrix import json
-from xtrix.answer import Usage
+from xtrix.answer import Usage, served_by
 from xtrix.errors import bad_response
 from xtrix.openai.errors import error_of
 from xtrix.protocol import Answering, Whole
@@ -45,7 +45,7 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
         tier if isinstance(tier, str) else None,
     )
     unknown = unknown_reason([said.get("finish_reason") for said in choices])
-    return Whole(json.encode_body(completion), usage, unknown)
+    return Whole(json.encode_body(completion), usage, unknown, served_by(tier))
 
 
 def _choice(said: object, index: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Source: platform.claude.com/docs/en/api/messages and …/handling-stop-reasons (
 import hashlib
 import re
 
-from xtrix.answer import Finish, FinishReason, Usage
+from xtrix.answer import Finish, FinishReason, Served, Usage
 from xtrix.prompt import Json
 from xtrix.redact import word
 from xtrix.upstream import MOST_TOKENS
@@ -98,6 +98,17 @@ def encode_usage(usage: Usage) -> Json:
 def decode_tier(usage: Json) -> str | None:
     """OpenAI's name for the tier that `usage` says has served, None where it says nothing."""
     return SERVICE_TIERS.get(str(usage.get("service_tier")))
+
+
+def decode_served(usage: Json) -> Served:
+    """The tier and the speed that `usage` says have served.
+
+    Source: platform.claude.com/docs/en/api/service-tiers and …/build-with-claude/fast-mode
+    (read 2026-11).
+    """
+    said = {name: usage.get(name) for name in ("service_tier", "speed")}
+    words = {name: word for name, word in said.items() if word and isinstance(word, str)}
+    return {name: SERVICE_TIERS.get(word, word) for name, word in words.items()}
 
 
 def encode_tier(service_tier: str | None) -> Json:

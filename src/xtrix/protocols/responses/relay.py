@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from xtrix import json
-from xtrix.answer import Usage
+from xtrix.answer import Served, Usage, served_by
 from xtrix.errors import ApiError, UpstreamError, bad_response, truncated, unsupported
 from xtrix.openai.calls import post
 from xtrix.openai.errors import error_of
@@ -141,6 +141,7 @@ class _Answer:
 
     def __init__(self, of: Answering) -> None:
         self.usage = Usage()
+        self.served: Served = {}
         self.unknown_stop_reason: str | None = None
         self._of = of
 
@@ -160,6 +161,7 @@ class _Answer:
         if isinstance(output, list):
             ours["output"] = [self.item(item) for item in output]
         self.usage = decode_usage(said.get("usage")) or self.usage
+        self.served = served_by(said.get("service_tier")) or self.served
         return {**said, **ours}
 
     def item(self, said: object) -> object:
@@ -200,6 +202,11 @@ class StreamRelay:
     def usage(self) -> Usage:
         """As `Stream` has it."""
         return self._answer.usage
+
+    @property
+    def served(self) -> Served:
+        """As `Stream` has it."""
+        return self._answer.served
 
     @property
     def unknown_stop_reason(self) -> str | None:
@@ -298,7 +305,8 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
     answer = _Answer(of)
     response = answer.response(said)
     answer.end(response)
-    return Whole(json.encode_body(response), answer.usage, answer.unknown_stop_reason)
+    told = json.encode_body(response)
+    return Whole(told, answer.usage, answer.unknown_stop_reason, answer.served)
 
 
 def relay_compaction(body: bytes, of: Answering) -> Whole:
@@ -315,7 +323,8 @@ def relay_compaction(body: bytes, of: Answering) -> Whole:
     answer = _Answer(of)
     ours = {"id": f"resp_{of.stamp.token}", "output": [answer.item(item) for item in items]}
     usage = decode_usage(said.get("usage")) or Usage()
-    return Whole(json.encode_body({**said, **ours}), usage)
+    told = json.encode_body({**said, **ours})
+    return Whole(told, usage, served=served_by(said.get("service_tier")))
 
 
 def _failure(response: object) -> UpstreamError:
