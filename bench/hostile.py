@@ -4,9 +4,10 @@
     make hostile ARGS="--size 300000"   in one size
     make hostile ARGS="--only 'byte'"   those whose name has it (a regular expression)
 
-Each shape meets a fresh Worker, so that all it takes is seen. Printed are its bytes on the wire,
-the memory it took and what it may take (tests/worker/cost.py), the longest wait of another
-request, and how many times that is the wait beside an ordinary conversation of the same length.
+Each shape meets a fresh Worker that has taken what every Worker takes once. Printed are the shape's
+bytes on the wire, the memory it took and what it may take (tests/worker/cost.py), the longest wait
+of another request, and how many times that is the wait beside an ordinary conversation of the same
+length.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.worker.client import CLIENT_KEYS
-from tests.worker.cost import MEGABYTE, V8_FLAGS, Cost, cost_of
+from tests.worker.cost import MEGABYTE, V8_FLAGS, Cost, cost_of, take_once
 from tests.worker.shapes import ANSWERS, CONVERSATION, REQUESTS, Shape
 from tests.worker.speech import DIALECTS
 from tests.worker.upstream import Upstream
@@ -67,8 +68,7 @@ def _measured(shapes: list[Shape], sizes: list[int]) -> Iterator[Cost]:
 
         def measured(shape: Shape, size: int) -> Cost:
             with runtime.serve(bindings, snapshot=snapshot, v8_flags=V8_FLAGS) as worker:
-                for ordinary in CONVERSATION.values():  # what every Worker takes once
-                    cost_of(worker, upstream, ordinary, 10_000)
+                take_once(worker, upstream, in_crumbs=shape.pieces > 0)
                 return cost_of(worker, upstream, shape, size)
 
         for size in sizes:

@@ -1,10 +1,11 @@
-"""One client request's life: what to do next, from its first byte to its last.
+"""The life of one client request: what to do next, from its first byte to its last.
 
-An exchange never does anything. It says what is to be done (a step), is told how that went, and
-says what is next, until it says what to answer: a `Reply`, or a `Relay` that goes on turning
-upstream data into frames. What h11's Connection is to HTTP, this is to a gateway.
+An exchange does nothing itself. It returns a step that says what to do, is told the outcome, and
+returns the next one. At the end it returns the answer: a `Reply`, or a `Relay` that turns the
+upstream's data into the client's events. (The library h11 works in the same way: its Connection
+does no I/O.)
 
-Refuses to know routes, keys and configuration (`app` does), and how any step is carried out.
+It does not know routes, keys and the configuration (`app` does), nor how a step is carried out.
 """
 
 import re
@@ -45,28 +46,29 @@ from xtrix.telemetry import Collector, ends, finish_reasons, in_words_of_the_fie
 from xtrix.translation import Conversion, TargetCall
 
 MAX_ANSWER_BYTES = 16_000_000
-"""The largest whole answer taken from an upstream: rewriting it takes several times its size."""
+"""The largest whole answer that is accepted from an upstream. To rewrite one takes several times
+its size in memory."""
 
 _KEEP_SECONDS = 5.0
-"""For the archive to confirm that an answer is kept."""
+"""Seconds for the archive to confirm that an answer is kept."""
 _LAST_CONNECT = 120.0
 _CONNECT = 60.0
-"""Seconds until a stream's head, of the last target and of those before it."""
+"""Seconds until a stream's head: of the last target, and of the targets before it."""
 
 _SHORTEST = 0.001
-"""Seconds that a call is given when its time is up."""
+"""Seconds for a call when no time is left."""
 
 _NOTHING = Heard()
 _HEADER_SAFE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MOST_NAMES = 32
 
 Steps: TypeAlias = Generator[Step, Any, Answer]
-"""What is to be done, step by step; each is sent its outcome."""
+"""The steps of a request. Each one is sent its outcome."""
 
 
 @dataclass(slots=True)
 class Record:
-    """What the log line of one request says. It has no place for a prompt or a key."""
+    """The log line of one request. It has no field for a prompt or a key."""
 
     id: str
     method: str
@@ -77,42 +79,42 @@ class Record:
     provider: str | None = None
     upstream_model: str | None = None
     default_max_tokens: int | None = None
-    """The limit that the upstream was given because the client named none."""
+    """The token limit that was sent because the client named none."""
     attempts: int = 0
     failures: list[str] = field(default_factory=list)
     operation: str | None = None
-    """What is done, in OpenTelemetry's word for it; None where it has none."""
+    """OpenTelemetry's name of the operation; None if it has none."""
     finish_reasons: list[str] | None = None
-    """Why the answer ended, as the client was told."""
+    """Why the answer ended, in the client's protocol."""
     error: str | None = None
     unknown_stop_reason: str | None = None
-    """The upstream's word for why it stopped, where that is not known here."""
+    """The upstream's word for why it stopped, if it is not known here."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     key: str | None = None
-    """The name of the client's key, where it has one."""
+    """The name of the client's key, if it has one."""
     first_byte_ms: int | None = None
     """Milliseconds until the answer began."""
     total_ms: int | None = None
     not_kept: bool | None = None
-    """True where an answer was to be kept, and the archive has not confirmed that it is."""
+    """True if an answer should be kept, and the archive has not confirmed it."""
     version: str = __version__
 
 
 _VALUES = attrgetter(*Record.__slots__)
-"""All that a record says, in the order of its names."""
+"""Reads all fields of a record, in the order of its names."""
 
 
 @dataclass(slots=True)
 class AcceptedRequest:
-    """A valid request and what goes with it, the same for every target."""
+    """A valid request, and everything that is the same for all of its targets."""
 
     conversion: Conversion
     stamp: Stamp
     plan: Plan
     keep_alive: float
     recorder: Recorder | None = None
-    """Hears the answer; None where nothing of it is kept."""
+    """Listens to the answer, to keep it; None if it is not kept."""
 
     @property
     def streamed(self) -> bool:
@@ -120,10 +122,10 @@ class AcceptedRequest:
         return self.conversion.settings.stream
 
     def stamp_of(self, call: TargetCall) -> Stamp:
-        """What the answer of `call` says of itself.
+        """The id, the time and the model that the answer of `call` shows.
 
-        Its model is the one that was asked for, or, where that name does not say who answers, the
-        one that did: "best" has no price and no tokenizer.
+        The model is the name that the client asked for. If that name stands for several targets, it
+        is the model that answered, because clients look up prices and tokenizers by it.
         """
         if not self.plan.is_choice:
             return self.stamp
@@ -168,14 +170,14 @@ class Exchange:
     """One client request with its upstream calls."""
 
     def __init__(self, record: Record, health: Health, now: float, codec: Codec) -> None:
-        """`now` is the shell's clock in Unix seconds, `codec` the protocol that errors have."""
+        """`now` is the time in Unix seconds, `codec` the protocol for errors."""
         self.record = record
         self._codec = codec
         self.headers: Headers = answer_headers(record.id, codec.request_id_header)
-        """What every answer to this request carries beside its own."""
+        """The headers of every answer to this request, besides its own."""
         self.redactor = Redactor()
         self.meter: Meter | None = None
-        """What counts it, where the client's key has a name."""
+        """What counts the usage, if the client's key has a name."""
         self._health = health
         self.clock = Clock(now)
         self._began = now
@@ -183,29 +185,29 @@ class Exchange:
         self._relay: Relay | Passage | None = None
         self._steps: Steps | None = None
         self._is_last = True
-        """Whether no target is left after the one that is tried."""
+        """Whether there are no further targets."""
         self.collector: Collector | None = None
-        """Where a span is sent at the end."""
+        """Where to send a span at the end."""
         self.parent = ""
-        """The client's `traceparent`."""
+        """The client's header `traceparent`."""
         self._told = ""
-        """The ends of a whole answer."""
+        """The beginning and the end of a whole answer, which say why it ended."""
         self._watched: Target | None = None
-        """The target of a stream, among others, whose end is not yet known."""
+        """The target of a stream that has not ended, if there were other targets."""
 
     @property
     def now(self) -> float:
-        """The shell's clock in Unix seconds, at the last step."""
+        """The time of the last step, in Unix seconds."""
         return self.clock.now
 
     def follow(self, steps: Steps) -> None:
-        """Take `steps` as what is to be done, before the first of them."""
+        """Sets the steps of this exchange, before the first one."""
         self._steps = steps
 
     def advance(self, outcome: Outcome, now: float) -> Step | Answer:
-        """What to do next, or the answer. `outcome` is the last step's; None before the first.
+        """The next step, or the answer. `outcome` is that of the last step; None at first.
 
-        `now` is the shell's clock in seconds.
+        `now` is the time in Unix seconds.
         """
         assert self._steps is not None
         self.clock.now = now
@@ -219,23 +221,23 @@ class Exchange:
         return self._answered(answer)
 
     def crash(self) -> Answer:
-        """The answer after our own fault. Nothing of what was to be done is done any more."""
+        """The answer after a fault of our own. No further step follows."""
         self.close()
         self.record.error = "internal_error"
         return self._answered(self._codec.encode_error(errors.internal_error(), self.record.id))
 
     def close(self) -> None:
-        """Let go of what is still to be done, and of all that was kept for it.
+        """Ends the exchange, and frees everything that it holds.
 
-        Steps that are not at their end hold their exchange and are held by it: only Python's
-        collector of cycles would find the two, and what they hold with them.
+        Steps that have not ended refer to their exchange, and it refers to them. Otherwise only
+        Python's garbage collector for cycles would free the two, with everything that they hold.
         """
         if self._steps:
             self._steps.close()
             self._steps = None
 
     def log_line(self, now: float, *, left: bool = False) -> str:
-        """The record as JSON once all is done; `left` when the client did not wait for that."""
+        """The log line, once everything is done. `left` means that the client has left before."""
         record = self.record
         record.total_ms = max(record.first_byte_ms or 0, round((now - self._began) * 1000))
         self._note_end(now, left=left)
@@ -251,9 +253,8 @@ class Exchange:
         return self.redactor.line(json.encode(in_words_of_the_field(self._known())))
 
     def _finish_meter(self, meter: Meter, now: float, *, left: bool) -> None:
-        """Have what was used counted, of an answer that was cut too."""
-        relay, record = self._relay, self.record
-        calls = self._calls
+        """Counts what was used, also by an answer that was cut off."""
+        relay, record, calls = self._relay, self.record, self._calls
         heard = calls.heard
         if relay:
             is_whole = relay.error is None and not left
@@ -264,26 +265,26 @@ class Exchange:
         record.key = meter.name
 
     def span(self, now: float) -> UpstreamRequest | None:
-        """The call that tells a collector of the request, once it is logged; None for nobody."""
+        """The call that sends a span to the collector, after the log line; None for none."""
         if self.collector is None:
             return None
         call = span(self.collector, self._known(), self.parent, self._began, now)
         return call._replace(body=self.redactor.line(call.body.decode()).encode())
 
     def _known(self) -> dict[str, Any]:
-        """What is known of the request."""
+        """The known fields of the record, by name."""
         said = zip(Record.__slots__, _VALUES(self.record), strict=True)
         known = {name: value for name, value in said if value is not None}
         if self.meter:
-            known["cost"] = self.meter.cost  # also where nobody knows it
+            known["cost"] = self.meter.cost  # null if it is not known
         return known
 
     def _ending(self) -> str:
-        """The last that a stream told, or the ends of what was passed on."""
+        """The part of the answer that says why it ended."""
         return self._relay.ending if self._relay else ""
 
     def complete(self, accepted: AcceptedRequest) -> Steps:
-        """The steps of a completion: each target of the plan until one answers."""
+        """The steps of a completion: they try the plan's targets until one answers."""
         self.record.model = accepted.stamp.model
         self.record.stream = accepted.streamed
         plan = accepted.plan
@@ -294,7 +295,8 @@ class Exchange:
             try:
                 answer = yield from self._target(accepted, target, is_last=not left)
             except ClientError as error:
-                # This dialect cannot say it; another may. A traceback would hold the request.
+                # Another target's dialect may be able to express the request. A traceback would
+                # keep the request in memory.
                 refusal = error.with_traceback(None)
                 self._calls.is_under_way = False
                 continue
@@ -315,10 +317,10 @@ class Exchange:
         raise refusal or errors.internal_error()
 
     def _target(self, accepted: AcceptedRequest, target: Target, *, is_last: bool) -> Steps:
-        """The steps of all that one target is asked. Raises ApiError.
+        """The steps for one target. Raises ApiError.
 
-        What it refuses because of reasoning that is not its own it is asked once more without, and
-        a call that it does not have is made in other words.
+        If the target refuses reasoning of another provider, it is called once more without it. If
+        it lacks the called path, it is called once more with a translated request.
         """
         conversion = accepted.conversion
         self._is_last = is_last
@@ -333,14 +335,14 @@ class Exchange:
             self.record.failures[-1] += f" (asked again {how})"
 
     def _note_answer(self, answer: Answer, target: Target, plan: Plan) -> None:
-        """Let the health of `target` know; of a stream it hears only how that ended."""
+        """Notes in the target's health that it answered. A stream is noted when it ends."""
         if isinstance(answer, Relay | Passage):
             self._watched = target if len(plan.targets) > 1 else None
         else:
             self._health.answered(target)
 
     def _note_end(self, now: float, *, left: bool) -> None:
-        """How a stream ended, for its target's health. A client that left says nothing of it."""
+        """Notes in the target's health how a stream ended, unless the client left."""
         target, self._watched = self._watched, None
         if target is None or left or self._relay is None:
             return
@@ -409,13 +411,13 @@ class Exchange:
         return relay
 
     def _keep(self, recorder: Recorder, body: bytes) -> Generator[AskArchive, Outcome, None]:
-        """The step that keeps a whole answer, which its client gets in any case."""
+        """The step that keeps a whole answer. The client gets its answer even if this fails."""
         message = recorder.message_of(body.decode())
         outcome = yield AskArchive(recorder.name, message, _KEEP_SECONDS)
         self.record.not_kept = True if isinstance(outcome, Failure) else None
 
     def _forward(self, accepted: AcceptedRequest, call: TargetCall, forwarded: Forwarded) -> Steps:
-        """The steps of one call whose answer goes to the client as it is. Raises ApiError."""
+        """The steps of one call whose answer is passed on as it is. Raises ApiError."""
         limits = call.target.provider.timeouts
         first_byte = self._left(accepted.plan, self._patience(accepted.plan, limits.first_byte))
         outcome = yield Call(call.take_request(), first_byte, upload=forwarded.upload)
@@ -438,7 +440,7 @@ class Exchange:
         return passage
 
     def _reply(self, accepted: AcceptedRequest, call: TargetCall, body: bytes) -> Steps:
-        """The steps to the answer that a whole response is. Raises UpstreamError."""
+        """The steps that turn a whole response into the answer. Raises UpstreamError."""
         whole = accepted.conversion.whole(body, call, accepted.stamp_of(call))
         self._count(whole.usage)
         self._calls.heard = Heard(whole.usage, len(whole.body), whole.served, is_whole=True)
@@ -451,13 +453,13 @@ class Exchange:
         return Reply(200, headers, told)
 
     def _open_relay(self, accepted: AcceptedRequest, call: TargetCall, took: float) -> Relay:
-        """The relay of a stream whose head `took` so many seconds."""
+        """The relay of a stream. `took` is how many seconds its head took."""
         stream = accepted.conversion.stream(call, accepted.stamp_of(call))
         headers = (*STREAM_HEADERS, *self._served(), *_ignored(call.ignored))
         limits = call.target.provider.timeouts
         limit = self._patience(accepted.plan, limits.first_byte, took)
         first_byte = self._left(accepted.plan, limit)
-        # Only what the model says comes in time, not the announcement that it will.
+        # What only announces an answer does not count as its beginning, so it is held back.
         holds = not self._is_last and accepted.plan.first_byte is not None
         patience = Patience(
             first_byte, limits.idle, accepted.keep_alive, limits.progress, holds_opening=holds
@@ -468,23 +470,24 @@ class Exchange:
         return relay
 
     def _pause(self, call: TargetCall, error: UpstreamError, took: float) -> float | None:
-        """Seconds until the same target is tried again; None when it is not.
+        """Seconds until the same target is tried again; None if it is not.
 
-        What took as long to fail as the longest wait is not waited for again.
+        A call that took as long to fail as the longest wait is not repeated.
         """
         retries = call.target.provider.retries
         if call.is_last or not error.policy.repeat or took >= retries.longest:
             return None
-        # A quarter of the wait is drawn from the request's id, so that clients spread out.
+        # A quarter of the wait is random, so that not all clients come back at once. The request's
+        # id serves as the random number.
         chance = int(self.record.id[-8:], 16) / 0xFFFFFFFF
         pause = retries.backoff * 2 ** (call.attempts - 1) * (1 - chance / 4)
         pause = max(pause, error.retry_after or 0)
         return pause if pause <= retries.longest else None
 
     def _patience(self, plan: Plan, limit: float, took: float = 0) -> float:
-        """Seconds that a target may take to begin: its own `limit`, or what the model leaves it.
+        """Seconds that a target may take to begin: its own `limit`, or less if the model sets less.
 
-        Of the model's limit it has taken some already.
+        `took` seconds of the model's limit are over.
         """
         if self._is_last or plan.first_byte is None:
             return limit
@@ -516,9 +519,9 @@ class Exchange:
         return answer
 
     def _count(self, usage: Usage, *, is_whole: bool = True) -> None:
-        """Note the usage, as far as it is known: a stream that broke has not told all of it.
+        """Notes the usage in the record. A stream that broke has not reported all of it.
 
-        No prompt has no tokens, so where an upstream says so it has not counted.
+        Every prompt has tokens, so an upstream that reports 0 has not counted.
         """
         self.record.prompt_tokens = usage.prompt or None
         is_counted = usage.prompt or usage.completion
@@ -526,10 +529,11 @@ class Exchange:
 
 
 def _told(failures: list[UpstreamError]) -> UpstreamError:
-    """Of all that failed, what the client is told: the last, unless another helps it more.
+    """The error that the client gets if all targets failed: the last one, with two exceptions.
 
-    A prompt that is too long it can shorten. And a fallback that finds the request itself at fault
-    says nothing of a target that would have taken it and only failed for now.
+    If a prompt was too long, that error comes first, because the client can shorten it. If the last
+    target refused the request itself, an earlier error comes first if it was temporary, because
+    that target would have accepted the request.
     """
     too_long = [failure for failure in failures if failure.policy is DOES_NOT_FIT]
     if too_long:
@@ -571,14 +575,14 @@ def _body(head: UpstreamHead, outcome: Any) -> bytes:
 
 
 def _sound(outcome: Any) -> Any:
-    """`outcome`, unless it is a failure. Raises UpstreamError."""
+    """`outcome`, if it is not a failure. Raises UpstreamError."""
     if isinstance(outcome, Failure):
         raise _FAILED[outcome]()
     return outcome
 
 
 def _check(codec: Codec, head: UpstreamHead, body: bytes) -> None:
-    """Raise UpstreamError unless `body` may be a whole completion."""
+    """Raises UpstreamError unless `body` can be a whole completion."""
     if head.status != 200:
         raise _error_in(codec, head, body) or errors.bad_response("it is no completion")
     if not head.may_be("application/json"):
@@ -586,7 +590,7 @@ def _check(codec: Codec, head: UpstreamHead, body: bytes) -> None:
 
 
 def _error_in(codec: Codec, head: UpstreamHead, body: bytes) -> UpstreamError | None:
-    """The error that a response stands for, or, with status 200, that its body holds."""
+    """The error in a response: by its status, or, with status 200, in its body."""
     if head.status >= 400:
         return codec.decode_error(head, body)
     if head.status != 200:
@@ -601,6 +605,6 @@ def _error_in(codec: Codec, head: UpstreamHead, body: bytes) -> UpstreamError | 
 
 
 def _ignored(parameters: tuple[str, ...]) -> Headers:
-    """The header that names what was left out. A name that could break a header is not named."""
+    """The header that names ignored parameters. A name with odd characters is left out of it."""
     names = [name for name in parameters if _HEADER_SAFE.fullmatch(name)]
     return (("x-ignored-parameters", ", ".join(names[:_MOST_NAMES])),) if names else ()

@@ -22,10 +22,11 @@ from xtrix.protocol import Clock
 from xtrix.providers import Plan, Price, Target
 from xtrix.steps import Failure, Renew, Step
 
-OPEN_AFTER_SECONDS = 0.25
-"""For which a call waits for the ledger before it is let in without it."""
+OPEN_AFTER_SECONDS = 2.0
+"""For which a call waits for an answer of the ledger before it is let in without one. An answer
+from another continent takes a quarter of that."""
 STRICT_SECONDS = 5.0
-"""For which a call of a strict key waits for it before it is refused."""
+"""For which a call of a strict key waits for the ledger in all before it is refused."""
 _RETRY_AFTER = 2
 _MOST_TOKENS = 1_000_000_000
 _TIERS = ("service_tier", "speed")
@@ -299,6 +300,8 @@ class Meter:
         left = self._deadline - now
         failure = (yield Renew(left)) if left > 0 else Failure.TIME
         if failure is None:
+            if not strict:
+                self._deadline = 0.0
             return
         if strict:
             message = "What this key may spend cannot be asked for at the moment; try again."

@@ -35,6 +35,7 @@ export class Ledger extends DurableObject {
     if (fate === "raises") throw new Error("overloaded");
     if (fate === "silent") await scheduler.wait(60000);
     const answer = await real.call(text);
+    if (fate === "late") await scheduler.wait(LATE);
     if (fate === "twice") await real.call(text);
     if (fate === "unheard") throw new Error("overloaded");
     return answer;
@@ -44,19 +45,25 @@ export default {};
 """
 
 
+_LATE_MILLISECONDS = 800
+"""Of an answer that comes late, but comes: more than a way around the world takes."""
+
+
 class Way:
     """The way to the ledger."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
         self.fate = "arrives"
-        """Or `raises` and `silent`, on which nothing arrives; `unheard`, whose answer is lost; and
-        `twice`."""
+        """Or `raises` and `silent`, on which nothing arrives; `unheard`, whose answer is lost;
+        `late`; and `twice`."""
         self._server = Upstream()
         self._server.answer_each(self._script)
 
     def binding(self) -> runtime.Objects:
-        return runtime.Objects("Ledger", _MIDDLE.replace("PORT", str(self._server.port)))
+        script = _MIDDLE.replace("PORT", str(self._server.port))
+        script = script.replace("LATE", str(_LATE_MILLISECONDS))
+        return runtime.Objects("Ledger", script)
 
     @property
     def messages(self) -> list[dict[str, Any]]:

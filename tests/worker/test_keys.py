@@ -293,6 +293,15 @@ def test_a_ledger_that_does_not_answer(keys: Fleet, fate: str) -> None:
     keys.wait(lambda: keys.ask(strict, 2).status, lambda status: status == 200)
 
 
+def test_a_ledger_that_answers_late_is_waited_for(keys: Fleet) -> None:
+    _, secret = keys.make("late", requests_per_minute=5)
+    fleet.wait_for_a_minute_with(30)
+    keys.way.fate = "late"
+    statuses = side_by_side(20, lambda number: keys.ask(secret, number % 4).status)
+    assert statuses.count(200) == 5
+    assert statuses.count(429) == 15
+
+
 @pytest.mark.parametrize("fate", ["unheard", "twice"])
 def test_what_is_told_again_is_booked_once(keys: Fleet, fate: str) -> None:
     key, secret = keys.make(f"once-{fate}")
