@@ -259,7 +259,6 @@ def _admit(
         likely,
         conversion.codec.name,
         conversion.prompt,
-        has_output=conversion.codec.name != "completions",  # which may be asked for no word more
     )
     yield from meter.admit(asked)
     exchange.headers += meter.headers(accepted.conversion.codec.name)

@@ -238,7 +238,7 @@ class Meter:
             return usage, False
         written = bounds.of_text(heard.characters)
         # Of an answer that nobody has seen a word of, as much as was set aside for it.
-        completion = max(usage.completion, written) or self._output * self._has_output
+        completion = max(usage.completion, written) or self._output
         return usage._replace(prompt=usage.prompt or self._input, completion=completion), True
 
     def _measure(self, record: KeyRecord | None, average: float) -> tuple[int, int]:
@@ -246,7 +246,10 @@ class Meter:
         asked = self._asked
         assert asked is not None
         self.check(asked.model)
-        self._output = tokens_out = bounds.likely_output(asked.fields, asked.protocol, average)
+        tokens_out = 0
+        if asked.has_output:
+            tokens_out = bounds.likely_output(asked.fields, asked.protocol, average)
+        self._output = tokens_out
         tokens_in = self._input
         limits = record.limits if record else None
         is_strict = limits.strict if limits else self.client.strict
@@ -353,6 +356,7 @@ def _place_of(target: Target | None) -> tuple[str, str]:
 
 def _most(asked: Asked) -> tuple[int, int]:
     """The most tokens that can go in and come out. Raises ClientError where there is no most."""
+    bounds.check_bounded(asked.fields)
     try:
         prompt = asked.prompt() if asked.prompt else None
     except ClientError:  # it is relayed, and may hold what stands for anything
@@ -361,8 +365,12 @@ def _most(asked: Asked) -> tuple[int, int]:
         tokens_in = bounds.most_unread(asked.fields)
     else:
         tokens_in = bounds.most_input(prompt, asked.size)
+    if not asked.has_output:
+        return tokens_in, 0
     quirks = [target.provider.quirks for target in asked.plan.targets]
-    return tokens_in, bounds.most_output(asked.fields, asked.protocol, quirks)
+    tokens_out = bounds.most_output(asked.fields, asked.protocol, quirks)
+    # What of a prediction does not come true is charged as output too.
+    return tokens_in, tokens_out + asked.size * bool(asked.fields.get("prediction"))
 
 
 def _money(shortage: Shortage, retry: Headers, *, strict: bool) -> LimitError:

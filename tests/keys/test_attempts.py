@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from tests.play import Upstream
-from tests.test_named_keys import REQUEST, ROW, Bench, answer
+from tests.test_named_keys import ROW, Bench, answer
 from xtrix import json
-from xtrix.http import RequestHead
-from xtrix.steps import Call, Failure, ReadBody
+from xtrix.steps import Failure
 
 JSON = {"content-type": "application/json"}
 EVENTS = {"content-type": "text/event-stream"}
@@ -168,14 +167,7 @@ def test_a_client_that_left_while_nobody_was_called_pays_nothing() -> None:
 def test_a_call_that_is_ended_before_its_answer_is_booked(end: str) -> None:
     at = bench()
     _, secret = at.make(usd_per_day=1)
-    head = RequestHead("POST", "/v1/chat/completions", {"authorization": f"Bearer {secret}"})
-    exchange = at.gates[0].open(head, "f" * 32, at.now)
-    step = exchange.advance(None, at.now)
-    while not isinstance(step, Call):
-        body = json.encode_body({**REQUEST, "max_tokens": 100})
-        if not isinstance(step, ReadBody):
-            tell(at)
-        step = exchange.advance(body if isinstance(step, ReadBody) else None, at.now)
+    exchange = at.begin(secret, max_tokens=100)
     if end == "our own fault":
         assert exchange.crash().status == 500
     exchange.close()
@@ -183,9 +175,3 @@ def test_a_call_that_is_ended_before_its_answer_is_booked(end: str) -> None:
     row = booked(at)
     assert (row["requests"], row["estimated"]) == (1, 1)
     assert row["cost_micros"] >= 1_000
-
-
-def tell(at: Bench) -> None:
-    leases = at.gates[0].leases
-    assert leases
-    at.wire.tell(leases, at.now)

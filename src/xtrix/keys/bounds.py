@@ -46,13 +46,27 @@ _FIRST_OUTPUT = 500
 """Tokens that are set aside for an answer of a key of which no answer is known."""
 
 
+def check_bounded(fields: Json) -> None:
+    """Raise ClientError for a request that has the provider work on more than it holds.
+
+    Source: platform.claude.com/docs/en/build-with-claude/compaction, and OpenAI's
+    developers.openai.com/api/docs/guides/compaction (read 2026-11).
+    """
+    managed = fields.get("context_management")
+    edits = managed.get("edits") if isinstance(managed, dict) else managed
+    found = edits if isinstance(edits, list) else []
+    kinds = [it.get("type") for it in found if isinstance(it, dict)]
+    if fields.get("compaction") or any(str(kind).startswith("compact") for kind in kinds):
+        raise _unbounded("a summary of the conversation", "context_management")
+
+
 def most_input(prompt: Prompt, size: int) -> int:
     """The most tokens that a request of `size` bytes can have. Raises ClientError where none is.
 
     No token is less than a byte of text. What stands for more than its own bytes is counted apart.
     """
     if prompt.settings.web_search or any(tool.kind == "hosted" for tool in prompt.tools):
-        raise _unbounded()
+        raise _unbounded("a tool that the provider runs", "tools")
     tokens = size + _UNSEEN
     for block in _blocks(prompt):
         if isinstance(block, Image):
@@ -71,7 +85,7 @@ def most_unread(fields: Json) -> int:
     is_hosted = any(it is not None and not _CLIENTS_TOOLS.fullmatch(str(it)) for it in kinds)
     options = fields.get("web_search_options")  # an empty object asks for a search too
     if is_hosted or fields.get("mcp_servers") or options is not None:
-        raise _unbounded()
+        raise _unbounded("a tool that the provider runs", "tools")
     return MOST_INPUT
 
 
@@ -130,12 +144,12 @@ def _answers(fields: Json) -> int:
     return max([1, *counts]) * (len(prompts) if prompts and is_many else 1)
 
 
-def _unbounded() -> ClientError:
+def _unbounded(what: str, param: str) -> ClientError:
     message = (
-        "This key has a strict budget, and what a tool that the provider runs will cost is not"
-        " known before; leave such tools out."
+        f"This key has a strict budget, and what {what} will cost is not known before. Leave it"
+        f" out of '{param}'."
     )
-    return ClientError(403, "unbounded_cost", message, param="tools")
+    return ClientError(403, "unbounded_cost", message, param=param)
 
 
 def _blocks(prompt: Prompt) -> Iterator[Block]:

@@ -187,6 +187,10 @@ class Leases:
         lease = self._leases.get(client.id)
         return lease is not None and lease.is_gone
 
+    def knows(self, key: str) -> bool:
+        """Whether anything is held or known of a key."""
+        return key in self._leases
+
     def is_open(self, client: Client, now: float) -> bool:
         """Whether the key is let in without a lease, because the ledger has not answered."""
         lease = self._leases.get(client.id)

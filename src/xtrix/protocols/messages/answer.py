@@ -5,6 +5,7 @@ Source: platform.claude.com/docs/en/api/messages and …/handling-stop-reasons (
 
 import hashlib
 import re
+from operator import add
 
 from xtrix.answer import Finish, FinishReason, Served, Usage
 from xtrix.prompt import Json
@@ -70,7 +71,21 @@ def encode_stop_reason(finish: Finish, *, called: bool, refused: bool) -> str:
 
 
 def decode_usage(counts: Json) -> Usage:
-    """The usage in `counts`, whose input tokens leave the cache out."""
+    """The usage in `counts`, whose input tokens leave the cache out.
+
+    What the provider has done before or beside the answer, such as a summary of the conversation,
+    is charged too, and stands in `iterations` alone
+    (platform.claude.com/docs/en/build-with-claude/compaction, read 2026-11).
+    """
+    usage = _decode_counts(counts)
+    iterations = counts.get("iterations")
+    for it in iterations if isinstance(iterations, list) else ():
+        if isinstance(it, dict) and it.get("type") not in {None, "message"}:
+            usage = Usage(*map(add, usage, _decode_counts(it)))
+    return usage
+
+
+def _decode_counts(counts: Json) -> Usage:
     cached = _count(counts, "cache_read_input_tokens")
     written = _count(counts, "cache_creation_input_tokens")
     details, by_age = counts.get("output_tokens_details"), counts.get("cache_creation")
