@@ -17,9 +17,10 @@ from xtrix.keys import bounds
 from xtrix.keys.leases import Admission, Client, Leases, Shortage, Standing
 from xtrix.keys.message import CALLS, MONEY, REQUESTS, TOKENS, Row
 from xtrix.keys.record import MICROS, KeyRecord, Limits
+from xtrix.prices import PriceList, Tariff
 from xtrix.prompt import Prompt
 from xtrix.protocol import Clock
-from xtrix.providers import Plan, Price, Target
+from xtrix.providers import Plan, Target
 from xtrix.steps import Failure, Renew, Step
 
 OPEN_AFTER_SECONDS = 2.0
@@ -96,12 +97,13 @@ class Ending(NamedTuple):
 class Meter:
     """What one exchange on a named key sets aside, uses and is told of its limits."""
 
-    def __init__(self, client: Client, leases: Leases, clock: Clock) -> None:
+    def __init__(self, client: Client, leases: Leases, price_list: PriceList, clock: Clock) -> None:
         """`clock` tells the time of the exchange."""
         self.client = client
         self.cost: float | None = 0
         """US dollars, once it has ended; None where that is not known."""
         self._leases = leases
+        self._prices = price_list
         self._clock = clock
         self._call: Admission | None = None
         self._asked: Asked | None = None
@@ -178,10 +180,11 @@ class Meter:
             if ending.is_error:
                 self._leases.refuse(self.client, now)
             return
-        rows = [self._row(call, attempt) for attempt in ending.attempts]
-        if not rows or rows[-1][1:3] != _place_of(ending.target):
-            rows.append(Row(self.client.id, *_place_of(ending.target)))
-        rows[-1] = rows[-1]._replace(requests=1, errors=int(ending.is_error))
+        target, attempts, is_error = ending
+        rows = [self._row(call, attempt) for attempt in attempts]
+        if not attempts or attempts[-1].target != target:
+            rows.append(Row(self.client.id, *_place_of(target)))
+        rows[-1] = rows[-1].of_request(is_error=is_error)
         if self.cost is not None:
             self.cost = sum(row.micros for row in rows) / MICROS
         self._leases.finish(call, rows, now)
@@ -190,11 +193,11 @@ class Meter:
         """What one call of an upstream has used."""
         target, heard = attempt
         usage, estimated = self._usage(heard)
-        price = prices.price_of(*target)
+        price = self._prices.of(*target)
         micros = self._micros(price, usage, heard.served) if price else None
         is_known = micros is not None
         if price and micros is None:  # of a tier or a class that has no price: never nothing
-            micros = prices.most(price, usage.prompt, usage.completion)
+            micros = price.most(usage.prompt, usage.completion)
         if micros and estimated and call.strict and call.aside[MONEY]:
             micros = max(micros, self._need[1])
         if not is_known:
@@ -221,11 +224,11 @@ class Meter:
             headers += spell(standing, now)
         return headers
 
-    def _micros(self, price: Price, usage: Usage, served: Served) -> int | None:
+    def _micros(self, price: Tariff, usage: Usage, served: Served) -> int | None:
         """What `usage` has cost; None where that is not known of a tier that may have served."""
         if not (self._tiers or served):
-            return prices.cost(price, usage)
-        known = [prices.cost(price, usage, tier) for tier in _may_have_served(self._tiers, served)]
+            return price.cost(usage)
+        known = [price.cost(usage, tier) for tier in _may_have_served(self._tiers, served)]
         costs = [it for it in known if it is not None]
         return max(costs) if len(costs) == len(known) else None
 
@@ -265,29 +268,30 @@ class Meter:
             tiers = None if is_strict else self._tiers.values()
             known = self._known_prices(asked.plan, limits)
             # One that is unpriced, and may be used in spite of that, costs nothing of a budget.
-            costs = [prices.most(it, tokens_in, tokens_out, tiers) for it in known if it]
+            costs = [it.most(tokens_in, tokens_out, tiers) for it in known if it]
             money = max(costs, default=0)
         self._need = tokens_in + tokens_out, money
         return self._need
 
-    def _known_prices(self, plan: Plan, limits: Limits | None) -> list[Price | None]:
+    def _known_prices(self, plan: Plan, limits: Limits | None) -> list[Tariff | None]:
         """What each target costs. Raises ClientError where one has to have a price and has none."""
-        known = [prices.price_of(*target) for target in plan.targets]
+        known = [self._prices.of(*target) for target in plan.targets]
         if limits and not limits.unpriced:
             self._check_prices(plan, known)
         return known
 
-    def _check_prices(self, plan: Plan, known: Sequence[Price | None]) -> None:
-        for (provider, model), price in zip(plan.targets, known, strict=True):
-            name = f"{provider.name}/{model}"
+    def _check_prices(self, plan: Plan, known: Sequence[Tariff | None]) -> None:
+        tiers = self._tiers.values()
+        for target, price in zip(plan.targets, known, strict=True):
+            name = "/".join(_place_of(target)) if price is None or tiers else ""
             if price is None:
                 message = (
                     f"This key has a budget, and what {name} costs is not known here. The operator"
                     " can give it a price (prices in its row), or allow it (unpriced)."
                 )
                 raise ClientError(403, "model_without_price", message, param="model")
-            for tier in self._tiers.values():
-                if not prices.has_tier(price, tier):
+            for tier in tiers:
+                if not prices.has_tier(price.price, tier):
                     message = (
                         f"This key has a budget, and what {name} costs as '{tier[:64]}' is not"
                         " known here. Leave service_tier and speed out, or have the operator give"

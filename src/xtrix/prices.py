@@ -19,6 +19,7 @@ from xtrix.providers import Long, Price, Provider
 
 _PER_DOLLAR = 1_000_000
 _NOT_LONG = Long(0)
+_MOST_KNOWN = 1_000
 _USUAL_TIERS = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand", "scale"})
 """`scale` is capacity that is paid for otherwise; its tokens are held to cost the usual."""
 _DATE = re.compile(r"-(20\d\d-\d\d-\d\d|20\d{6}|latest)$")
@@ -241,6 +242,54 @@ def _listed(base_url: str, model: str) -> Price | None:
     return known.get(model) or known.get(_DATE.sub("", model))
 
 
+class Tariff:
+    """What one model costs: its price, and what nearly every call needs of that, made once."""
+
+    __slots__ = ("_dearest", "_plain", "price")
+
+    def __init__(self, price: Price) -> None:
+        self.price = price
+        self._plain = _micros(price.input, 1), _micros(price.output, 1)
+        inside, outside = _dearest(price)
+        self._dearest = _micros(inside, 1), _micros(outside, 1)
+
+    def cost(self, usage: Usage, service_tier: str | None = None) -> int | None:
+        """As `cost`."""
+        is_plain = not (usage.cached or usage.cache_written or usage.prompt_audio)
+        if service_tier or usage.completion_audio or not is_plain or self.price.long:
+            return cost(self.price, usage, service_tier)
+        inside, outside = self._plain
+        return _per_million(usage.prompt * inside + usage.completion * outside)
+
+    def most(
+        self, input_tokens: int, output_tokens: int, tiers: Iterable[str] | None = None
+    ) -> int:
+        """As `most`."""
+        if self.price.long or tiers or (tiers is None and self.price.tiers):
+            return most(self.price, input_tokens, output_tokens, tiers)
+        inside, outside = self._dearest
+        return _per_million(input_tokens * inside + output_tokens * outside)
+
+
+class PriceList:
+    """What the models of one configuration cost."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Tariff | None] = {}
+
+    def of(self, provider: Provider, model: str) -> Tariff | None:
+        """What the upstream's `model` costs at `provider`; None where nobody has said."""
+        name = provider.name, model
+        try:
+            return self._known[name]
+        except KeyError:
+            if len(self._known) >= _MOST_KNOWN:  # there are names without end
+                self._known.clear()
+            price = price_of(provider, model)
+            tariff = self._known[name] = Tariff(price) if price else None
+            return tariff
+
+
 def is_usual(service_tier: str) -> bool:
     """Whether a tier costs what no tier at all costs."""
     return service_tier in _USUAL_TIERS
@@ -286,13 +335,18 @@ def most(
     elif tiers:
         factor = max(1.0, *(price.tiers.get(tier, 1.0) for tier in tiers))
     long = price.long if price.long and input_tokens > price.long.over else _NOT_LONG
-    written = max(price.cache_write or 0, price.cache_write_hour or 0)
-    dearest_in = max(price.input, price.cached or 0, written, price.audio_input or 0)
-    dearest_out = max(price.output, price.audio_output or 0)
+    dearest_in, dearest_out = _dearest(price)
     return _per_million(
         input_tokens * _micros(dearest_in, max(1, long.input) * factor)
         + output_tokens * _micros(dearest_out, max(1, long.output) * factor)
     )
+
+
+def _dearest(price: Price) -> tuple[float, float]:
+    """The rates of the dearest classes of tokens, in and out."""
+    written = max(price.cache_write or 0, price.cache_write_hour or 0)
+    inside = max(price.input, price.cached or 0, written, price.audio_input or 0)
+    return inside, max(price.output, price.audio_output or 0)
 
 
 def _micros(rate: float, factor: float) -> int:

@@ -5,7 +5,7 @@ all is refused. What is likely is cheap to find: it is set aside for every call 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from xtrix.errors import ClientError
 from xtrix.json import Json
@@ -89,7 +89,7 @@ def most_unread(fields: Json) -> int:
     return MOST_INPUT
 
 
-def most_output(fields: Json, protocol: str, quirks: Iterable[Quirks] = ()) -> int:
+def most_output(fields: Json, protocol: str, quirks: Sequence[Quirks] = ()) -> int:
     """The most tokens that the answer can have, of a request's own fields in its protocol.
 
     `quirks` are those of all that may be called: a limit that one of them is not told is none.
@@ -97,8 +97,9 @@ def most_output(fields: Json, protocol: str, quirks: Iterable[Quirks] = ()) -> i
     limit = 0
     for name in _LIMITS.get(protocol, ()):
         given = fields.get(name)
-        is_told = given is not None and all(_tells(name, each) for each in quirks)
-        if is_told and type(given) is int and limit < given < MOST_OUTPUT:
+        if type(given) is not int or not limit < given < MOST_OUTPUT:
+            continue
+        if not quirks or all(_tells(name, each) for each in quirks):
             limit = given
     return (limit or MOST_OUTPUT) * _answers(fields)
 

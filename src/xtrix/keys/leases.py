@@ -111,6 +111,8 @@ class _Lease:
     fresh_until: float = 0
     open_until: float = 0
     limited: list[bool] = field(default_factory=lambda: [False] * len(KINDS))
+    rates: list[tuple[int, int]] = field(default_factory=list)
+    """The limits for a minute that there are, by their kind."""
     minute: int = _NEVER
     minute_end: float = 0
     left: list[int] = field(default_factory=lambda: [0] * len(KINDS))
@@ -240,17 +242,13 @@ class Leases:
     def standing(self, client: Client, now: float) -> list[Standing]:
         """How requests and tokens stand, where they have a limit."""
         lease = self._leases.get(client.id)
-        if lease is None or lease.record is None or now >= lease.fresh_until:
+        if lease is None or now >= lease.fresh_until:
             return []
-        limits, standing = lease.record.limits, []
-        for kind, limit in (
-            (REQUESTS, limits.requests_per_minute),
-            (TOKENS, limits.tokens_per_minute),
-        ):
-            if limit is not None and lease.limited[kind]:
-                left = lease.rest[kind] + lease.left[kind]
-                standing.append(Standing(kind, limit, max(0, left), lease.minute_end - now))
-        return standing
+        rest, left, seconds = lease.rest, lease.left, lease.minute_end - now
+        return [
+            Standing(kind, limit, max(0, rest[kind] + left[kind]), seconds)
+            for kind, limit in lease.rates
+        ]
 
     def finish(self, call: Admission, rows: Sequence[Row], now: float) -> None:
         """Note how `call` ended: what it has used, at each of those that were asked.
@@ -367,19 +365,19 @@ class Leases:
         """Put what was set aside for `call` right by what it has used."""
         call.running = False
         lease.running -= 1
-        limited, aside, left, used = lease.limited, call.aside, lease.left, lease.used
-        if limited[CALLS] and aside[CALLS]:
-            used[CALLS] -= aside[CALLS]
-            left[CALLS] += aside[CALLS]
+        limited, used = lease.limited, lease.used
+        _, tokens_aside, calls_aside, money_aside = call.aside
+        if calls_aside and limited[CALLS]:
+            used[CALLS] -= calls_aside
+            lease.left[CALLS] += calls_aside
         if limited[TOKENS]:
-            is_same = call.minute == lease.minute and call.minute != _NEVER
-            more = tokens - aside[TOKENS]
-            if is_same or more > 0:
+            more = tokens - tokens_aside
+            if more > 0 or call.minute == lease.minute != _NEVER:
                 used[TOKENS] += more
                 _put_right(lease, TOKENS, more)
-        if limited[MONEY] and aside[MONEY]:
-            used[MONEY] -= aside[MONEY]
-            _put_right(lease, MONEY, micros - aside[MONEY])
+        if money_aside and limited[MONEY]:
+            used[MONEY] -= money_aside
+            _put_right(lease, MONEY, micros - money_aside)
 
     # The ledger
 
@@ -512,7 +510,7 @@ class Leases:
         lease.fresh_until, lease.open_until = sent + LEASE_SECONDS, 0
         lease.refused = {}
         if said["record"] is None:
-            lease.record, lease.is_gone = None, True
+            lease.record, lease.is_gone, lease.rates = None, True, []
             return
         lease.is_gone = False
         lease.record = records.decode(said["record"])
@@ -522,6 +520,7 @@ class Leases:
                 lease.left[kind] = lease.used[kind] = 0
         lease.minute_end = sent + answer["minute_left"]
         lease.limited = said["limited"]
+        lease.rates = _rates(lease.record)
         for kind, is_limited in enumerate(said["limited"]):
             if is_limited:
                 lease.left[kind] += said["grant"][kind]
@@ -541,6 +540,12 @@ def _put_right(lease: _Lease, kind: int, more: int) -> None:
     lease.left[kind] = left if left > 0 else 0
     if more > 0:
         lease.pace[kind] += more
+
+
+def _rates(record: KeyRecord) -> list[tuple[int, int]]:
+    limits = record.limits
+    rates = (REQUESTS, limits.requests_per_minute), (TOKENS, limits.tokens_per_minute)
+    return [(kind, limit) for kind, limit in rates if limit is not None]
 
 
 def _limited(record: KeyRecord) -> list[bool]:

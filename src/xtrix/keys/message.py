@@ -48,6 +48,10 @@ class Row(NamedTuple):
     unpriced: int = 0
     """Requests that cost nobody knows what."""
 
+    def of_request(self, *, is_error: bool) -> "Row":
+        """The same, that counts a client's request."""
+        return Row(*self[:3], 1, int(is_error), *self[5:])
+
 
 COUNTS = Row._fields[3:]
 """The columns that add up."""
