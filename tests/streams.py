@@ -92,6 +92,7 @@ class CountingDecoder:
         self.advances = self._decoder.advances
         self.sequence: int | None = self._decoder.sequence
         self.unknown_stop_reason: str | None = self._decoder.unknown_stop_reason
+        self.finish_reasons: tuple[str, ...] = self._decoder.finish_reasons
 
 
 def replay(dialect: str, pieces: Iterable[str], asked: Asked | None = None) -> Outcome:

@@ -128,6 +128,10 @@ class Writer(Protocol):
     def sequence(self) -> int | None:
         """The number of the last event, if the protocol counts its events."""
 
+    @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        """What was written of why the answer ended; nothing before the end."""
+
     def begin(self, usage: Usage, service_tier: str | None) -> None:
         """The answer begins; `usage` is what is known so far."""
 

@@ -309,10 +309,14 @@ def _taken(door: _Door, head: RequestHead, exchange: Exchange) -> Generator[Step
     body: bytes | Failure = yield ReadBody(limit, BODY_SECONDS, coding_of(head), most)
     if isinstance(body, Failure):
         raise unread(body, limit, most)
-    if memory is None:
-        codec, request = foreign.decode(door.codec, body, head.headers, config.default_model)
+    own = (
+        door.codec if memory is None else door.codec._replace(decode_request=memory.decode_request)
+    )
+    codec, request = foreign.decode(own, body, head.headers, config.default_model)
+    if codec is not own:
         return _Taken(request, codec=codec)
-    request = memory.decode_request(body, head.headers, config.default_model)
+    if memory is None:
+        return _Taken(request)
     kept = door.store
     recorder = kept.recorder(memory, request, exchange.record.id[4:], exchange.now)
     return _Taken((yield from kept.recall(memory, request)), recorder)

@@ -42,7 +42,7 @@ from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 from xtrix.shape import has_too_many_values
 from xtrix.steps import Answer, AskArchive, Begin, Call, Collect, Failure, Outcome, Step, Wait
-from xtrix.telemetry import Collector, ends, finish_reasons, in_words_of_the_field, span
+from xtrix.telemetry import Collector, in_words_of_the_field, span
 from xtrix.translation import Conversion, TargetCall
 
 MAX_ANSWER_BYTES = 16_000_000
@@ -190,8 +190,6 @@ class Exchange:
         """Where to send a span at the end."""
         self.parent = ""
         """The client's header `traceparent`."""
-        self._told = ""
-        """The beginning and the end of a whole answer, which say why it ended."""
         self._watched: Target | None = None
         """The target of a stream that has not ended, if there were other targets."""
 
@@ -244,12 +242,12 @@ class Exchange:
         if self._relay:
             self._count(self._relay.usage, is_whole=self._relay.finished)
             record.unknown_stop_reason = self._relay.unknown_stop_reason
+            record.finish_reasons = [*self._relay.finish_reasons] or None
             record.error = record.error or (self._relay.error.code if self._relay.error else None)
         if self.meter:
             self._finish_meter(self.meter, now, left=left)
         if left:
             record.error = "client_left"
-        record.finish_reasons = finish_reasons(self._told or self._ending()) or None
         return self.redactor.line(json.encode(in_words_of_the_field(self._known())))
 
     def _finish_meter(self, meter: Meter, now: float, *, left: bool) -> None:
@@ -278,10 +276,6 @@ class Exchange:
         if self.meter:
             known["cost"] = self.meter.cost  # null if it is not known
         return known
-
-    def _ending(self) -> str:
-        """The part of the answer that says why it ended."""
-        return self._relay.ending if self._relay else ""
 
     def complete(self, accepted: AcceptedRequest) -> Steps:
         """The steps of a completion: they try the plan's targets until one answers."""
@@ -429,7 +423,7 @@ class Exchange:
             body = _body(head, (yield collect))
             raise _error_in(call.codec, head, body) or errors.wrong_type("it is something else")
         headers = (*self._served(), *_ignored(call.ignored))
-        patience = Patience(first_byte, limits.idle, 0)
+        patience = Patience(first_byte, limits.idle, 0, limits.progress)
         passage = Passage(forwarded, head, self.redactor.pieces(), headers, patience)
         passage.tick(self.now)
         yield Begin(passage)
@@ -445,8 +439,8 @@ class Exchange:
         self._count(whole.usage)
         self._calls.heard = Heard(whole.usage, len(whole.body), whole.served, is_whole=True)
         self.record.unknown_stop_reason = whole.unknown_stop_reason
+        self.record.finish_reasons = [*whole.finish_reasons] or None
         headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
-        self._told = ends(whole.body)
         told = self.redactor.body(whole.body)
         if accepted.recorder:
             yield from self._keep(accepted.recorder, told)

@@ -8,11 +8,12 @@ If a form names its model after its files, the files are held until then, up to 
 body. If the provider has another name for the model, it is replaced where it is.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from xtrix import catalogue
+from xtrix import catalogue, vectors
 from xtrix.body import BODY_SECONDS, check_head, coding_of, most_read, too_large, unread
 from xtrix.cards import MODEL_NAME
 from xtrix.config import Config
@@ -222,7 +223,9 @@ class Forwarding(Conversion):
             most_calls=(target.provider.retries.attempts or plan.most_calls)
             if self.is_repeatable
             else 1,
-            forwarded=Forwarded(self._endpoint.answers, self._vectors(), self._upload(body)),
+            forwarded=Forwarded(
+                self._endpoint.answers, self._vectors(), self._upload(body), self._filling()
+            ),
         )
 
     def own(  # type: ignore[explicit-override]
@@ -247,6 +250,12 @@ class Forwarding(Conversion):
             return None
         wanted = self._fields.get(_VECTOR_FORM) or "float"
         return wanted if wanted in {"float", "base64"} else None
+
+    def _filling(self) -> Callable[[Any], bytes | None] | None:
+        """What fills in what a short answer lacks; None where nobody knows what that is."""
+        if self._endpoint.name != "embeddings" or self._fields is None:
+            return None
+        return partial(vectors.filled, model=self._fields["model"])
 
     def _upload(self, start: bytes) -> Upload | None:
         """The rest of the form, after `start`; None if there is none."""

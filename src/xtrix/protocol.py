@@ -123,6 +123,10 @@ class Stream(Protocol):
         """See `Reader.unknown_stop_reason`; known at the end."""
 
     @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        """Why the answer ended, or each of its choices, as the client is told; nothing before."""
+
+    @property
     def carried(self) -> str | None:
         """The text of the last event, as JSON, or None.
 
@@ -167,6 +171,8 @@ class Whole(NamedTuple):
     body: bytes
     usage: Usage
     unknown_stop_reason: str | None = None
+    finish_reasons: tuple[str, ...] = ()
+    """As `Stream.finish_reasons`."""
     served: Served = NOTHING_SAID
 
 
@@ -249,6 +255,15 @@ class Codec(NamedTuple):
     translated, as for an upstream of another protocol."""
     request_id_header: str | None = None
     """The header in which its clients look for the request's id, besides `x-request-id`."""
+    claims: Callable[[Json], bool] | None = None
+    """Whether fields that the protocol of a path makes no sense of are a request of this one, by
+    their shape. None: it claims nobody's, and what comes to its path is held to be its own."""
+    disowns: Callable[[Json], bool] | None = None
+    """Whether fields that `decode_request` took have what no request of this protocol has. None
+    where `decode_request` judges the whole shape."""
+    unmix: Callable[[Json], Json | None] | None = None
+    """The fields with what is another protocol's form put as this one has it; None where nothing
+    is."""
 
 
 class Compactor(NamedTuple):
@@ -299,6 +314,11 @@ class Translation:
     def unknown_stop_reason(self) -> str | None:
         """See `Stream`."""
         return self._reader.unknown_stop_reason
+
+    @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        """As `Stream` has it."""
+        return self._writer.finish_reasons
 
     @property
     def carried(self) -> str | None:

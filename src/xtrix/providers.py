@@ -27,7 +27,8 @@ class Timeouts(NamedTuple):
     progress: float = 600
     """Seconds between two events that continue the answer, or until a whole body has come.
     Comments, pings and unknown events do not count: they only keep the connection alive. A model
-    that thinks without showing it can send nothing else for minutes."""
+    that thinks without showing it can send nothing else for minutes. Of an answer that is passed on
+    as it is, the data of every event and every byte of audio count."""
 
 
 class Retries(NamedTuple):

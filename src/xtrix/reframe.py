@@ -66,6 +66,11 @@ class Reframer:
         """Why the upstream stopped, where its word for that is not known here."""
         return self._stream.unknown_stop_reason
 
+    @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        """Why the answer ended, as the client is told."""
+        return self._stream.finish_reasons
+
     def feed(self, text: str) -> str:
         """The frames that `text` completes."""
         self.fed += 1

@@ -36,14 +36,11 @@ _OF_THE_SPAN = {
 }
 _NEWER = ("operation", "finish_reasons")
 """What the log has by OpenTelemetry's name alone."""
-_ENDS = 2048
 _SERVER = 2
 _FAILED = 2
 _SECOND = 1_000_000_000
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
-_REASON = re.compile(r'"(?:finish_reason|stop_reason)":\s*"([a-z_]{1,40})"')
-_INCOMPLETE = re.compile(r'"incomplete_details":\s*(?:null|\{"reason":\s*"([a-z_]{1,40})")')
 
 
 class Collector(NamedTuple):
@@ -81,19 +78,6 @@ def in_words_of_the_field(record: Mapping[str, Any]) -> dict[str, Any]:
     for name in _NEWER:
         line.pop(name, None)
     return line
-
-
-def finish_reasons(told: str) -> list[str]:
-    """Why the answer ended that is `told` to a client, in the words of its protocol."""
-    reasons = _REASON.findall(told)
-    # A response says why it is incomplete, or that it is not.
-    return reasons or [found or "stop" for found in _INCOMPLETE.findall(told)[-1:]]
-
-
-def ends(told: bytes) -> str:
-    """The ends of a whole answer, in one of which it says why it ended."""
-    whole = len(told) <= 2 * _ENDS
-    return (told if whole else told[:_ENDS] + told[-_ENDS:]).decode(errors="replace")
 
 
 def span(

@@ -190,8 +190,8 @@ class Conversion:
         writer = self.codec.whole_writer(of)
         reader = call.codec.reader(writer, of)
         reader.whole(body)
-        told = json.encode_body(writer.body())
-        return Whole(told, reader.usage, reader.unknown_stop_reason, reader.served)
+        told, reasons = json.encode_body(writer.body()), writer.finish_reasons
+        return Whole(told, reader.usage, reader.unknown_stop_reason, reasons, reader.served)
 
     def own(self, error: UpstreamError, call: TargetCall) -> None:
         """Take from the error of a call what it says of another request than the client's.

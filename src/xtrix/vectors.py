@@ -1,5 +1,7 @@
 """Embeddings in the form that the client has asked for, whatever form the upstream gave them.
 
+And of a short answer what OpenAI's clients look for and some upstreams leave out.
+
 OpenAI's two SDKs ask for base64 unless their caller does not want it, and take either; others take
 what they have asked for and nothing else. Upstreams may ignore the wish. An answer of megabytes is
 changed while it streams: one vector is held at a time.
@@ -12,6 +14,7 @@ import base64
 import math
 import re
 import struct
+from typing import Any
 
 from xtrix import json
 from xtrix.errors import bad_response
@@ -62,6 +65,30 @@ class Vectors:
     def _take(self, size: int) -> bytes:
         taken, self._rest = self._rest[:size], self._rest[size:]
         return taken
+
+
+def filled(said: Any, model: str) -> bytes | None:
+    """The answer `said` with what it lacks; None where that is nothing, or it has no vectors.
+
+    `model` is the one that was asked for. Tokens that the upstream does not count are 0, as in
+    every answer.
+    """
+    data = said.get("data") if isinstance(said, dict) else None
+    if not isinstance(data, list) or not all(isinstance(it, dict) for it in data):
+        return None
+    whole = _with(said, object="list", data=data, model=model)
+    whole["data"] = [_with(it, object="embedding", index=at) for at, it in enumerate(data)]
+    usage = whole.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    tokens = usage.get("total_tokens") or usage.get("prompt_tokens") or 0
+    whole["usage"] = _with(usage, prompt_tokens=tokens, total_tokens=tokens)
+    return json.encode_body(whole) if whole != said else None
+
+
+def _with(said: json.Json, **defaults: Any) -> json.Json:
+    """`said` with the defaults of what it has not."""
+    lacked = {name: value for name, value in defaults.items() if said.get(name) is None}
+    return {**said, **lacked}
 
 
 def _converted(vector: bytes) -> bytes:

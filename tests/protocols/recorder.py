@@ -30,6 +30,7 @@ class Recorder:
 
     continues = True
     sequence: int | None = None
+    finish_reasons: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.calls: list[str] = []

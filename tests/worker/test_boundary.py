@@ -86,9 +86,7 @@ PIECE = "buffer = new Uint8Array(value.buffer);"
 
 BEFORE_THE_ANSWER = {
     "the head of a request": Defect("edge.js", "const url = URL.parse", calls=0),
-    "its body": Defect(
-        "xtrix/foreign.py", "        return codec, codec.decode_request(body", calls=0
-    ),
+    "its body": Defect("xtrix/foreign.py", "        request = codec.decode_request(body", calls=0),
     "the way to a target": Defect(
         "xtrix/exchange.py",
         "        limits = call.target.provider.timeouts\n        self.record.attempts += 1",

@@ -19,6 +19,7 @@ class Recorder:
     def __init__(self) -> None:
         self.continues = False
         self.sequence: int | None = None
+        self.finish_reasons: tuple[str, ...] = ()
         self.said: list[Said] = []
         self.pieces = 0
         self.begun_with: tuple[Usage, str | None] | None = None

@@ -54,6 +54,7 @@ class StreamRelay:
         self.carried: str | None = None
         self.advances = False
         self.unknown_stop_reason: str | None = None
+        self.finish_reasons: tuple[str, ...] = ()
         self._writer = chunk_writer(of)
         self._choices: dict[int, _Choice] = {}
 
@@ -151,6 +152,7 @@ class StreamRelay:
         self.unknown_stop_reason = unknown_reason(
             choice.reason for choice in self._choices.values()
         )
+        self.finish_reasons = tuple(reasons.values())
         frames.append(self._writer.end(reasons, self.usage))
         self.finished = True
         return "".join(frames)

@@ -45,7 +45,8 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
         tier if isinstance(tier, str) else None,
     )
     unknown = unknown_reason([said.get("finish_reason") for said in choices])
-    return Whole(json.encode_body(completion), usage, unknown, served_by(tier))
+    reasons = tuple(choice["finish_reason"] for choice in read)
+    return Whole(json.encode_body(completion), usage, unknown, reasons, served_by(tier))
 
 
 def _choice(said: object, index: int) -> dict[str, Any]:

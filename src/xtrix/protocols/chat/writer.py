@@ -80,6 +80,7 @@ class StreamWriter:
 
     def __init__(self, of: Answering) -> None:
         self.continues = False
+        self.finish_reasons: tuple[str, ...] = ()
         self._chunks = chunk_writer(of)
         self._told = _Told(of)
         self._is_cited = of.expected.cited
@@ -173,7 +174,9 @@ class StreamWriter:
         if told.annotations:
             self._delta({"annotations": told.annotations})
         self._chunks.served_by(finish.service_tier)
-        self._frames.append(self._chunks.end({0: told.reason(finish)}, finish.usage))
+        reason = told.reason(finish)
+        self.finish_reasons = (reason,)
+        self._frames.append(self._chunks.end({0: reason}, finish.usage))
         self.continues = False
 
     def fail(self, error: ApiError) -> None:
@@ -198,6 +201,7 @@ class WholeWriter:
     sequence = None
 
     def __init__(self, of: Answering) -> None:
+        self.finish_reasons: tuple[str, ...] = ()
         self._told = _Told(of)
         self._stamp = of.stamp
         self._texts: list[str] = []
@@ -253,6 +257,7 @@ class WholeWriter:
     def end(self, finish: Finish) -> None:
         """The finish reason and the usage."""
         self._finish = finish
+        self.finish_reasons = (self._told.reason(finish),)
 
     def moved(self, count: int, text: str) -> None:
         """Happens in streams only."""

@@ -20,6 +20,7 @@ DONE = "data: [DONE]\n\n"
 _REASONS = {
     FinishReason.STOP: "stop",
     FinishReason.LENGTH: "length",
+    FinishReason.REFUSED: "content_filter",
     FinishReason.FILTERED: "content_filter",
 }
 
@@ -29,6 +30,7 @@ class _TextWriter:
 
     continues = False
     sequence = None
+    finish_reasons: tuple[str, ...] = ()
 
     def begin(self, usage: Usage, service_tier: str | None) -> None:
         """As `Writer` has it, and so are the others."""
@@ -93,6 +95,7 @@ class StreamWriter(_TextWriter):
 
     def end(self, finish: Finish) -> None:
         """The finish reason, the usage where it was asked for, and [DONE]."""
+        self.finish_reasons = (_REASONS[finish.reason],)
         self._write([_choice("", _REASONS[finish.reason])])
         if self._tells_usage:
             self._write([], _usage(finish.usage))
@@ -130,6 +133,7 @@ class WholeWriter(_TextWriter):
     def end(self, finish: Finish) -> None:
         """The finish reason and the usage."""
         self._finish = finish
+        self.finish_reasons = (_REASONS[finish.reason],)
 
     def body(self) -> Json:
         """OpenAI's `text_completion` object."""

@@ -32,6 +32,7 @@ from xtrix.protocols.messages.identity import with_model
 from xtrix.protocols.messages.ours import has_foreign_thinking, without_ours
 from xtrix.providers import Provider, Target
 from xtrix.reasoning import Carrier
+from xtrix.redact import word
 from xtrix.sse import Event
 from xtrix.upstream import decode_answer, decode_event, member
 
@@ -62,6 +63,7 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
         with_model(body, answer, of.stamp.model),
         decode_usage(usage),
         unknown_reason(answer.get("stop_reason")),
+        _finish_reasons(answer.get("stop_reason")),
         decode_served(usage),
     )
 
@@ -88,6 +90,11 @@ class RelayStream:
     def served(self) -> Served:
         """As `Stream` has it."""
         return decode_served(self._counts)
+
+    @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        """As `Stream` has it."""
+        return _finish_reasons(self._stop_reason)
 
     def more(self) -> str:
         """Nothing: all frames are given at once."""
@@ -196,6 +203,10 @@ _CARRIED = {
     "thinking_delta": "thinking",
     "input_json_delta": "partial_json",
 }
+
+
+def _finish_reasons(stop_reason: object) -> tuple[str, ...]:
+    return (word(stop_reason),) if stop_reason else ()
 
 
 def _relayed(request: Request, target: Target, path: str) -> Encoded:

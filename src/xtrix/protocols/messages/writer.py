@@ -42,6 +42,7 @@ class _Blocks:
         """`emit` is given the events of a stream, one after the other."""
         self.continues = False
         self.sequence: int | None = None
+        self.finish_reasons: tuple[str, ...] = ()
         self._of = of
         self._emit = emit
         self._opened = 0
@@ -159,6 +160,7 @@ class _Blocks:
         self._close()
         explanation = "".join(self._refusal)
         reason = encode_stop_reason(finish, called=bool(self._call_ids), refused=bool(explanation))
+        self.finish_reasons = (reason,)
         matched = finish.stop_sequence if reason == "stop_sequence" else None
         delta: Json = {"stop_reason": reason, "stop_sequence": matched}
         if reason == "refusal":

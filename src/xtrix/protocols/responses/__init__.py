@@ -76,6 +76,7 @@ _RESPONSES = Codec(
     relay_whole=relay_whole,
     counter=Counter("/input_tokens", encode_count),
     memory=_MEMORY,
+    claims=lambda fields: "input" in fields and "messages" not in fields,
 )
 _COMPACTIONS = _RESPONSES._replace(
     decode_request=compaction.decode_request,
@@ -85,6 +86,7 @@ _COMPACTIONS = _RESPONSES._replace(
     relay_whole=relay_compaction,
     memory=_MEMORY._replace(decode_request=compaction.decode_stored_request),
     is_optional=True,
+    claims=None,
 )
 
 RESPONSES = _RESPONSES._replace(compactor=Compactor(COMPACT, _COMPACTIONS))

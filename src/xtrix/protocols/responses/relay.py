@@ -143,6 +143,7 @@ class _Answer:
         self.usage = Usage()
         self.served: Served = {}
         self.unknown_stop_reason: str | None = None
+        self.finish_reasons: tuple[str, ...] = ()
         self._of = of
 
     def response(self, said: object) -> Json:
@@ -177,7 +178,9 @@ class _Answer:
         """Take note of why the response ended."""
         details = response.get("incomplete_details")
         reason = details.get("reason") if isinstance(details, dict) else None
-        if response.get("status") == "incomplete" and reason not in _REASONS:
+        is_cut = response.get("status") == "incomplete"
+        self.finish_reasons = (word(reason) if is_cut else "stop",)
+        if is_cut and reason not in _REASONS:
             self.unknown_stop_reason = word(reason)
 
 
@@ -212,6 +215,11 @@ class StreamRelay:
     def unknown_stop_reason(self) -> str | None:
         """As `Stream` has it."""
         return self._answer.unknown_stop_reason
+
+    @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        """As `Stream` has it."""
+        return self._answer.finish_reasons
 
     def more(self) -> str:
         """Nothing: all frames are given at once."""
@@ -305,8 +313,13 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
     answer = _Answer(of)
     response = answer.response(said)
     answer.end(response)
-    told = json.encode_body(response)
-    return Whole(told, answer.usage, answer.unknown_stop_reason, answer.served)
+    return Whole(
+        json.encode_body(response),
+        answer.usage,
+        answer.unknown_stop_reason,
+        answer.finish_reasons,
+        answer.served,
+    )
 
 
 def relay_compaction(body: bytes, of: Answering) -> Whole:

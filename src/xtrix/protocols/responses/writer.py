@@ -45,6 +45,7 @@ class _Machine:
 
     def __init__(self, of: Answering, frames: Frames) -> None:
         self.continues = False
+        self.finish_reasons: tuple[str, ...] = ()
         self._of = of
         self._frames = frames
         self._resource = Resource(of.stamp, of.request.fields, is_kept=of.request.is_kept)
@@ -146,6 +147,7 @@ class _Machine:
         if finish.reason is FinishReason.FILTERED and self._has_refused:
             reason = None
         status = INCOMPLETE if reason else COMPLETED
+        self.finish_reasons = (reason or "stop",)
         self._close(status)
         clock = self._of.clock
         state = State(
