@@ -1,8 +1,8 @@
-"""A whole answer of an OpenAI-compatible upstream, brought to the contract.
+"""Rewrites a whole OpenAI-compatible answer so that it has the form that clients expect.
 
-What a message or a call says beyond the contract is kept, but for what `answer.trim` takes from it,
-so that a stream adds up to the same. What the answer, a choice or the usage says beyond it is left
-out. What is missing is filled in.
+Further members of messages and calls are kept, except those that `answer.trim` removes, so that a
+stream adds up to the same answer. Further members of the answer, of a choice and of the usage are
+left out. Missing members are added.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ from xtrix.upstream import decode_answer
 
 
 def relay_whole(body: bytes, of: Answering) -> Whole:
-    """The completion that `body` spells. Raises UpstreamError."""
+    """The completion in `body`. Raises UpstreamError."""
     answer = decode_answer(body)
     if isinstance(answer.get("error"), dict):
         raise error_of(answer["error"])
