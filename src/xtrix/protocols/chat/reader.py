@@ -9,7 +9,7 @@ reasoning), docs.vllm.ai (`stop_reason`), docs.sglang.ai (`matched_stop`).
 """
 
 from xtrix import json
-from xtrix.answer import Citation, Finish, FinishReason, Usage, Writer
+from xtrix.answer import Citation, Finish, FinishReason, Served, Usage, Writer, served_by
 from xtrix.errors import UpstreamError, bad_response, truncated
 from xtrix.openai.errors import error_of
 from xtrix.prompt import Json
@@ -58,6 +58,11 @@ class Reader:
         self._stopped_by: str | None = None
         self._logprobs: list[Json] = []
         """Log probabilities of tokens without text, which are written with the next text."""
+
+    @property
+    def served(self) -> Served:
+        """As `Reader` has it."""
+        return served_by(self._tier)
 
     def feed(self, event: Event) -> None:
         """Reads one event. Raises UpstreamError."""

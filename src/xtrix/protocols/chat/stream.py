@@ -9,7 +9,7 @@ that usage can come with it.
 from typing import Any
 
 from xtrix import json
-from xtrix.answer import Usage
+from xtrix.answer import Served, Usage, served_by
 from xtrix.errors import ApiError, bad_response, truncated
 from xtrix.openai.errors import error_of
 from xtrix.protocol import Answering
@@ -52,6 +52,7 @@ class StreamRelay:
     def __init__(self, of: Answering) -> None:
         self.finished = False
         self.usage = Usage()
+        self.served: Served = {}
         self.carried: str | None = None
         self.advances = False
         self.unknown_stop_reason: str | None = None
@@ -95,6 +96,7 @@ class StreamRelay:
             self.usage = usage
         tier = chunk.get("service_tier")
         self._writer.served_by(tier if isinstance(tier, str) else None)
+        self.served = served_by(tier) or self.served
         choices = chunk.get("choices") or []
         if not isinstance(choices, list):
             raise bad_response("choices that are no list")

@@ -8,7 +8,7 @@ left out. Missing members are added.
 from typing import Any
 
 from xtrix import json
-from xtrix.answer import Usage
+from xtrix.answer import Usage, served_by
 from xtrix.errors import bad_response
 from xtrix.openai.errors import error_of
 from xtrix.protocol import Answering, Whole
@@ -46,7 +46,7 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
     )
     unknown = unknown_reason([said.get("finish_reason") for said in choices])
     reasons = tuple(choice["finish_reason"] for choice in read)
-    return Whole(json.encode_body(completion), usage, unknown, reasons)
+    return Whole(json.encode_body(completion), usage, unknown, reasons, served_by(tier))
 
 
 def _choice(said: object, index: int) -> dict[str, Any]:

@@ -5,8 +5,9 @@ Source: platform.claude.com/docs/en/api/messages and …/handling-stop-reasons (
 
 import hashlib
 import re
+from operator import add
 
-from xtrix.answer import Finish, FinishReason, Usage
+from xtrix.answer import Finish, FinishReason, Served, Usage
 from xtrix.prompt import Json
 from xtrix.redact import word
 from xtrix.upstream import MOST_TOKENS
@@ -70,7 +71,21 @@ def encode_stop_reason(finish: Finish, *, called: bool, refused: bool) -> str:
 
 
 def decode_usage(counts: Json) -> Usage:
-    """The usage in `counts`. Its input tokens do not include those of the cache."""
+    """The usage in `counts`. Its input tokens do not include those of the cache.
+
+    Work that the provider did beside the answer, such as a summary of the conversation, is charged
+    too, and is told in `iterations` only
+    (platform.claude.com/docs/en/build-with-claude/compaction, read 2026-11).
+    """
+    usage = _decode_counts(counts)
+    iterations = counts.get("iterations")
+    for it in iterations if isinstance(iterations, list) else ():
+        if isinstance(it, dict) and it.get("type") not in {None, "message"}:
+            usage = Usage(*map(add, usage, _decode_counts(it)))
+    return usage
+
+
+def _decode_counts(counts: Json) -> Usage:
     cached = _count(counts, "cache_read_input_tokens")
     written = _count(counts, "cache_creation_input_tokens")
     details, by_age = counts.get("output_tokens_details"), counts.get("cache_creation")
@@ -98,6 +113,17 @@ def encode_usage(usage: Usage) -> Json:
 def decode_tier(usage: Json) -> str | None:
     """OpenAI's name of the service tier in `usage`; None if there is none."""
     return SERVICE_TIERS.get(str(usage.get("service_tier")))
+
+
+def decode_served(usage: Json) -> Served:
+    """The tier and the speed that `usage` says have served.
+
+    Source: platform.claude.com/docs/en/api/service-tiers and …/build-with-claude/fast-mode
+    (read 2026-11).
+    """
+    said = {name: usage.get(name) for name in ("service_tier", "speed")}
+    words = {name: word for name, word in said.items() if word and isinstance(word, str)}
+    return {name: SERVICE_TIERS.get(word, word) for name, word in words.items()}
 
 
 def encode_tier(service_tier: str | None) -> Json:

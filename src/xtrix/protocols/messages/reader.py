@@ -12,13 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 from xtrix import json
-from xtrix.answer import CallStart, Citation, Finish, FinishReason, Usage, Writer
+from xtrix.answer import CallStart, Citation, Finish, FinishReason, Served, Usage, Writer
 from xtrix.errors import bad_response, truncated
 from xtrix.prompt import Sealed
 from xtrix.protocol import Answering
 from xtrix.protocols.messages.answer import (
     STOP_REASONS,
     advances,
+    decode_served,
     decode_tier,
     decode_usage,
     unknown_reason,
@@ -77,6 +78,11 @@ class Reader:
         """Whether text has come without a block."""
         self._queries: list[str] = []
         """The queries of the provider's search, until its result comes."""
+
+    @property
+    def served(self) -> Served:
+        """As `Reader` has it."""
+        return decode_served(self._usage)
 
     def feed(self, event: Event) -> None:
         """Reads one event. Raises UpstreamError."""

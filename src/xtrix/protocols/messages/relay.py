@@ -13,13 +13,14 @@ Source: platform.claude.com/docs/en/api/messages, …/versioning and …/beta-he
 from collections.abc import Callable
 
 from xtrix import json
-from xtrix.answer import Usage
+from xtrix.answer import Served, Usage
 from xtrix.errors import ApiError, Headers, bad_response, truncated
 from xtrix.http import UpstreamRequest
 from xtrix.prompt import Json
 from xtrix.protocol import Answering, Encoded, Request, Whole
 from xtrix.protocols.messages.answer import (
     advances,
+    decode_served,
     decode_usage,
     encode_usage,
     unknown_reason,
@@ -57,12 +58,14 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
         raise error_of(answer.get("error"))
     if kind != "message" or not isinstance(answer.get("content"), list):
         raise bad_response("not a message")
-    usage = answer.get("usage")
+    said = answer.get("usage")
+    usage = said if isinstance(said, dict) else {}
     return Whole(
         with_model(body, answer, of.stamp.model),
-        decode_usage(usage if isinstance(usage, dict) else {}),
+        decode_usage(usage),
         unknown_reason(answer.get("stop_reason")),
         _finish_reasons(answer.get("stop_reason")),
+        decode_served(usage),
     )
 
 
@@ -83,6 +86,11 @@ class RelayStream:
         self._begun = False
         self._stop_reason: object = None
         self._counts: Json = {}
+
+    @property
+    def served(self) -> Served:
+        """As `Stream` has it."""
+        return decode_served(self._counts)
 
     @property
     def finish_reasons(self) -> tuple[str, ...]:

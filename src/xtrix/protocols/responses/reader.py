@@ -17,7 +17,16 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from xtrix import json
-from xtrix.answer import CallStart, Citation, Finish, FinishReason, Usage, Writer
+from xtrix.answer import (
+    CallStart,
+    Citation,
+    Finish,
+    FinishReason,
+    Served,
+    Usage,
+    Writer,
+    served_by,
+)
 from xtrix.errors import bad_response, truncated
 from xtrix.openai.errors import error_of
 from xtrix.prompt import Sealed
@@ -98,6 +107,7 @@ class Reader:
     def __init__(self, writer: Writer, of: Answering) -> None:
         self.finished = False
         self.usage = Usage()
+        self.served: Served = {}
         self.carried: str | None = None
         self.advances = False
         self.unknown_stop_reason: str | None = None
@@ -447,6 +457,7 @@ class Reader:
         if status in {"queued", "in_progress"}:
             raise bad_response("a response that has not ended")
         self.usage = decode_usage(response.get("usage")) or self.usage
+        self.served = served_by(response.get("service_tier"))
         details = response.get("incomplete_details")
         why = details.get("reason") if isinstance(details, dict) else None
         # llama.cpp's server says that it is completed in this case too (its server of 2026-10,
@@ -462,7 +473,7 @@ class Reader:
             self.unknown_stop_reason = None if is_known else word(why)
         elif status != "completed":
             self.unknown_stop_reason = word(status)
-        self._writer.end(Finish(reason, self.usage, _tier(response)))
+        self._writer.end(Finish(reason, self.usage, self.served.get("service_tier")))
         self.finished = True
 
     def _settle(self, output: list[Any]) -> None:
@@ -624,12 +635,6 @@ def _logprobs(said: object) -> list[Json] | None:
         for each in said
         if isinstance(each, dict)
     ]
-
-
-def _tier(response: Json) -> str | None:
-    """The service tier that was used; None for `auto`, which only repeats the request."""
-    tier = _string(response, "service_tier")
-    return tier if tier and tier != "auto" else None
 
 
 def _id_of(value: Json) -> str | None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from xtrix import json
-from xtrix.answer import Usage
+from xtrix.answer import Served, Usage, served_by
 from xtrix.errors import ApiError, UpstreamError, bad_response, truncated, unsupported
 from xtrix.openai.calls import post
 from xtrix.openai.errors import error_of
@@ -142,6 +142,7 @@ class _Answer:
 
     def __init__(self, of: Answering) -> None:
         self.usage = Usage()
+        self.served: Served = {}
         self.unknown_stop_reason: str | None = None
         self.finish_reasons: tuple[str, ...] = ()
         self._of = of
@@ -162,6 +163,7 @@ class _Answer:
         if isinstance(output, list):
             ours["output"] = [self.item(item) for item in output]
         self.usage = decode_usage(said.get("usage")) or self.usage
+        self.served = served_by(said.get("service_tier")) or self.served
         return {**said, **ours}
 
     def item(self, said: object) -> object:
@@ -207,6 +209,11 @@ class StreamRelay:
     def usage(self) -> Usage:
         """See `Stream`."""
         return self._answer.usage
+
+    @property
+    def served(self) -> Served:
+        """As `Stream` has it."""
+        return self._answer.served
 
     @property
     def unknown_stop_reason(self) -> str | None:
@@ -315,6 +322,7 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
         answer.usage,
         answer.unknown_stop_reason,
         answer.finish_reasons,
+        answer.served,
     )
 
 
@@ -332,7 +340,8 @@ def relay_compaction(body: bytes, of: Answering) -> Whole:
     answer = _Answer(of)
     ours = {"id": f"resp_{of.stamp.token}", "output": [answer.item(item) for item in items]}
     usage = decode_usage(said.get("usage")) or Usage()
-    return Whole(json.encode_body({**said, **ours}), usage)
+    told = json.encode_body({**said, **ours})
+    return Whole(told, usage, served=served_by(said.get("service_tier")))
 
 
 def _failure(response: object) -> UpstreamError:
