@@ -1,12 +1,13 @@
-"""`make hostile`: what bodies made to hurt cost the isolate, by their shape.
+"""`make hostile`: measures what hostile bodies cost the isolate, by their shape.
 
-    make hostile                        every shape, in three sizes (20 minutes)
+make hostile                        every shape, in three sizes (20 minutes)
     make hostile ARGS="--size 300000"   in one size
     make hostile ARGS="--only 'byte'"   those whose name has it (a regular expression)
 
-Each shape meets a fresh Worker, so that all it takes is seen. Printed are its bytes on the wire,
-the memory it took and what it may take (tests/worker/cost.py), the longest wait of another
-request, and how many times that is the wait beside an ordinary conversation of the same length.
+Each shape meets a fresh Worker that has taken what every Worker takes once. Printed are the shape's
+bytes on the wire, the memory it took and what it may take (tests/worker/cost.py), the longest wait
+of another request, and how many times that is the wait beside an ordinary conversation of the same
+length.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.worker.client import CLIENT_KEYS
-from tests.worker.cost import MEGABYTE, V8_FLAGS, Cost, cost_of
+from tests.worker.cost import MEGABYTE, V8_FLAGS, Cost, cost_of, take_once
 from tests.worker.shapes import ANSWERS, CONVERSATION, REQUESTS, Shape
 from tests.worker.speech import DIALECTS
 from tests.worker.upstream import Upstream
@@ -28,7 +29,8 @@ from xtrix.body import MAX_READ_BYTES
 
 _SIZES = (100_000, 1_000_000, MAX_READ_BYTES)
 _MOST_PIECES_BYTES = 600_000
-"""More in pieces of a byte or two takes minutes, and nothing else than less does."""
+"""The largest body in pieces of a byte or two. A larger one takes minutes and shows nothing
+else."""
 _ROW = "| {:<52} | {:>7} | {:>6} | {:>7} | {:>7} | {:>7} | {:>8} | {:>5} | {}"
 _HEAD = ("shape", "MB", "status", "took MB", "may MB", "isolate", "wait ms", "ratio", "")
 
@@ -67,8 +69,7 @@ def _measured(shapes: list[Shape], sizes: list[int]) -> Iterator[Cost]:
 
         def measured(shape: Shape, size: int) -> Cost:
             with runtime.serve(bindings, snapshot=snapshot, v8_flags=V8_FLAGS) as worker:
-                for ordinary in CONVERSATION.values():  # what every Worker takes once
-                    cost_of(worker, upstream, ordinary, 10_000)
+                take_once(worker, upstream, in_crumbs=shape.pieces > 0)
                 return cost_of(worker, upstream, shape, size)
 
         for size in sizes:

@@ -1,8 +1,8 @@
-"""The Durable Object of kept responses: one for each client, on SQLite.
+"""The Durable Object that keeps responses: one for each client key, with SQLite.
 
-No decisions are made here: a message comes as text and goes to the archive with the time and with
-what runs a statement. The runtime's own SQL is called without the SDK's wrapper, which converts
-every step of it: 7 µs a statement instead of 212 (measured).
+It decides nothing: it passes each message to `xtrix.archive`, with the time and a function that
+runs a statement. It uses the runtime's own SQL instead of the SDK's wrapper, which converts every
+value: 7 µs a statement instead of 212 (measured).
 """
 
 import time
@@ -16,27 +16,30 @@ from xtrix import archive
 
 
 class Archive(DurableObject):
-    """The archive, as Cloudflare runs it. It remembers nothing but what it has written."""
+    """The archive as Cloudflare runs it. It keeps nothing in memory, only in its database."""
 
     def __new__(cls, ctx: Any, env: Any) -> Any:
-        """The object. The SDK wraps what `__init__` is given, and not what this is."""
+        """A new object.
+
+        The SDK wraps the `ctx` and `env` that it gives to `__init__`, but not these.
+        """
         del env
         self = super().__new__(cls)
         self._storage = ctx.storage
         return self
 
     def call(self, text: str) -> str:
-        """The answer to a message."""
+        """Answers a message."""
         answer: str = self._act(lambda kept: kept.call(text, time.time()))
         return answer
 
     def alarm(self, info: Any = None) -> None:
-        """Let go of what is over."""
+        """Deletes what has expired."""
         del info
         self._act(lambda kept: kept.ring(time.time()))
 
     def _act(self, act: Callable[[archive.Archive], Any]) -> Any:
-        """What `act` gives, in one transaction."""
+        """Runs `act` in one transaction, and returns what it returns."""
         kept = archive.Archive(self._execute)
         answer = self._storage.transactionSync(create_once_callable(lambda: act(kept)))
         if kept.alarm is not None:

@@ -6,7 +6,7 @@
 //   feed, moved, more, tick, close, broken  frames for the client, as text
 //   pass, passTick, passed, passBroken      bytes for it: none, as they came (true), or others
 //   screen                                  whether a piece of the client's body may go on
-//   answered, left                          nothing
+//   answered, kept, left                    nothing
 //   compose                                 what the ledger of keys is to be told, if anything is
 //   learn                                   nothing: it takes the ledger's answer
 // and calls `stop` to end the upstream call under way, `cut` to break off what goes to the client as
@@ -169,7 +169,7 @@ class Exchange {
         if (this.over) return gone();
         step = python.advance(this.number, JSON.stringify(heard), body);
         // Python has it: megabytes that need not wait for the collector.
-        for (const it of [body].flat()) it?.buffer.transfer(0);
+        for (const it of [body].flat()) if (it?.length > FIRST_ROOM) it.buffer.transfer(0);
       }
     } catch (error) {
       return this.over ? gone() : this.fail(error);
@@ -382,7 +382,8 @@ class Exchange {
   }
 
   keep(object, text) {
-    this.kept = archived(object, text, KEPT_MS);
+    const answer = archived(object, text, KEPT_MS);
+    this.kept = answer.then((said) => python.kept(this.number, said !== undefined));
     waitUntil(this.kept);
   }
 
@@ -408,12 +409,12 @@ class Exchange {
   // All goes into one buffer that grows, so that a body costs its bytes, in however many pieces
   // they come. A piece costs a promise and two views as well, 400 bytes of garbage: from a body
   // that comes in crumbs more than one is taken at once. Up to `CRUMBS` bytes may then come before
-  // they count as heard.
+  // they count as heard. A body of declared length is over when that many bytes have come.
   async read(message, { limit, milliseconds, within = Infinity }) {
     if (!message.body) return { body: new Uint8Array() };
     const reader = (this.reader = message.body.getReader({ mode: "byob" }));
-    const declared = Number(message.headers.get("content-length"));
-    let buffer = new ArrayBuffer(Math.min(FIRST_ROOM, limit + 1));
+    const declared = lengthOf(message.headers);
+    let buffer = new ArrayBuffer(Math.min(FIRST_ROOM, limit + 1, declared || Infinity));
     let size = 0;
     let least = 1;
     const last = Date.now() + within;
@@ -427,11 +428,11 @@ class Exchange {
     };
     watch();
     if (declared > limit) failure = "size";
-    while (!failure) {
+    while (!failure && size !== declared) {
       if (size === buffer.byteLength) {
         // Who has sent an eighth of what was declared is given room for the rest: each time that
         // the buffer grows both are there, the old and the new.
-        const room = Math.max(2 * size, 8 * size > declared ? declared + 1 : 0);
+        const room = Math.max(2 * size, 8 * size > declared ? declared : 0);
         buffer = buffer.transfer(Math.min(room, limit + 1));
       }
       const room = new Uint8Array(buffer, size);
@@ -451,6 +452,11 @@ class Exchange {
     this.reader = undefined;
     return failure ? { failure } : { body: new Uint8Array(buffer, 0, size) };
   }
+}
+
+// The bytes that a body has; NaN where nobody knows. A body is decompressed while it is read.
+function lengthOf(headers) {
+  return headers.has("content-encoding") ? NaN : Number(headers.get("content-length")) || NaN;
 }
 
 async function drop(body, { limit, milliseconds }) {

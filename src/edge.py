@@ -92,6 +92,16 @@ class _Running:
     """The stream's template, as JavaScript has it."""
     answered: bool = False
     """Whether the client has its answer, of which a stream's frames may be still to come."""
+    keeps: bool = False
+    """Whether the archive has not said yet that it has the stream's response."""
+    left: bool = False
+    """Whether the client has left meanwhile."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to be done or to be heard of."""
+        is_told = self.relay is None or self.relay.is_told
+        return self.answered and is_told and not self.keeps
 
 
 def _guarded(otherwise: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -136,6 +146,7 @@ class Shell:
             "left": self._left,
             "failed": self._failed,
             "broken": self._broken,
+            "kept": self._kept,
             "compose": self._compose,
             "learn": self._learn,
         }
@@ -143,10 +154,12 @@ class Shell:
         functions = to_js(proxies, dict_converter=js.Object.fromEntries)
         names = to_js(CLIENT_HEADERS), to_js(UPSTREAM_HEADERS)
         edge_js.attach(env, *names, functions, _last_resort(), ledger.NAME)
+        # To look up a function of JavaScript costs ten times a call of it.
+        self._serve, self._let_go, self._log = edge_js.serve, edge_js.end, js.console.log
 
     def fetch(self, request: Any) -> Any:
         """The response to `request`, which the SDK has wrapped, as the SDK takes one."""
-        return _Promised(edge_js.serve(next(self._numbers), request.js_object).response)
+        return _Promised(self._serve(next(self._numbers), request.js_object).response)
 
     def _failed(self, number: int, kind: str, place: str, token: str = "") -> Any:
         """The answer of an exchange in which an error of this `kind` came up.
@@ -208,7 +221,7 @@ class Shell:
         """Note that the client has its answer. A reply is over with that, a stream may go on."""
         running = self._running[number]
         running.answered = True
-        if running.relay is None or running.relay.is_told:
+        if running.is_over:
             self._end(number)
 
     @_guarded(_broken)
@@ -251,7 +264,7 @@ class Shell:
         if relay.is_told:
             is_cut = isinstance(relay, Passage) and relay.is_cut
             (edge_js.cut if is_cut else edge_js.stop)(number)
-            if running.answered:
+            if running.is_over:
                 self._end(number)
         return frames
 
@@ -259,6 +272,7 @@ class Shell:
         """Tell JavaScript what it has to know of a stream besides its frames."""
         recorder = relay.recorder
         if recorder and (message := recorder.message()):
+            running.keeps = True
             edge_js.keep(number, recorder.name, message)
         if relay.waits:
             edge_js.wait(number)
@@ -293,16 +307,29 @@ class Shell:
     @_guarded(_unheard)
     def _left(self, number: int) -> None:
         """End an exchange whose client has left."""
-        self._end(number, left=True)
+        running = self._running[number]
+        running.left = True
+        if not running.keeps:
+            self._end(number, left=True)
+
+    @_guarded(_unheard)
+    def _kept(self, number: int, is_kept: bool) -> None:
+        """Note whether the archive has the stream's response."""
+        running = self._running[number]
+        running.keeps = False
+        if not is_kept:
+            running.exchange.record.not_kept = True
+        if running.left or running.is_over:
+            self._end(number, left=running.left)
 
     def _end(self, number: int, *, left: bool = False) -> None:
         """Let go of an exchange, and log it."""
         exchange = self._running.pop(number).exchange
-        edge_js.end(number)
+        self._let_go(number)
         exchange.close()
         try:
             now = time.time()
-            js.console.log(exchange.log_line(now, left=left))
+            self._log(exchange.log_line(now, left=left))
             if exchange.meter:
                 self._settle()
             if span := exchange.span(now):

@@ -1,4 +1,4 @@
-"""The Worker's entry point: one shell for the isolate, and each request through it."""
+"""The Worker's entry point. All requests of an isolate share one shell."""
 
 from typing import Any
 
@@ -14,14 +14,16 @@ _shell: Shell | None = None
 
 
 class Default(WorkerEntrypoint):
-    """What Cloudflare calls. It asks for an instance for each request, and gets the same shell.
+    """The class that Cloudflare calls.
 
-    A method that is the same for every request has its signature looked up once, by the runtime,
-    and the SDK wraps nothing that nobody uses: 0.15 ms a request (measured).
+    Cloudflare asks for an instance for each request, and always gets the same shell.
+
+    Because the method is the same for every request, the runtime looks up its signature only once,
+    and the SDK wraps nothing that is not used. This saves 0.15 ms a request (measured).
     """
 
     def __new__(cls, ctx: Any, env: Any) -> Any:
-        """The shell. The first request makes it, for imports may not read `env`."""
+        """The shell. It is made at the first request, because imports may not read `env`."""
         del ctx
         global _shell  # noqa: PLW0603
         _shell = _shell or Shell(env)

@@ -1,8 +1,8 @@
-"""The Durable Object: one ledger of keys on SQLite, of which all isolates' leases are made.
+"""The Durable Object that counts what keys use: one ledger with SQLite for all isolates.
 
-No decisions are made here: a message comes as text and goes to the ledger with the time and with
-what runs a statement. The runtime's own SQL is called without the SDK's wrapper, which converts
-every step of it: 7 µs a statement instead of 212 (measured).
+It decides nothing: it passes each message to `xtrix.keys.ledger`, with the time and a function that
+runs a statement. It uses the runtime's own SQL instead of the SDK's wrapper, which converts every
+value: 7 µs a statement instead of 212 (measured).
 """
 
 import time
@@ -15,22 +15,29 @@ from xtrix.keys import ledger
 
 
 class Ledger(DurableObject):
-    """The ledger, as Cloudflare runs it: one for all isolates, restarted whenever it is idle."""
+    """The ledger as Cloudflare runs it: one for all isolates.
+
+    Cloudflare restarts it whenever it was idle.
+    """
 
     _ledger: ledger.Ledger | None = None
-    """What was made for an earlier message, with what it remembers."""
+    """The ledger of earlier messages, with what it has in memory; None after a start or an
+    error."""
 
     def __new__(cls, ctx: Any, env: Any) -> Any:
-        """The object. The SDK wraps what `__init__` is given, and not what this is."""
+        """A new object.
+
+        The SDK wraps the `ctx` and `env` that it gives to `__init__`, but not these.
+        """
         del env
         self = super().__new__(cls)
         self._storage = ctx.storage
         return self
 
     def call(self, text: str) -> str:
-        """The answer to a message.
+        """Answers a message.
 
-        It is one transaction: what the ledger remembers of one that failed is forgotten with it.
+        A message is one transaction. If it fails, the ledger in memory is thrown away with it.
         """
         known, self._ledger = self._ledger, None
 

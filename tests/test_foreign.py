@@ -70,14 +70,39 @@ MESSAGES: Json = {
     "messages": [{"role": "user", "content": [{"type": "text", "text": "Call f."}]}],
     "tools": [{"name": "f", "input_schema": SCHEMA}],
 }
+AGENTS: Json = {
+    "model": "m",
+    "max_tokens": 99,
+    "messages": [
+        {"role": "developer", "content": "s"},
+        {"role": "user", "content": [{"type": "text", "text": "Call f."}]},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": "c0", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+            ],
+        },
+        {"role": "tool", "tool_call_id": "c0", "content": "nothing"},
+    ],
+    "tools": CHATS["tools"],
+}
+"""A chat in the middle of an agent's work."""
+PICTURE = {"url": "https://pictures.test/cat.png"}
+ASKED: Json = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi."}]}
+"""What says the same in a chat and in Messages."""
 
 
 def ask(
-    path: str, request: Json, dialect: str = "openai", upstream: Upstream | None = None
+    path: str,
+    request: Json,
+    dialect: str = "openai",
+    upstream: Upstream | None = None,
+    **settings: object,
 ) -> Played:
     row = {"name": "one", "dialect": dialect, "base_url": "https://one.test/v1", "models": ["*"]}
     answer = upstream or Upstream(200, JSON_TYPE, (json.encode_body(ANSWERS[dialect]),))
-    return play(gateway(row), request, [answer], head(path))
+    return play(gateway(row, **settings), request, [answer], head(path))
 
 
 def is_called(played: Played, path: str) -> bool:
@@ -104,7 +129,11 @@ def is_called(played: Played, path: str) -> bool:
         ("/v1/chat/completions", {**CHATS, "tools": [FLAT]}),
         ("/v1/responses", CHATS),
         ("/v1/responses", MESSAGES),
+        ("/v1/responses", {**CHATS, "tools": [FLAT]}),
         ("/v1/messages", {**CURSORS, "max_output_tokens": 99}),
+        ("/v1/messages", CHATS),
+        ("/v1/messages", AGENTS),
+        ("/v1/messages", {**CHATS, "max_tokens": 99, "tools": [FLAT]}),
     ],
 )
 def test_it_is_served_and_answered_as_the_path_says(
@@ -117,6 +146,65 @@ def test_it_is_served_and_answered_as_the_path_says(
     assert SCHEMA in json.decode(call.body)["tools"][0].values() or (
         json.decode(call.body)["tools"][0]["function"]["parameters"] == SCHEMA
     )
+
+
+@pytest.mark.parametrize("request_fields", [CHATS, AGENTS, MESSAGES])
+def test_it_is_served_where_responses_are_kept_and_says_that_it_is_not(
+    request_fields: Json,
+) -> None:
+    played = ask("/v1/responses", request_fields, STORE_DAYS=30)
+    assert is_called(played, "/v1/responses")
+    assert played.json()["store"] is False
+
+
+@pytest.mark.parametrize(
+    "of_a_chat",
+    [
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": PICTURE}]}]},
+        {"tools": CHATS["tools"], "tool_choice": "required"},
+        {"tools": CHATS["tools"], "tool_choice": {"type": "function", "function": {"name": "f"}}},
+        {"response_format": {"type": "json_object"}},
+        {"stop": ["x"]},
+    ],
+)
+def test_one_mark_of_a_chat_is_enough(of_a_chat: Json) -> None:
+    """Sent on as Messages it would be refused, or, worse, half of it be passed over."""
+    (call,) = ask("/v1/messages", ASKED | of_a_chat, "anthropic").calls
+    sent = json.decode(call.body)
+    assert sent.keys().isdisjoint({"response_format", "stop"})
+    assert "image_url" not in json.encode(sent)
+    assert "function" not in json.encode(sent)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {},
+        {"system": "s", "stop": ["x"]},
+        {"system": "s", "tools": [{"type": "function", "name": "f"}]},
+        {"tools": [*MESSAGES["tools"], {"type": "function"}], "tool_choice": "auto"},
+        {"messages": [{"role": ["tool"], "content": 7}, 7, {"role": {}, "content": [7]}]},
+        {"tools": 7, "tool_choice": 7},
+    ],
+)
+def test_what_may_be_messages_goes_on_as_it_came(own: Json) -> None:
+    """The upstream says what is wrong with it."""
+    request = ASKED | own
+    (call,) = ask("/v1/messages", request, "anthropic").calls
+    assert json.decode(call.body) == request
+
+
+def test_the_tokens_of_a_chat_are_counted() -> None:
+    played = ask("/v1/messages/count_tokens", AGENTS)
+    assert played.json()["input_tokens"] > 10
+
+
+@pytest.mark.parametrize("settings", [{}, {"STORE_DAYS": 30}])
+def test_a_chat_is_not_summed_up(settings: Json) -> None:
+    """Its model's next answer would be taken for the summary."""
+    played = ask("/v1/responses/compact", ASKED, **settings)
+    assert (played.status, played.json()["error"]["param"]) == (400, "input")
+    assert played.calls == []
 
 
 def test_cursors_whole_conversation_goes_on() -> None:

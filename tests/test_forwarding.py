@@ -1,13 +1,17 @@
 """OpenAI's other endpoints through the core: who is called, with what, and what comes back."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.play import KEY, UPSTREAM_KEY, Played, Upstream, gateway, head, play
+from tests.play import KEY, NOW, TOKEN, UPSTREAM_KEY, Played, Upstream, gateway, head, play
 from xtrix import json
 from xtrix.endpoints import ENDPOINTS, Endpoint
-from xtrix.steps import Failure
+from xtrix.http import UpstreamHead
+from xtrix.passage import Passage
+from xtrix.steps import Begin, Call, Failure, ReadBody
 
 JSON_TYPE = {"content-type": "application/json"}
 SSE_TYPE = {"content-type": "text/event-stream"}
@@ -16,7 +20,8 @@ BOUNDARY = "form-boundary"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 ERROR = b'{"error":{"message":"no such thing upstream-key","type":"x","code":"c","param":"input"}}'
 VECTORS = (
-    b'{"object":"list","data":[{"index":0,"embedding":[1.0,2.0]}],"usage":{"prompt_tokens":7}}'
+    b'{"object":"list","data":[{"object":"embedding","index":0,"embedding":[1.0,2.0]}],"model":"e",'
+    b'"usage":{"prompt_tokens":7,"total_tokens":7}}'
 )
 
 ROW: dict[str, Any] = {
@@ -159,13 +164,53 @@ def test_vectors_come_in_the_form_that_was_asked_for(
 ) -> None:
     request = {"model": "m", "input": "x", **({"encoding_format": asked} if asked else {})}
     played = ask("/v1/embeddings", request, upstream(body))
-    assert played.json()["data"] == [{"index": 0, "embedding": came}]
+    assert played.json()["data"] == [{"object": "embedding", "index": 0, "embedding": came}]
     assert played.log["prompt_tokens"] == 7
 
 
 def test_a_form_of_vectors_that_is_not_known_here_is_the_upstreams_affair() -> None:
     played = ask("/v1/embeddings", {"model": "m", "encoding_format": "int8"}, upstream(VECTORS))
     assert played.body.encode() == VECTORS
+
+
+@pytest.mark.parametrize(
+    ("usage", "filled"),
+    [
+        (None, {"prompt_tokens": 0, "total_tokens": 0}),
+        ({"prompt_tokens": 3}, {"prompt_tokens": 3, "total_tokens": 3}),
+        ({"total_tokens": 4, "cost": 1}, {"prompt_tokens": 4, "total_tokens": 4, "cost": 1}),
+        ({"prompt_tokens": 3, "total_tokens": 4}, {"prompt_tokens": 3, "total_tokens": 4}),
+        (7, {"prompt_tokens": 0, "total_tokens": 0}),
+    ],
+)
+def test_what_an_answer_lacks_is_filled_in(usage: object, filled: object) -> None:
+    """As OpenAI's clients need it: some read the usage, some sort by the index."""
+    data = [{"embedding": [0.5, -1e-07]}, {"index": None, "embedding": [1.0], "own": 1}]
+    body = json.encode_body({"data": data, **({} if usage is None else {"usage": usage})})
+    assert ask("/v1/embeddings", {"model": "m", "input": ["a", "b"]}, upstream(body)).json() == {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": 0, "embedding": [0.5, -1e-07]},
+            {"object": "embedding", "index": 1, "embedding": [1.0], "own": 1},
+        ],
+        "model": "m",
+        "usage": filled,
+    }
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"data": 7}', b'{"data": [7]}', b"[1]", b'"x"', b'{"error":null}', VECTORS, b"{}"]
+)
+def test_what_lacks_nothing_or_is_no_list_of_vectors_stays_as_it_came(body: bytes) -> None:
+    request = {"model": "m", "input": "x"}
+    assert ask("/v1/embeddings", request, upstream(body)).body.encode() == body
+
+
+def test_an_answer_that_is_not_held_is_not_filled_in() -> None:
+    long = b'{"data":[{"embedding":[%b1]}]}' % (b"0.25," * 20_000)
+    assert ask("/v1/embeddings", {"model": "m", "input": "x"}, upstream(long)).body.encode() == long
+    alike = b'{"data":[{"embedding":[1.0]}]}'
+    assert ask("/v1/rerank", {"model": "m"}, upstream(alike)).body.encode() == alike
 
 
 # Faults
@@ -359,3 +404,69 @@ def test_events_of_an_endpoint_pass_as_they_come() -> None:
     assert played.body.encode() == b"".join(events)
     assert played.log["stream"] is True
     assert (played.log["prompt_tokens"], played.log["completion_tokens"]) == (3, 4)
+
+
+# Time
+
+
+@dataclass
+class Dripping:
+    """An answer that comes in pieces, a second apart."""
+
+    kind: str
+    pieces: Iterable[bytes]
+
+    def seconds(self, *, reads: bool = True) -> int | None:
+        """After how many it is given up, with a limit of 5; None where its last piece came.
+
+        `reads` is whether the client takes what comes.
+        """
+        limits = {"first_byte": 9, "idle": 2, "progress": 5}
+        exchange = gateway({**ROW, "timeouts": limits}).open(
+            head("/v1/audio/speech", content_type="application/json"), TOKEN, NOW
+        )
+        assert isinstance(exchange.advance(None, NOW), ReadBody)
+        assert isinstance(exchange.advance(b'{"model":"m"}', NOW), Call)
+        step = exchange.advance(UpstreamHead(200, {"content-type": self.kind}), NOW)
+        assert isinstance(step, Begin)
+        assert isinstance(step.relay, Passage)
+        for second, piece in enumerate(self.pieces, 1):
+            step.relay.feed(piece)
+            step.relay.tick(NOW + second, reading=reads)
+            if step.relay.error:
+                assert step.relay.error.code == "upstream_timeout"
+                return second
+        return None
+
+
+COMMENT = b": still here\n\n"
+DATA = b'event: speech.audio.delta\ndata: {"audio":"AAAA"}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "piece", "given_up"),
+    [
+        ("application/json", b" ", True),
+        ("application/json", b" " * 20_000, True),
+        ("text/event-stream", COMMENT, True),
+        ("text/event-stream", b"event: ping\ndata:\n\n", True),
+        ("text/event-stream; charset=utf-8", DATA, False),
+        ("audio/mpeg", b"\x00", False),
+        ("application/octet-stream", b"\x00", False),
+    ],
+)
+def test_what_takes_no_answer_further_keeps_nobody(kind: str, piece: bytes, given_up: bool) -> None:
+    assert Dripping(kind, [piece] * 20).seconds() == (5 if given_up else None)
+
+
+def test_every_byte_of_data_takes_a_stream_further() -> None:
+    long = b"data: " + b"x" * 40
+    pieces = [long[at : at + 2] for at in range(0, len(long), 2)]
+    assert Dripping("text/event-stream", pieces).seconds() is None
+    quiet = COMMENT * 3
+    pieces = [quiet[at : at + 1] for at in range(20)]
+    assert Dripping("text/event-stream", pieces).seconds() == 5
+
+
+def test_a_client_that_does_not_read_is_no_delay_of_the_upstreams() -> None:
+    assert Dripping("application/json", [b" "] * 20).seconds(reads=False) is None

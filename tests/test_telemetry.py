@@ -1,6 +1,6 @@
-"""A request in OpenTelemetry's words: in the log, and as a span that its own library reads.
+"""A request with OpenTelemetry's names: in the log, and as a span that its own library reads.
 
-The judges are OpenTelemetry's packages: its names of attributes, and its protobuf messages.
+OpenTelemetry's own packages check it: its names of attributes, and its protobuf messages.
 """
 
 import base64
@@ -17,7 +17,9 @@ from xtrix import json, telemetry
 from xtrix.http import Reply, UpstreamHead
 from xtrix.steps import Call, ReadBody, UpstreamAnswer
 
-ROW: dict[str, Any] = {
+Json = dict[str, Any]
+
+ROW: Json = {
     "name": "one",
     "dialect": "openai",
     "base_url": "https://one.test/v1",
@@ -47,11 +49,64 @@ CHUNKS = b"".join(
         {"choices": [], "usage": USAGE},
     )
 )
+FINISHED = "gen_ai.response.finish_reasons"
+LIMIT = "max_output_tokens"
 TELLING = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.test:4318/",
     "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer%20collectors-key, x-team=a",
     "OTEL_SERVICE_NAME": "my-gateway",
 }
+
+
+def of_anthropic(reason: str | None, stream: bool) -> Upstream:
+    usage = {"input_tokens": 5, "output_tokens": 2}
+    message: Json = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m"}
+    block = {"type": "text", "text": "Plugh."}
+    if not stream:
+        message |= {"content": [block], "stop_reason": reason, "usage": usage}
+        return Upstream(200, JSON_TYPE, (json.encode_body(message),))
+    begun = {**message, "content": [], "stop_reason": None, "usage": usage}
+    return Upstream(
+        200,
+        SSE_TYPE,
+        framed(
+            {"type": "message_start", "message": begun},
+            {"type": "content_block_start", "index": 0, "content_block": block},
+            {"type": "content_block_stop", "index": 0},
+            {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": usage},
+            {"type": "message_stop"},
+        ),
+    )
+
+
+def of_responses(reason: str | None, stream: bool) -> Upstream:
+    status = "incomplete" if reason else "completed"
+    content = [{"type": "output_text", "text": "Plugh.", "annotations": []}]
+    item = {"type": "message", "id": "msg_1", "role": "assistant", "content": content}
+    response: Json = {
+        "id": "resp_1",
+        "object": "response",
+        "status": status,
+        "incomplete_details": {"reason": reason} if reason else None,
+        "output": [{**item, "status": status}],
+        "usage": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7},
+    }
+    if not stream:
+        return Upstream(200, JSON_TYPE, (json.encode_body(response),))
+    added = {"type": "response.output_item.added", "output_index": 0, "item": item}
+    done = {**added, "type": "response.output_item.done", "item": response["output"][0]}
+    return Upstream(
+        200, SSE_TYPE, framed(added, done, {"type": f"response.{status}", "response": response})
+    )
+
+
+def framed(*events: Json) -> tuple[bytes, ...]:
+    return tuple(
+        b"event: %b\ndata: %b\n\n" % (it["type"].encode(), json.encode_body(it)) for it in events
+    )
+
+
+SPEAKING = {"anthropic": of_anthropic, "openai-responses": of_responses}
 
 
 def test_every_name_is_one_of_opentelemetrys() -> None:
@@ -123,6 +178,90 @@ def test_the_log_has_the_fields_words_beside_ours(
     assert said == expected
     assert all(log[name] == said[name] for name in said.keys() & log.keys())
     assert "lugh" not in json.encode(log)
+
+
+LONG = "Plugh " * 4000
+
+
+def ended(reason: str, text: str = LONG) -> Json:
+    message = {"role": "assistant", "content": text}
+    return {"choices": [{"index": 0, "message": message, "finish_reason": reason}], "usage": USAGE}
+
+
+def streamed(reason: str, text: str = LONG) -> bytes:
+    chunks = (
+        {"choices": [{"index": 0, "delta": {"role": "assistant", "content": text}}]},
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]},
+    )
+    return b"".join(b"data: %b\n\n" % json.encode_body(each) for each in chunks)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("path", "asked", "said"),
+    [
+        ("/v1/chat/completions", CHAT, "length"),
+        ("/v1/messages", {**CHAT, "max_tokens": 9}, "max_tokens"),
+        ("/v1/responses", {"model": "m", "input": PROMPT, "instructions": LONG}, LIMIT),
+    ],
+)
+def test_a_long_answer_is_logged_with_why_it_ended(
+    path: str, asked: Json, said: str, stream: bool
+) -> None:
+    """Wherever that stands in it: a response tells it before all of its output."""
+    body = streamed("length") if stream else json.encode_body(ended("length"))
+    met = Upstream(200, SSE_TYPE if stream else JSON_TYPE, (body,))
+    log = play(gateway(ROW), {**asked, "stream": stream}, [met], head(path)).log
+    assert log[FINISHED] == [said]
+
+
+def test_each_choice_has_its_own_reason_and_a_text_that_speaks_of_one_none() -> None:
+    said = ended("stop", '"finish_reason": "length", "stop_reason": "x"')
+    said["choices"].append({**said["choices"][0], "index": 1, "finish_reason": "length"})
+    met = Upstream(200, JSON_TYPE, (json.encode_body(said),))
+    assert play(gateway(ROW), {**CHAT, "n": 2}, [met]).log[FINISHED] == ["stop", "length"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("dialect", "path", "said", "logged"),
+    [
+        ("anthropic", "/v1/messages", "pause_turn", ["pause_turn"]),
+        ("anthropic", "/v1/messages", "sk-key 1", ["unknown"]),
+        ("anthropic", "/v1/chat/completions", "refusal", ["content_filter"]),
+        ("anthropic", "/v1/completions", "refusal", ["content_filter"]),
+        ("openai-responses", "/v1/responses", None, ["stop"]),
+        ("openai-responses", "/v1/responses", LIMIT, [LIMIT]),
+        ("openai-responses", "/v1/messages", LIMIT, ["max_tokens"]),
+    ],
+)
+def test_why_an_upstream_of_another_protocol_ended(
+    dialect: str, path: str, said: str | None, logged: list[str], stream: bool
+) -> None:
+    upstream = SPEAKING[dialect](said, stream)
+    asked: Json = {"model": "m", "stream": stream, "max_tokens": 9}
+    asked |= {"input": PROMPT, "max_output_tokens": 99} if path == "/v1/responses" else {}
+    asked |= {"prompt": PROMPT} if path == "/v1/completions" else {}
+    asked |= {"messages": CHAT["messages"]} if len(asked) == 3 else {}
+    played = play(gateway({**ROW, "dialect": dialect}), asked, [upstream], head(path))
+    assert (played.status, played.log.get("error")) == (200, None), played.body
+    assert played.log[FINISHED] == logged
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_completion_that_is_passed_on_tells_it_too(stream: bool) -> None:
+    choices = b'{"choices":[{"text":"x","index":0,"finish_reason": "length"}]}'
+    body = b"data: %b\n\ndata: [DONE]\n\n" % choices if stream else choices
+    met = Upstream(200, SSE_TYPE if stream else JSON_TYPE, (body,))
+    asked = {"model": "m", "prompt": PROMPT, "stream": stream}
+    assert play(gateway(ROW), asked, [met], head("/v1/completions")).log[FINISHED] == ["length"]
+
+
+def test_what_did_not_end_has_no_reason() -> None:
+    first, _ = streamed("stop").split(b"\n\n", 1)
+    for cut in (first + b"\n\n", b""):
+        met = Upstream(200, SSE_TYPE, (cut,))
+        assert FINISHED not in play(gateway(ROW), {**CHAT, "stream": True}, [met]).log
 
 
 def test_an_error_is_named() -> None:

@@ -1,9 +1,9 @@
-"""Fetches the agent programs that tests/agents runs.
+"""Downloads the agent programs that tests/agents runs.
 
-They are clients of this gateway and weigh 800 MB, so `make setup` leaves them out, and the tests of
-each fetch it when they begin: where one cannot be had its tests say so, and the other's still run.
-What is fetched is named by exact version in the package.json of its folder, and by hash in the lock
-file beside it. It knows nothing of what the programs do.
+They are clients of this gateway and have 800 MB, so `make setup` leaves them out. The tests of each
+program download it when they begin. If one cannot be downloaded, its tests say so, and the tests of
+the others still run. The package.json in a program's folder names the exact version, and the lock
+file beside it the hash. What the programs do is not known here.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ _TARGETS = {
     ("Darwin", "x86_64"): ("darwin-x64", "x86_64-apple-darwin"),
     ("Darwin", "arm64"): ("darwin-arm64", "aarch64-apple-darwin"),
 }
-"""By machine: the end of the package's name that npm chooses for it, and the folder in Codex'."""
+"""For each kind of machine: the end of the name of npm's package, and the folder inside of
+Codex'."""
 
 
 class FetchError(Exception):
-    """Says in one line why a program could not be fetched."""
+    """Says in one line why a program could not be downloaded."""
 
 
 class Program(NamedTuple):
-    """A program of npm's. `file` is where it is, with its machine's words for `_TARGETS`."""
+    """A program from npm. `file` is its path, with places for the words of `_TARGETS`."""
 
     name: str
     folder: str
@@ -50,7 +51,7 @@ CLAUDE = Program("Claude Code", "claude-code", "@anthropic-ai/claude-code-{0}/cl
 
 
 def fetch(program: Program) -> Path:
-    """Returns where the program is, and fetches it if it is not there yet.
+    """Returns the path of the program, and downloads it if it is not there yet.
 
     Raises:
         FetchError: There is none for this machine, the download failed, or it brought none.
@@ -68,14 +69,14 @@ def fetch(program: Program) -> Path:
         shutil.copy(wanted / name, folder / name)
     _install(program, folder)
     if not file.exists():
-        # npm passes over an optional package that it cannot get, without a word.
+        # npm silently leaves out an optional package that it cannot download.
         raise FetchError(f"npm brought no {program.name}: it could not get the optional package")
     (folder / ".stamp").write_text(_stamp(wanted))
     return file
 
 
 def _install(program: Program, folder: Path) -> None:
-    # No install script is needed: the programs are packages of the lock file.
+    # No install script is needed, because the programs are packages of the lock file.
     options = ("--ignore-scripts", "--no-audit", "--no-fund")
     try:
         done = subprocess.run(

@@ -1,9 +1,7 @@
-"""The tables of docs/configuration.md, out of the definitions that validate a configuration.
+"""Makes the tables of docs/configuration.md from the definitions that check a configuration.
 
-A field's form is read from the schema that checks it, its default from the row that it becomes, and
-its words are the docstring under it. So a field that is added is on the page, with what it may be.
-Only the variables have their words here: the Worker reads each by its name, and a test holds that
-these are all it reads.
+A field's allowed values come from the schema that checks it, its default from the row that it
+becomes, and its description from the docstring under it. So a new field is on the page at once.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ Schema = Mapping[str, Any]
 
 
 class Variable(NamedTuple):
-    """What stands about a variable on the page."""
+    """The description of a variable on the page."""
 
     words: str
     default: str = "none"
@@ -30,59 +28,63 @@ class Variable(NamedTuple):
 
 VARIABLES = {
     "API_KEYS": Variable(
-        "The keys of your clients, separated by commas or white space; `NAME:KEY`"
-        " gives one [a name](keys.md). Several, so that one can be"
-        " [rotated](deploying.md#rotating-a-key-of-your-clients). Without one, all are refused.",
+        "The keys of your clients, separated by commas or white space. `NAME:KEY` gives a key"
+        " [a name](keys.md). With several keys you can"
+        " [rotate](deploying.md#rotating-a-key-of-your-clients) one. Without any, every request is"
+        " refused.",
         is_secret=True,
     ),
     "ADMIN_KEY": Variable(
-        "The operator's key, of at least 16 characters: with it keys with a name, limits and a"
-        " budget are [made and changed](keys.md). Without it nobody can.",
+        "Your own key for `/admin`, of at least 16 characters. There you"
+        " [make and change keys](keys.md) with names, limits and budgets.",
         is_secret=True,
     ),
     "KEY_SECRET": Variable(
-        "What those keys are proved with, so that `ADMIN_KEY` can be changed alone.",
-        "made of `ADMIN_KEY`",
+        "Signs the keys that are made at `/admin`. Set it if you want to be able to change"
+        " `ADMIN_KEY` without invalidating them.",
+        "made from `ADMIN_KEY`",
         is_secret=True,
     ),
     "LIMITS": Variable(
-        "[Limits](keys.md#limits) of keys that have a name in `API_KEYS`: a list of tables, or that"
-        " list as JSON."
+        "[Limits](keys.md#limits) for keys with a name in `API_KEYS`: a list of tables, or the"
+        " same list as JSON."
     ),
     "DEFAULT_MODEL": Variable(
-        "The model of a request that names none. Where it is set, somebody has to serve it.",
+        "The model for a request that names none. If you set it, a provider must serve it.",
         f"`{config.DEFAULT_MODEL}`",
     ),
     "MAX_BODY_BYTES": Variable(
-        "The largest request body. Of what is no image, file or speech in it 5 MB are taken: to "
-        "rewrite those takes an isolate to 78 MB of its 128.",
+        "The largest request body. Images, files and speech may fill it; everything else in it may"
+        " have 5 MB. (To rewrite 5 MB takes 78 MB of the Worker's 128 MB of memory.)",
         f"`{config.MAX_BODY_BYTES}`",
     ),
     "MAX_UPLOAD_BYTES": Variable(
-        "The largest form (`multipart/form-data`), such as a recording. Forms are streamed.",
+        "The largest form (`multipart/form-data`), such as an audio recording. Forms are streamed.",
         f"`{config.MAX_UPLOAD_BYTES}`",
     ),
     "KEEP_ALIVE_SECONDS": Variable(
-        "Silence after which the client of a stream gets a comment, up to 3600; 0 for never. Before"
-        " the first event nothing is sent, so that an error still has its status.",
+        "After so many seconds without an event, the client of a stream gets a comment, which keeps"
+        " the connection alive. At most 3600; 0 sends none. Before the first event nothing is sent,"
+        " because an error can still set the status then.",
         f"`{config.KEEP_ALIVE_SECONDS:g}`",
     ),
     config.ENDPOINT: Variable(
-        "Where a span of each request is sent when it is over, as OTLP/HTTP in JSON: a collector's"
-        " URL without its `/v1/traces`. A span has what the log line has, and no prompt."
+        "The URL of an OpenTelemetry collector, without `/v1/traces`. At its end each request is"
+        " sent there as a span (OTLP/HTTP in JSON). A span has the fields of the log line, and no"
+        " prompt."
     ),
     f"{config.EXPORTER}HEADERS": Variable(
-        "Headers for that collector: `name=value` with commas between, values percent-encoded.",
+        "Headers for that collector: `name=value`, separated by commas, values percent-encoded.",
         is_secret=True,
     ),
-    "OTEL_SERVICE_NAME": Variable("What its spans call this gateway.", "`xtrix`"),
+    "OTEL_SERVICE_NAME": Variable("The name of this gateway in its spans.", "`xtrix`"),
     "STORE_DAYS": Variable(
-        "How many days [responses are kept](api.md#kept-responses) whose clients do not ask for the"
-        " contrary, up to 3660; 0 keeps none.",
+        "How many days [responses are kept](api.md#kept-responses), unless a request says"
+        " `store: false`. At most 3660; 0 keeps none.",
         "`0`",
     ),
-    "PROVIDERS": Variable("The upstreams: a list of tables, or that list as JSON."),
-    "MODELS": Variable("Models with several targets: a list of tables, or that list as JSON."),
+    "PROVIDERS": Variable("The APIs that are called: a list of tables, or the same list as JSON."),
+    "MODELS": Variable("Models with several targets: a list of tables, or the same list as JSON."),
 }
 
 
@@ -114,14 +116,14 @@ def _tables(path: str, schema: Schema, kind: Any) -> Iterator[str]:
     lines = [
         f"**`{path}`**",
         "",
-        "| field | what it is | what it may be | default |",
+        "| field | what it is | allowed values | default |",
         "|---|---|---|---|",
     ]
     inner = []
     for name, field in fields.items():
         only = _only(path, name)
         words = f"{_words(kind, name)}{only}"
-        default = "must be there" if field["required"] else _default(kind, name)
+        default = "required" if field["required"] else _default(kind, name)
         lines.append(f"| `{name}` | {words} | {_form(field['schema'])} | {default} |")
         table = _table_in(field["schema"])
         if table is not None:
@@ -139,7 +141,7 @@ def _fields(schema: Schema) -> Mapping[str, Any]:
 
 
 def _table_in(schema: Schema) -> Schema | None:
-    """The table that `schema` is, or that it is a list of; None where it is something else."""
+    """The table in `schema`, which may be a list of such tables; None if there is none."""
     while schema["type"] != "typed-dict":
         inner = schema.get("schema") or schema.get("items_schema")
         if inner is None:
@@ -154,7 +156,7 @@ def _kind_of(kind: Any, name: str) -> Any:
 
 
 def _parts(hint: Any) -> Iterator[Any]:
-    """A type and all that it is made of."""
+    """Yields a type and the types that it contains."""
     yield hint
     for each in get_args(hint):
         yield from _parts(each)
@@ -172,7 +174,7 @@ def _default(kind: Any, name: str) -> str:
 
 
 def _only(path: str, name: str) -> str:
-    """For whom a field is, where not every dialect reads it."""
+    """Names the dialects that read a field, if not all of them do."""
     top, _, rest = f"{path}.{name}".partition("PROVIDERS.")[2].partition(".")
     if not any(top in _tops(own) for own in rows.OWN_FIELDS.values()):
         return ""
@@ -199,13 +201,13 @@ def _words(kind: Any, name: str) -> str:
         text = inspect.getdoc(kind) or ""  # one field of a table is spread over the class
     if not text:
         raise SystemExit(f"{kind.__name__}.{name} has no docstring to put on the page")
-    told = text.replace("None is ", "Without it: ")
+    told = text.replace("None means ", "Without it: ")
     return " ".join(told.split()).replace("|", "\\|")
 
 
 @functools.cache
 def _docstrings(kind: Any) -> dict[str, str]:
-    """What stands under each field of a class."""
+    """Returns the docstring under each field of a class."""
     tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
     (found,) = [
         node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__
@@ -223,7 +225,7 @@ def _docstrings(kind: Any) -> dict[str, str]:
 
 
 def _form(schema: Schema) -> str:
-    """What a value may be, in words."""
+    """Describes the values that a schema allows."""
     words: str = _FORMS[schema["type"]](schema)
     return words
 

@@ -1,9 +1,9 @@
-"""The gateway's pure core: Chat Completions, Responses and Messages, for clients and upstreams.
+"""The core of the gateway: pure Python, without JavaScript, clock, randomness or I/O.
 
-Nothing in this package knows JavaScript, reads a clock, draws a random number or opens a
-connection: time and ids are handed in, network data is pushed in, and what to do next comes out
-as a value. The shell that does it is `edge.py`.
+It speaks Chat Completions, Responses and Messages, with clients and with upstreams. The time and
+new ids are passed in, data from the network is passed in, and what to do next is returned as a
+value. The shell, `edge.py`, does it.
 """
 
 __version__ = "0.2.0"
-"""What CHANGELOG.md calls this. `/health`, every log line and `system_fingerprint` say it."""
+"""The version in CHANGELOG.md. `/health`, every log line and `system_fingerprint` contain it."""

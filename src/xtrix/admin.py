@@ -1,7 +1,8 @@
-"""The operator's calls, and what a key's holder may ask about it: keys and usage, as JSON and CSV.
+"""The operator's calls under `/admin`, and a client's call for its own usage, as JSON and CSV.
 
-Knows the paths under `/admin` and their forms. What a call does, the ledger does; nothing of it is
-known here, and nothing secret is stored: a key is told to whoever makes or rotates it, once.
+The paths and the forms of requests and answers are known here. What a call does is known to the
+ledger, which stores everything. A key's secret is part of the answer that makes or rotates it, and
+of no other.
 """
 
 from collections.abc import Callable, Generator
@@ -22,7 +23,7 @@ from xtrix.steps import Answer, AskLedger, Failure, ReadBody, Step
 
 PATH = "/admin"
 USAGE_PATH = "/usage"
-"""For a key's holder, with or without `/v1` before it."""
+"""The path for a client's own usage, with or without `/v1` before it."""
 
 MAX_BODY_BYTES = 16_384
 BODY_SECONDS = 30.0
@@ -35,31 +36,31 @@ COLUMNS = (
     *("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens"),
     *("reasoning_tokens", "cost_micros", "unpriced"),
 )
-"""Of a row of usage, in the order in which CSV has them."""
+"""The columns of a row of usage, in the order of the CSV."""
 
 Steps = Generator[Step, Any, Answer]
 _Asked = Generator[Step, Any, Json]
 
 
 class _Call(NamedTuple):
-    """One call of the operator's."""
+    """One call of the operator."""
 
     config: Config
     head: RequestHead
     exchange: Exchange
     key: str
-    """The id of the key that it is about."""
+    """The id of the key in the path."""
 
 
 def is_admins(path: str) -> bool:
-    """Whether `path` is one of the operator's."""
+    """Whether `path` is under `/admin`."""
     return path == PATH or path.startswith(f"{PATH}/")
 
 
 def answer(config: Config, head: RequestHead, exchange: Exchange) -> Steps | None:
-    """The steps of a call of the operator's; None where there is no such path.
+    """The steps of a call of the operator; None if the path does not exist.
 
-    Raises ClientError for who is not the operator.
+    Raises ClientError for a caller without the operator's key.
     """
     if not config.admin_key:
         return None
@@ -77,7 +78,7 @@ def answer(config: Config, head: RequestHead, exchange: Exchange) -> Steps | Non
 
 
 def own_usage(client: Client, head: RequestHead, exchange: Exchange) -> Steps:
-    """The steps of a call of a key's holder for what it has used."""
+    """The steps of a client's call for its own usage."""
     asked = _Span.of(head.query, exchange.now)
     told = yield from _ask({"do": "usage", **asked.said, "key": client.id})
     return _usage_reply(told, asked, exchange.now)
@@ -97,7 +98,7 @@ def _list(call: _Call) -> Steps:
 
 def _make(call: _Call) -> Steps:
     fields = records.parse_new((yield from _read(call)))
-    # The second half: the first is of the request's id, which is no secret either.
+    # The key's id is the second half of the request's id, which is random, and not secret.
     record = records.changed(records.KeyRecord(call.exchange.record.id[-16:], ""), fields)
     view = yield from _ask({"do": "make", "record": records.encode(record)})
     return _with_secret(call.config, view, record.generation, status=201)
@@ -124,7 +125,7 @@ def _delete(call: _Call) -> Steps:
 
 
 def _with_secret(config: Config, view: Json, generation: int, status: int = 200) -> Reply:
-    """A key with what opens it, which is told this once."""
+    """A key with its secret, which is shown only in this answer."""
     proven = proof.Proven(view["id"], generation, view["limits"]["strict"])
     return reply({**view, "secret": proof.make(config.key_secret, proven)}, status)
 
@@ -133,7 +134,7 @@ def _with_secret(config: Config, view: Json, generation: int, status: int = 200)
 
 
 class _Span(NamedTuple):
-    """The days that are asked for, and the form."""
+    """The days and the form that a call asks for."""
 
     first: str
     last: str
@@ -142,12 +143,12 @@ class _Span(NamedTuple):
 
     @property
     def said(self) -> Json:
-        """For the ledger."""
+        """The days as the ledger takes them."""
         return {"from": self.first, "to": self.last}
 
     @classmethod
     def of(cls, query: str, now: float) -> "_Span":
-        """Of a URL's query. Raises ClientError."""
+        """Decodes a URL's query. Raises ClientError."""
         given = {name: values[-1] for name, values in parse_qs(query[:1000]).items()}
         today = date_of(now)
         first, last = given.get("from", given.get("to", today)), given.get("to", today)
@@ -177,7 +178,7 @@ def _usage(call: _Call) -> Steps:
 
 
 def _usage_reply(told: Json, asked: _Span, now: float, **more: object) -> Reply:
-    """Usage in the form that was asked for."""
+    """Usage in the form that the call asks for."""
     rows = [
         dict(zip(COLUMNS, (day, key, told["names"].get(key, key), *rest), strict=True))
         for day, key, *rest in told["rows"]
@@ -195,16 +196,16 @@ def _usage_reply(told: Json, asked: _Span, now: float, **more: object) -> Reply:
 
 
 def _csv(rows: list[Json]) -> str:
-    """As RFC 4180 has it."""
+    """The rows as CSV (RFC 4180)."""
     lines = [",".join(COLUMNS)]
     lines += [",".join(_cell(row[name]) for name in COLUMNS) for row in rows]
     return "\r\n".join([*lines, ""])
 
 
 def _cell(value: object) -> str:
-    """A value, quoted where it has to be.
+    """A value for a CSV cell, in quotes if it needs them.
 
-    A text that a spreadsheet would take for a formula gets a quote before it.
+    A text that a spreadsheet would read as a formula gets a `'` before it.
     """
     text = str(value)
     if isinstance(value, str) and text[:1] in {"=", "+", "-", "@"}:
@@ -212,11 +213,11 @@ def _cell(value: object) -> str:
     return '"' + text.replace('"', '""') + '"' if set(text) & set('",\r\n') else text
 
 
-# How
+# Helpers
 
 
 def _read(call: _Call) -> Generator[Step, Any, object]:
-    """The call's body as JSON; none is an empty object. Raises ClientError."""
+    """The call's body as JSON; without a body an empty object. Raises ClientError."""
     body: bytes | Failure = yield ReadBody(MAX_BODY_BYTES, BODY_SECONDS)
     if body is Failure.SIZE:
         message = f"The body is larger than {MAX_BODY_BYTES} bytes."
@@ -230,7 +231,7 @@ def _read(call: _Call) -> Generator[Step, Any, object]:
 
 
 def _ask(message: Json) -> _Asked:
-    """What the ledger answers. Raises ApiError."""
+    """The ledger's answer to `message`. Raises ApiError."""
     outcome: bytes | Failure = yield AskLedger(json.encode({"v": 1, **message}), ASKING_SECONDS)
     if isinstance(outcome, Failure):
         message_ = "The ledger of keys did not answer; try again."
@@ -253,7 +254,7 @@ _ROUTES: dict[tuple[str, ...], dict[str, _Act]] = {
     ("keys", "*", "rotate"): {"POST": _rotate},
     ("usage",): {"GET": _usage},
 }
-"""By the parts of the path after `/admin`; `*` is a key's id."""
+"""The calls, by the parts of the path after `/admin`; `*` stands for a key's id."""
 
 
 def _shape(parts: list[str]) -> tuple[str, ...]:

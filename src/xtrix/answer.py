@@ -1,14 +1,15 @@
-"""What a model answers, as calls on a Writer: the one interface between two protocols.
+"""A model's answer as calls on a Writer: the one interface between two protocols.
 
-A Reader makes the calls from an upstream's answer, whole or event by event; a Writer turns them
-into the client's frames or into one object. Because both kinds of answer are told by the same
-calls, a stream adds up to the whole answer by construction.
+A Reader reads an upstream's answer, whole or event by event, and makes the calls. A Writer turns
+the calls into events for the client, or into one object. Whole and streamed answers make the same
+calls, so a stream always adds up to the whole answer. The calls come in this order:
 
-    begin  (thinking* thinking_end | text* text_end | call arguments* call_end | refusal | search)*
+begin  (thinking* thinking_end | text* text_end | call arguments* call_end | refusal | search)*
     end
 
-One block is told at a time: what an upstream interleaves, its Reader holds back. Nothing is told
-before `begin` or after `end`. A Reader never tells an `end` that the upstream did not reach.
+One block comes at a time. If an upstream mixes its blocks, the Reader holds back all but one. No
+call comes before `begin` or after `end`. A Reader never calls `end` unless the upstream reached the
+end of its answer.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,7 +26,7 @@ Json = dict[str, Any]
 
 
 class Usage(NamedTuple):
-    """Tokens of one answer. `prompt` includes `cached` and `cache_written`."""
+    """The tokens of one answer. `prompt` includes `cached` and `cache_written`."""
 
     prompt: int = 0
     completion: int = 0
@@ -35,21 +36,36 @@ class Usage(NamedTuple):
     prompt_audio: int = 0
     completion_audio: int = 0
     accepted: int = 0
-    """Tokens of a `prediction` that the answer used."""
+    """The tokens of a `prediction` that the answer used."""
     rejected: int = 0
     cache_written_hour: int = 0
-    """Of `cache_written`, what is kept for an hour, which costs more."""
+    """The part of `cache_written` that is kept for an hour, which costs more."""
+
+
+Served = Mapping[str, str]
+"""What the upstream says of how it has served, by the names that requests have for that:
+`service_tier` in OpenAI's words, and Anthropic's `speed`. What it does not tell is not there."""
+NOTHING_SAID: Served = MappingProxyType({})
+
+
+def served_by(service_tier: object) -> Served:
+    """What an OpenAI-compatible upstream's `service_tier` says; `auto` repeats what was asked."""
+    is_told = isinstance(service_tier, str) and service_tier not in {"", "auto"}
+    return {"service_tier": str(service_tier)} if is_told else NOTHING_SAID
 
 
 class FinishReason(Enum):
-    """Why an answer ended. That it calls tools is no reason of its own: the calls say so."""
+    """Why an answer ended.
+
+    There is no reason for tool calls, because the calls themselves show it.
+    """
 
     STOP = "stop"
     LENGTH = "length"
     REFUSED = "refused"
-    """The model refused, with or without a word on why."""
+    """The model refused to answer, with or without saying why."""
     FILTERED = "filtered"
-    """A filter of the provider's cut it off."""
+    """A filter of the provider cut the answer off."""
 
 
 class Finish(NamedTuple):
@@ -58,23 +74,24 @@ class Finish(NamedTuple):
     reason: FinishReason
     usage: Usage
     service_tier: str | None = None
-    """In OpenAI's words; None where the upstream does not say."""
+    """OpenAI's name of the tier; None if the upstream does not say."""
     stop_sequence: str | None = None
-    """The client's sequence that ended it, where the upstream names it."""
+    """The client's stop sequence that ended the answer, if the upstream names it."""
 
 
 class Citation(NamedTuple):
-    """A source of a passage."""
+    """A source that the answer cites."""
 
     url: str
     title: str
     start: int | None = None
-    """Characters from the beginning of the block that is cited; None for all of it."""
+    """Where the cited passage begins, in characters from the beginning of the block; None means the
+    whole block."""
     end: int | None = None
 
 
 class ToolName(NamedTuple):
-    """A tool as its client knows it."""
+    """A tool, by the name that its client gave it."""
 
     name: str
     kind: CallKind = "function"
@@ -82,122 +99,140 @@ class ToolName(NamedTuple):
 
 
 class CallStart(NamedTuple):
-    """A call that begins. Its arguments follow in pieces: JSON text, or a custom tool's text."""
+    """The beginning of a tool call.
+
+    Its arguments follow in pieces: JSON text, or a custom tool's text.
+    """
 
     id: str
     tool: ToolName
     extra: Mapping[str, Any] = MappingProxyType({})
-    """What the upstream wants back with the call, in Chat Completions' spelling."""
+    """Members that must come back with the call in the next request, spelled as in Chat
+    Completions."""
 
 
 class Writer(Protocol):
-    """Writes one answer in the client's protocol. The order of calls is this module's grammar."""
+    """Writes one answer in the client's protocol.
+
+    The module's docstring says in which order it is called.
+    """
 
     @property
     def continues(self) -> bool:
-        """Whether the last call wrote one frame around its text and changed nothing else.
+        """Whether the last call wrote exactly one event with its text and changed nothing else.
 
-        The same call with another text would then write the same frame around that.
+        If so, the same call with another text would write the same event with that text in it.
         """
 
     @property
     def sequence(self) -> int | None:
-        """The number in the last frame that counts the frames, where the protocol has one."""
+        """The number of the last event, if the protocol counts its events."""
+
+    @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        """What was written of why the answer ended; nothing before the end."""
 
     def begin(self, usage: Usage, service_tier: str | None) -> None:
-        """The upstream has begun; `usage` is what is known so far."""
+        """The answer begins; `usage` is what is known so far."""
 
     def text(self, text: str, logprobs: list[Json] | None = None) -> None:
-        """A piece of the answer's text, never empty. `logprobs` as Chat Completions has them."""
+        """A piece of the answer's text, never empty; `logprobs` in the form of Chat Completions."""
 
     def text_end(self, citations: list[Citation]) -> None:
-        """The upstream's text block is over. Another may follow and goes on with the same text."""
+        """The text block ends. Another may follow, which continues the same text."""
 
     def thinking(self, text: str) -> None:
         """A piece of readable reasoning, never empty."""
 
     def thinking_end(self, sealed: Sealed | None) -> None:
-        """The block of reasoning is over. It may have had no text; None: nothing to give back."""
+        """The block of reasoning ends; it may have been empty.
+
+        `sealed` must come back; None if nothing must.
+        """
 
     def call(self, call: CallStart) -> None:
-        """A call to one of the client's tools begins."""
+        """A call of one of the client's tools begins."""
 
     def arguments(self, text: str) -> None:
-        """A piece of the open call's arguments, never empty. A custom tool's come in one piece."""
+        """A piece of the call's arguments, never empty.
+
+        A custom tool's arguments come in one piece.
+        """
 
     def call_end(self) -> None:
-        """The open call is whole, unless the finish says that it was cut off."""
+        """The call ends. It is whole, unless the finish reason says that the answer was cut off."""
 
     def refusal(self, text: str) -> None:
-        """A piece of why the model refuses."""
+        """A piece of the model's explanation why it refuses."""
 
     def search(self, queries: list[str], sources: list[Json]) -> None:
-        """The provider has searched the web. `sources` have `url` and `title`."""
+        """The provider searched the web. `sources` have `url` and `title`."""
 
     def end(self, finish: Finish) -> None:
-        """The answer is whole."""
+        """The answer ends."""
 
     def moved(self, count: int, text: str) -> None:
-        """Take note of frames that were made without us, each as the last call made its own.
+        """Some events were written by the fast path, in the same form as the last call's event.
 
-        There were `count` of them, and `text` is what stood in them, all together: the inside of
-        JSON strings.
+        There were `count` of them. `text` is all the text in them, as the inside of JSON strings.
         """
 
 
 class StreamWriter(Writer, Protocol):
-    """A Writer of frames."""
+    """A Writer of a stream's events."""
 
     @property
     def keep_alive(self) -> str:
-        """The frame that breaks a long silence."""
+        """The text that keeps a silent connection alive."""
 
     def take(self) -> str:
-        """The frames that were written and not taken, or as many of them as make a large piece."""
+        """The events that were written since the last call; of very many only the first ones."""
 
     @property
     def waits(self) -> bool:
-        """Whether there are more to take."""
+        """Whether `take` has more to give."""
 
     def fail(self, error: ApiError) -> None:
-        """End a stream that has begun with `error`, told as this protocol tells it."""
+        """Ends the stream with `error`, in the client's protocol."""
 
 
 class WholeWriter(Writer, Protocol):
-    """A Writer of one object."""
+    """A Writer of a whole answer."""
 
     def body(self) -> Json:
-        """The answer's JSON, once it has ended."""
+        """The answer as JSON, once it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the encoded request says of how its answer is to be read."""
+    """What a Reader needs to know about the request that was sent."""
 
     tools: dict[str, ToolName] = field(default_factory=dict)
-    """The upstream's name of a tool to the client's tool. A name that is not here is its own."""
+    """The client's tools, by the names that the upstream was given. Tools with the same name in
+    both are left out."""
     answer_tool: str | None = None
-    """The upstream's name of the tool whose input is the answer itself; None where the model
-    answers in text."""
+    """The upstream's name of the tool whose input is the answer itself; None if the model answers
+    in text."""
     cited: bool = False
-    """Whether passages may carry citations."""
+    """Whether the answer may contain citations."""
     stop: tuple[str, ...] = ()
-    """The client's stop sequences, one of which the upstream may name at the end."""
+    """The client's stop sequences. The upstream may say at the end which of them it reached."""
     reasoning_back: bool = False
-    """Whether the upstream wants its readable reasoning back with the history."""
+    """Whether the upstream needs its readable reasoning back with the history."""
 
     limit: int | None = None
-    """The tokens that the answer may have, for an upstream that does not say when it is cut off."""
+    """The most tokens of the answer, for an upstream that does not say whether this limit cut it
+    off."""
 
     def tool(self, name: str) -> ToolName:
-        """The client's tool that the upstream calls `name`."""
+        """The client's tool that the upstream knows as `name`."""
         return self.tools.get(name) or ToolName(name)
 
     def by_bare_names(self, offered: Iterable[Tool]) -> "Expected":
-        """The same, that knows a tool by its name without its namespace too.
+        """The same, which also finds a tool by its name without the namespace.
 
-        Models leave the namespace out. Where more than one tool `offered` has the name it tells
-        nothing.
+        Models often leave out the namespace. A name that several tools of `offered` have finds
+        none.
         """
         groups: dict[str, list[Tool]] = {}
         for tool in offered:
@@ -211,29 +246,34 @@ class Expected:
 
 
 class Reader(Protocol):
-    """Reads one upstream answer as calls on the Writer that it was made with."""
+    """Reads one upstream answer, and makes calls on the Writer that it was made with."""
 
     finished: bool
-    """Whether the upstream said that its answer is whole."""
+    """Whether the upstream has said that its answer is whole."""
     usage: Usage
-    """What is known of it so far."""
+    """The usage that is known so far."""
     carried: str | None
-    """The text that the last event carried, as JSON, when all it did was one call of `text`,
-    `thinking` or `arguments` with it, and the same event with another text would do the same."""
+    """The text of the last event, as JSON, if the event led to one call of `text`, `thinking` or
+    `arguments` and to nothing else, and another text in its place would do the same; otherwise
+    None."""
     advances: bool
-    """Whether the last event took the answer further. One that announces an answer does not, nor
-    does a ping, an event that is not known here, or a piece with nothing in it."""
+    """Whether the last event contained a part of the answer. An event that only announces an answer
+    does not, nor does a ping, an unknown event, or an empty piece."""
     unknown_stop_reason: str | None
-    """Why the upstream stopped, in a word of its own that is not known here; for the log."""
+    """The upstream's word for why it stopped, if it is not known here; for the log."""
+
+    @property
+    def served(self) -> Served:
+        """What is known of it so far."""
 
     def feed(self, event: Event) -> None:
-        """Tell what `event` says. Raises UpstreamError."""
+        """Reads one event. Raises UpstreamError."""
 
     def close(self) -> None:
-        """The upstream's end. Raises UpstreamError when it came too early."""
+        """The upstream's stream has ended. Raises UpstreamError if the answer was not whole."""
 
     def whole(self, body: bytes) -> None:
-        """Tell a whole answer, from `begin` to `end`. Raises UpstreamError."""
+        """Reads a whole answer. Raises UpstreamError."""
 
     def moved(self, count: int, text: str) -> None:
-        """Events were passed on without us, as `Writer.moved` has it."""
+        """Some events were written by the fast path; see `Writer.moved`."""

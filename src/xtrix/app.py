@@ -1,7 +1,7 @@
-"""The gateway: which call is which, who may make it, and where it goes.
+"""The gateway's routes: which call is which, who may make it, and where it goes.
 
-Knows the public routes and the order of checks: the key before a byte of the body is read, the
-body's shape before a target is chosen. Refuses to know JavaScript and how a step is carried out.
+The order of checks is decided here: the key is checked before the body is read, and the body's
+shape before a target is chosen. How a step is carried out is not known here.
 """
 
 from collections.abc import Generator
@@ -23,6 +23,7 @@ from xtrix.keys.leases import Client, Leases
 from xtrix.listing import encode_list, encode_model, is_anthropics
 from xtrix.metering import Asked, Meter
 from xtrix.models import Models
+from xtrix.prices import PriceList
 from xtrix.protocol import Codec, Memory, Request, Stamp
 from xtrix.protocols import PROTOCOLS
 from xtrix.reasoning import Carrier
@@ -38,19 +39,19 @@ CALLS = {
     "/responses": "responses",
     "/messages": "messages",
 }
-"""The protocol that is spoken at each path, with or without `/v1` before it."""
+"""The protocol of each path. Each path exists with and without `/v1` before it."""
 COUNTS = {
     path + counter.path: name
     for path, name in CALLS.items()
     if (counter := PROTOCOLS[name].counter)
 }
-"""The same for the paths at which tokens are counted."""
+"""The protocol of each path that counts tokens."""
 COMPACTIONS = {
     path + compactor.path: compactor.codec
     for path, name in CALLS.items()
     if (compactor := PROTOCOLS[name].compactor)
 }
-"""What is spoken at the paths at which conversations are summed up."""
+"""The protocol of each path that makes a summary of a conversation."""
 MODELS = ("/v1/models", "/models")
 HEALTH = "/health"
 
@@ -62,35 +63,39 @@ _PATHS = (
 )
 _LONGEST_PATH = 100
 _PRICED = ("service_tier", "speed")
-"""The fields of a request that change what its tokens cost."""
+"""The fields of a request that change the price of its tokens."""
 
 
 class Gateway:
-    """The gateway as one configuration makes it."""
+    """The gateway, made from one configuration."""
 
     def __init__(
         self, config: Config | ConfigurationError | None, keys: tuple[bytes, ...] = ()
     ) -> None:
-        """What is wrong with a configuration is every call's answer; None stands for our own fault.
+        """With a faulty configuration, every call is answered with its faults.
 
-        `keys` are the digests of those who may be told what is wrong.
+        None stands for a fault of our own.
+
+        `keys` are the digests of the keys whose holders may see the faults.
         """
         self._config = config
         self._keys = keys
         self._health = Health()
         self._models = Models()
+        self._prices = PriceList()
         self.leases: Leases | None = None
-        """What this isolate may give out to keys with a name; None before one was used."""
+        """What keys with a name may still spend in this isolate; None before the first one was
+        used."""
 
     @property
     def faults(self) -> list[str]:
-        """What is wrong with the configuration."""
+        """The faults of the configuration."""
         return self._config.faults if isinstance(self._config, ConfigurationError) else []
 
     def open(self, head: RequestHead, token: str, now: float) -> Exchange:
-        """The exchange that answers `head`.
+        """The exchange for the request `head`.
 
-        `token` is 32 random hex digits, `now` the shell's clock in Unix seconds.
+        `token` is 32 random hex digits, `now` the time in Unix seconds.
         """
         record = Record(f"req_{token}", head.method, head.path[:200])
         exchange = Exchange(record, self._health, now, _codec_for(head))
@@ -119,7 +124,7 @@ class Gateway:
         return (yield from self._call(config, path, head, exchange))
 
     def _call(self, config: Config, path: str, head: RequestHead, exchange: Exchange) -> Steps:
-        """The steps of a call that takes a key."""
+        """The steps of a call that needs a key."""
         is_kept = config.store_days > 0 and store.is_kept(path)
         codec, endpoint = _codec_at(path), _endpoint_at(path)
         model = None if codec or endpoint else _model_in(path)
@@ -142,7 +147,7 @@ class Gateway:
         assert codec is not None
         exchange.record.operation = "text_completion" if codec.name == "completions" else "chat"
         check_head(head, config.max_body_bytes)
-        # The body is given no name here, which would keep it until the answer.
+        # The body has no name here, because a name would keep it in memory until the answer.
         door = _Door(config, codec, carrier, client)
         accepted = _accept(door, head, exchange, (yield from _taken(door, head, exchange)))
         if exchange.meter:
@@ -152,7 +157,7 @@ class Gateway:
         return (yield from exchange.complete(accepted))
 
     def _identify(self, config: Config, head: RequestHead, exchange: Exchange) -> bytes:
-        """What stands for the holder of the key that came, who is counted if that has a name.
+        """The digest that identifies the client. If its key has a name, its usage is counted.
 
         Raises ClientError for a key that is not accepted.
         """
@@ -163,13 +168,13 @@ class Gateway:
         return holder
 
     def _kept(self, kept: Store, head: RequestHead, exchange: Exchange) -> Steps:
-        """The steps of a call for what is kept for a client."""
+        """The steps of a call for a kept response."""
         if exchange.meter:
             yield from exchange.meter.know()
         return (yield from kept.serve(head))
 
     def _meter(self, config: Config, client: Client | None, exchange: Exchange) -> Meter | None:
-        """What counts the calls of `client`; None where nobody does."""
+        """What counts the usage of `client`; None if nothing does."""
         if client is None:
             return None
         exchange.record.key = client.name or client.id
@@ -177,10 +182,10 @@ class Gateway:
             return None
         if self.leases is None:
             self.leases = Leases(exchange.record.id[4:])
-        return Meter(client, self.leases, lambda: exchange.now)
+        return Meter(client, self.leases, self._prices, exchange.clock)
 
     def _usage(self, config: Config, head: RequestHead, exchange: Exchange) -> Steps:
-        """The steps of a key's holder who asks what it has used."""
+        """The steps of a client's call for its own usage."""
         _allow(head, _GET)
         self._identify(config, head, exchange)
         meter = exchange.meter
@@ -191,7 +196,7 @@ class Gateway:
         return (yield from admin.own_usage(meter.client, head, exchange))
 
     def _list(self, config: Config, wanted: str, exchange: Exchange, head: RequestHead) -> Steps:
-        """The steps of a call for the model that is `wanted`, or for all where it is empty."""
+        """The steps of a call for the model `wanted`; empty means the list of models."""
         meter = exchange.meter
         if meter:
             yield from meter.know(wanted or None)
@@ -203,9 +208,11 @@ class Gateway:
         return reply(encode_list(cards, head.headers, head.query))
 
     def _broken(self, head: RequestHead, status: int) -> ApiError:
-        """Why no call can be served. What is wrong is told to who has a key, for it names secrets.
+        """The error of a faulty configuration.
 
-        A new error each time: one that is raised again keeps the traces of all times before.
+        The faults are shown only with a valid key, because they name secrets.
+
+        It is a new error each time, because an error that is raised again keeps its old tracebacks.
         """
         if self._config is None:
             return errors.internal_error()
@@ -214,7 +221,7 @@ class Gateway:
 
 
 def configure(lookup: Lookup) -> Gateway:
-    """The gateway of the configuration that `lookup` finds, faulty or not."""
+    """The gateway of the configuration that `lookup` finds, even if it is faulty."""
     try:
         return Gateway(configuration.load(lookup))
     except ConfigurationError as error:
@@ -223,9 +230,9 @@ def configure(lookup: Lookup) -> Gateway:
 
 
 def _holder(config: Config, head: RequestHead) -> tuple[bytes, Client | None]:
-    """Whose key `head` carries: what stands for it, and who it is where it has a name.
+    """Whose key the request has: the client's digest, and the client itself if its key has a name.
 
-    Raises ClientError for one that is not accepted.
+    Raises ClientError for a key that is not accepted.
     """
     if config.key_secret:
         for token in auth.tokens(head.headers):
@@ -240,7 +247,7 @@ def _holder(config: Config, head: RequestHead) -> tuple[bytes, Client | None]:
 def _admit(
     exchange: Exchange, meter: Meter, accepted: AcceptedRequest, *, is_counted: bool
 ) -> Generator[Step, Any, None]:
-    """Let a call in, as far as its key goes. One whose tokens are counted costs nothing."""
+    """Lets a call in if its key's limits allow it. Counting tokens costs nothing."""
     if is_counted:
         yield from meter.know(accepted.stamp.model)
         return
@@ -260,32 +267,32 @@ def _admit(
 
 
 class _Door(NamedTuple):
-    """What a body is taken in with."""
+    """What is needed to read a request's body."""
 
     config: Config
     codec: Codec
     carrier: Carrier
     client: bytes
-    """What stands for the key's holder."""
+    """The digest that identifies the client."""
 
     @property
     def store(self) -> Store:
-        """What is kept for the client."""
+        """The client's kept responses."""
         return _store(self.config, self.client)
 
     @property
     def memory(self) -> Memory | None:
-        """How the client's requests go on from what is kept; None where nothing is."""
+        """How the client's requests refer to kept responses; None if nothing is kept."""
         return self.codec.memory if self.config.store_days else None
 
 
 class _Taken(NamedTuple):
-    """A request as it was taken in."""
+    """A request that has been read."""
 
     request: Request
     recorder: Recorder | None = None
     codec: Codec | None = None
-    """How it is read and answered, where that is not the path's protocol alone."""
+    """The codec for reading and answering it, if it is not the one of the path."""
 
 
 def _store(config: Config, client: bytes) -> Store:
@@ -293,38 +300,42 @@ def _store(config: Config, client: bytes) -> Store:
 
 
 def _taken(door: _Door, head: RequestHead, exchange: Exchange) -> Generator[Step, Any, _Taken]:
-    """The steps to the request that the body spells, and to what it refers to. Raises ApiError."""
+    """The steps that read the request, and the responses that it refers to. Raises ApiError."""
     config, memory = door.config, door.memory
     limit = config.max_body_bytes
     most: int | None = most_read(limit)
-    if memory is not None:  # what is kept is kept whole
+    if memory is not None:  # a kept request is read with its long content
         limit, most = most_read(limit), None
     body: bytes | Failure = yield ReadBody(limit, BODY_SECONDS, coding_of(head), most)
     if isinstance(body, Failure):
         raise unread(body, limit, most)
-    if memory is None:
-        codec, request = foreign.decode(door.codec, body, head.headers, config.default_model)
+    own = (
+        door.codec if memory is None else door.codec._replace(decode_request=memory.decode_request)
+    )
+    codec, request = foreign.decode(own, body, head.headers, config.default_model)
+    if codec is not own:
         return _Taken(request, codec=codec)
-    request = memory.decode_request(body, head.headers, config.default_model)
+    if memory is None:
+        return _Taken(request)
     kept = door.store
     recorder = kept.recorder(memory, request, exchange.record.id[4:], exchange.now)
     return _Taken((yield from kept.recall(memory, request)), recorder)
 
 
 def _codec_at(path: str) -> Codec | None:
-    """The protocol that is spoken at `path`; None where none is."""
+    """The protocol of `path`; None if it is not a path of a protocol."""
     path = path.rstrip("/").removeprefix("/v1")
     name = CALLS.get(path) or COUNTS.get(path)
     return PROTOCOLS[name] if name else COMPACTIONS.get(path)
 
 
 def _endpoint_at(path: str) -> Endpoint | None:
-    """The endpoint of OpenAI's that is passed on at `path`; None where none is."""
+    """OpenAI's other endpoint at `path`; None if there is none."""
     return BY_PATH.get(path.rstrip("/").removeprefix("/v1"))
 
 
 def _codec_for(head: RequestHead) -> Codec:
-    """The protocol in which a client is told what went wrong."""
+    """The protocol for an error that answers `head`."""
     codec = _codec_at(head.path)
     if codec is None and not _endpoint_at(head.path) and is_anthropics(head.headers):
         return PROTOCOLS["messages"]
@@ -332,25 +343,25 @@ def _codec_for(head: RequestHead) -> Codec:
 
 
 def _counts_at(path: str) -> bool:
-    """Whether tokens are counted at `path`."""
+    """Whether `path` counts tokens."""
     return path.removeprefix("/v1") in COUNTS
 
 
 def _wants_socket(head: RequestHead, codec: Codec | None) -> bool:
-    """Whether a client asks for Responses over a WebSocket, as Codex does before anything else."""
+    """Whether a client asks for a WebSocket for Responses, as Codex does first."""
     if codec is None or head.method != "GET":
         return False
     return head.headers.get("upgrade", "").lower() == "websocket"
 
 
 def _no_socket() -> ClientError:
-    """426 is the one answer at which Codex goes on without a WebSocket at once."""
+    """The error 426, after which Codex at once goes on without a WebSocket."""
     message = "There are no WebSockets here; send the same request with POST."
     return ClientError(426, "websocket_not_supported", message)
 
 
 def _accept(door: _Door, head: RequestHead, exchange: Exchange, taken: _Taken) -> AcceptedRequest:
-    """What was taken in, with its targets. Raises ClientError."""
+    """The accepted request, with its targets. Raises ClientError."""
     config, codec, carrier, _ = door
     request, codec = taken.request, taken.codec or codec
     exchange.record.model = request.model
@@ -359,7 +370,8 @@ def _accept(door: _Door, head: RequestHead, exchange: Exchange, taken: _Taken) -
     exchange.redactor = carrier.redactor = exchange.redactor.knowing(secrets)
     conversion = Conversion(codec, request, carrier, exchange.clock)
     if codec is not door.codec:
-        # What the answer repeats of a request, and how it is told, is asked in the path's words.
+        # The request as the client wrote it decides how the answer is sent, and what it repeats of
+        # the request.
         priced = {name: it for name in _PRICED if (it := request.fields.get(name)) is not None}
         conversion.settings.fields = {"model": request.model, "stream": request.stream, **priced}
     return AcceptedRequest(
@@ -378,7 +390,7 @@ def _accept(door: _Door, head: RequestHead, exchange: Exchange, taken: _Taken) -
 
 
 def _model_in(path: str) -> str | None:
-    """The model that `path` names, empty for all of them; None where it is about something else."""
+    """The model in `path`, empty for the list of all models; None for any other path."""
     for models in MODELS:
         if path == models or path.startswith(f"{models}/"):
             return unquote(path.removeprefix(models).removeprefix("/"))
@@ -386,7 +398,10 @@ def _model_in(path: str) -> str | None:
 
 
 def _unknown_url(method: str, path: str) -> ClientError:
-    """Many clients show no more of this than that a model was not found, so it says what is."""
+    """The error for an unknown path.
+
+    Many clients show only that a model was not found, so the message names the paths that exist.
+    """
     message = f"There is no {method} {path[:_LONGEST_PATH]} here, but {_PATHS}."
     if path.startswith("/v1/v1/"):
         message += " The base URL has its /v1 already: leave /v1 out of the path."
@@ -396,9 +411,9 @@ def _unknown_url(method: str, path: str) -> ClientError:
 
 
 def _doubled(path: str) -> str | None:
-    """What stands in `path` before a path that there is; None where it does not end in one.
+    """The part of `path` that is too much, if the rest of it is a path that exists; else None.
 
-    A base URL that names a call has the client's own path after it: `…/chat/completions/models`.
+    If a base URL names a call, the client adds its own path: `…/chat/completions/models`.
     """
     bare = path.removeprefix("/v1")
     for served in (*CALLS, *BY_PATH):

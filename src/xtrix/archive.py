@@ -1,9 +1,9 @@
-"""What is kept of one client's responses, on SQLite, and how it is asked for.
+"""Keeps one client's responses in SQLite, and answers requests for them.
 
-A message is lines of JSON: a head that says what to do, and texts that go in or out as they are.
-Runs in a Durable Object of its own for each client, so that what one has left is out of reach for
-every other. Refuses to know where the statements run, the clock, and what an item means beyond its
-id.
+A message is lines of JSON: first an object that says what to do, then texts that are stored or
+returned unchanged. Each client key has a Durable Object with this code, so that no client can reach
+another's responses. Where the statements run, what time it is, and what an item means apart from
+its id, is not known here.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,15 +13,17 @@ from xtrix import json
 from xtrix.json import Json
 
 Execute = Callable[..., list[list[Any]]]
-"""Runs a statement with its values; the rows that it gives. No value is NULL, for which Python's
-None and JavaScript's null are two."""
+"""Runs a statement with its values, and returns its rows. No value may be NULL, because Python's
+None and JavaScript's null differ."""
 
 PIECE = 400_000
-"""Characters in a row: SQLite in a Durable Object has rows of at most 2 MB, and a character may
-take four bytes (developers.cloudflare.com/durable-objects/platform/limits, read 2026-11)."""
+"""The most characters in a row. SQLite in a Durable Object has rows of at most 2 MB, and a
+character may take four bytes (developers.cloudflare.com/durable-objects/platform/limits, read
+2026-11)."""
 
 _SHORTEST_ALARM = 60.0
-"""Seconds between two alarms: what is over is out of reach at once, and gone soon after."""
+"""The least seconds between two alarms. What has expired cannot be read any more, even before an
+alarm deletes it."""
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS responses"
@@ -41,7 +43,7 @@ _OF_A_RESPONSE = (
 
 
 class _Full(Exception):
-    """More was asked for than may be handed out at once."""
+    """More characters were asked for than the limit allows."""
 
 
 class Archive:
@@ -50,20 +52,20 @@ class Archive:
     def __init__(self, execute: Execute) -> None:
         self._execute = execute
         self.alarm: float | None = None
-        """When `ring` is to be called next, in Unix seconds, where that has changed."""
+        """When `ring` must be called next, in Unix seconds; None if that has not changed."""
 
     def call(self, text: str, now: float) -> str:
-        """The answer to a message: lines, the first of which is an object."""
+        """Answers a message: with lines, the first of which is an object."""
         head, _, rest = text.partition("\n")
         said = json.decode_object(head)
         if said["do"] == "keep":
             return self._keep(said, rest, now)
         if not self._execute("SELECT 1 FROM sqlite_master WHERE name = 'alarm'"):
-            return _NOTHING  # a client that has kept nothing is given no tables either
+            return _NOTHING  # without kept responses there are no tables either
         return _CALLS[said["do"]](self, said, now)
 
     def ring(self, now: float) -> None:
-        """Delete what is over, and wait for what is over next."""
+        """Deletes what has expired, and sets the next alarm."""
         over = self._execute("SELECT id FROM responses WHERE expires <= ?", now)
         for (response,) in over:
             self._delete(response)
@@ -77,10 +79,10 @@ class Archive:
         self._execute("DELETE FROM alarm")
         self._execute("INSERT INTO alarm VALUES (?)", due)
 
-    # What can be asked
+    # Messages
 
     def _keep(self, said: Json, rest: str, now: float) -> str:
-        """Keep a response. `rest` is the object, and a line with the list of its own input."""
+        """Keeps a response. `rest` is its object, and a line with the list of its input."""
         del now
         for statement in _TABLES:
             self._execute(statement)
@@ -111,7 +113,7 @@ class Archive:
         return _FOUND
 
     def _read(self, said: Json, now: float) -> str:
-        """The `response` whose id is given, whole, or its `input` with what that refers to."""
+        """Returns a `response`, or its `input` with the items that this refers to."""
         name = said["id"]
         if not self._is_there(name, now):
             return _NOTHING
@@ -121,7 +123,7 @@ class Archive:
         return f'{_FOUND}\n{head[:-1]},"output":{output}}}'
 
     def _input(self, name: str, shelf: "_Shelf") -> str:
-        """The input of a response; what it refers to stays a reference where that is deleted."""
+        """The input of a response. References to deleted items stay references."""
         items = []
         try:
             for item in shelf.items(name, "input"):
@@ -140,9 +142,9 @@ class Archive:
         return _FOUND
 
     def _recall(self, said: Json, now: float) -> str:
-        """The items of all that led to `previous`, and each of `items` by its id.
+        """Returns all items of the conversation up to `previous`, and each of `items` by its id.
 
-        The head says which id is `missing`, or that all of it is `large`: more than `limit`
+        The first line says which id is `missing`, or that the result is `large`: more than `limit`
         characters.
         """
         shelf = _Shelf(self, now, said["limit"])
@@ -164,7 +166,7 @@ class Archive:
     # Rows
 
     def _chain(self, last: str | None, now: float) -> list[str]:
-        """The responses that led to `last` and itself, the oldest first. Raises KeyError."""
+        """The responses of the conversation up to `last`, the oldest first. Raises KeyError."""
         chain: list[str] = []
         while last:
             found = self._execute(
@@ -197,7 +199,7 @@ class Archive:
         return "".join(piece for (piece,) in pieces)
 
     def where(self, item: str, now: float) -> tuple[str, str, int]:
-        """The response, kind and place that have an item. Raises KeyError."""
+        """The response, kind and place of an item. Raises KeyError."""
         found = self._execute("SELECT response, kind, place FROM items WHERE id = ?", item)
         if not found or not self._is_there(found[0][0], now):
             raise KeyError(item)
@@ -205,13 +207,13 @@ class Archive:
         return response, kind, int(place)
 
     def list_of(self, name: str, kind: str) -> tuple[list[Any], int]:
-        """The items of a response, and how many characters they take."""
+        """The items of a response, and how many characters they have."""
         text = self._text(name, kind)
         return json.decode(text), len(text)
 
 
 class _Shelf:
-    """What one message asks for: each text is read once, and all of them up to a limit."""
+    """The texts that one message reads: each is read once, and all of them up to a limit."""
 
     def __init__(self, archive: Archive, now: float, limit: int) -> None:
         self._archive = archive
@@ -231,7 +233,7 @@ class _Shelf:
         return found
 
     def item(self, item: Any) -> Any:
-        """`item`, or the one that it refers to. Raises KeyError and _Full."""
+        """`item`, or the item that it refers to. Raises KeyError and _Full."""
         name = _reference(item)
         if name is None:
             return item
@@ -255,38 +257,38 @@ def _id(item: Json) -> str | None:
 
 
 def _reference(item: Any) -> str | None:
-    """The id that `item` stands for; None where it is an item itself."""
+    """The id that `item` refers to; None if it is an item itself."""
     if not isinstance(item, dict) or item.get("type") not in {"item_reference", None}:
         return None
     return _id(item) if item.keys() <= {"type", "id"} else None
 
 
-# What is asked, and what is answered, as values
+# Messages and answers as values
 
 
 def keep(body: str, given: str, previous: str | None, expires: float) -> str:
-    """The message that keeps the response `body` with the list of items `given`, both JSON."""
+    """The message that keeps the response `body` with the list `given` of its input, both JSON."""
     head = {"do": "keep", "previous": previous, "expires": expires}
     return "\n".join((json.encode(head), body, given))
 
 
 def recall(previous: str | None, items: Iterator[str], limit: int) -> str:
-    """The message that asks for what came before, and for items."""
+    """The message that asks for the conversation so far, and for items."""
     head = {"do": "recall", "previous": previous, "items": [*items], "limit": limit}
     return json.encode(head)
 
 
 def read(name: str, kind: str, limit: int) -> str:
-    """The message that asks for the `response` or its `input`."""
+    """The message that asks for a `response` or its `input`."""
     return json.encode({"do": "read", "id": name, "kind": kind, "limit": limit})
 
 
 def delete(name: str) -> str:
-    """The message that lets go of a response."""
+    """The message that deletes a response."""
     return json.encode({"do": "delete", "id": name})
 
 
 def decode(answer: bytes) -> tuple[Json, list[str]]:
-    """The head of an answer, and the texts behind it."""
+    """Decodes an answer: its first line, and the texts after it."""
     head, *texts = answer.decode().split("\n")
     return json.decode_object(head), texts

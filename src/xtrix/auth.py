@@ -1,7 +1,7 @@
-"""Bearer tokens: which are accepted, and how one is checked without telling anything of the others.
+"""Checks the keys of clients without revealing anything about the others.
 
-Compares SHA-256 digests in constant time against every key, so that neither the length of a key
-nor its place in the list shows in the time. The raw token goes nowhere else.
+SHA-256 digests are compared in constant time with every key. So the time does not show the length
+of a key or its place in the list. The key itself is passed on to nothing else.
 """
 
 import hashlib
@@ -13,8 +13,8 @@ from typing import NamedTuple
 from xtrix.errors import ClientError
 
 _CHALLENGE = (("www-authenticate", 'Bearer realm="xtrix"'),)
-# Each begins with OpenAI's own words: some clients, LiteLLM among them (1.106, read 2026-11), know
-# an authentication error by nothing else.
+# Each message begins with OpenAI's own words, because some clients recognise an authentication
+# error by nothing else (LiteLLM 1.106, read 2026-11).
 _INCORRECT = "Incorrect API key provided"
 _NO_TOKEN = f"{_INCORRECT}: No API key was given. Send it as 'Authorization: Bearer YOUR_KEY'."
 _MALFORMED = f"{_INCORRECT}: The Authorization header is malformed. It must be 'Bearer YOUR_KEY'."
@@ -25,16 +25,16 @@ _NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63}):(.+)")
 
 
 class Given(NamedTuple):
-    """A key that the operator has given out."""
+    """A key of `API_KEYS`."""
 
     digest: bytes
     name: str = ""
 
 
 def given(keys: str) -> list[Given]:
-    """Each key in `keys`, and its name where it is written `name:key`.
+    """The keys in `keys`, each with its name if it is written `name:key`.
 
-    Such an entry is let in as a whole too: a key may have a colon in it.
+    Such an entry is also accepted as a whole, because a key may contain a colon.
     """
     found = []
     for entry in keys.replace(",", " ").split():
@@ -45,14 +45,14 @@ def given(keys: str) -> list[Given]:
 
 
 def digests(keys: str) -> tuple[bytes, ...]:
-    """The digest of each key in `keys`, which commas or white space separate."""
+    """The digests of the keys in `keys`, which commas or white space separate."""
     return tuple(key.digest for key in given(keys))
 
 
 def authenticate(headers: Mapping[str, str], accepted: tuple[bytes, ...]) -> bytes:
-    """The digest of the accepted key that `headers` carry. Raises ClientError where they do not.
+    """The digest of the accepted key in `headers`. Raises ClientError if there is none.
 
-    A key may come as a bearer token or in `x-api-key`; of two it is enough that one is right.
+    A key may come as a bearer token or in `x-api-key`. If both come, one of them must be right.
     """
     given = tokens(headers)
     if not given:
@@ -69,7 +69,7 @@ def authenticate(headers: Mapping[str, str], accepted: tuple[bytes, ...]) -> byt
 
 
 def tokens(headers: Mapping[str, str]) -> list[str]:
-    """The keys that `headers` carry, right or wrong; what is malformed is none."""
+    """The keys in `headers`, whether right or wrong, without malformed ones."""
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
     own = headers.get("x-api-key", "").strip()
@@ -77,7 +77,7 @@ def tokens(headers: Mapping[str, str]) -> list[str]:
 
 
 def accepts(headers: Mapping[str, str], accepted: tuple[bytes, ...]) -> bool:
-    """Whether `headers` carry an accepted key."""
+    """Whether `headers` have an accepted key."""
     try:
         authenticate(headers, accepted)
     except ClientError:

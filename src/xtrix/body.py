@@ -1,22 +1,22 @@
-"""A request's body before it is read: how it is compressed, and how large it may be."""
+"""Checks a request's body before it is read: its compression and its size."""
 
 from xtrix.errors import ClientError
 from xtrix.http import RequestHead
 from xtrix.steps import Failure
 
 BODY_SECONDS = 30.0
-"""Between two pieces of a request's body."""
+"""The longest time between two pieces of a request's body."""
 
 MAX_READ_BYTES = 5_000_000
-"""Of a body without long content. Rewriting 5 MB of JSON takes an isolate's memory to 78 MB of its
-128, 10 MB to 113 (measured)."""
+"""The most bytes of a body without its long content. To rewrite 5 MB of JSON takes an isolate's
+memory to 78 MB of its 128, 10 MB to 113 (measured)."""
 
 CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
-"""The words of `content-encoding` that are understood, and what the platform calls them."""
+"""The values of `content-encoding` that are accepted, and the runtime's names for them."""
 
 
 def coding_of(head: RequestHead) -> str | None:
-    """How the body is compressed; None for not at all. Raises ClientError."""
+    """The compression of the body; None for none. Raises ClientError."""
     named = head.headers.get("content-encoding", "").strip().lower()
     if named in {"", "identity"}:
         return None
@@ -27,7 +27,7 @@ def coding_of(head: RequestHead) -> str | None:
 
 
 def check_head(head: RequestHead, limit: int) -> None:
-    """Raise ClientError for a body that is known to be of no use before it is read."""
+    """Raises ClientError if the head already shows that the body is not acceptable."""
     coding_of(head)
     declared = head.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > limit:
@@ -35,14 +35,14 @@ def check_head(head: RequestHead, limit: int) -> None:
 
 
 def most_read(limit: int) -> int:
-    """The bytes that a body of up to `limit` may have beside long content."""
+    """The most bytes of a body of up to `limit` bytes, besides its long content."""
     return min(limit, MAX_READ_BYTES)
 
 
 def unread(failure: Failure, limit: int, most: int | None = None) -> ClientError:
-    """Why a body of which reading came to a `failure` is refused.
+    """The error for a body that could not be read because of `failure`.
 
-    `most` is the limit of what is left without long content, where that is left out.
+    `most` is the limit for the rest of a body whose long content is left out.
     """
     if failure is Failure.SIZE:
         return too_large(limit, most)
@@ -53,7 +53,7 @@ def unread(failure: Failure, limit: int, most: int | None = None) -> ClientError
 
 
 def too_large(limit: int, most: int | None = None) -> ClientError:
-    """The refusal of a body over the `limit` in bytes. `most` is as `unread` has it."""
+    """The error for a body over the `limit` in bytes. `most` is as in `unread`."""
     message = f"The request body is larger than the {limit} bytes this gateway takes"
     if most is not None and most < limit:
         message += f", or what is no image and no file in it than {most}"

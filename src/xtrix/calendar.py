@@ -1,10 +1,10 @@
-"""Days of the civil calendar, in UTC, and the text that names them.
+"""Converts between Unix seconds and the names of days, in UTC.
 
-Refuses to know what time it is: seconds are handed in.
+The present time is not known here; seconds are passed in.
 
-The reckoning is that of howardhinnant.github.io/date_algorithms.html, "civil_from_days" and
-"days_from_civil" (read 2026-11): years begin in March, so that the leap day is the last of its
-year.
+The calculation is from howardhinnant.github.io/date_algorithms.html, "civil_from_days" and
+"days_from_civil" (read 2026-11). Its years begin in March, so that the leap day is the last day of
+a year.
 """
 
 import re
@@ -31,13 +31,13 @@ def date_of(seconds: float) -> str:
 
 
 def timestamp(seconds: float) -> str:
-    """Unix seconds as RFC 3339 has them, whole ones, in UTC."""
+    """Unix seconds as a time of RFC 3339 in UTC, without fractions."""
     hours, rest = divmod(int(seconds % DAY_SECONDS), 3600)
     return f"{date_of(seconds)}T{hours:02}:{rest // 60:02}:{rest % 60:02}Z"
 
 
 def day_number(date: str) -> int | None:
-    """The days from 1970 to `date`; None where that names no day."""
+    """The days from 1970 to `date`; None if that is not a day."""
     found = _DATE.fullmatch(date)
     if not (found and date.isascii()):
         return None

@@ -1,7 +1,7 @@
-"""What a list of models says of each of them, as providers word it.
+"""Reads a provider's list of models.
 
-Takes from it what is a model that clients can ask for, and passes over everything else: no entry
-can spoil the rest. Refuses to know how the list was got.
+Entries that are not models, or that clients could not ask for, are skipped, so that no entry can
+spoil the rest. How the list was fetched is not known here.
 """
 
 import calendar
@@ -16,20 +16,21 @@ from xtrix.providers import Price, Provider
 from xtrix.redact import Redactor
 
 MODEL_NAME = re.compile(r"(?=.*[A-Za-z0-9])[!-~]{1,256}")
-"""What can be a model's name at all: a client can send it, a header carry it, and a URL end in it,
-which `.` and `..` would shorten."""
+"""What a model's name may be: a client must be able to send it, a header to contain it, and a URL
+to end in it (which would shorten `.` and `..`)."""
 
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)")
 _MOST_ENTRIES = 10_000
 _LONGEST_NAME = 200
 _LONGEST_TEXT = 2_000
-"""Looked at for secrets before it is cut to a name: half a key would not be found."""
+"""So many characters are searched for secrets before a name is cut short: half a key would not be
+found."""
 _MOST_TOKENS = 10**9
 _LATEST = 2**33
-"""Unix seconds of the year 2242: what is later is no date, but milliseconds."""
+"""Unix seconds of the year 2242. A later date is rather in milliseconds, and is ignored."""
 
-# Words that providers have for the same thing: Anthropic, Groq, Mistral, OpenRouter, Together,
-# vLLM (their API references, read 2026-11).
+# Names that providers have for the same thing: Anthropic, Groq, Mistral, OpenRouter, Together, vLLM
+# (their API references, read 2026-11).
 _DISPLAY_NAMES = ("display_name", "name")
 _CONTEXT_WINDOWS = (
     *("max_input_tokens", "context_length", "context_window", "max_context_length"),
@@ -39,12 +40,12 @@ _MAX_OUTPUTS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 
 
 class ModelCard(NamedTuple):
-    """What is known of a model. None is what is not."""
+    """What is known of a model. None means not known."""
 
     id: str
-    """What a client calls it."""
+    """The name by which clients ask for it."""
     owner: str
-    """The provider's name, or `xtrix` for a model with targets of its own."""
+    """The provider's name, or `xtrix` for a model with several targets."""
     created: int | None = None
     """Unix seconds."""
     display_name: str | None = None
@@ -56,9 +57,10 @@ class ModelCard(NamedTuple):
 
 
 def decode_page(body: bytes) -> tuple[list[Any], str | None]:
-    """The entries of a page, and after which model the next one begins; None for the last.
+    """The entries of a page, and the model after which the next page begins; None on the last page.
 
-    Raises ValueError for what is no list. Together's is bare, and Ollama's may be null when empty.
+    Raises ValueError if it is not a list. Together's list has no object around it, and Ollama's may
+    be null if empty.
     """
     page = json.decode(body)
     if isinstance(page, list):
@@ -71,12 +73,12 @@ def decode_page(body: bytes) -> tuple[list[Any], str | None]:
 
 
 def cards_in(entries: list[Any], provider: Provider) -> Iterator[ModelCard]:
-    """Those of `entries` that clients can ask for."""
+    """The models in `entries` that clients can ask for."""
     redact = Redactor(*provider.secrets)
     wanted = {*provider.aliases.values()}
     for entry in entries[:_MOST_ENTRIES]:
         name = entry.get("id") if isinstance(entry, dict) else None
-        # Gemini's ids are the names of resources.
+        # Gemini's ids begin with `models/`.
         name = name.removeprefix("models/") if isinstance(name, str) else ""
         if not MODEL_NAME.fullmatch(name) or not (name in wanted or provider.serves(name)):
             continue
@@ -97,16 +99,16 @@ def _text(value: object) -> str | None:
 
 
 def _count(entry: Json, names: tuple[str, ...]) -> int | None:
-    """The first sound number of tokens that `entry` gives by one of `names`."""
+    """The first valid number of tokens in `entry` that has one of `names`."""
     found = (entry.get(name) for name in names)
     return next((it for it in found if type(it) is int and 0 < it < _MOST_TOKENS), None)
 
 
 def _seconds(created: Any) -> int | None:
-    """Unix seconds of `created`, which is that or a date as RFC 3339 has it."""
+    """`created` in Unix seconds; it is a number of them, or a date of RFC 3339."""
     found = _DATE.match(created) if isinstance(created, str) else None
     if found:
-        with suppress(ValueError):  # of a thirteenth month
+        with suppress(ValueError):  # such as a thirteenth month
             created = calendar.timegm(tuple(map(int, found.groups())))
     is_date = type(created) in {int, float} and 0 < created < _LATEST
     return int(created) if is_date else None

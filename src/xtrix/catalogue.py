@@ -1,8 +1,7 @@
-"""Which targets a model's name leads to, and which names there are.
+"""Finds the targets of a model's name, and lists the names that exist.
 
-A name is looked for among the configured models, then among the aliases and the plain names of
-every provider, then as `provider/model`, then in the providers' patterns: the first that fits
-counts.
+A name is looked up among the configured models, then among the aliases and plain names of every
+provider, then as `provider/model`, then in the providers' patterns. The first match counts.
 """
 
 import difflib
@@ -18,11 +17,11 @@ _PATTERN = frozenset("*?[")
 
 
 def plan_of(config: Config, request: Request, chance: float) -> Plan:
-    """The targets of `request`, in order. Raises ClientError for a model nobody serves.
+    """The targets of `request`, in order. Raises ClientError if no provider serves its model.
 
-    Where a model's targets carry weights, the conversation chooses who comes first: by its
-    `session`, so that it meets the same prompt cache again, else by `chance`,
-    a number from 0 up to 1.
+    If the targets have weights, the request's `session` decides which comes first, so that a
+    conversation finds its prompt cache again. Without a session `chance` decides, a number from 0
+    up to 1.
     """
     name = request.model
     model = next((model for model in config.models if model.id == name), None)
@@ -36,10 +35,10 @@ def plan_of(config: Config, request: Request, chance: float) -> Plan:
 
 
 def endpoint_plan(config: Config, name: str, endpoint: Endpoint, chance: float) -> Plan:
-    """The targets of a call to `endpoint` for the model `name`. Raises ClientError.
+    """The targets of a call of `endpoint` for the model `name`. Raises ClientError.
 
-    Of a model with targets of its own only those count that have the endpoint, and where answers of
-    two models do not mix, only those that are the same model as the first.
+    Of a model with several targets, only those count that have the endpoint. If the answers of two
+    models cannot be mixed, only those count that are the same model as the first.
     """
     model = next((model for model in config.models if model.id == name), None)
     if model is None:
@@ -61,7 +60,7 @@ def endpoint_plan(config: Config, name: str, endpoint: Endpoint, chance: float) 
 
 
 def _endpoint_target(config: Config, name: str, endpoint: Endpoint) -> Target:
-    """Where `name` leads among the providers that have `endpoint`. Raises ClientError."""
+    """The target of `name` among the providers that have `endpoint`. Raises ClientError."""
     having = tuple(it for it in config.providers if it.has(endpoint.name))
     target = find_target(having, name)
     if target is None or not target.provider.has(endpoint.name, target.model):
@@ -78,7 +77,7 @@ def _lacking(name: str, endpoint: Endpoint) -> ClientError:
 
 
 def names(config: Config) -> dict[str, str]:
-    """Every model that has a name of its own, and whose it is. Patterns name none."""
+    """Every model name that is configured, and its owner. Patterns are not names."""
     named: dict[str, str] = {}
     for model in config.models:
         named.setdefault(model.id, "xtrix")
@@ -90,9 +89,9 @@ def names(config: Config) -> dict[str, str]:
 
 
 def target_of(config: Config, name: str) -> Target:
-    """Where `name`, which is not one of the configured models, leads.
+    """The target of `name`, which is not a configured model.
 
-    Raises ClientError for one that nobody serves, ConfigurationError where a secret is missing.
+    Raises ClientError if no provider serves it, and ConfigurationError if a secret is missing.
     """
     target = find_target(config.providers, name)
     if target is None:
@@ -103,7 +102,7 @@ def target_of(config: Config, name: str) -> Target:
 
 
 def _weighted(model: Model, share: float) -> tuple[Target, ...]:
-    """The model's usable targets, the one that `share` falls on first."""
+    """The model's usable targets. `share` decides which comes first."""
     usable = [
         (target, weight or 0.0)
         for target, weight in zip(model.targets, model.weights, strict=True)
@@ -118,12 +117,12 @@ def _weighted(model: Model, share: float) -> tuple[Target, ...]:
 
 
 def _share(key: str) -> float:
-    """A number from 0 up to 1 that is always the same for `key`."""
+    """A number from 0 up to 1, always the same for the same `key`."""
     return int.from_bytes(hashlib.sha256(key.encode(errors="replace")).digest()[:4]) / 2**32
 
 
 def unknown(config: Config, name: str) -> ClientError:
-    """The answer to a `name` that leads nowhere: it names those that come near."""
+    """The error for an unknown model `name`. It names similar models."""
     near = difflib.get_close_matches(name, names(config), n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(repr(each) for each in near)}?" if near else ""
     message = f"The model '{name[:100]}' does not exist here.{hint}"

@@ -1,7 +1,7 @@
-"""The configuration: what the operator's variables and secrets say, parsed whole.
+"""Reads and checks the configuration: the operator's variables and secrets.
 
-Knows every variable's name, form and default. Refuses to read an environment itself (a lookup is
-handed in) and never shows a value in an error: a secret may stand in the wrong place.
+Every variable's name, form and default is known here. The environment is read through a function
+that is passed in. No error shows a value, because a secret may have been put in the wrong place.
 """
 
 import hashlib
@@ -31,15 +31,16 @@ from xtrix.rows import (
 from xtrix.telemetry import Collector, collector
 
 MAX_BODY_BYTES = 32_000_000
-"""What Anthropic takes. Most of so much is the content of images and files; see `body`."""
+"""Anthropic's own limit. A large body is mostly images and files; see `body`."""
 
 MAX_UPLOAD_BYTES = 100_000_000
-"""What a form may have, which is streamed: Cloudflare's own limit of a request on its free plan."""
+"""The limit for forms, which are streamed: Cloudflare's own limit for a request on its free
+plan."""
 
 KEEP_ALIVE_SECONDS = 15.0
 DEFAULT_MODEL = "claude-3-5-sonnet-20241022"
 LEDGER = "LEDGER"
-"""The binding of the Durable Object that counts."""
+"""The binding of the Durable Object that counts usage."""
 
 _SHORTEST_ADMIN_KEY = 16
 _SOUND_KEY = re.compile(r"[!-+\--~]*")
@@ -49,39 +50,39 @@ EXPORTER = "OTEL_EXPORTER_OTLP_"
 ENDPOINT = f"{EXPORTER}ENDPOINT"
 
 Lookup = Callable[[str], object]
-"""The value of a variable or secret as str, number, list or dict; None where it is not set."""
+"""Returns the value of a variable or secret as str, number, list or dict; None if it is not set."""
 
 _T = TypeVar("_T")
 
 
 class Config(NamedTuple):
-    """A faultless configuration."""
+    """A configuration without faults."""
 
     accepted_keys: tuple[bytes, ...]
-    """SHA-256 digests of the clients' keys; none means that nobody is let in."""
+    """SHA-256 digests of the clients' keys. If there are none, no client is accepted."""
     max_body_bytes: int
     default_model: str
     providers: tuple[Provider, ...]
     models: tuple[Model, ...]
     keep_alive: float
-    """Seconds of silence after which a client is sent a comment; 0 sends none."""
+    """Seconds without an event after which a client gets a comment; 0 sends none."""
     fingerprint: str
-    """Stands for this version and configuration in `system_fingerprint`."""
+    """Identifies this version and configuration in `system_fingerprint`."""
     max_upload_bytes: int = MAX_UPLOAD_BYTES
     collector: Collector | None = None
     """Where a span of each request is sent; None for nowhere."""
     store_days: float = 0
-    """How long responses are kept; 0 keeps none."""
+    """How many days responses are kept; 0 keeps none."""
     secret: bytes = b""
-    """What nobody but this gateway can know: made of all its secrets, and new when one is."""
+    """A secret of this gateway, derived from all its secrets. It changes when one of them does."""
     clients: Mapping[bytes, Client] = {}
-    """By the digest of its key, whoever has one with a name in API_KEYS."""
+    """The clients whose keys have a name in API_KEYS, by the digest of the key."""
     admin_key: tuple[bytes, ...] = ()
-    """The digest of the operator's key; none where there are no keys to be made."""
+    """The digest of the operator's key; empty if there is none."""
     key_secret: bytes = b""
-    """What keys that are made here are proved with."""
+    """Signs and checks the keys that are made at `/admin`."""
     has_ledger: bool = False
-    """Whether what is done on keys with a name is counted."""
+    """Whether the usage of keys with a name is counted."""
 
 
 def load(lookup: Lookup) -> Config:
@@ -123,7 +124,7 @@ def load(lookup: Lookup) -> Config:
             f"{LEDGER}: there is no such Durable Object; wrangler.toml has to bind it, as it does"
             " in this project, in each of its environments"
         )
-    # Where rows are faulty, one of them might have served it.
+    # If rows are faulty, one of them might serve it.
     if not variables.faults and variables.is_set("DEFAULT_MODEL") and not _serves_default(config):
         variables.faults.append("DEFAULT_MODEL is no model that PROVIDERS or MODELS serve")
     if variables.faults:
@@ -144,7 +145,7 @@ def _admin_key(variables: "_Variables") -> str:
 
 
 def _clients(variables: "_Variables", keys: str) -> tuple[dict[bytes, Client], bool]:
-    """Who of API_KEYS has a key with a name, by its digest, and whether anyone has limits."""
+    """The clients of API_KEYS with a name, by the digest of the key, and whether any has limits."""
     rows = {}
     given = [key for key in auth.given(keys) if key.name]
     names = {key.name for key in given}
@@ -172,7 +173,7 @@ def _clients(variables: "_Variables", keys: str) -> tuple[dict[bytes, Client], b
 
 
 def _collector(variables: "_Variables") -> Collector | None:
-    """Where spans are sent, as OpenTelemetry's own variables say it."""
+    """Where spans are sent, read from OpenTelemetry's own variables."""
     endpoint = variables.text(ENDPOINT, "")
     headers = variables.text(f"{EXPORTER}HEADERS", "")
     service = variables.text("OTEL_SERVICE_NAME", "xtrix")
@@ -209,7 +210,7 @@ def _serves_default(config: Config) -> bool:
 
 
 class _Number(NamedTuple):
-    """A form of numbers, and what it is in words."""
+    """What a number may be, with its description for an error."""
 
     schema: SchemaValidator
     words: str
@@ -227,7 +228,7 @@ _SECONDS = _Number(
 
 
 class _Variables:
-    """The environment, read by the form of each variable; `faults` is all that is wrong with it.
+    """Reads the environment. `faults` collects everything that is wrong with it.
 
     Empty text means that a variable is not set: `.dev.vars` has no other way to unset one.
     """
@@ -237,12 +238,12 @@ class _Variables:
         self._lookup = lookup
 
     def is_set(self, name: str) -> bool:
-        """Whether there is such a variable."""
+        """Whether the variable is set."""
         value = self._lookup(name)
         return not (value is None or value == "")
 
     def text(self, name: str, default: str) -> str:
-        """A text."""
+        """A text variable."""
         value = self._lookup(name) if self.is_set(name) else default
         if isinstance(value, str):
             return value
@@ -259,7 +260,7 @@ class _Variables:
             return default
 
     def number(self, name: str, default: float, form: _Number) -> Any:
-        """A number, or a text that spells one as JSON does: variables and secrets may be text."""
+        """A number, or a number as text as in JSON, because variables and secrets may be text."""
         if not self.is_set(name):
             return default
         value = self._lookup(name)
@@ -291,7 +292,7 @@ class _Variables:
     def parsed(
         self, tables: list[tuple[str, dict[str, Any]]], parse: Callable[[str, dict[str, Any]], _T]
     ) -> list[_T]:
-        """What `parse` makes of each table at its place, but for those it refuses."""
+        """The results of `parse` for each table, without those that it refuses."""
         made = []
         for where, table in tables:
             try:
@@ -301,7 +302,7 @@ class _Variables:
         return made
 
 
-# What the rows mean
+# From rows to values
 
 
 def _provider(row: ProviderRow) -> Provider:
@@ -338,7 +339,7 @@ def _provider(row: ProviderRow) -> Provider:
 
 
 def _endpoints(row: ProviderRow) -> tuple[EndpointRule, ...]:
-    """The endpoints of `row`. One that says nothing has all that its dialect may have."""
+    """The endpoints of `row`. Without the field, all that its dialect can have."""
     if row.endpoints is not None:
         return row.endpoints
     return tuple(map(EndpointRule, ENDPOINTS)) if "endpoints" in OWN_FIELDS[row.dialect] else ()
@@ -347,9 +348,9 @@ def _endpoints(row: ProviderRow) -> tuple[EndpointRule, ...]:
 def _model(
     where: str, row: ModelRow, providers: Mapping[str, Provider], declared: set[str]
 ) -> Model:
-    """The model of `row`. `declared` names the faulty providers too.
+    """The model of `row`. `declared` names all providers, also faulty ones.
 
-    Raises ConfigurationError for targets of a provider that has no row.
+    Raises ConfigurationError for a target of a provider that has no row.
     """
     strangers = [
         f"{where}.targets[{index}]: must be 'provider/model' of a provider that PROVIDERS names"
@@ -376,8 +377,8 @@ def _target(row: TargetRow, provider: Provider) -> Target:
 def _fingerprint(tables: list[dict[str, Any]], models: list[Model]) -> str:
     """`fp_` and ten hex digits, the form that OpenAI's documentation shows.
 
-    The first six are the version, two for each of its numbers: `fp_0002008c2f` is of 0.2.0. Keys
-    have no part in the others: tables name their secrets only.
+    The first six digits are the version, two for each of its numbers: `fp_0002008c2f` is from
+    0.2.0. Keys are not part of it, because rows contain only the names of their secrets.
     """
     ids = [[model.id, [target.model for target in model.targets]] for model in models]
     text = json.encode([tables, ids])

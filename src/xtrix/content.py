@@ -1,20 +1,20 @@
-"""Long base64 of a request that was left out of its body, and the word that stands for it.
+"""Long base64 that was left out of a request's body, and the placeholder for it.
 
-The shell keeps the content of images, files and speech where it came in (content.js), puts a word
-in its place, and the content in the word's place again where that goes out. So what is read here is
-an image's first and last bytes. Nothing of it is decided by the word but how long the content is,
-which only an estimate asks, and that what is not here cannot be read.
+The shell keeps the content of images, files and speech in JavaScript (content.js), and puts a
+placeholder into the body. Where the placeholder is in an outgoing body, the shell puts the content
+back. So the core sees only the first and the last bytes of an image. From the placeholder it reads
+only how long the content is, which estimates need, and that the rest is missing.
 """
 
 import re
 
 _HEAD = 4096
-"""Characters that stand in front of the word."""
+"""Characters of the content that are left before the placeholder."""
 _WORD = re.compile(r"xcut[0-9a-f]{32}[0-9]{4}([0-9]{8})")
 
 
 def length(data: str) -> int:
-    """Characters of the base64 `data`, with those that were left out."""
+    """The number of characters of the base64 `data`, with those that were left out."""
     word = _WORD.match(data, _HEAD)
     return len(data) - len(word[0]) + int(word[1]) if word else len(data)
 

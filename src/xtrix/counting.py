@@ -1,7 +1,7 @@
-"""How many tokens a request has: asked of the upstream where it counts, else estimated.
+"""Counts the tokens of a request: the upstream is asked if it can count; else they are estimated.
 
-A call here costs nobody anything, and clients make thirty at once; so nothing is repeated, no other
-target is tried, and an upstream that does not count is no fault.
+Such a call costs nothing, and clients make thirty at once. So it is not repeated, no other target
+is tried, and an upstream that cannot count is not at fault.
 """
 
 from xtrix import errors, json
@@ -13,13 +13,13 @@ from xtrix.protocol import Codec
 from xtrix.steps import Call, Collect, UpstreamAnswer
 
 MAX_BYTES = 100_000
-"""Of an answer, which is a number."""
+"""The most bytes of the answer, which is only a number."""
 
 _DOES_NOT_COUNT = {404, 405, 501}
 
 
 def count(exchange: Exchange, accepted: AcceptedRequest) -> Steps:
-    """The steps of a request for the number of its tokens. Raises ApiError."""
+    """The steps of a request for its number of tokens. Raises ApiError."""
     conversion, target = accepted.conversion, accepted.plan.targets[0]
     counter = conversion.codec.counter
     assert counter is not None
@@ -45,7 +45,7 @@ def count(exchange: Exchange, accepted: AcceptedRequest) -> Steps:
 
 
 def _counted(outcome: object, exchange: Exchange, codec: Codec) -> bytes | None:
-    """What the upstream counted; None where it does not count. Raises UpstreamError."""
+    """The body of the upstream's count; None if it cannot count. Raises UpstreamError."""
     if not isinstance(outcome, UpstreamAnswer) or not isinstance(outcome.body, bytes):
         raise errors.no_connection()
     if outcome.head.status in _DOES_NOT_COUNT:

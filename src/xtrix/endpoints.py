@@ -1,8 +1,8 @@
-"""OpenAI's endpoints that are passed on as they are: one table.
+"""OpenAI's other endpoints, whose calls are passed on untranslated: one table.
 
-A call of one of these is not translated. It goes to a provider that has the endpoint, with that
-provider's key, and the answer comes back as it is, whatever type it has. Refuses to know how a call
-is passed on (`forwarding` does), and which provider has what (the rows say so).
+A call goes to a provider that has the endpoint, with that provider's key. The answer comes back as
+it is, whatever its type. How a call is passed on is known to `forwarding`, and which provider has
+which endpoint to the rows of the configuration.
 
 Sources, read 2026-11: openai-python 3.54.0 (`resources/`), and docs.cohere.com/reference/rerank,
 whose form Jina, vLLM, llama.cpp and others follow.
@@ -12,29 +12,31 @@ from typing import NamedTuple
 
 _JSON = ("application/json",)
 _JSON_OR_EVENTS = (*_JSON, "text/event-stream")
-# Also as srt and vtt; subtitles are mostly called plain text.
+# A transcript can come as srt or vtt. Servers mostly label subtitles as plain text.
 _TRANSCRIPT = (*_JSON_OR_EVENTS, "text/plain", "text/vtt", "application/x-subrip")
 _SOUND = ("audio/*", "application/octet-stream", *_JSON_OR_EVENTS)
 
 
 class Endpoint(NamedTuple):
-    """One path."""
+    """One endpoint."""
 
     path: str
-    """With or without `/v1` before it."""
+    """Its path, which exists with and without `/v1` before it."""
     name: str
-    """The word of `providers.ENDPOINTS` by which a row has it."""
+    """Its word in `providers.ENDPOINTS`, which rows use."""
     answers: tuple[str, ...]
-    """Patterns of the content types that an answer may have; of one without, the first."""
+    """Patterns of the content types that an answer may have. An answer without a content type
+    counts as the first."""
     takes_forms: bool = False
-    """Whether it takes `multipart/form-data` beside JSON; the model is the field `model` of that,
-    as it is the member `model` of an object."""
+    """Whether it accepts `multipart/form-data` besides JSON. The model is then the form's field
+    `model` instead of the object's member."""
     default_model: str | None = None
-    """What the absence of a model means; None where it has to be named."""
+    """The model for a request that names none; None if it must name one."""
     one_model: bool = False
-    """Whether the answers of two models do not mix, so that no other model may stand in."""
+    """Whether the answers of two models cannot be mixed, so that no other model may answer
+    instead."""
     operation: str | None = None
-    """OpenTelemetry's `gen_ai.operation.name`, where it has one for this."""
+    """OpenTelemetry's `gen_ai.operation.name`; None if it has none for this."""
 
 
 ENDPOINTS = (

@@ -1,8 +1,8 @@
-"""Errors as the client sees them: OpenAI's envelope, and whose fault each one is.
+"""Errors as the client sees them: OpenAI's error object, and whose fault each error is.
 
-Knows what each kind of an upstream's fault means for our client, and what may be done about it.
-Refuses to know how a dialect words its errors (its `errors` module does), and does nothing about
-any of them (`exchange` does).
+For each kind of upstream fault this module says what the client is told, and whether the call may
+be repeated. How a protocol words its errors is known to its module `errors`. Repeating is done by
+`exchange`.
 
 Source: platform.openai.com/docs/guides/error-codes, read 2026-11. Both SDKs retry 408, 409, 429
 and every 5xx, and obey `x-should-retry` (openai-python 3.3.1 and openai-node 7.5.0, observed).
@@ -19,7 +19,7 @@ NEVER_RETRY: Headers = (("x-should-retry", "false"),)
 
 
 class ApiError(Exception):
-    """An answer other than success. `param` is the path of the field at fault, None for none."""
+    """An error answer. `param` is the path of the wrong field; None for none."""
 
     error_type = "api_error"
 
@@ -41,7 +41,7 @@ class ApiError(Exception):
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait, as its headers ask; None where they ask for none, or name a date."""
+        """The seconds that its headers ask to wait; None if they ask for none, or give a date."""
         said = dict(self.headers)
         for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
             try:
@@ -51,7 +51,7 @@ class ApiError(Exception):
         return None
 
     def envelope(self) -> dict[str, dict[str, str | None]]:
-        """OpenAI's error object."""
+        """OpenAI's error object, inside of its envelope."""
         return {
             "error": {
                 "message": self.message,
@@ -63,15 +63,15 @@ class ApiError(Exception):
 
 
 class ClientError(ApiError):
-    """The client's fault: sending the same again gives the same answer."""
+    """The client's fault. The same request would get the same answer again."""
 
     error_type = "invalid_request_error"
 
 
 class ConfigurationError(ApiError):
-    """The operator's fault: every faulty entry is named, no value is shown.
+    """The operator's fault. It names every faulty entry, and shows no value.
 
-    Without `faults` nothing is named either, for whoever has no key.
+    Without `faults` it names nothing, for a caller who has no key.
     """
 
     def __init__(self, faults: list[str], status: int = 500) -> None:
@@ -85,38 +85,39 @@ class Policy(NamedTuple):
     """What may be done about a fault."""
 
     repeat: bool
-    """Whether the same call may go well a little later."""
+    """Whether the same call may succeed a little later."""
     elsewhere: bool
-    """Whether another target may answer what this one could not."""
+    """Whether another target may succeed."""
     client_retry: bool
-    """Whether the client is left to judge by the status; else it is told not to try again."""
+    """Whether the client may try again, as far as the status suggests it. If not, the answer says
+    so."""
     counts: bool
-    """Whether it says of the target that it fails, whoever asks."""
+    """Whether it counts as a failure of the target. Some faults are the request's."""
     passes: bool = False
-    """Whether the target may answer the same request some other time."""
+    """Whether the target may answer the same request at another time."""
 
 
 TRANSIENT = Policy(repeat=True, elsewhere=True, client_retry=True, counts=True, passes=True)
 TARGET_REFUSES = Policy(repeat=False, elsewhere=True, client_retry=False, counts=True)
 MODEL_IS_MISSING = Policy(repeat=False, elsewhere=True, client_retry=True, counts=True)
 REQUEST_IS_WRONG = Policy(repeat=False, elsewhere=False, client_retry=True, counts=False)
-# Its size is nobody's failure, and another target may have room.
+# A request that is too long is not the target's failure, and another target may have room for it.
 DOES_NOT_FIT = Policy(repeat=False, elsewhere=True, client_retry=True, counts=False)
-# Our own time is spent: to wait as long again for the same target helps nobody.
+# A time limit of ours has passed. To wait as long again for the same target is of no use.
 TIME_IS_UP = Policy(repeat=False, elsewhere=True, client_retry=True, counts=True, passes=True)
-# The upstream has done its work and been paid, and would do the same again.
+# The upstream has made an answer and charged for it, and would make the same one again.
 ANSWER_IS_UNUSABLE = Policy(repeat=False, elsewhere=True, client_retry=False, counts=False)
 
 
 class Fault(NamedTuple):
-    """What one kind of fault becomes."""
+    """What the client gets for one kind of fault."""
 
     status: int
     error_type: str
     code: str | None
     policy: Policy
     message: str = ""
-    """Ours; empty relays the upstream's."""
+    """Our own message; empty passes on the upstream's."""
 
 
 _REQUEST = "invalid_request_error"
@@ -148,16 +149,27 @@ FAULTS: dict[int | str, Fault] = {
     "of another type": Fault(502, "api_error", BAD_RESPONSE, ANSWER_IS_UNUSABLE),
     "too large": Fault(502, "api_error", BAD_RESPONSE, ANSWER_IS_UNUSABLE),
 }
-"""By the upstream's status, or by a name where there is none to go by."""
+"""The faults, by the upstream's status, or by a name if there is no status."""
+
+
+_MAY_HAVE_COST = {
+    *("out of time", "cut off", "malformed", "of another type", "too large"),
+    # Of Cloudflare, before an upstream that was reached and has not answered
+    # (developers.cloudflare.com/support/troubleshooting/http-status-codes, read 2026-11).
+    *(520, 524),
+}
+"""The faults at which an upstream was asked and has not said that it does not answer."""
 
 
 class UpstreamError(ApiError):
     """The upstream's fault, or the network's on the way to it."""
 
     def __init__(self, kind: int | str, message: str, *, headers: Headers = ()) -> None:
-        """`kind` is the status that the upstream answered or its failure amounts to, or a name."""
+        """`kind` is the upstream's status, the status that its failure amounts to, or a name."""
         self.knows_no_such_call = kind in {404, 405, 501}
-        """Whether the upstream may have nothing at the path that was called."""
+        """Whether the upstream may lack the path that was called."""
+        self.may_have_cost = kind in _MAY_HAVE_COST
+        """Whether the upstream may have done work for the call, and may charge for it."""
         if kind not in FAULTS:
             kind = "another 4xx" if 400 <= int(kind) < 500 else "another status"
         fault = FAULTS[kind]
@@ -172,11 +184,11 @@ class UpstreamError(ApiError):
         )
         self.error_type = fault.error_type
         self.refuses_reasoning = False
-        """Whether it refuses the reasoning that the request gives back."""
+        """Whether the upstream refuses the reasoning that the request contains."""
         self.relayed: dict[str, object] | None = None
-        """What the upstream's own error object says beside its message, in its protocol's form, for
-        a client of the same protocol. Nothing of it can be a secret; None where it says nothing,
-        or where the message is ours."""
+        """Further members of the upstream's own error object, in its protocol's form, for a client
+        of the same protocol. They contain nothing that could be a secret. None if there are none,
+        or if the message is ours."""
 
 
 _NO_CREDIT = "credit balance is too low"
@@ -188,9 +200,9 @@ _TOO_LONG = re.compile(
     r"|prompt exceeds max length|exceeded model token limit",
     re.IGNORECASE,
 )
-"""Anthropic, Bedrock, Ollama; OpenAI and who follows it, xAI, LM Studio; OpenAI's Responses,
-llama.cpp, MiniMax; Gemini, Copilot; z.ai, Moonshot: what their servers, or reports of their users,
-say (read 2026-11)."""
+"""Messages for a prompt that is too long: of Anthropic, Bedrock, Ollama; OpenAI and its imitators,
+xAI, LM Studio; OpenAI's Responses, llama.cpp, MiniMax; Gemini, Copilot; z.ai, Moonshot. They come
+from their servers' sources or from reports of their users (read 2026-11)."""
 _MAY_BE_TOO_LONG = {400, 413, 422}
 
 _REASONING_REFUSED = re.compile(
@@ -198,16 +210,17 @@ _REASONING_REFUSED = re.compile(
     r"|thinking. (or .redacted_thinking. )?blocks?\b|encrypted.content|reasoning. item",
     re.IGNORECASE,
 )
-"""What 400s say of reasoning that was issued elsewhere or changed: Anthropic's, Gemini's and
-OpenAI's words (anomalyco/opencode#4608, can1357/oh-my-pi#3399, read 2026-11)."""
+"""Messages of a 400 for reasoning that was issued elsewhere or changed: of Anthropic, Gemini and
+OpenAI (anomalyco/opencode#4608, can1357/oh-my-pi#3399, read 2026-11)."""
 
 
 def worded(
     status: int, message: str, headers: Headers = (), *, code: object = None
 ) -> UpstreamError:
-    """The error of an upstream's `status`, and of what its `message` and `code` say beyond that.
+    """The error for an upstream's `status`, or for what its `message` or `code` says beyond that.
 
-    Two faults have no status of their own: no money left, and a prompt too long for the model.
+    Two faults have no status of their own: no money left, and a prompt that is too long for the
+    model.
     """
     kind: int | str = status
     if status == 400 and _NO_CREDIT in message:
@@ -220,51 +233,54 @@ def worded(
 
 
 def no_connection() -> UpstreamError:
-    """The upstream was not reached, or hung up before it answered."""
+    """The upstream was not reached, or closed the connection before it answered."""
     return UpstreamError("no connection", "The upstream could not be reached.")
 
 
 def bad_response(what: str, *, kind: str = "malformed") -> UpstreamError:
-    """The upstream answered with something that is not its protocol. `what` says what, unquoted."""
+    """The upstream's answer is not valid in its protocol.
+
+    `what` says what it is, without quoting it.
+    """
     return UpstreamError(kind, f"The upstream's answer made no sense: {what}.")
 
 
 def wrong_type(what: str) -> UpstreamError:
-    """The upstream answered with something that does not even claim to be its protocol."""
+    """The upstream's answer has a content type that its protocol does not have."""
     return bad_response(what, kind="of another type")
 
 
 def too_large() -> UpstreamError:
-    """The upstream's answer is larger than can be rewritten."""
+    """The upstream's answer is too large to be rewritten."""
     return bad_response("it is too large", kind="too large")
 
 
 def truncated() -> UpstreamError:
-    """The upstream's stream ended before its end."""
+    """The upstream's stream broke off."""
     return UpstreamError("cut off", "The upstream cut its answer off before the end.")
 
 
 def out_of_time(what: str) -> UpstreamError:
-    """A time limit passed. `what` names what did not come."""
+    """A time limit passed. `what` says what did not come in time."""
     return UpstreamError("out of time", f"The upstream took too long: {what}.")
 
 
 def internal_error() -> ApiError:
-    """Our own fault, with nothing of its cause in it."""
+    """Our own fault. It does not tell the cause."""
     return ApiError(500, "internal_error", "The gateway failed; its log says why.")
 
 
 def unsupported(param: str, why: str, *, value: bool = False) -> ClientError:
-    """What `param` asks for cannot be had; `value` when only this value of it cannot."""
+    """The upstream cannot do what `param` asks for; `value` if other values of it are possible."""
     code = "unsupported_value" if value else "unsupported_parameter"
     return ClientError(400, code, f"'{param}' is not supported: {why}", param=param)
 
 
 def invalid(param: str, why: str) -> ClientError:
-    """What `param` says is wrong in itself."""
+    """The value of `param` is wrong."""
     return ClientError(400, "invalid_value", f"Invalid '{param}': {why}", param=param)
 
 
 def invalid_type(param: str, why: str) -> ClientError:
-    """What `param` says is of another JSON type than it has to be."""
+    """The value of `param` has the wrong JSON type."""
     return ClientError(400, "invalid_type", f"Invalid type for '{param}': {why}", param=param)

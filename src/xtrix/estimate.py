@@ -1,8 +1,8 @@
-"""How many tokens a prompt has, for targets that do not count them: an estimate that errs upwards.
+"""Estimates how many tokens a prompt has, rather too many than too few.
 
-No tokenizer fits into the gateway, and each family of models has its own. Clients count to stay
-below a limit, so what cannot be known is taken for more. Images are measured where their format
-says their size at its beginning.
+Targets that cannot count tokens need this. No tokenizer is small enough for the gateway, and each
+family of models has its own. Clients count tokens to stay below a limit, so unknown things count as
+more. The size of an image is read from its first bytes if its format allows that.
 
 Sources: platform.claude.com/docs/en/build-with-claude/vision (pixels to tokens), …/pdf-support and
 …/token-counting (read 2026-11). What a character amounts to is a rule of thumb of
@@ -50,15 +50,16 @@ _BASE64_PER_TOKEN = 40
 _PDF_PAGE = 2000
 _MARGIN = 1.05
 _HEAD = 64 * 1024
-"""Characters of an image's base64 in which its size is looked for; photos begin with a preview."""
+"""The characters of an image's base64 in which its size is looked for. Photos can begin with a
+preview."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
 _SIZED_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Of JPEG's frames: those segments hold height and width."""
+"""The JPEG segments that contain the height and width of the image."""
 
 
 def estimate(prompt: Prompt) -> int:
-    """Tokens of all that `prompt` says."""
+    """An estimate of the tokens of `prompt`."""
     tokens = sum(_PER_TURN + sum(map(_block, turn.blocks)) for turn in prompt.turns)
     tokens += sum(map(_tool, prompt.tools))
     if prompt.settings.format:
@@ -108,7 +109,7 @@ def _text(text: str) -> float:
 
 
 def _size(source: Source) -> tuple[int, int] | None:
-    """Width and height of an image, where its beginning tells them."""
+    """The width and height of an image, if its first bytes tell them."""
     if source.kind != "base64":
         return None
     try:
@@ -121,7 +122,7 @@ def _size(source: Source) -> tuple[int, int] | None:
 
 
 def _jpeg_size(head: bytes) -> tuple[int, int] | None:
-    """The size in the first frame's header, which stands behind segments that say their length."""
+    """The size in the first frame's header. It comes after other segments, each with its length."""
     at = len(_JPEG)
     while at + 9 <= len(head) and head[at] == 0xFF:
         if head[at + 1] in _SIZED_MARKERS:

@@ -1,10 +1,11 @@
-"""One client request's life: what to do next, from its first byte to its last.
+"""The life of one client request: what to do next, from its first byte to its last.
 
-An exchange never does anything. It says what is to be done (a step), is told how that went, and
-says what is next, until it says what to answer: a `Reply`, or a `Relay` that goes on turning
-upstream data into frames. What h11's Connection is to HTTP, this is to a gateway.
+An exchange does nothing itself. It returns a step that says what to do, is told the outcome, and
+returns the next one. At the end it returns the answer: a `Reply`, or a `Relay` that turns the
+upstream's data into the client's events. (The library h11 works in the same way: its Connection
+does no I/O.)
 
-Refuses to know routes, keys and configuration (`app` does), and how any step is carried out.
+It does not know routes, keys and the configuration (`app` does), nor how a step is carried out.
 """
 
 import re
@@ -32,7 +33,7 @@ from xtrix.http import (
     UpstreamRequest,
     answer_headers,
 )
-from xtrix.metering import Ending, Meter
+from xtrix.metering import Attempt, Ending, Heard, Meter
 from xtrix.passage import Forwarded, Passage
 from xtrix.protocol import Clock, Codec, Stamp
 from xtrix.providers import Plan, Target
@@ -41,31 +42,33 @@ from xtrix.redact import Redactor
 from xtrix.relay import Patience, Relay
 from xtrix.shape import has_too_many_values
 from xtrix.steps import Answer, AskArchive, Begin, Call, Collect, Failure, Outcome, Step, Wait
-from xtrix.telemetry import Collector, ends, finish_reasons, in_words_of_the_field, span
+from xtrix.telemetry import Collector, in_words_of_the_field, span
 from xtrix.translation import Conversion, TargetCall
 
 MAX_ANSWER_BYTES = 16_000_000
-"""The largest whole answer taken from an upstream: rewriting it takes several times its size."""
+"""The largest whole answer that is accepted from an upstream. To rewrite one takes several times
+its size in memory."""
 
 _KEEP_SECONDS = 5.0
-"""For the archive to confirm that an answer is kept."""
+"""Seconds for the archive to confirm that an answer is kept."""
 _LAST_CONNECT = 120.0
 _CONNECT = 60.0
-"""Seconds until a stream's head, of the last target and of those before it."""
+"""Seconds until a stream's head: of the last target, and of the targets before it."""
 
 _SHORTEST = 0.001
-"""Seconds that a call is given when its time is up."""
+"""Seconds for a call when no time is left."""
 
+_NOTHING = Heard()
 _HEADER_SAFE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MOST_NAMES = 32
 
 Steps: TypeAlias = Generator[Step, Any, Answer]
-"""What is to be done, step by step; each is sent its outcome."""
+"""The steps of a request. Each one is sent its outcome."""
 
 
 @dataclass(slots=True)
 class Record:
-    """What the log line of one request says. It has no place for a prompt or a key."""
+    """The log line of one request. It has no field for a prompt or a key."""
 
     id: str
     method: str
@@ -76,42 +79,42 @@ class Record:
     provider: str | None = None
     upstream_model: str | None = None
     default_max_tokens: int | None = None
-    """The limit that the upstream was given because the client named none."""
+    """The token limit that was sent because the client named none."""
     attempts: int = 0
     failures: list[str] = field(default_factory=list)
     operation: str | None = None
-    """What is done, in OpenTelemetry's word for it; None where it has none."""
+    """OpenTelemetry's name of the operation; None if it has none."""
     finish_reasons: list[str] | None = None
-    """Why the answer ended, as the client was told."""
+    """Why the answer ended, in the client's protocol."""
     error: str | None = None
     unknown_stop_reason: str | None = None
-    """The upstream's word for why it stopped, where that is not known here."""
+    """The upstream's word for why it stopped, if it is not known here."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     key: str | None = None
-    """The name of the client's key, where it has one."""
+    """The name of the client's key, if it has one."""
     first_byte_ms: int | None = None
     """Milliseconds until the answer began."""
     total_ms: int | None = None
     not_kept: bool | None = None
-    """True where an answer was to be kept, and the archive has not confirmed that it is."""
+    """True if an answer should be kept, and the archive has not confirmed it."""
     version: str = __version__
 
 
 _VALUES = attrgetter(*Record.__slots__)
-"""All that a record says, in the order of its names."""
+"""Reads all fields of a record, in the order of its names."""
 
 
 @dataclass(slots=True)
 class AcceptedRequest:
-    """A valid request and what goes with it, the same for every target."""
+    """A valid request, and everything that is the same for all of its targets."""
 
     conversion: Conversion
     stamp: Stamp
     plan: Plan
     keep_alive: float
     recorder: Recorder | None = None
-    """Hears the answer; None where nothing of it is kept."""
+    """Listens to the answer, to keep it; None if it is not kept."""
 
     @property
     def streamed(self) -> bool:
@@ -119,63 +122,90 @@ class AcceptedRequest:
         return self.conversion.settings.stream
 
     def stamp_of(self, call: TargetCall) -> Stamp:
-        """What the answer of `call` says of itself.
+        """The id, the time and the model that the answer of `call` shows.
 
-        Its model is the one that was asked for, or, where that name does not say who answers, the
-        one that did: "best" has no price and no tokenizer.
+        The model is the name that the client asked for. If that name stands for several targets, it
+        is the model that answered, because clients look up prices and tokenizers by it.
         """
         if not self.plan.is_choice:
             return self.stamp
         return self.stamp._replace(model=call.target.model)
 
 
+@dataclass(slots=True)
+class _Calls:
+    """The calls of upstreams that may be charged for."""
+
+    charged: list[Attempt] = field(default_factory=list)
+    last: Target | None = None
+    is_under_way: bool = False
+    """Whether nothing is known to have failed of the last."""
+    has_spent: bool = False
+    """Whether what was set aside for the next may be spent already."""
+    heard: Heard = _NOTHING
+    """What its answer has told so far."""
+
+    def begin(self, target: Target) -> None:
+        """Take note of a call."""
+        self.last, self.is_under_way, self.heard = target, True, _NOTHING
+        self.has_spent = False
+
+    def fail(self, *, may_have_cost: bool) -> None:
+        """Take note that the call has failed."""
+        if may_have_cost:
+            self.end(self.heard)
+            self.has_spent = True
+        self.is_under_way = False
+
+    def end(self, heard: Heard) -> None:
+        """Take note of all that there is to hear of the last call.
+
+        Also where its client has left, or our own fault has ended it, before an answer came.
+        """
+        if self.last and self.is_under_way:
+            self.charged.append(Attempt(self.last, heard))
+
+
 class Exchange:
     """One client request with its upstream calls."""
 
     def __init__(self, record: Record, health: Health, now: float, codec: Codec) -> None:
-        """`now` is the shell's clock in Unix seconds, `codec` the protocol that errors have."""
+        """`now` is the time in Unix seconds, `codec` the protocol for errors."""
         self.record = record
         self._codec = codec
         self.headers: Headers = answer_headers(record.id, codec.request_id_header)
-        """What every answer to this request carries beside its own."""
+        """The headers of every answer to this request, besides its own."""
         self.redactor = Redactor()
         self.meter: Meter | None = None
-        """What counts it, where the client's key has a name."""
+        """What counts the usage, if the client's key has a name."""
         self._health = health
         self.clock = Clock(now)
         self._began = now
-        self._answer_usage: tuple[Usage, int] | None = None
-        """Of a whole answer, with the number of its bytes."""
-        self._lost = False
-        """Whether an answer was made, and charged for, that could not be taken."""
-        self._called: Target | None = None
-        """The last that was called."""
+        self._calls = _Calls()
         self._relay: Relay | Passage | None = None
         self._steps: Steps | None = None
         self._is_last = True
-        """Whether no target is left after the one that is tried."""
+        """Whether there are no further targets."""
         self.collector: Collector | None = None
-        """Where a span is sent at the end."""
+        """Where to send a span at the end."""
         self.parent = ""
-        """The client's `traceparent`."""
-        self._told = ""
-        """The ends of a whole answer."""
+        """The client's header `traceparent`."""
         self._watched: Target | None = None
-        """The target of a stream, among others, whose end is not yet known."""
+        """The target of a stream that has not ended, if there were other targets."""
 
     @property
     def now(self) -> float:
-        """The shell's clock in Unix seconds, at the last step."""
+        """The time of the last step, in Unix seconds."""
         return self.clock.now
 
     def follow(self, steps: Steps) -> None:
-        """Take `steps` as what is to be done, before the first of them."""
+        """Sets the steps of this exchange, before the first one."""
         self._steps = steps
 
     def advance(self, outcome: Outcome, now: float) -> Step | Answer:
-        """What to do next, or the answer. `outcome` is the last step's; None before the first.
+        """The next step, or the answer. `outcome` is that of the last step; None at first.
 
-        `now` is the shell's clock in seconds.
+        `now` is the time in Unix seconds.
         """
         assert self._steps is not None
         self.clock.now = now
@@ -189,74 +219,66 @@ class Exchange:
         return self._answered(answer)
 
     def crash(self) -> Answer:
-        """The answer after our own fault. Nothing of what was to be done is done any more."""
+        """The answer after a fault of our own. No further step follows."""
         self.close()
         self.record.error = "internal_error"
         return self._answered(self._codec.encode_error(errors.internal_error(), self.record.id))
 
     def close(self) -> None:
-        """Let go of what is still to be done, and of all that was kept for it.
+        """Ends the exchange, and frees everything that it holds.
 
-        Steps that are not at their end hold their exchange and are held by it: only Python's
-        collector of cycles would find the two, and what they hold with them.
+        Steps that have not ended refer to their exchange, and it refers to them. Otherwise only
+        Python's garbage collector for cycles would free the two, with everything that they hold.
         """
         if self._steps:
             self._steps.close()
             self._steps = None
 
     def log_line(self, now: float, *, left: bool = False) -> str:
-        """The record as JSON once all is done; `left` when the client did not wait for that."""
+        """The log line, once everything is done. `left` means that the client has left before."""
         record = self.record
         record.total_ms = max(record.first_byte_ms or 0, round((now - self._began) * 1000))
         self._note_end(now, left=left)
         if self._relay:
             self._count(self._relay.usage, is_whole=self._relay.finished)
             record.unknown_stop_reason = self._relay.unknown_stop_reason
+            record.finish_reasons = [*self._relay.finish_reasons] or None
             record.error = record.error or (self._relay.error.code if self._relay.error else None)
         if self.meter:
             self._finish_meter(self.meter, now, left=left)
         if left:
             record.error = "client_left"
-        record.finish_reasons = finish_reasons(self._told or self._ending()) or None
         return self.redactor.line(json.encode(in_words_of_the_field(self._known())))
 
     def _finish_meter(self, meter: Meter, now: float, *, left: bool) -> None:
-        """Have what was used counted, of an answer that was cut too."""
-        relay, whole, record = self._relay, self._answer_usage, self.record
+        """Counts what was used, also by an answer that was cut off."""
+        relay, record, calls = self._relay, self.record, self._calls
+        heard = calls.heard
         if relay:
             is_whole = relay.error is None and not left
             is_whole = is_whole or (relay.finished and relay.usage.completion > 0)
-            usage, characters = relay.usage, relay.characters
-        else:
-            is_whole = whole is not None
-            usage, characters = whole or (Usage(), 0)
-        is_answered = relay is not None or whole is not None or self._lost
-        has_cost = is_answered or (left and record.attempts > 0)
-        is_error = record.error is not None
-        meter.finish(Ending(self._called, usage, is_whole, has_cost, characters, is_error), now)
+            heard = _heard(relay, is_whole=is_whole)
+        calls.end(heard)
+        meter.finish(Ending(calls.last, calls.charged, record.error is not None), now)
         record.key = meter.name
 
     def span(self, now: float) -> UpstreamRequest | None:
-        """The call that tells a collector of the request, once it is logged; None for nobody."""
+        """The call that sends a span to the collector, after the log line; None for none."""
         if self.collector is None:
             return None
         call = span(self.collector, self._known(), self.parent, self._began, now)
         return call._replace(body=self.redactor.line(call.body.decode()).encode())
 
     def _known(self) -> dict[str, Any]:
-        """What is known of the request."""
+        """The known fields of the record, by name."""
         said = zip(Record.__slots__, _VALUES(self.record), strict=True)
         known = {name: value for name, value in said if value is not None}
         if self.meter:
-            known["cost"] = self.meter.cost  # also where nobody knows it
+            known["cost"] = self.meter.cost  # null if it is not known
         return known
 
-    def _ending(self) -> str:
-        """The last that a stream told, or the ends of what was passed on."""
-        return self._relay.ending if self._relay else ""
-
     def complete(self, accepted: AcceptedRequest) -> Steps:
-        """The steps of a completion: each target of the plan until one answers."""
+        """The steps of a completion: they try the plan's targets until one answers."""
         self.record.model = accepted.stamp.model
         self.record.stream = accepted.streamed
         plan = accepted.plan
@@ -267,8 +289,10 @@ class Exchange:
             try:
                 answer = yield from self._target(accepted, target, is_last=not left)
             except ClientError as error:
-                # This dialect cannot say it; another may. A traceback would hold the request.
+                # Another target's dialect may be able to express the request. A traceback would
+                # keep the request in memory.
                 refusal = error.with_traceback(None)
+                self._calls.is_under_way = False
                 continue
             except UpstreamError as error:
                 failures.append(error.with_traceback(None))
@@ -287,10 +311,10 @@ class Exchange:
         raise refusal or errors.internal_error()
 
     def _target(self, accepted: AcceptedRequest, target: Target, *, is_last: bool) -> Steps:
-        """The steps of all that one target is asked. Raises ApiError.
+        """The steps for one target. Raises ApiError.
 
-        What it refuses because of reasoning that is not its own it is asked once more without, and
-        a call that it does not have is made in other words.
+        If the target refuses reasoning of another provider, it is called once more without it. If
+        it lacks the called path, it is called once more with a translated request.
         """
         conversion = accepted.conversion
         self._is_last = is_last
@@ -305,14 +329,14 @@ class Exchange:
             self.record.failures[-1] += f" (asked again {how})"
 
     def _note_answer(self, answer: Answer, target: Target, plan: Plan) -> None:
-        """Let the health of `target` know; of a stream it hears only how that ended."""
+        """Notes in the target's health that it answered. A stream is noted when it ends."""
         if isinstance(answer, Relay | Passage):
             self._watched = target if len(plan.targets) > 1 else None
         else:
             self._health.answered(target)
 
     def _note_end(self, now: float, *, left: bool) -> None:
-        """How a stream ended, for its target's health. A client that left says nothing of it."""
+        """Notes in the target's health how a stream ended, unless the client left."""
         target, self._watched = self._watched, None
         if target is None or left or self._relay is None:
             return
@@ -324,13 +348,14 @@ class Exchange:
 
     def _try(self, accepted: AcceptedRequest, call: TargetCall) -> Steps:
         """The steps of up to `attempts` calls to one target. Raises UpstreamError."""
-        target = self._called = call.target
+        target = call.target
         while True:
             began = self.now
             try:
                 return (yield from self._attempt(accepted, call))
             except UpstreamError as error:
                 self.redactor.clean(error)
+                self._calls.fail(may_have_cost=error.may_have_cost)
                 accepted.conversion.own(error, call)
                 name = f"{target.provider.name}/{target.model}"
                 self.record.failures.append(f"{name}: {error.code or error.status}")
@@ -339,24 +364,29 @@ class Exchange:
                     raise
             yield Wait(pause)
 
-    def _attempt(self, accepted: AcceptedRequest, call: TargetCall) -> Steps:
-        """The steps of one call. Raises UpstreamError."""
-        limits = call.target.provider.timeouts
+    def _begin(self, call: TargetCall) -> Generator[Step, Any, None]:
+        """Take note of a call that is to be made. Raises ApiError where it may not be."""
+        if self.meter and self._calls.has_spent:
+            yield from self.meter.again()
+        self._calls.begin(call.target)
         self.record.attempts += 1
         self.record.provider = call.target.provider.name
         self.record.upstream_model = call.target.model
         self.record.default_max_tokens = call.default_max_tokens
+
+    def _attempt(self, accepted: AcceptedRequest, call: TargetCall) -> Steps:
+        """The steps of one call. Raises ApiError."""
+        yield from self._begin(call)
+        limits = call.target.provider.timeouts
         collect = Collect(MAX_ANSWER_BYTES, limits.idle, limits.progress)
         if call.forwarded:
             return (yield from self._forward(accepted, call, call.forwarded))
         if not accepted.streamed:
             seconds = self._left(accepted.plan, self._patience(accepted.plan, limits.first_byte))
             answer = _sound((yield _call(accepted, call, seconds, collect)))
-            self._lost = self._lost or answer.head.status == 200
-            body = _sound(answer.body)
+            body = _body(answer.head, answer.body)
             if has_too_many_values(body):
                 raise errors.too_large()
-            self._lost = False
             _check(call.codec, answer.head, body)
             return (yield from self._reply(accepted, call, body))
         began = self.now
@@ -364,23 +394,24 @@ class Exchange:
         seconds = self._left(accepted.plan, self._patience(accepted.plan, connect))
         head = _sound((yield _call(accepted, call, seconds)))
         if head.status != 200 or not head.may_be(EVENT_STREAM):
-            body = _sound((yield collect))
+            body = _body(head, (yield collect))
             raise _error_in(call.codec, head, body) or errors.wrong_type("it is not a stream")
         relay = self._open_relay(accepted, call, self.now - began)
         yield Begin(relay)
         if relay.error and not relay.begun:
+            self._calls.heard = _heard(relay)
             raise relay.error
         self._relay = relay
         return relay
 
     def _keep(self, recorder: Recorder, body: bytes) -> Generator[AskArchive, Outcome, None]:
-        """The step that keeps a whole answer, which its client gets in any case."""
+        """The step that keeps a whole answer. The client gets its answer even if this fails."""
         message = recorder.message_of(body.decode())
         outcome = yield AskArchive(recorder.name, message, _KEEP_SECONDS)
         self.record.not_kept = True if isinstance(outcome, Failure) else None
 
     def _forward(self, accepted: AcceptedRequest, call: TargetCall, forwarded: Forwarded) -> Steps:
-        """The steps of one call whose answer goes to the client as it is. Raises ApiError."""
+        """The steps of one call whose answer is passed on as it is. Raises ApiError."""
         limits = call.target.provider.timeouts
         first_byte = self._left(accepted.plan, self._patience(accepted.plan, limits.first_byte))
         outcome = yield Call(call.take_request(), first_byte, upload=forwarded.upload)
@@ -388,39 +419,41 @@ class Exchange:
             raise forwarded.upload.screen.fault
         head = _sound(outcome)
         if head.status != 200 or not head.may_be(*forwarded.answers):
-            body = _sound((yield Collect(MAX_ANSWER_BYTES, limits.idle, limits.progress)))
+            collect = Collect(MAX_ANSWER_BYTES, limits.idle, limits.progress)
+            body = _body(head, (yield collect))
             raise _error_in(call.codec, head, body) or errors.wrong_type("it is something else")
         headers = (*self._served(), *_ignored(call.ignored))
-        patience = Patience(first_byte, limits.idle, 0)
+        patience = Patience(first_byte, limits.idle, 0, limits.progress)
         passage = Passage(forwarded, head, self.redactor.pieces(), headers, patience)
         passage.tick(self.now)
         yield Begin(passage)
         if passage.error and not passage.begun:
+            self._calls.heard = _heard(passage)
             raise passage.error
         self._relay = passage
         return passage
 
     def _reply(self, accepted: AcceptedRequest, call: TargetCall, body: bytes) -> Steps:
-        """The steps to the answer that a whole response is. Raises UpstreamError."""
+        """The steps that turn a whole response into the answer. Raises UpstreamError."""
         whole = accepted.conversion.whole(body, call, accepted.stamp_of(call))
         self._count(whole.usage)
-        self._answer_usage = whole.usage, len(whole.body)
+        self._calls.heard = Heard(whole.usage, len(whole.body), whole.served, is_whole=True)
         self.record.unknown_stop_reason = whole.unknown_stop_reason
+        self.record.finish_reasons = [*whole.finish_reasons] or None
         headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
-        self._told = ends(whole.body)
         told = self.redactor.body(whole.body)
         if accepted.recorder:
             yield from self._keep(accepted.recorder, told)
         return Reply(200, headers, told)
 
     def _open_relay(self, accepted: AcceptedRequest, call: TargetCall, took: float) -> Relay:
-        """The relay of a stream whose head `took` so many seconds."""
+        """The relay of a stream. `took` is how many seconds its head took."""
         stream = accepted.conversion.stream(call, accepted.stamp_of(call))
         headers = (*STREAM_HEADERS, *self._served(), *_ignored(call.ignored))
         limits = call.target.provider.timeouts
         limit = self._patience(accepted.plan, limits.first_byte, took)
         first_byte = self._left(accepted.plan, limit)
-        # Only what the model says comes in time, not the announcement that it will.
+        # What only announces an answer does not count as its beginning, so it is held back.
         holds = not self._is_last and accepted.plan.first_byte is not None
         patience = Patience(
             first_byte, limits.idle, accepted.keep_alive, limits.progress, holds_opening=holds
@@ -431,23 +464,24 @@ class Exchange:
         return relay
 
     def _pause(self, call: TargetCall, error: UpstreamError, took: float) -> float | None:
-        """Seconds until the same target is tried again; None when it is not.
+        """Seconds until the same target is tried again; None if it is not.
 
-        What took as long to fail as the longest wait is not waited for again.
+        A call that took as long to fail as the longest wait is not repeated.
         """
         retries = call.target.provider.retries
         if call.is_last or not error.policy.repeat or took >= retries.longest:
             return None
-        # A quarter of the wait is drawn from the request's id, so that clients spread out.
+        # A quarter of the wait is random, so that not all clients come back at once. The request's
+        # id serves as the random number.
         chance = int(self.record.id[-8:], 16) / 0xFFFFFFFF
         pause = retries.backoff * 2 ** (call.attempts - 1) * (1 - chance / 4)
         pause = max(pause, error.retry_after or 0)
         return pause if pause <= retries.longest else None
 
     def _patience(self, plan: Plan, limit: float, took: float = 0) -> float:
-        """Seconds that a target may take to begin: its own `limit`, or what the model leaves it.
+        """Seconds that a target may take to begin: its own `limit`, or less if the model sets less.
 
-        Of the model's limit it has taken some already.
+        `took` seconds of the model's limit are over.
         """
         if self._is_last or plan.first_byte is None:
             return limit
@@ -479,9 +513,9 @@ class Exchange:
         return answer
 
     def _count(self, usage: Usage, *, is_whole: bool = True) -> None:
-        """Note the usage, as far as it is known: a stream that broke has not told all of it.
+        """Notes the usage in the record. A stream that broke has not reported all of it.
 
-        No prompt has no tokens, so where an upstream says so it has not counted.
+        Every prompt has tokens, so an upstream that reports 0 has not counted.
         """
         self.record.prompt_tokens = usage.prompt or None
         is_counted = usage.prompt or usage.completion
@@ -489,10 +523,11 @@ class Exchange:
 
 
 def _told(failures: list[UpstreamError]) -> UpstreamError:
-    """Of all that failed, what the client is told: the last, unless another helps it more.
+    """The error that the client gets if all targets failed: the last one, with two exceptions.
 
-    A prompt that is too long it can shorten. And a fallback that finds the request itself at fault
-    says nothing of a target that would have taken it and only failed for now.
+    If a prompt was too long, that error comes first, because the client can shorten it. If the last
+    target refused the request itself, an earlier error comes first if it was temporary, because
+    that target would have accepted the request.
     """
     too_long = [failure for failure in failures if failure.policy is DOES_NOT_FIT]
     if too_long:
@@ -517,15 +552,31 @@ def _call(
     return Call(request, seconds, collect, is_last)
 
 
+def _heard(relay: Relay | Passage, *, is_whole: bool = False) -> Heard:
+    """What a stream has told so far."""
+    return Heard(relay.usage, relay.characters, relay.served, is_whole=is_whole)
+
+
+def _body(head: UpstreamHead, outcome: Any) -> bytes:
+    """The body that goes with `head`. Raises UpstreamError."""
+    try:
+        body: bytes = _sound(outcome)
+    except UpstreamError as error:
+        # An answer was on its way, or else an error, which costs nothing however it is told.
+        error.may_have_cost = head.status == 200
+        raise
+    return body
+
+
 def _sound(outcome: Any) -> Any:
-    """`outcome`, unless it is a failure. Raises UpstreamError."""
+    """`outcome`, if it is not a failure. Raises UpstreamError."""
     if isinstance(outcome, Failure):
         raise _FAILED[outcome]()
     return outcome
 
 
 def _check(codec: Codec, head: UpstreamHead, body: bytes) -> None:
-    """Raise UpstreamError unless `body` may be a whole completion."""
+    """Raises UpstreamError unless `body` can be a whole completion."""
     if head.status != 200:
         raise _error_in(codec, head, body) or errors.bad_response("it is no completion")
     if not head.may_be("application/json"):
@@ -533,11 +584,13 @@ def _check(codec: Codec, head: UpstreamHead, body: bytes) -> None:
 
 
 def _error_in(codec: Codec, head: UpstreamHead, body: bytes) -> UpstreamError | None:
-    """The error that a response stands for, or, with status 200, that its body holds."""
+    """The error in a response: by its status, or, with status 200, in its body."""
     if head.status >= 400:
         return codec.decode_error(head, body)
     if head.status != 200:
-        return errors.bad_response(f"status {head.status} instead of a completion")
+        error = errors.bad_response(f"status {head.status} instead of a completion")
+        error.may_have_cost = head.status < 300
+        return error
     try:
         said = json.decode_object(body).get("error")
     except ValueError:
@@ -546,6 +599,6 @@ def _error_in(codec: Codec, head: UpstreamHead, body: bytes) -> UpstreamError | 
 
 
 def _ignored(parameters: tuple[str, ...]) -> Headers:
-    """The header that names what was left out. A name that could break a header is not named."""
+    """The header that names ignored parameters. A name with odd characters is left out of it."""
     names = [name for name in parameters if _HEADER_SAFE.fullmatch(name)]
     return (("x-ignored-parameters", ", ".join(names[:_MOST_NAMES])),) if names else ()

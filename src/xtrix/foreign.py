@@ -1,12 +1,11 @@
 """A body of one protocol at another's path: recognised by its shape, and answered as the path says.
 
-Cursor sends what Responses takes to the path of Chat Completions, and others mix the two vendors'
-forms of a tool. It is looked for only where the path's own protocol makes no sense of a body, so
-that nobody else pays for it.
+Cursor sends what Responses takes to the path of Chat Completions, others send a chat to whatever
+path they are given. It is looked for only where the path's own protocol makes no sense of a body,
+or disowns it, so that nobody else pays for it. What a protocol's requests look like it says itself.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from xtrix import json
 from xtrix.errors import ClientError
@@ -20,73 +19,59 @@ def decode(
     codec: Codec, body: bytes, headers: Mapping[str, str], default_model: str
 ) -> tuple[Codec, Request]:
     """The request that `body` spells, and how it is read and answered. Raises ClientError."""
+    request = refusal = None
     try:
-        return codec, codec.decode_request(body, headers, default_model)
+        request = codec.decode_request(body, headers, default_model)
     except ClientError as error:
         refusal = error.with_traceback(None)
+    if request and not (codec.disowns and codec.disowns(request.fields)):
+        return codec, request
+    found = _as_another(codec, body, headers, default_model)
+    if found:
+        return found
+    if request is None:
+        assert refusal
+        raise refusal
+    return codec, request
+
+
+def _as_another(
+    path: Codec, body: bytes, headers: Mapping[str, str], default_model: str
+) -> tuple[Codec, Request] | None:
+    """The same where it is a request in another form than the path's; None where it is not.
+
+    What is read in one protocol and answered in another is a protocol of its own that no row
+    speaks: so it is translated for every target.
+    """
     try:
         fields = decode_body(body)
     except ClientError:
-        raise refusal from None
-    if codec.name == "chat" and (nested := _nested(fields)):
-        return codec, codec.decode_request(json.encode_body(nested), headers, default_model)
-    other = _protocol_of(fields, codec.name)
-    if other is None:
-        raise refusal
-    return _answering_as(codec, PROTOCOLS[other], body, headers, default_model)
-
-
-def _answering_as(
-    path: Codec, spoken: Codec, body: bytes, headers: Mapping[str, str], default_model: str
-) -> tuple[Codec, Request]:
-    """A request that is read as `spoken` and answered as `path` has it.
-
-    What does so is a protocol of its own that no row speaks: so it is translated for every target.
-    """
+        return None
+    unmixed = _unmixed(path, fields)
+    if unmixed:
+        return path, path.decode_request(unmixed, headers, default_model)
+    spoken = _claimant(fields, path)
+    if spoken is None:
+        return None
     mixed = path._replace(
         decode_prompt=spoken.decode_prompt, without_reasoning=spoken.without_reasoning
     )
+    body = _unmixed(spoken, fields) or body
     return mixed, spoken.decode_request(body, headers, default_model)
 
 
-def _protocol_of(fields: Json, path: str) -> str | None:
-    """The protocol that `fields` look like; None where they look like that of `path`, or none."""
-    if "input" in fields and "messages" not in fields:
-        found = "responses"
-    elif isinstance(fields.get("messages"), list) and "input" not in fields:
-        is_anthropics = "system" in fields or any("input_schema" in it for it in _tools(fields))
-        found = "messages" if is_anthropics else "chat"
-    else:
+def _unmixed(codec: Codec, fields: Json) -> bytes | None:
+    """The body in the protocol's own forms alone; None where it has no others."""
+    unmixed = codec.unmix(fields) if codec.unmix else None
+    return json.encode_body(unmixed) if unmixed else None
+
+
+def _claimant(fields: Json, path: Codec) -> Codec | None:
+    """The protocol other than the path's whose request `fields` are by their shape."""
+    if path.claims is None:
         return None
-    return found if path not in {found, "completions"} else None
-
-
-def _tools(fields: Json) -> list[Json]:
-    tools = fields.get("tools")
-    return [it for it in tools if isinstance(it, dict)] if isinstance(tools, list) else []
-
-
-def _nested(fields: Json) -> Json | None:
-    """A chat's `fields` with its flat functions, which Responses has, put as a chat has them.
-
-    None where there are none.
-    """
-    tools = _tools(fields)
-    if "messages" not in fields or not any(map(_is_flat, tools)):
-        return None
-    nested = {**fields, "tools": [_nest(it) for it in tools]}
-    choice = fields.get("tool_choice")
-    if isinstance(choice, dict) and _is_flat(choice):
-        nested["tool_choice"] = _nest(choice)
-    return nested
-
-
-def _is_flat(tool: Json) -> bool:
-    return tool.get("type") == "function" and "function" not in tool and "name" in tool
-
-
-def _nest(tool: Json) -> Json:
-    if not _is_flat(tool):
-        return tool
-    inner: dict[str, Any] = {name: value for name, value in tool.items() if name != "type"}
-    return {"type": "function", "function": inner}
+    # A chat is whatever has messages, so it is asked last.
+    for codec in reversed(PROTOCOLS.values()):
+        if codec.claims and codec.claims(fields):
+            return codec if codec.name != path.name else None
+    return None

@@ -1,18 +1,19 @@
-"""A call of one of OpenAI's other endpoints: passed on as it is to who serves its model.
+"""Passes a call of one of OpenAI's other endpoints on to a provider that serves its model.
 
-What has to be ours is the model's name, the key, and what the row drops. A JSON body is read whole,
-as every other; a form is not. Its beginning is read until the model is found, and the rest goes on
-while it comes. So a form can go to one target once only, unless all of it had come by then.
+Only the model's name and the key are replaced, and parameters are left out that the row drops. A
+JSON body is read whole. A form is read until its model is found, and the rest is streamed. So a
+form can be sent to one target only, and only once, unless all of it has come by then.
 
-A form whose model comes after its files is held up to that, as far as a JSON body may be. A model
-that has another name at the provider is replaced where it stands.
+If a form names its model after its files, the files are held until then, up to the limit of a JSON
+body. If the provider has another name for the model, it is replaced where it is.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from xtrix import catalogue
+from xtrix import catalogue, vectors
 from xtrix.body import BODY_SECONDS, check_head, coding_of, most_read, too_large, unread
 from xtrix.cards import MODEL_NAME
 from xtrix.config import Config
@@ -36,10 +37,12 @@ from xtrix.translation import Conversion, TargetCall
 
 _SHAPE = Shape(members(model=maybe(MODEL), encoding_format=maybe(STRING)))
 _MOST_VALUES = 400_000
-"""A request for embeddings may be 300,000 tokens, each a number, and nothing is made of them."""
+"""The most values in a request for embeddings, which may have 300,000 tokens, each a number."""
+_WITH_OUTPUT = {"images", "audio"}
+"""The endpoints whose answers consist of tokens."""
 _VECTOR_FORM = "encoding_format"
 _REPEATABLE = 262_144
-"""Bytes of a form that is waited for as a whole, so that it can be sent again."""
+"""A form of up to so many bytes is read whole, so that it can be sent more than once."""
 
 
 def forward(config: Config, endpoint: Endpoint, head: RequestHead, exchange: Exchange) -> Steps:
@@ -67,17 +70,31 @@ def forward(config: Config, endpoint: Endpoint, head: RequestHead, exchange: Exc
     stamp = Stamp(token, int(exchange.now), model, config.fingerprint, exchange.record.id)
     accepted = AcceptedRequest(forwarding, stamp, plan, config.keep_alive)
     if exchange.meter:
-        declared = head.headers.get("content-length", "")
-        size = int(declared) if declared.isdigit() else config.max_body_bytes
-        yield from exchange.meter.admit(
-            Asked(model, plan, forwarding.fields, size, bounds.of_text(0 if boundary else size))
-        )
+        yield from exchange.meter.admit(_asked(config, head, accepted, endpoint))
         exchange.headers += exchange.meter.headers("chat")
     return (yield from exchange.complete(accepted))
 
 
+def _asked(
+    config: Config, head: RequestHead, accepted: AcceptedRequest, endpoint: Endpoint
+) -> Asked:
+    """What decides how much the call may come to."""
+    declared = head.headers.get("content-length", "")
+    size = int(declared) if declared.isdigit() else config.max_body_bytes
+    forwarding = accepted.conversion
+    assert isinstance(forwarding, Forwarding)
+    return Asked(
+        accepted.stamp.model,
+        accepted.plan,
+        forwarding.fields,
+        size,
+        bounds.of_text(size) if forwarding.fields else bounds.of_recording(size),
+        has_output=endpoint.name in _WITH_OUTPUT,
+    )
+
+
 def _decode(body: bytes | Failure, config: Config, endpoint: Endpoint) -> Json:
-    """The object that `body` spells, its model filled in. Raises ClientError."""
+    """The object in `body`, with a model. Raises ClientError."""
     if isinstance(body, Failure):
         raise unread(body, config.max_body_bytes, most_read(config.max_body_bytes))
     fields = _SHAPE.decode(body, _MOST_VALUES)
@@ -89,11 +106,11 @@ def _decode(body: bytes | Failure, config: Config, endpoint: Endpoint) -> Json:
 
 @dataclass(slots=True)
 class Form(Screen):
-    """A form, of which `start` has come, and what goes on of it."""
+    """A form: `start` is what has come so far, and the rest is streamed."""
 
     finder: ModelFinder
     limit: int
-    """Bytes of all of it."""
+    """The most bytes of the whole form."""
     declared: int | None
     start: bytes = b""
     size: int = 0
@@ -102,24 +119,24 @@ class Form(Screen):
 
     @property
     def model(self) -> str:
-        """The model that it names."""
+        """The model that the form names."""
         return self.finder.model or ""
 
     def add(self, data: bytes) -> None:
-        """Take `data` into the start; nothing is the form's end. Raises ClientError."""
+        """Adds `data` to the start; no data means the form's end. Raises ClientError."""
         self.read(data)
         self.start += data
         self.is_whole = not data or self.size == self.declared
 
     def read(self, data: bytes) -> None:
-        """Look at `data`, which comes next. Raises ClientError."""
+        """Checks the next data of the form. Raises ClientError."""
         self.size += len(data)
         if self.size > self.limit:
             raise too_large(self.limit)
         self.finder.feed(data)
 
     def passes(self, data: bytes) -> bool:  # type: ignore[explicit-override]
-        """As `Screen` has it."""
+        """See `Screen`."""
         try:
             self.read(data)
         except ClientError as error:
@@ -127,7 +144,7 @@ class Form(Screen):
         return self.fault is None
 
     def start_for(self, model: str) -> bytes:
-        """The start, for an upstream that calls the model `model`."""
+        """The start of the form, for an upstream that knows the model as `model`."""
         span = self.finder.span
         assert span is not None
         return b"".join((self.start[: span.start], model.encode(), self.start[span.end :]))
@@ -136,7 +153,7 @@ class Form(Screen):
 def _read_form(
     config: Config, head: RequestHead, finder: ModelFinder
 ) -> Generator[Step, Any, Form]:
-    """Read a form up to its model, or all of it where it is small. Raises ClientError."""
+    """Reads a form up to its model, or all of it if it is small. Raises ClientError."""
     declared = head.headers.get("content-length", "")
     coding = coding_of(head)
     length = int(declared) if declared.isdigit() and not coding else None
@@ -162,7 +179,7 @@ def _read_form(
 
 
 class Forwarding(Conversion):
-    """A request on its way to whoever has its endpoint. Nothing of it is translated."""
+    """A request that is passed on untranslated to a provider that has the endpoint."""
 
     def __init__(
         self,
@@ -172,7 +189,7 @@ class Forwarding(Conversion):
         fields: Json | None = None,
         form: Form | None = None,
     ) -> None:
-        """One of `fields`, of a JSON body, and `form` is given."""
+        """Either `fields`, the members of a JSON body, or `form` is given."""
         streams = bool(fields and fields.get("stream") is True)
         request = Request({}, b"", "", streams, head.headers)
         super().__init__(PROTOCOLS["chat"], request, Carrier(b"", b""))
@@ -182,7 +199,7 @@ class Forwarding(Conversion):
 
     @property
     def fields(self) -> Json:
-        """The members of a JSON body; none of a form's."""
+        """The members of a JSON body; empty for a form."""
         return self._fields or {}
 
     @property
@@ -193,7 +210,7 @@ class Forwarding(Conversion):
     def encode(  # type: ignore[explicit-override]
         self, target: Target, plan: Plan, *, is_last: bool
     ) -> TargetCall:
-        """What `target` is asked."""
+        """The call of `target`."""
         del is_last
         kind, (body, ignored) = "application/json", self._body_for(target)
         if self._form is not None:
@@ -206,34 +223,42 @@ class Forwarding(Conversion):
             most_calls=(target.provider.retries.attempts or plan.most_calls)
             if self.is_repeatable
             else 1,
-            forwarded=Forwarded(self._endpoint.answers, self._vectors(), self._upload(body)),
+            forwarded=Forwarded(
+                self._endpoint.answers, self._vectors(), self._upload(body), self._filling()
+            ),
         )
 
     def own(  # type: ignore[explicit-override]
         self, error: UpstreamError, call: TargetCall
     ) -> None:
-        """Nothing: an upstream names places in the client's own request."""
+        """Changes nothing: the upstream's error names places in the client's own request."""
 
     def _body_for(self, target: Target) -> tuple[bytes, tuple[str, ...]]:
-        """The body for `target`, as far as it has come, and what was left out of it."""
+        """The body for `target`, as far as it has come, and which parameters were left out."""
         if self._form is not None:
             return self._form.start_for(target.model), ()
         assert self._fields is not None
         fields = {**self._fields, "model": target.model}
         dropped = {name: fields.pop(name, None) for name in target.provider.quirks.drop}
         ignored = {name for name, value in dropped.items() if says_something(name, value)}
-        # Who gets vectors in another form than they asked for has them brought into it here.
+        # If vectors come in another form than the client asked for, they are converted here.
         return encode_body(fields), tuple(sorted(ignored - {_VECTOR_FORM}))
 
     def _vectors(self) -> str | None:
-        """The form in which embeddings are wanted, where it is one that is known here."""
+        """The form in which the client wants embeddings, if it is known here."""
         if self._endpoint.name != "embeddings" or self._fields is None:
             return None
         wanted = self._fields.get(_VECTOR_FORM) or "float"
         return wanted if wanted in {"float", "base64"} else None
 
+    def _filling(self) -> Callable[[Any], bytes | None] | None:
+        """What fills in what a short answer lacks; None where nobody knows what that is."""
+        if self._endpoint.name != "embeddings" or self._fields is None:
+            return None
+        return partial(vectors.filled, model=self._fields["model"])
+
     def _upload(self, start: bytes) -> Upload | None:
-        """What comes after `start`; None where that is all."""
+        """The rest of the form, after `start`; None if there is none."""
         form = self._form
         if form is None or form.is_whole:
             return None

@@ -1,7 +1,7 @@
-"""HTTP as values: what came in, what to send on, what to answer.
+"""HTTP as values: requests, responses and headers.
 
-Knows header names and CORS. Refuses to know who is calling and what a body means.
-Header names are lower case throughout.
+Header names and CORS are known here; who is calling, and what a body means, is not. Header names
+are in lower case everywhere.
 """
 
 import re
@@ -28,7 +28,7 @@ CLIENT_HEADERS = (
 """The only headers of a client's request that are read."""
 
 RETRY_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry")
-"""Passed from the upstream to the client, where they say what they are for."""
+"""Headers that are passed on from the upstream to the client, if their values are valid."""
 
 _HTTP_DATE = re.compile(  # RFC 9110, 5.6.7: the one form that may still be sent
     r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -43,7 +43,7 @@ JSON_TYPE = ("content-type", "application/json")
 EVENT_STREAM = "text/event-stream"
 STREAM_HEADERS: Headers = (
     ("content-type", f"{EVENT_STREAM}; charset=utf-8"),
-    # no-transform and x-accel-buffering keep proxies on the way from holding frames back.
+    # no-transform and x-accel-buffering stop proxies on the way from buffering a stream.
     ("cache-control", "no-cache, no-transform"),
     ("x-accel-buffering", "no"),
 )
@@ -58,13 +58,13 @@ _ALLOWED_HEADERS = "authorization, x-api-key, content-type, anthropic-version, a
 
 
 class RequestHead(NamedTuple):
-    """A client's request before its body. `headers` holds only `CLIENT_HEADERS`."""
+    """The head of a client's request. `headers` has only those of `CLIENT_HEADERS`."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     query: str = ""
-    """What follows the `?`, as it came."""
+    """The text after the `?`, as it came."""
 
 
 class UpstreamRequest(NamedTuple):
@@ -78,23 +78,23 @@ class UpstreamRequest(NamedTuple):
 
 
 class UpstreamHead(NamedTuple):
-    """An upstream's response before its body. `headers` holds only `UPSTREAM_HEADERS`."""
+    """The head of an upstream's response. `headers` has only those of `UPSTREAM_HEADERS`."""
 
     status: int
     headers: Mapping[str, str]
 
     def retry_headers(self) -> Headers:
-        """What it said about trying again, as it said it; what is something else is left out."""
+        """Its headers about trying again, unchanged, without those whose values are not valid."""
         pairs = ((name, self.headers.get(name, "")) for name in RETRY_HEADERS)
         return tuple((name, value) for name, value in pairs if _MAKES_SENSE[name](value))
 
     @property
     def content_type(self) -> str | None:
-        """What the body claims to be; None where it claims nothing."""
+        """The content type of the body; None if it has none."""
         return self.headers.get("content-type")
 
     def may_be(self, *content_types: str) -> bool:
-        """Whether the body does not claim to be anything else than these patterns."""
+        """Whether the content type matches one of these patterns, or is absent."""
         if self.content_type is None:
             return True
         claimed = self.content_type.partition(";")[0].strip().lower()
@@ -116,7 +116,7 @@ _MAKES_SENSE: dict[str, Callable[[str], bool]] = {
     "retry-after-ms": _is_number,
     "x-should-retry": lambda text: text in {"true", "false"},
 }
-"""What each of `RETRY_HEADERS` may say."""
+"""Checks the value of each of `RETRY_HEADERS`."""
 
 
 class Reply(NamedTuple):
@@ -138,16 +138,16 @@ def error_reply(error: ApiError) -> Reply:
 
 
 def answer_headers(request_id: str, own_name: str | None = None) -> Headers:
-    """What every answer carries. `own_name` is what the client's protocol calls `x-request-id`."""
+    """The headers of every answer. `own_name` is the protocol's own name for `x-request-id`."""
     headers = (("x-request-id", request_id), ALLOW_ORIGIN, _EXPOSED)
     return ((own_name, request_id), *headers) if own_name else headers
 
 
 def preflight(head: RequestHead) -> Reply:
-    """The answer to a browser that asks whether it may call: any origin may, no cookies.
+    """The answer to a browser's CORS preflight: any origin may call, without cookies.
 
-    The wanted headers are echoed because SDKs in a browser send `x-stainless-*` names of their own
-    and `*` does not cover `authorization` (fetch.spec.whatwg.org, CORS protocol).
+    The requested headers are echoed, because SDKs in a browser send `x-stainless-*` headers, and
+    `*` does not include `authorization` (fetch.spec.whatwg.org, CORS protocol).
     """
     wanted = head.headers.get("access-control-request-headers") or _ALLOWED_HEADERS
     headers = (

@@ -1,10 +1,10 @@
-"""JSON text in and out, for everything that crosses the network.
+"""Reads and writes JSON, for everything that crosses the network.
 
-Refuses what would not survive the way: nesting deeper than `DEEPEST` (the parser's own limit:
-deeper nesting in Python's own parser ends the whole isolate instead of raising), NaN, Infinity and
-numbers too large for a float. What is read can be written too. Of two equal keys the last one
-counts. Lone surrogates, which JSON
-may spell and UTF-8 cannot, become U+FFFD, as JavaScript's `toWellFormed` does.
+It refuses what could not be passed on: nesting deeper than `DEEPEST` (which in Python's own parser
+would end the whole isolate instead of raising), NaN, Infinity, and numbers too large for a float.
+Everything that can be read can also be written. Of two equal keys the last one counts. Lone
+surrogates, which JSON can contain and UTF-8 cannot, become U+FFFD, as in JavaScript's
+`toWellFormed`.
 """
 
 import codecs
@@ -15,15 +15,15 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-# At its first call pydantic-core imports what it needs, `uuid` among it. Done here that is part of
-# the deployed snapshot; left to the first request it takes half a second of it (measured).
+# At its first call pydantic-core imports what it needs, such as `uuid`. A call here makes that a
+# part of the deployed snapshot. At the first request it would take half a second (measured).
 to_json(None)
 
 Json = dict[str, Any]
-"""A JSON object as it came from outside."""
+"""A JSON object from outside."""
 
 DEEPEST = 200
-"""Levels of arrays and objects within each other that are read."""
+"""The most levels of arrays and objects inside of each other that are read."""
 
 _TOO_DEEP = "recursion limit exceeded"
 _COLUMN = re.compile(r"column (\d+)")
@@ -34,12 +34,12 @@ _SURROGATE = re.compile(
 )
 _LONE_SURROGATE_LENGTH = 6
 _LINE_BREAKS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
-# Every digit as 0 and E as e: what is left of a number is its shape.
+# Replaces every digit by 0 and E by e, so that only a number's form is left.
 _SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
 
 
 class TooDeep(ValueError):
-    """What was to be read has more than `DEEPEST` levels."""
+    """The JSON has more than `DEEPEST` levels."""
 
     def __init__(self, raw: bytes) -> None:
         super().__init__(f"it is nested more than {DEEPEST} levels deep")
@@ -47,9 +47,9 @@ class TooDeep(ValueError):
 
     @property
     def path(self) -> str | None:
-        """The first steps of the way to what is too deep; None where they have no name."""
-        # On one line the parser's column is an index of bytes. What comes before it is sound, and
-        # there a line break means no more than a space.
+        """The first steps of the path to the place that is too deep; None if they have no names."""
+        # On one line, the parser's column is an index of bytes. The text before it is valid, and
+        # there a line break means the same as a space.
         line = self._raw.replace(b"\n", b" ")
         try:
             from_json(line)
@@ -69,7 +69,7 @@ class TooDeep(ValueError):
 
 
 def decode(data: bytes | str) -> Any:
-    """The value that `data` spells. Raises ValueError, which says where it stops making sense."""
+    """The value in `data`. Raises ValueError, whose message says where it stops being JSON."""
     raw = data.encode() if isinstance(data, str) else data.removeprefix(codecs.BOM_UTF8)
     try:
         value = _parse(raw)
@@ -84,7 +84,7 @@ def decode(data: bytes | str) -> Any:
 
 
 def decode_object(data: bytes | str) -> Json:
-    """As `decode`, for an object. Raises ValueError for every other value too."""
+    """Like `decode`, for an object. Raises ValueError for any other value too."""
     value = decode(data)
     if not isinstance(value, dict):
         raise ValueError("expected an object")
@@ -92,15 +92,15 @@ def decode_object(data: bytes | str) -> Json:
 
 
 def encode(value: object) -> str:
-    """`value` as compact JSON, other scripts spelled as they are."""
+    """`value` as compact JSON, without escapes for non-ASCII characters."""
     return encode_body(value).decode()
 
 
 def encode_body(value: object) -> bytes:
-    """As `encode`, in UTF-8.
+    """Like `encode`, as bytes in UTF-8.
 
-    pydantic-core writes 255 levels, but in WebAssembly, where its stack is smaller, about 60
-    (2.50.4, observed). What is deeper the standard library writes, half as fast.
+    pydantic-core can write 255 levels, but in WebAssembly, where its stack is smaller, only about
+    60 (2.50.4, observed). Deeper values are written by the standard library, half as fast.
     """
     try:
         return to_json(value)
@@ -109,34 +109,37 @@ def encode_body(value: object) -> bytes:
 
 
 def encode_line(value: object) -> str:
-    """As `encode`, but no reader of lines takes it for more than one.
+    """Like `encode`, but always a single line for any client.
 
-    U+0085, U+2028 and U+2029 are escaped: JSON may hold them raw, but clients that split lines as
-    Python's `splitlines` does would break a frame there.
+    U+0085, U+2028 and U+2029 are escaped. JSON may contain them, but clients that split lines as
+    Python's `splitlines` does would break an event there.
     """
     return one_line(encode(value))
 
 
 def one_line(text: str) -> str:
-    """JSON `text` with such characters escaped."""
+    """JSON `text` with these characters escaped."""
     return text if text.isascii() else text.translate(_LINE_BREAKS)
 
 
 def mend(raw: bytes) -> bytes:
-    """`raw` with every lone surrogate escape replaced by that of U+FFFD, cut escapes left alone."""
+    """`raw` with every escape of a lone surrogate replaced by that of U+FFFD.
+
+    Escapes that are cut off stay.
+    """
     text = raw.decode(errors="surrogateescape")
     return _SURROGATE.sub(_mend_one, text).encode(errors="surrogateescape")
 
 
 def may_overflow(raw: bytes) -> bool:
-    """Whether some number in `raw` might be too large for a float; false at little cost."""
+    """Whether some number in `raw` might be too large for a float. This is a cheap first check."""
     shape = raw.translate(_SHAPE)
-    # An exponent of three digits, or so many digits that one of two is enough.
+    # An exponent of three digits, or so many digits that an exponent of two is enough.
     return b"0e000" in shape or b"0e+000" in shape or b"0" * 209 in shape
 
 
 def refuse_infinity(value: object) -> None:
-    """Raise ValueError when a number anywhere in `value` overflowed."""
+    """Raises ValueError if a number anywhere in `value` is infinite."""
     todo = [value]
     while todo:
         item = todo.pop()

@@ -1,9 +1,9 @@
-"""The list of models in both vendors' forms.
+"""Writes the list of models in OpenAI's form and in Anthropic's.
 
-OpenAI's has no pages and is what a client gets that says nothing else. Anthropic's has pages and is
-for who sends `anthropic-version`: the two vendors' clients cannot be told apart otherwise, for both
-send bearer tokens now. Each form carries what else is known of a model, and leaves out what is not;
-OpenAI's has its price too, in OpenRouter's words for it.
+OpenAI's form has no pages, and is the default. Anthropic's form has pages, and is for clients that
+send `anthropic-version`. Their clients cannot be told apart otherwise, because both send bearer
+tokens now. Each form has everything else that is known of a model, and leaves out what is not.
+OpenAI's form also has the price, with OpenRouter's names.
 
 Sources, read 2026-11: platform.openai.com/docs/api-reference/models,
 platform.claude.com/docs/en/api/models-list, openrouter.ai/docs/guides/overview/models.
@@ -25,12 +25,12 @@ _LONGEST_PAGE = 1000
 
 
 def is_anthropics(headers: Mapping[str, str]) -> bool:
-    """Whether a client with these headers reads Anthropic's form."""
+    """Whether a client with these headers expects Anthropic's form."""
     return "anthropic-version" in headers
 
 
 def encode_model(card: ModelCard, headers: Mapping[str, str]) -> Json:
-    """One model in the form for a client with these headers."""
+    """One model, in the form for a client with these headers."""
     return _anthropics(card) if is_anthropics(headers) else _openais(card)
 
 
@@ -48,7 +48,7 @@ def encode_list(cards: list[ModelCard], headers: Mapping[str, str], query: str) 
 
 
 def _page(cards: list[ModelCard], query: str) -> tuple[list[ModelCard], bool]:
-    """The models of a page, and whether there are more on its far side."""
+    """The models of a page, and whether there are further ones."""
     asked = parse_qs(query[:1000])
     limit = _limit(asked.get("limit", [str(_PAGE)])[-1])
     places = {card.id: place for place, card in enumerate(cards)}
@@ -74,7 +74,7 @@ def _place(places: dict[str, int], name: str, param: str) -> int:
 
 
 def _openais(card: ModelCard) -> Json:
-    """OpenAI's form, in which every model has a date."""
+    """A model in OpenAI's form, in which every model has a date."""
     known = {
         "display_name": card.display_name,
         "context_length": card.context_window,
@@ -102,9 +102,9 @@ def _anthropics(card: ModelCard) -> Json:
 
 
 def _pricing(price: Price) -> Json:
-    """US dollars for one token, as decimal strings.
+    """The prices for one token in US dollars, as decimal strings.
 
-    `max_prompt_tokens` is a word of our own: with a longer prompt everything costs something else.
+    `max_prompt_tokens` is our own name: a longer prompt changes all prices.
     """
     rates = {
         "prompt": price.input,
@@ -118,7 +118,7 @@ def _pricing(price: Price) -> Json:
 
 
 def _dollars_a_token(rate: float) -> str:
-    """Of dollars for a million. The twelve places are those that `prices` reckons with."""
+    """Converts a price for a million tokens. `prices` calculates with the same twelve places."""
     return f"{rate / 1_000_000:.12f}".rstrip("0").rstrip(".")
 
 

@@ -1,7 +1,7 @@
-"""Images and files inside a request: data URIs and bare base64, checked without a copy too many.
+"""Checks images and files inside a request: data URIs and bare base64, without needless copies.
 
-Nothing is fetched here: a URL is passed on for the upstream to read. What a type label says is
-checked against the first bytes, for labels are often wrong.
+Nothing is fetched: a URL is passed on, and the upstream reads it. The declared type is compared
+with the first bytes, because it is often wrong.
 """
 
 import base64
@@ -12,7 +12,7 @@ from xtrix.errors import invalid, unsupported
 from xtrix.prompt import Source
 
 LONGEST_HEAD = 256
-"""Characters of a data URI before its comma."""
+"""The most characters of a data URI before its comma."""
 
 _DIGITS = (string.ascii_letters + string.digits + "+/").encode()
 _SPACE = b" \t\n\r\f\v"
@@ -30,16 +30,18 @@ _CHARSETS = {
     "us-ascii": "utf-8-sig",
     "ascii": "utf-8-sig",
     "utf-16": "utf-16",
-    # What is labelled Latin-1 is Windows-1252, as browsers hold it (encoding.spec.whatwg.org).
+    # Text that is declared as Latin-1 is read as Windows-1252, as in browsers
+    # (encoding.spec.whatwg.org).
     "iso-8859-1": "cp1252",
     "latin1": "cp1252",
     "windows-1252": "cp1252",
 }
-"""Python's names of the encodings that are read. Some of its others take quadratic time."""
+"""Python's names of the encodings that are read. Some of Python's other encodings take quadratic
+time."""
 
 
 def is_data_uri(text: str) -> bool:
-    """Whether `text` claims to be a data URI."""
+    """Whether `text` begins as a data URI."""
     return text[:5].lower() == "data:"
 
 
@@ -49,7 +51,7 @@ def is_web_url(text: str) -> bool:
 
 
 def decode_url(text: str, path: str) -> Source:
-    """The source that an http(s) URL or a data URI names. Raises ClientError."""
+    """The source in an http(s) URL or a data URI. Raises ClientError."""
     text = text.strip()
     return Source("url", text) if is_web_url(text) else decode_data_uri(text, path)
 
@@ -76,17 +78,18 @@ def decode_base64(text: str, path: str) -> Source:
 
 
 def clean_base64(text: str, path: str) -> str:
-    """`text` without white space, if it is base64 then. Raises ClientError."""
+    """`text` without white space. Raises ClientError if it is not base64."""
     data = text.encode(errors="replace").translate(None, _SPACE)
     digits = data[:-2] + data[-2:].rstrip(b"=")
-    # Plain methods: a pattern over the megabytes of an image takes its time, and more memory.
+    # String methods are used here because a regular expression over the megabytes of an image takes
+    # long, and more memory.
     if not digits or len(data) % 4 or digits.translate(None, _DIGITS):
         raise invalid(path, "its base64 is broken.")
     return data.decode()
 
 
 def text_of(source: Source, path: str) -> str:
-    """The text that the base64 of `source` spells in its charset. Raises ClientError."""
+    """The text in the base64 of `source`, decoded from its charset. Raises ClientError."""
     if not is_whole(source.data):
         raise invalid(path, "it is no text, though its label says so.")
     encoding = _CHARSETS.get("utf-8" if source.charset is None else source.charset)
@@ -96,6 +99,6 @@ def text_of(source: Source, path: str) -> str:
 
 
 def sniff(data: str) -> str | None:
-    """What the first bytes of base64 `data` are; None where they do not tell."""
+    """The media type by the first bytes of base64 `data`; None if they do not tell it."""
     first = base64.b64decode(data[:16])
     return next((kind for magic, kind in _MAGIC.items() if first.startswith(magic)), None)

@@ -1,11 +1,10 @@
-"""Which models there are: what clients may choose from.
+"""The list of models that clients may choose from.
 
-Those that the configuration names, and of each provider that is given by patterns what it lists
-itself and the patterns fit. What a provider said is kept for some minutes, per isolate and in plain
-values. A provider that does not answer, or with junk, takes nothing from the others.
+It contains the models that the configuration names, and those that the providers list and their
+patterns match. Each isolate remembers a provider's list for some minutes, in plain values. A
+provider that does not answer, or answers with junk, does not affect the others.
 
-Refuses to know how a model is shown to a client (`app` does), and how a provider is asked
-(its dialect does).
+How a model is shown to a client is known to `listing`, and how a provider is asked to its protocol.
 """
 
 from collections.abc import Generator
@@ -24,53 +23,53 @@ from xtrix.providers import Model, Provider, Target, find_target
 from xtrix.steps import CallAll, Failure, Step, UpstreamAnswer
 
 KEPT_SECONDS = 300.0
-"""For which a provider's list is not asked for again."""
+"""How long a provider's list is remembered."""
 FAILED_SECONDS = 30.0
-"""For which a provider that did not give a whole list is not asked again."""
+"""How long it takes until a provider that did not give a whole list is asked again."""
 ASKING_SECONDS = 2.5
-"""For all providers together: Claude Code waits three for the list that it chooses from."""
+"""How long all providers together may take. Claude Code waits three seconds for the list."""
 MAX_LIST_BYTES = 2_000_000
 MOST_PAGES = 5
 MOST_MODELS = 2_000
-"""Of one provider."""
+"""The most models of one provider."""
 
 OURS = "xtrix"
-"""The owner of a model with targets of its own."""
+"""The owner of a model with several targets, as the list shows it."""
 
 _WILDCARDS = frozenset("*?[")
-# A provider that has no such path, or that the key may not use, has no such model either.
+# A provider that lacks this path, or does not allow it for our key, does not have the model either.
 _NO_SUCH_MODEL = frozenset({400, 403, 404, 405, 410, 422})
 
 
 class _List(NamedTuple):
-    """What a provider said of its models."""
+    """What a provider answered about its models."""
 
     cards: dict[str, ModelCard]
-    """By the provider's own ids."""
+    """The models, by the provider's own ids."""
     is_whole: bool
     fresh_until: float
 
 
 class Models:
-    """The models of one configuration, as this isolate has heard of them."""
+    """The models of one configuration, as far as this isolate knows them."""
 
     def __init__(self) -> None:
         self._lists: dict[str, _List] = {}
         self._cards: dict[str, ModelCard] | None = None
 
     def all(self, config: Config, exchange: Exchange) -> Generator[Step, Any, dict[str, ModelCard]]:
-        """Every model by its name, after asking those whose lists are too old."""
+        """Every model by its name. Providers whose lists are too old are asked first."""
         yield from self._refresh(config.providers, exchange)
         if self._cards is None:
             self._cards = self._named(config) | self._listed(config)
         return self._cards
 
     def one(self, config: Config, name: str, exchange: Exchange) -> Generator[Step, Any, ModelCard]:
-        """The model `name`. Raises ClientError for one that is not served.
+        """The model `name`. Raises ClientError if it is not served.
 
-        What is not listed may exist all the same, as an id without its date does at Anthropic:
-        where a provider has a list, it is asked for the model itself; where it has none, a name
-        that leads there has to be believed.
+        A model that is not listed may still exist, such as an id without its date at Anthropic. If
+        its provider has a list, the provider is asked for the model itself. If it has no list, a
+        name that leads to it is accepted.
         """
         model = next((model for model in config.models if model.id == name), None)
         if model:
@@ -88,19 +87,19 @@ class Models:
         return self._card(target, name)
 
     def _is_known(self, target: Target) -> bool:
-        """Whether `target` is listed, or its provider has no list that it could be missing from."""
+        """Whether `target` is listed, or its provider has no list at all."""
         listed = self._lists.get(target.provider.name)
         return listed is None or not listed.is_whole or target.model in listed.cards
 
     def _card(self, target: Target, name: str) -> ModelCard:
-        """What is known of `target`, under its public `name`."""
+        """What is known of `target`, under the name that clients use."""
         listed = self._lists.get(target.provider.name)
         card = listed.cards.get(target.model) if listed else None
         card = card or ModelCard(name, target.provider.name)
         return card._replace(id=name, price=price_of(*target))
 
     def _named(self, config: Config) -> dict[str, ModelCard]:
-        """The configured models, aliases and plain names that have what they need."""
+        """The configured models, aliases and plain names whose providers have their secrets."""
         cards = {
             model.id: _ours(model)
             for model in config.models
@@ -113,7 +112,7 @@ class Models:
         return cards
 
     def _listed(self, config: Config) -> dict[str, ModelCard]:
-        """What the providers list, by the names that lead to it."""
+        """The models that providers list, by the names that lead to them."""
         taken = {model.id for model in config.models}
         cards = {}
         for provider in config.providers:
@@ -128,7 +127,7 @@ class Models:
     def _refresh(
         self, providers: tuple[Provider, ...], exchange: Exchange
     ) -> Generator[Step, Any, None]:
-        """Ask those whose lists are too old, page by page and all at once."""
+        """Asks providers whose lists are too old, page by page, all at the same time."""
         asked = [
             _Asked(provider)
             for provider in providers
@@ -149,7 +148,7 @@ class Models:
         return listed is None or listed.fresh_until <= now
 
     def _keep(self, asked: "_Asked", exchange: Exchange) -> None:
-        """Keep what came. What came of an earlier time is better than less."""
+        """Remembers what came. An earlier list is kept if it has more."""
         name = asked.provider.name
         listed = self._lists.get(name, _List({}, is_whole=False, fresh_until=0))
         if asked.failure:
@@ -164,7 +163,10 @@ class Models:
 
 
 def _ours(model: Model) -> ModelCard:
-    """A model with targets of its own. It has a price where all that can answer cost the same."""
+    """The entry of a model with several targets.
+
+    It has a price if all usable targets cost the same.
+    """
     usable = [target for target in model.targets if not target.provider.lacks]
     first, *others = [price_of(*target) for target in usable] or [None]
     is_one = first and all(it and it._replace(pattern=first.pattern) == first for it in others)
@@ -183,7 +185,7 @@ class _Asked:
 
     @property
     def wants_more(self) -> bool:
-        """Whether there is a page to come."""
+        """Whether there is a further page."""
         return not self.failure and (self._pages == 0 or self._after is not None)
 
     def request(self) -> UpstreamRequest:
@@ -191,7 +193,7 @@ class _Asked:
         return DIALECTS[self.provider.dialect].encode_models(self.provider, self._after)
 
     def take(self, outcome: UpstreamAnswer | Failure) -> None:
-        """Take the next page from what came of the call."""
+        """Reads the next page from the outcome of the call."""
         try:
             body = _body(outcome)
             entries, after = decode_page(body)
@@ -209,13 +211,13 @@ class _Asked:
         self._after = after
 
     def stop(self) -> None:
-        """Note that no more will be asked, whatever is missing."""
+        """Notes that no further page will be asked for, even if there is one."""
         if self.wants_more:
             self.failure = Failure.TIME.value
 
 
 class _NoBody(Exception):
-    """Why nothing came that could be read: a word for the log."""
+    """The reason why no list could be read: a word for the log."""
 
 
 def _body(outcome: UpstreamAnswer | Failure) -> bytes:
@@ -229,14 +231,14 @@ def _body(outcome: UpstreamAnswer | Failure) -> bytes:
 
 
 def _is_asked(provider: Provider) -> bool:
-    """Whether what it serves is known to itself only."""
+    """Whether its models are given by patterns, so that only the provider can list them."""
     return not provider.lacks and any(_WILDCARDS & set(name) for name in provider.models)
 
 
 def _name_of(target: Target, providers: tuple[Provider, ...], taken: set[str]) -> str | None:
-    """The name that leads to `target`; None where none does. `taken` lead elsewhere.
+    """The name that leads to `target`; None if there is none. Names in `taken` lead elsewhere.
 
-    It is the model's own, or where that means another provider's, `provider/model`.
+    It is the model's own name, or `provider/model` if that name leads to another provider.
     """
     for name in (target.model, f"{target.provider.name}/{target.model}"):
         leads_here = name not in taken and find_target(providers, name) == target

@@ -1,8 +1,8 @@
-"""A `multipart/form-data` body as it comes: where its model is named, while the rest streams by.
+"""Finds the model in a `multipart/form-data` body while the body streams by.
 
-Nothing of a part is kept but the value of `model`. Bodies are read as leniently as some server
-might read them (any line break before a boundary, any spelling of a name), for a model that this
-gateway overlooks and the upstream finds would be one that nobody has allowed.
+Only the value of `model` is kept. The body is read as leniently as any server might read it (with
+any line break before a boundary, and any spelling of a name). If the upstream found a model that
+this gateway overlooked, a client could use a model that its key does not allow.
 
 Sources: RFC 7578, RFC 2046 (5.1.1), RFC 6266.
 """
@@ -29,14 +29,14 @@ _LINE_BREAKS = b"\r\n"
 
 
 class Span(NamedTuple):
-    """Where a value stands: bytes from the beginning of the body."""
+    """The place of a value, in bytes from the beginning of the body."""
 
     start: int
     end: int
 
 
 def boundary_of(content_type: str) -> bytes | None:
-    """The boundary of a form; None where `content_type` is another. Raises ClientError."""
+    """The boundary of a form; None if `content_type` is something else. Raises ClientError."""
     if content_type.partition(";")[0].strip().lower() != FORM:
         return None
     found: list[str] = [quoted or bare for quoted, bare in _BOUNDARY.findall(content_type)]
@@ -50,23 +50,23 @@ class ModelFinder:
 
     def __init__(self, boundary: bytes) -> None:
         self.model: str | None = None
-        """Its value, once it has come."""
+        """The value of the field, once it has come."""
         self.span: Span | None = None
         self._mark = b"--" + boundary
-        self._rest = b"\n"  # the first boundary has a line before it that is none of the body's
+        self._rest = b"\n"  # the first boundary needs a line break before it
         self._offset = -1
-        """Of `_rest` in the body."""
+        """The place of `_rest` in the body."""
         self._in_head = False
         self._is_model = False
 
     def feed(self, data: bytes) -> None:
-        """Read on. Raises ClientError for a form that makes no sense or has two models."""
+        """Reads the next piece. Raises ClientError for a malformed form, or one with two models."""
         self._rest += data
         while self._read_head() if self._in_head else self._read_part():
             pass
 
     def _read_head(self) -> bool:
-        """Read the head of a part; whether it was there."""
+        """Reads the head of a part. Returns whether all of it was there."""
         found = _HEAD_END.search(self._rest)
         if found is None:
             if len(self._rest) > _LONGEST_HEAD:
@@ -75,13 +75,13 @@ class ModelFinder:
         self._is_model = _names_model(self._rest[: found.start()])
         if self._is_model and self.span:
             raise _malformed("it has two fields 'model'")
-        # The line break stays: the boundary of an empty part comes right after it.
+        # The line break stays, because the boundary of an empty part can follow right after it.
         self._drop(found.end() - 1)
         self._in_head = False
         return True
 
     def _read_part(self) -> bool:
-        """Read a part up to the boundary after it; whether that was there."""
+        """Reads a part up to the next boundary. Returns whether that was there."""
         at = self._find_mark()
         if at is None:
             if self._is_model and len(self._rest) > _LONGEST_MODEL + len(self._mark) + 4:
@@ -98,12 +98,12 @@ class ModelFinder:
             return False
         is_last = self._rest[after : after + 2] == b"--"
         self._drop(after)
-        # What stands after the last boundary is nobody's, unless it has boundaries again.
+        # Text after the last boundary belongs to no part, unless further boundaries follow.
         self._in_head, self._is_model = not is_last, False
         return True
 
     def _find_mark(self) -> int | None:
-        """Where the next boundary stands: at the beginning of a line."""
+        """The place of the next boundary, which is at the beginning of a line."""
         at = self._rest.find(self._mark, 1)
         while at > 0 and self._rest[at - 1] not in _LINE_BREAKS:
             at = self._rest.find(self._mark, at + 1)

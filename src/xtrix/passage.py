@@ -2,15 +2,20 @@
 
 Nothing is changed but what must not be seen: an upstream's secrets, also where a piece ends within
 one, and embeddings in another form than the client's. The beginning of JSON is held until it is
-whole or long, so that a fault is still told as one; after that a cut is a connection that breaks,
-for nothing may look finished that is not.
+whole or long, so that a fault is still told as one, and what a short answer lacks is filled in;
+after that a cut is a connection that breaks, for nothing may look finished that is not.
+
+What takes an answer further depends on its type. Of a sound every byte does. A stream of events
+goes on with their data alone, for comments can be sent for ever, and any other body has to be whole
+in time.
 """
 
 import re
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from xtrix import errors, json
-from xtrix.answer import Usage
+from xtrix.answer import NOTHING_SAID, Usage
 from xtrix.errors import ApiError, Headers, UpstreamError, bad_response
 from xtrix.http import EVENT_STREAM, UpstreamHead
 from xtrix.openai.errors import decode_error
@@ -23,10 +28,14 @@ _USAGE = {
     "prompt": re.compile(rb'"(?:prompt|input)_tokens"\s*:\s*(\d{1,15})\b'),
     "completion": re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,15})\b'),
 }
+_FINISH_REASON = re.compile(rb'"finish_reason"\s*:\s*"([a-z_]{1,40})"')
 _TEXT = re.compile(rb'"text"\s*:\s*"((?:[^"\\]|\\.)*)')
 """What a completion says; of one that is cut into pieces, nearly all."""
 _COUNTED = 2048
 """Bytes at either end of an answer in which its usage is looked for."""
+_AUDIO = ("audio/", "application/octet-stream")
+_LINE_END = re.compile(rb"[\r\n]+")
+_DATA = b"data:"
 _SHORTEST_TICK = 0.05
 _LONGEST_TICK = 1.0
 
@@ -60,6 +69,9 @@ class Forwarded(NamedTuple):
     vectors: str | None = None
     """The form in which the client wants embeddings: `float` or `base64`."""
     upload: Upload | None = None
+    fill: Callable[[Any], bytes | None] | None = None
+    """The whole answer, of the JSON of one that was held, with what it lacked; None where that is
+    nothing."""
 
 
 class Passage:
@@ -67,6 +79,7 @@ class Passage:
 
     status = 200
     unknown_stop_reason = None
+    served = NOTHING_SAID
 
     def __init__(
         self,
@@ -81,19 +94,26 @@ class Passage:
         self.begun = self.over = False
         self.error: ApiError | None = None
         self._head = head
+        self._fill = forwarded.fill
         self._redactor = redactor
         self._vectors = Vectors(forwarded.vectors) if forwarded.vectors else None
         self._patience = patience
         bare = kind.partition(";")[0].strip().lower()
         self._is_json = bare == "application/json"
-        self._is_counted = self._is_json or bare == EVENT_STREAM
+        self._is_stream = bare == EVENT_STREAM
+        self._is_counted = self._is_json or self._is_stream
+        self._is_audio = bare.startswith(_AUDIO)
         self._held: list[bytes] = []
         self._size = 0
         self.characters = 0
         """Of a completion's text."""
         self._first = self._last = b""
+        self._line = b""
+        """The beginning of an event stream's last line."""
         self._heard = self._fed = 0
+        self._seen_advanced = self._advanced = 0
         self._last_heard: float | None = None
+        self._last_advanced = 0.0
 
     @property
     def is_told(self) -> bool:
@@ -111,9 +131,9 @@ class Passage:
         return self.begun and self.error is not None
 
     @property
-    def ending(self) -> str:
-        """Its first and its last bytes, where they are text."""
-        return (self._first + self._last).decode(errors="replace")
+    def finish_reasons(self) -> tuple[str, ...]:
+        """Why each completion ended, as far as its first and last bytes tell."""
+        return tuple(it.decode() for it in _FINISH_REASON.findall(self._first + self._last))
 
     @property
     def usage(self) -> Usage:
@@ -125,12 +145,14 @@ class Passage:
     @property
     def tick_seconds(self) -> float:
         """How often `tick` wants to be called."""
-        shortest = min(self._patience.first_byte, self._patience.idle)
+        first_byte, idle, _, progress, _ = self._patience
+        shortest = min(first_byte, idle, progress)
         return max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
 
     def feed(self, data: bytes) -> bytes:
         """What of `data` and of what was held can go to the client."""
         self._fed += 1
+        self._advanced += self._is_audio or (self._is_stream and self._has_data(data))
         try:
             changed = self._vectors.feed(data) if self._vectors else data
         except UpstreamError as error:
@@ -149,8 +171,10 @@ class Passage:
             self._held.append(last)
             last = b"".join(self._held)
             self._held.clear()
-            if fault := self._fault_in(last):
-                return self._fail(fault)
+            try:
+                last = self._checked(last)
+            except UpstreamError as error:
+                return self._fail(error)
         self._count(last)
         self.begun = self.over = True
         return last
@@ -164,13 +188,24 @@ class Passage:
 
         `now` is in seconds; `reading` is whether the upstream is waited for, and not the client.
         """
-        if self._last_heard is None or self._heard != self._fed or not reading:
+        if self._last_heard is None or not reading:
+            self._last_heard = self._last_advanced = now
+        if self._heard != self._fed:
             self._heard, self._last_heard = self._fed, now
-            return b""
+        if self._seen_advanced != self._advanced:
+            self._seen_advanced, self._last_advanced = self._advanced, now
         limit = self._patience.idle if self._fed else self._patience.first_byte
         if now - self._last_heard >= limit:
             return self.close(errors.out_of_time("nothing came for too long"))
+        if now - self._last_advanced >= self._patience.progress:
+            return self.close(errors.out_of_time("its answer went on without an end"))
         return b""
+
+    def _has_data(self, data: bytes) -> bool:
+        """Whether some of an event's data came with `data`."""
+        *lines, last = _LINE_END.split(self._line + data)
+        self._line = last[: len(_DATA)]
+        return any(line.startswith(_DATA) and len(line) > len(_DATA) for line in (*lines, last))
 
     def _pass(self, data: bytes) -> bytes:
         if self.begun or not self._is_json:
@@ -187,17 +222,17 @@ class Passage:
         self._count(data)
         return data
 
-    def _fault_in(self, whole: bytes) -> ApiError | None:
-        """What is wrong with an answer that is here as a `whole`."""
+    def _checked(self, whole: bytes) -> bytes:
+        """An answer that is here as a `whole`, with what it lacked. Raises UpstreamError."""
         if not self._is_json:
-            return None
+            return whole
         try:
             said = json.decode(whole)
         except ValueError:
-            return bad_response("it is not JSON")
+            raise bad_response("it is not JSON") from None
         if isinstance(said, dict) and said.get("error"):
-            return decode_error(self._head, whole)
-        return None
+            raise decode_error(self._head, whole)
+        return (self._fill and self._fill(said)) or whole
 
     def _fail(self, error: ApiError) -> bytes:
         self.error, self.over = error, True

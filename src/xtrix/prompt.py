@@ -1,12 +1,12 @@
-"""What a client asks, in no protocol's form: turns of blocks in order, tools and settings.
+"""A client's request in no protocol's form: turns of blocks in order, tools and settings.
 
-The form keeps what the richest protocol can say, so that nothing is lost on the way from one to
-another that both could tell. Every block, tool and choice knows the place in the client's request
-that it came from, in the client's own spelling, so that whoever refuses it can name that place.
+The form can hold what the richest protocol can say. So nothing is lost between two protocols that
+both have it. Every block, tool and choice knows its place in the client's request, in the client's
+own spelling, so that an error can name this place.
 
-Whoever decodes a request has checked it: types are right, every call has a result before the next
-turn of the assistant, and every result answers a call of the turn before. Refuses to know any
-protocol's JSON, and what a model can do.
+A Prompt has been checked when it was decoded: types are right, every call has a result before the
+assistant's next turn, and every result belongs to a call of the turn before. The JSON of protocols,
+and what a model can do, are not known here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,13 +16,13 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 Json = dict[str, Any]
 
 _UNSIGNED = "messages"
-"""The protocol whose reasoning comes without a word on who issued it."""
+"""The protocol whose reasoning does not say who issued it."""
 
 Role = Literal["system", "developer", "user", "assistant"]
 
 
 class Origin(NamedTuple):
-    """Who issued something that only its issuer can read."""
+    """Who issued something that only the issuer can read."""
 
     provider: str
     """The name of the provider's row."""
@@ -32,13 +32,13 @@ class Origin(NamedTuple):
 
 
 class Sealed(NamedTuple):
-    """What a provider wants back byte for byte: signed or encrypted reasoning, and the like."""
+    """Something that a provider needs back unchanged, such as signed or encrypted reasoning."""
 
     value: Json
-    """The object of the issuer's protocol: a `thinking` or `redacted_thinking` block of Messages, a
-    `reasoning` item of Responses, `{"reasoning_content": …}` or the like of Chat Completions."""
+    """The object in the issuer's protocol: a `thinking` or `redacted_thinking` block of Messages, a
+    `reasoning` item of Responses, `{"reasoning_content": …}` or similar of Chat Completions."""
     origin: Origin | None = None
-    """None for a block of Messages' that came without a word on who issued it."""
+    """None for a block of Messages that does not say who issued it."""
 
 
 @dataclass(slots=True)
@@ -48,12 +48,12 @@ class Text:
     text: str
     path: str = ""
     cache: Json | None = None
-    """A cache mark in Messages' form, `{"type": "ephemeral"}` with or without a `ttl`."""
+    """A cache mark as in Messages: `{"type": "ephemeral"}`, with or without `ttl`."""
 
 
 @dataclass(slots=True)
 class Refusal:
-    """The assistant's words when it refused."""
+    """The assistant's words when it refused to answer."""
 
     text: str
     path: str = ""
@@ -61,16 +61,16 @@ class Refusal:
 
 
 class Source(NamedTuple):
-    """Where an image's or a file's content is."""
+    """The content of an image or a file, or where it is."""
 
     kind: Literal["base64", "url", "text", "id"]
-    """`text` is plain text itself; `id` names an upload at one provider."""
+    """`text` is the plain text itself; `id` is that of an upload at one provider."""
     data: str
     media_type: str | None = None
-    """What it is, lower case: by its first bytes where they tell, else as the client labelled it.
-    None where nobody says."""
+    """The media type in lower case: by the first bytes if they tell it, else as the client declared
+    it. None if it is not known."""
     charset: str | None = None
-    """Of text in `base64`; None where the client did not say."""
+    """The charset of text in `base64`; None if the client did not say."""
 
 
 @dataclass(slots=True)
@@ -79,10 +79,10 @@ class Image:
 
     source: Source
     path: str = ""
-    """The place of the data itself, such as `messages[0].content[1].image_url.url`."""
+    """The place of the data in the request, such as `messages[0].content[1].image_url.url`."""
     cache: Json | None = None
     detail: str | None = None
-    """OpenAI's word for how closely to look; None leaves it open."""
+    """OpenAI's `detail`, which says how closely to look; None if it is open."""
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ class File:
     """A file name or title."""
     context: str | None = None
     citations: Json | None = None
-    """Messages' `citations` object of a document."""
+    """The `citations` object of a document in Messages."""
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ class Audio:
 
 @dataclass(slots=True)
 class Thinking:
-    """Reasoning of an earlier answer. Without `sealed` no provider takes it as its own."""
+    """Reasoning of an earlier answer. Without `sealed` no provider accepts it."""
 
     text: str
     sealed: Sealed | None = None
@@ -120,31 +120,32 @@ class Thinking:
 
 
 CallKind = Literal["function", "custom", "search"]
-"""`function` takes JSON, `custom` text; `search` is the client's own search for more tools."""
+"""A `function` takes JSON, a `custom` tool text. `search` is the client's own search for more
+tools."""
 
 
 @dataclass(slots=True)
 class Call:
-    """The assistant called a tool of the client's."""
+    """A call of one of the client's tools."""
 
     id: str
     name: str
     arguments: str
-    """The JSON text of an object for a function ("" is none), plain text for a custom tool."""
+    """For a function, an object as JSON text (empty for none); for a custom tool, plain text."""
     kind: CallKind = "function"
     namespace: str | None = None
-    """The group of tools that `name` belongs to, in Responses."""
+    """The group of tools that `name` belongs to; only Responses has these."""
     extra: Json = field(default_factory=dict)
-    """What else the call carries and its issuer wants back, in Chat Completions' spelling."""
+    """Further members that must come back with the call, spelled as in Chat Completions."""
     path: str = ""
     cache: Json | None = None
     given: Json | None = None
-    """A function's arguments decoded, where whoever decoded the request has done so."""
+    """A function's arguments, decoded, if the decoder has done that."""
 
 
 @dataclass(slots=True)
 class Result:
-    """What a tool gave back."""
+    """The result of a tool call."""
 
     call_id: str
     content: list["Block"]
@@ -156,13 +157,13 @@ class Result:
 
 @dataclass(slots=True)
 class Opaque:
-    """A block that only one protocol knows."""
+    """A block that only one protocol has."""
 
     protocol: str
     value: Json
-    """As that protocol spells it."""
+    """The block, as in that protocol."""
     text: str = ""
-    """What another protocol may be told in its place; "" for nothing."""
+    """A text for other protocols in its place; empty for nothing."""
     path: str = ""
     cache: Json | None = None
 
@@ -172,16 +173,16 @@ Block: TypeAlias = Text | Refusal | Image | File | Audio | Thinking | Call | Res
 
 @dataclass(slots=True)
 class Turn:
-    """One turn, as the client cut it. Results stand in turns of the user.
+    """One turn of the conversation, as the client sent it. Results are in turns of the user.
 
-    Neighbours may have the same role; who encodes them joins what its protocol wants joined.
+    Neighbouring turns may have the same role. Encoders join them if their protocol needs that.
     """
 
     role: Role
     blocks: list[Block]
     path: str = ""
     extra: Json = field(default_factory=dict)
-    """Members of the message that this form has no word for, such as `name`."""
+    """Members of the message for which this form has no field, such as `name`."""
 
 
 @dataclass(slots=True)
@@ -189,29 +190,30 @@ class Tool:
     """A tool that the model may call."""
 
     kind: Literal["function", "custom", "search", "hosted"]
-    """`hosted` is run by the provider, or defined by its protocol."""
+    """A `hosted` tool is run by the provider, or defined by its protocol."""
     name: str
-    """Empty for a hosted tool without one."""
+    """The name; empty for a hosted tool without one."""
     description: str | None = None
     schema: Json | None = None
-    """A function's JSON schema, as the client gave it; None for none."""
+    """A function's JSON schema, as the client sent it; None for none."""
     strict: bool | None = None
-    """None leaves it open."""
+    """Whether arguments must match the schema exactly; None if the client does not say."""
     format: Json | None = None
-    """A custom tool's grammar: `{"syntax": "lark", "definition": …}`; None for any text."""
+    """A custom tool's grammar, `{"syntax": "lark", "definition": …}`; None for any text."""
     format_binds: bool = False
-    """Whether to refuse the tool where the grammar cannot be kept to, instead of describing it."""
+    """Whether to refuse the tool if the model cannot be held to the grammar. Otherwise the grammar
+    is described to the model."""
     namespace: str | None = None
     deferred: bool = False
-    """Whether the model should see it only once a search has found it."""
+    """Whether the model sees the tool only after a search has found it."""
     hosted: Json | None = None
-    """A hosted tool as `hosted_by` spells it."""
+    """A hosted tool, as in the protocol `hosted_by`."""
     hosted_by: str = ""
-    """The protocol that knows it."""
+    """The protocol that has this hosted tool."""
     path: str = ""
     cache: Json | None = None
     schema_path: str = ""
-    """The place of `schema`."""
+    """The place of `schema` in the request."""
 
 
 class ToolChoice(NamedTuple):
@@ -219,15 +221,15 @@ class ToolChoice(NamedTuple):
 
     mode: Literal["auto", "none", "required", "named"] = "auto"
     name: str = ""
-    """The tool that must be called, for `named`."""
+    """The tool that must be called, if the mode is `named`."""
     namespace: str | None = None
     allowed: tuple[tuple[str | None, str], ...] | None = None
-    """Namespace and name of the only tools to choose from; None for all."""
+    """Namespaces and names of the only tools that may be called; None for all."""
     path: str = "tool_choice"
 
 
 class OutputFormat(NamedTuple):
-    """The form in which the answer's text has to come."""
+    """The form that the answer's text must have."""
 
     kind: Literal["json_object", "json_schema"]
     name: str = ""
@@ -238,24 +240,24 @@ class OutputFormat(NamedTuple):
 
 
 class WebSearch(NamedTuple):
-    """A search of the web by the provider."""
+    """The provider's web search."""
 
     context_size: str | None = None
     """`low`, `medium` or `high`."""
     location: Json | None = None
     """An approximate location: `city`, `country`, `region`, `timezone`."""
     domains: tuple[str, ...] = ()
-    """The only domains to search; none for all."""
+    """The only domains to search; empty for all."""
     max_uses: int | None = None
     path: str = "web_search_options"
     hints: tuple[str, ...] = ()
-    """The client's names of what asks for it, where it only lets the model search if the provider
-    cares to; none where it asks for a search."""
+    """If the client only allows a search, the names of the parameters that allow it; empty if it
+    asks for one."""
 
 
 @dataclass(slots=True)
 class Settings:
-    """How to answer. None means that the client left it open."""
+    """How to answer. None means that the client does not say."""
 
     max_tokens: int | None = None
     temperature: float | None = None
@@ -265,47 +267,48 @@ class Settings:
     effort: str | None = None
     """none, minimal, low, medium, high, xhigh or max."""
     thinking: Json | None = None
-    """Messages' `thinking` object, where the client speaks of that itself."""
+    """The `thinking` object of Messages, if the client sent one."""
     format: OutputFormat | None = None
     verbosity: str | None = None
     user: str | None = None
-    """A stable word for the end user."""
+    """A text that identifies the end user."""
     session: str | None = None
-    """A stable word for the conversation, for prompt caches."""
+    """A text that identifies the conversation, for prompt caches."""
     service_tier: str | None = None
-    """In OpenAI's words."""
+    """The service tier, by OpenAI's name."""
     parallel_calls: bool | None = None
-    """Whether several tools may be called at once."""
+    """Whether several tools may be called at the same time."""
     web_search: WebSearch | None = None
 
 
 @dataclass(slots=True)
 class Prompt:
-    """All that a client asks."""
+    """A client's whole request."""
 
     turns: list[Turn]
-    """System turns among them, where they stood."""
+    """All turns, with system turns where the client put them."""
     tools: list[Tool] = field(default_factory=list)
     choice: ToolChoice | None = None
     settings: Settings = field(default_factory=Settings)
     stream: bool = False
     extras: Json = field(default_factory=dict)
-    """The request's other fields, by the client's names, null ones left out. A protocol takes what
-    it knows; what it does not take is ignored by name."""
+    """The request's other fields, by the client's names, without null ones. An encoder uses those
+    that its protocol has, and reports the others as ignored."""
     ignored: tuple[str, ...] = ()
-    """What the client's protocol has already left out because no other protocol has a word for it,
-    by the client's names. It is told to the client with what the target's protocol ignores."""
+    """Parameters, by the client's names, that the decoder left out because no other protocol has
+    them. They are reported to the client as ignored, with those of the encoder."""
     names: Mapping[str, str] = field(default_factory=dict)
-    """The client's name of a setting where it is not ours, such as `max_completion_tokens`."""
+    """The client's names of settings that have another name here, such as
+    `max_completion_tokens`."""
     cache: Json | None = None
-    """A cache mark on the whole request, as Messages has it."""
+    """A cache mark on the whole request, as in Messages."""
     implicit_cache: bool = False
-    """Whether the client's protocol caches without being asked: Responses does."""
+    """Whether the client's protocol caches without being asked, as Responses does."""
 
     def at(self, *, searches: bool) -> "Prompt":
-        """The same for a provider that `searches` the web where a client only offers it.
+        """The prompt for a provider that `searches` the web if a client only allows it.
 
-        Elsewhere the offer is ignored by name.
+        For other providers, the permission is reported as ignored.
         """
         search = self.settings.web_search
         if searches or search is None or not search.hints:
@@ -315,7 +318,7 @@ class Prompt:
         return replace(self, settings=settings, ignored=ignored)
 
     def blocks(self) -> Iterator[Block]:
-        """All blocks, those inside of results too."""
+        """All blocks, also those inside of results."""
         for turn in self.turns:
             for block in turn.blocks:
                 yield block
@@ -330,13 +333,13 @@ class Prompt:
 
     @property
     def wants_citations(self) -> bool:
-        """Whether passages of a document of the client's are to be cited."""
+        """Whether the answer shall cite passages of the client's documents."""
         return any(isinstance(block, File) and block.citations for block in self.blocks())
 
     def foreign_thinking(self, here: Origin) -> set[str]:
-        """The client's name of sealed reasoning, where some of it was not issued `here`.
+        """The client's name of sealed reasoning, if some of it was not issued `here`.
 
-        Its issuer alone can read it, and whoever else is asked does without.
+        Only its issuer can read it, so it is left out for any other model.
         """
         sealed = (
             block.sealed
@@ -349,5 +352,5 @@ class Prompt:
         return {self.param("messages.thinking")} if is_foreign else set()
 
     def param(self, setting: str) -> str:
-        """The client's name of `setting`, for errors and for what is ignored."""
+        """The client's name of `setting`, for errors and for ignored parameters."""
         return self.names.get(setting, setting)

@@ -1,15 +1,25 @@
-"""What every protocol offers: the same names for each, in both directions.
+"""What every protocol must offer: a `Codec`, which reads and writes it in both directions.
 
-A protocol is a codec. *Encode* is ours to theirs, *decode* theirs to ours. As the client's protocol
-it decodes a request into a Prompt and writes an answer; as an upstream's it encodes a Prompt and
-reads an answer. Where client and upstream speak the same protocol it relays, and no Prompt is made.
+*Encode* turns our form into the protocol's, *decode* the protocol's into ours. For a client, a
+codec decodes a request into a Prompt, and writes an answer. For an upstream, it encodes a Prompt as
+a request, and reads an answer. If client and upstream speak the same protocol, the request is
+passed on (*relayed*) and no Prompt is made.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from xtrix.answer import Expected, Reader, StreamWriter, Usage, WholeWriter, Writer
+from xtrix.answer import (
+    NOTHING_SAID,
+    Expected,
+    Reader,
+    Served,
+    StreamWriter,
+    Usage,
+    WholeWriter,
+    Writer,
+)
 from xtrix.errors import ApiError, UpstreamError
 from xtrix.http import Reply, UpstreamHead, UpstreamRequest
 from xtrix.prompt import Json, Origin, Prompt
@@ -20,126 +30,139 @@ from xtrix.sse import Event
 
 @dataclass(slots=True)
 class Request:
-    """A client's request in its own protocol's form, its shape checked."""
+    """A client's request, still in its own protocol. Its shape has been checked."""
 
     fields: Json
-    """The body, decoded. `model` is there, filled in where the client named none."""
+    """The decoded body. It always has a `model`: if the client named none, the default model."""
     body: bytes
-    """The body as it came."""
+    """The body's bytes as the client sent them."""
     model: str
     stream: bool
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Those of `http.CLIENT_HEADERS` that came."""
+    """The headers of the request, as far as `http.CLIENT_HEADERS` lists them."""
     session: str | None = None
-    """What stands for the conversation, so that it meets the same target and prompt cache again."""
+    """A word that stays the same within a conversation, so that it always goes to the same target
+    and finds its prompt cache."""
     compacts: bool = False
-    """Whether the answer has to be what stands for the conversation from now on."""
+    """Whether the answer must be a summary that replaces the conversation so far."""
     is_kept: bool = False
-    """Whether it is kept, with its answer, for its client to go on from."""
+    """Whether the request and its answer are kept, so that the client can refer to them."""
     held: str = ""
-    """The place that names what one provider keeps, so that after it no other can answer."""
+    """The place in the request that names something which only one provider stores, such as a file;
+    empty for none. Then no other provider may answer it."""
 
 
 @dataclass(slots=True)
 class Clock:
-    """The time as the shell has told it last."""
+    """The time that the shell told last."""
 
     now: float
     """Unix seconds."""
 
 
 class Stamp(NamedTuple):
-    """What an answer says of itself."""
+    """What an answer says about itself."""
 
     token: str
-    """32 hex digits that ids are made of: `chatcmpl-…`, `resp_…`, `msg_…`."""
+    """32 hex digits from which ids are made: `chatcmpl-…`, `resp_…`, `msg_…`."""
     created: int
     """Unix seconds."""
     model: str
-    """The id that the client is told."""
+    """The model's id in the answer."""
     system_fingerprint: str
     request_id: str = ""
 
 
 class Encoded(NamedTuple):
-    """A request in an upstream's terms."""
+    """A request, encoded for an upstream."""
 
     request: UpstreamRequest
     ignored: tuple[str, ...] = ()
     """The client's parameters that were left out or changed, sorted."""
     expected: Expected = Expected()
     default_max_tokens: int | None = None
-    """The limit that was chosen here because the client named none; for the log."""
+    """The token limit that was chosen here because the client named none; for the log."""
     passes: tuple[str, ...] = ()
-    """Patterns of the content types that the answer may have to go to the client as it is; none
-    where it is read and written anew."""
+    """If the answer is passed on as it is: patterns of the content types that it may have. Empty if
+    it is read and written anew."""
 
 
 class Answering(NamedTuple):
-    """All that reading and writing one answer needs to know of what was asked."""
+    """What is needed to read and write one answer."""
 
     request: Request
     stamp: Stamp
     origin: Origin
-    """The target that answers."""
+    """The provider and model that answer."""
     carrier: Carrier
     expected: Expected = Expected()
     clock: Clock | None = None
-    """Tells when the answer ended; None where nobody asks."""
+    """Tells the time at which the answer ended; None if it is not needed."""
 
 
 class Stream(Protocol):
-    """One stream on its way: an upstream's events in, the client's frames out."""
+    """One stream: an upstream's events go in, the client's events come out."""
 
     keep_alive: str
-    """The frame that breaks a long silence."""
+    """The text that keeps a silent connection alive."""
 
     @property
     def finished(self) -> bool:
-        """Whether the upstream said that its answer is whole."""
+        """Whether the upstream has said that its answer is whole."""
 
     @property
     def usage(self) -> Usage:
+        """The usage that is known so far."""
+
+    @property
+    def served(self) -> Served:
         """What is known of it so far."""
 
     @property
     def unknown_stop_reason(self) -> str | None:
-        """As `Reader.unknown_stop_reason`, once the end has come."""
+        """See `Reader.unknown_stop_reason`; known at the end."""
+
+    @property
+    def finish_reasons(self) -> tuple[str, ...]:
+        """Why the answer ended, or each of its choices, as the client is told; nothing before."""
 
     @property
     def carried(self) -> str | None:
-        """The text that the last event carried, as JSON, or None.
+        """The text of the last event, as JSON, or None.
 
-        The same event with another text would give the same frame with that other text, and with
-        the next sequence number.
+        If it is not None, the same event with another text would give the client the same event
+        with that text and the next sequence number.
         """
 
     @property
     def advances(self) -> bool:
-        """As `Reader.advances`."""
+        """See `Reader.advances`."""
 
     @property
     def sequence(self) -> int | None:
-        """As `Writer.sequence`."""
+        """See `Writer.sequence`."""
 
     @property
     def waits(self) -> bool:
-        """Whether there are frames that were too many to be given at once; `more` gives them."""
+        """Whether there are further events, which `more` gives."""
 
     def more(self) -> str:
-        """The next of them."""
+        """The next of these events."""
 
     def feed(self, event: Event) -> str:
-        """The frames that `event` gives rise to. Raises UpstreamError."""
+        """The client's events for `event`. Raises UpstreamError."""
 
     def close(self) -> str:
-        """The last frames, at the upstream's end. Raises UpstreamError when it came too early."""
+        """The last events, once the upstream's stream has ended.
+
+        Raises UpstreamError if it ended too early.
+        """
 
     def fail(self, error: ApiError) -> str:
-        """The last frames of a stream that has begun and cannot go on."""
+        """The last events of a stream that cannot go on."""
 
     def moved(self, count: int, text: str) -> None:
-        """Events were turned into frames without us, as `Writer.moved` has it."""
+        """Some events were written by the fast path; see `Writer.moved`."""
 
 
 class Whole(NamedTuple):
@@ -148,109 +171,123 @@ class Whole(NamedTuple):
     body: bytes
     usage: Usage
     unknown_stop_reason: str | None = None
+    finish_reasons: tuple[str, ...] = ()
+    """As `Stream.finish_reasons`."""
+    served: Served = NOTHING_SAID
 
 
 class Counter(NamedTuple):
     """How a protocol counts the tokens of a request without answering it."""
 
     path: str
-    """After that of the protocol's calls, such as `/count_tokens`."""
+    """The path to count tokens, below the protocol's own, such as `/count_tokens`."""
     encode: Callable[[int, Request], Json]
-    """The answer's JSON, of a number and the request."""
+    """Makes the answer's JSON from the number and the request."""
     relay_request: Callable[[Request, Target], Encoded] | None = None
-    """The request for an upstream of the same protocol; None where those do not count."""
+    """Makes the request for an upstream of the same protocol; None if such upstreams cannot
+    count."""
 
 
 class References(NamedTuple):
-    """What a request names and does not send."""
+    """What a request refers to instead of sending it."""
 
     previous: str | None
-    """The answer that it goes on from."""
+    """The id of the answer that it continues."""
     items: tuple[str, ...]
 
 
 class Memory(NamedTuple):
-    """How a protocol's requests go on from answers that are kept."""
+    """How requests of a protocol refer to answers that are kept."""
 
     decode_request: Callable[[bytes, Mapping[str, str], str], Request]
-    """As the codec's, of a request that may do so. Raises ClientError."""
+    """Like the codec's, for requests that may contain references. Raises ClientError."""
     references: Callable[[Request], References]
     resolve: Callable[[Request, list[Any], Mapping[str, Any]], Request]
-    """The request with all that came before it, and with items by their ids, in it. Raises
-    ClientError."""
+    """The request with everything that it refers to: the conversation before it, and items by their
+    ids. Raises ClientError."""
     missing: Callable[[Request, str], ApiError]
-    """The error for an id that nothing is kept under."""
+    """The error for an id under which nothing is kept."""
     kept_input: Callable[[Request, str], str | None]
-    """What is kept of the request itself, as JSON, its ids made of a token; None where it asks not
-    to be."""
+    """What to keep of the request itself, as JSON, with ids made from a token; None if the client
+    does not want it kept."""
 
 
 class Codec(NamedTuple):
     """One protocol."""
 
     name: str
-    # As the client's.
+    # For a client that speaks it.
     decode_request: Callable[[bytes, Mapping[str, str], str], Request]
-    """Of a body, the client's headers, and the model of a request that names none. Raises
+    """Decodes a body, with the client's headers and the model for a request that names none. Raises
     ClientError."""
     decode_prompt: Callable[[Request, Carrier], Prompt]
     """Raises ClientError."""
     without_reasoning: Callable[[Request], Request]
-    """The request without what earlier answers have reasoned."""
+    """The request without the reasoning of earlier answers."""
     stream_writer: Callable[[Answering], StreamWriter]
     whole_writer: Callable[[Answering], WholeWriter]
     encode_error: Callable[[ApiError, str], Reply]
-    """Of an error and the request's id."""
-    # As an upstream's.
+    """Makes the answer for an error, with the request's id."""
+    # For an upstream that speaks it.
     encode_prompt: Callable[[Prompt, Target], Encoded]
-    """Raises ClientError for what this protocol, or the target's model, cannot be asked."""
+    """Raises ClientError for a parameter that this protocol, or the target's model, does not
+    have."""
     reader: Callable[[Writer, Answering], Reader]
     decode_error: Callable[[UpstreamHead, bytes], UpstreamError]
     encode_models: Callable[[Provider, str | None], UpstreamRequest]
     """Asks for a provider's models: the first page, or the one after the model that is named."""
     encode_model: Callable[[Provider, str], UpstreamRequest]
     """Asks what is known of one model."""
-    # As both.
+    # For a client and an upstream that both speak it.
     relay_request: Callable[[Request, Target, Carrier], Encoded]
     """Raises ClientError."""
     relay_stream: Callable[[Answering], Stream]
     relay_whole: Callable[[bytes, Answering], Whole]
-    """Of the upstream's body. Raises UpstreamError."""
+    """Makes the client's answer from the upstream's body. Raises UpstreamError."""
     counter: Counter | None = None
-    """None where the protocol counts no tokens."""
+    """None if the protocol cannot count tokens."""
     memory: Memory | None = None
-    """None where all of a conversation is always sent."""
+    """None if a client always sends its whole conversation."""
     compactor: "Compactor | None" = None
-    """None where the protocol sums no conversations up."""
+    """None if the protocol has no summaries of conversations."""
     is_optional: bool = False
-    """Whether an upstream that speaks the protocol may have nothing at the path that is called. It
-    is then asked as one that speaks another protocol would be."""
+    """Whether an upstream that speaks the protocol may lack the called path. The request is then
+    translated, as for an upstream of another protocol."""
     request_id_header: str | None = None
     """The header in which its clients look for the request's id, besides `x-request-id`."""
+    claims: Callable[[Json], bool] | None = None
+    """Whether fields that the protocol of a path makes no sense of are a request of this one, by
+    their shape. None: it claims nobody's, and what comes to its path is held to be its own."""
+    disowns: Callable[[Json], bool] | None = None
+    """Whether fields that `decode_request` took have what no request of this protocol has. None
+    where `decode_request` judges the whole shape."""
+    unmix: Callable[[Json], Json | None] | None = None
+    """The fields with what is another protocol's form put as this one has it; None where nothing
+    is."""
 
 
 class Compactor(NamedTuple):
-    """How a protocol sums a conversation up, for its client to go on with a shorter one."""
+    """How a protocol makes a summary of a conversation, from which the client can continue."""
 
     path: str
-    """After that of the protocol's calls, such as `/compact`."""
+    """The path of such calls, below the protocol's own, such as `/compact`."""
     codec: Codec
-    """The protocol in such a call. A request of it is relayed to an upstream that sums up itself;
-    as a Prompt it asks any model for a summary. Its whole answer is that summary."""
+    """The codec for such calls. An upstream that can make summaries gets the request as it is. Any
+    other model is asked for a summary in words."""
 
 
 _ZERO_BY_DEFAULT = {"frequency_penalty", "presence_penalty", "top_logprobs"}
 
 
 def says_something(name: str, value: object) -> bool:
-    """Whether the parameter `name` asks for anything but what its absence means."""
+    """Whether the parameter `name` has another value than the one that its absence means."""
     if type(value) in {int, float}:
         return value != 0 or name not in _ZERO_BY_DEFAULT
     return bool(value)
 
 
 class Translation:
-    """A `Stream` between two protocols: an upstream's Reader that writes with a client's Writer."""
+    """A `Stream` between two protocols: the upstream's Reader with the client's Writer."""
 
     def __init__(self, reader: Reader, writer: StreamWriter) -> None:
         """`reader` was made with `writer`."""
@@ -260,60 +297,70 @@ class Translation:
 
     @property
     def finished(self) -> bool:
-        """As `Stream` has it."""
+        """See `Stream`."""
         return self._reader.finished
 
     @property
     def usage(self) -> Usage:
-        """As `Stream` has it."""
+        """See `Stream`."""
         return self._reader.usage
 
     @property
-    def unknown_stop_reason(self) -> str | None:
+    def served(self) -> Served:
         """As `Stream` has it."""
+        return self._reader.served
+
+    @property
+    def unknown_stop_reason(self) -> str | None:
+        """See `Stream`."""
         return self._reader.unknown_stop_reason
 
     @property
-    def carried(self) -> str | None:
+    def finish_reasons(self) -> tuple[str, ...]:
         """As `Stream` has it."""
+        return self._writer.finish_reasons
+
+    @property
+    def carried(self) -> str | None:
+        """See `Stream`."""
         return self._reader.carried if self._writer.continues else None
 
     @property
     def advances(self) -> bool:
-        """As `Stream` has it."""
+        """See `Stream`."""
         return self._reader.advances
 
     @property
     def sequence(self) -> int | None:
-        """As `Stream` has it."""
+        """See `Stream`."""
         return self._writer.sequence
 
     @property
     def waits(self) -> bool:
-        """As `Stream` has it."""
+        """See `Stream`."""
         return self._writer.waits
 
     def more(self) -> str:
-        """As `Stream` has it."""
+        """See `Stream`."""
         return self._writer.take()
 
     def feed(self, event: Event) -> str:
-        """As `Stream` has it."""
+        """See `Stream`."""
         self._reader.feed(event)
         return self._writer.take()
 
     def close(self) -> str:
-        """As `Stream` has it."""
+        """See `Stream`."""
         self._reader.close()
         return self._writer.take()
 
     def fail(self, error: ApiError) -> str:
-        """As `Stream` has it."""
-        error.param = None  # an upstream names places in the request that it was sent
+        """See `Stream`."""
+        error.param = None  # an upstream names places in the request that was sent to it
         self._writer.fail(error)
         return self._writer.take()
 
     def moved(self, count: int, text: str) -> None:
-        """As `Stream` has it."""
+        """See `Stream`."""
         self._reader.moved(count, text)
         self._writer.moved(count, text)

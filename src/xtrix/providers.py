@@ -1,7 +1,10 @@
-"""Providers as rows of data, and the targets a model's name leads to.
+"""Providers as rows of data, and the targets that a model's name leads to.
 
-Knows names, patterns, aliases and limits. Refuses to know any provider by name: what sets one
-apart is a field of its row. What a dialect does with the row is the dialect's.
+A provider is one upstream API. Names, patterns, aliases and limits are known here. No code knows a
+provider by its name: whatever is special about one is a field of its row. What a field means for a
+request is decided by the protocol that the row's dialect names.
+
+Many docstrings of fields are also texts of docs/configuration.md.
 """
 
 import fnmatch
@@ -11,33 +14,37 @@ from typing import Literal, NamedTuple
 
 
 class Timeouts(NamedTuple):
-    """Seconds an upstream may take. None of them limits an answer that keeps coming."""
+    """Seconds that an upstream may take. No limit ends an answer that makes progress."""
 
     connect: float | None = None
-    """Until the head of a streamed response: upstreams send it when they accept the call. None is
-    120, and 60 for a target that is not the last one."""
+    """Seconds until the head of a streamed response, which upstreams send when they accept the
+    call. None means 120, or 60 for a target that is not the last one."""
     first_byte: float = 300
-    """Until a stream's first event that the client is told, or the head of a whole answer."""
+    """Seconds until the first event of a stream that is passed on, or until the head of a whole
+    answer."""
     idle: float = 120
-    """Between two pieces of a body."""
+    """Seconds between two pieces of a body."""
     progress: float = 600
-    """Between two events that take the answer further, or until a whole body has come. Comments,
-    pings and events that are not known here keep a connection alive and say nothing; a model that
-    thinks unseen sends nothing else, for minutes."""
+    """Seconds between two events that continue the answer, or until a whole body has come.
+    Comments, pings and unknown events do not count: they only keep the connection alive. A model
+    that thinks without showing it can send nothing else for minutes. Of an answer that is passed on
+    as it is, the data of every event and every byte of audio count."""
 
 
 class Retries(NamedTuple):
-    """How often a target is tried before the next one is."""
+    """How often a target is called before the next one is."""
 
     attempts: int | None = None
-    """Calls to one target for one request; 1 never repeats a call. None is 1, and 2 where a model
-    has targets of its own."""
+    """Calls to one target for one request; 1 means that a call is never repeated. None means 1, or
+    2 for a model with several targets."""
     backoff: float = 0.5
-    """Seconds before the second attempt; doubled for each further one, a quarter of it random."""
+    """Seconds before the second attempt. The wait doubles before each further one. A quarter of it
+    is random."""
     longest: float = 10
-    """Seconds a single wait may take. A longer `retry-after` means the next target instead."""
+    """The longest wait in seconds. If `retry-after` asks for a longer one, the next target is tried
+    instead."""
     rest: float = 30
-    """Seconds for which a target that keeps failing is left out, where there are others."""
+    """Seconds for which a target that keeps failing is not tried, if there are others."""
 
 
 TAKEN = (
@@ -46,136 +53,144 @@ TAKEN = (
     *("web_search_options", "cache_control", "messages.refusal", "tools.custom"),
     "tool_choice.allowed_tools",
 )
-"""What only some OpenAI-compatible servers take, the words of `Quirks.takes`: parameters, and forms
-of others. `cache_control` marks parts of messages as in Anthropic's API."""
+"""The words of `Quirks.takes`: parameters, and forms of parameters, that only some servers accept.
+`cache_control` marks parts of messages for a prompt cache, as in Anthropic's API."""
 
 
 class Quirks(NamedTuple):
     """How an OpenAI-compatible upstream deviates from OpenAI's own API."""
 
     rename: Mapping[str, str] = {}
-    """Request parameters it knows by another name."""
+    """Request parameters that have another name there: `{ our_name = "its_name" }`."""
     drop: tuple[str, ...] = ()
-    """Request parameters it refuses and does not need; they are listed as ignored.
-    `messages.NAME` is a field of every message."""
+    """Request parameters to leave out because the provider refuses them. The client sees their
+    names in `x-ignored-parameters`. `messages.NAME` is a field of every message."""
     roles: Mapping[str, str] = {}
-    """Roles it knows by another name, such as `developer` by `system`."""
+    """Roles that have another name there, such as `{ developer = "system" }`."""
     null_content: bool = True
-    """Whether a message that only calls tools may have no content."""
+    """Whether a message that only calls tools may have `null` as its content."""
     stream_usage: bool = True
-    """Whether it accepts `stream_options`; without it usage comes unasked or not at all."""
+    """Whether the provider accepts `stream_options`. If not, it sends usage unasked or not at
+    all."""
     obfuscation: bool = False
-    """Whether it pads stream events unless `include_obfuscation` says false."""
+    """Whether the provider pads stream events unless `include_obfuscation` is false."""
     client_metadata: bool = False
-    """Whether it may be told what OpenAI's own programs say of themselves: ids of an installation
-    among it, in the field of that name."""
+    """Whether the provider gets the field `client_metadata`, in which OpenAI's own programs
+    describe themselves, with ids of their installation."""
     takes: tuple[str, ...] = ()
-    """What it takes that only some servers take, in words of `TAKEN`. Only what is made out of
-    another protocol's request asks this: a client of Chat Completions says itself what it sends."""
+    """Parameters that the provider accepts although not all servers do; docs/providers.md lists
+    them. This matters for requests that are translated from another protocol. Parameters of a
+    client of Chat Completions are always passed on."""
     reasoning_back: bool = False
-    """Whether it wants the `reasoning_content` of each of its messages back with the history."""
+    """Whether the provider requires the `reasoning_content` of each of its messages back with the
+    history."""
     most_stops: int = 4
-    """How many `stop` sequences it takes."""
+    """How many `stop` sequences the provider accepts."""
 
 
 class ResponsesRule(NamedTuple):
-    """Which calls of a row that speaks Chat Completions go by way of Responses."""
+    """Which calls of a row that speaks Chat Completions use Responses instead."""
 
     pattern: str
-    """Matches the upstream's model ids, as `gpt-5.4*` does."""
+    """A pattern for the provider's model ids, such as `gpt-5.4*`."""
     when: Literal["always", "tools", "effort"] = "always"
-    """`tools`: where tools may be called, unless the client asks for no reasoning; `effort`: where
-    tools may be called and the client asks for reasoning."""
+    """`always`: all calls. `tools`: calls in which tools may be called, unless the client asks for
+    no reasoning. `effort`: calls in which tools may be called and the client asks for reasoning."""
 
 
 ENDPOINTS = ("completions", "embeddings", "moderations", "images", "audio", "rerank")
-"""OpenAI's other endpoints, by the words that a row has for them."""
+"""OpenAI's other endpoints, by their names in a row."""
 
 
 class EndpointRule(NamedTuple):
-    """An endpoint that a row has beside the calls of its dialect."""
+    """An endpoint that a provider has besides the calls of its dialect."""
 
     name: str
-    """One of `ENDPOINTS`."""
+    """The endpoint."""
     models: tuple[str, ...] = ("*",)
-    """Patterns of the upstream's model ids that it is for."""
+    """Patterns for the ids of the provider's models that have it."""
 
 
 class Needs(NamedTuple):
-    """What decides between the protocols of a row that speaks two."""
+    """What a request needs, to choose between the two protocols of a row that speaks two."""
 
     client: str = "chat"
     """The client's protocol."""
     tools: bool = False
-    """Whether there are tools of the client's to call."""
+    """Whether the client offers tools to call."""
     effort: str | None = None
-    """How hard the model is asked to reason; None where the client leaves it open."""
+    """How hard the model shall reason; None if the client does not say."""
     chat_only: bool = False
-    """Whether something is asked that only Chat Completions can be asked."""
+    """Whether it has parameters that exist in Chat Completions only."""
 
 
 class Family(NamedTuple):
-    """What a family of models can do. The defaults are the strictest: what is new is like that."""
+    """What a family of models can do. The defaults are the strictest, as new models are."""
 
     pattern: str
-    """Matches the upstream's model ids, as `claude-opus-5*` does."""
+    """A pattern for the provider's model ids, such as `claude-opus-5*`."""
     sampling: Literal["any", "both", "one", "none"] = "none"
-    """How many of `temperature` and `top_p` it takes in one request, where it does not think and
-    the temperature is at most 1. With "any" they go on as they came."""
+    """How many of `temperature` and `top_p` a request may have. They are sent only if the model
+    does not think in this request; in Messages a temperature above 1 becomes 1. `any` passes both
+    on as they are."""
     thinking: Literal["none", "budget", "adaptive"] = "adaptive"
-    """How it is asked to think: with a number of tokens (`budget`), or by an effort alone."""
+    """How the model is asked to think: not at all, with a number of tokens (`budget`), or with an
+    effort alone (`adaptive`)."""
     efforts: tuple[str, ...] = ("low", "medium", "high", "xhigh", "max")
-    """The words of `output_config.effort` that it knows."""
+    """The values of `output_config.effort` that it accepts."""
     thinks_unasked: bool = False
-    """Whether it thinks by default and takes `disabled` to stop it."""
+    """Whether it thinks by default, so that thinking must be disabled explicitly."""
     prefill: bool = False
-    """Whether the last turn may be the assistant's, to be gone on with."""
+    """Whether the last turn may be the assistant's, so that the model continues it."""
     structured: bool = True
-    """Whether it has `output_config.format` and strict tools."""
+    """Whether it supports `output_config.format` and strict tools."""
     forced_tools: bool = False
-    """Whether `tool_choice` may force a call."""
+    """Whether `tool_choice` may force a tool call."""
     system_inside: bool = False
-    """Whether a system turn may stand inside the chat."""
+    """Whether system turns are allowed inside the conversation."""
     max_output: int = 128_000
-    """Tokens."""
+    """The most tokens of an answer."""
 
 
 class Long(NamedTuple):
-    """What a request costs more from some length of its prompt on, all of it."""
+    """What a request costs if its prompt is longer than `over`. The factors hold for all of it."""
 
     over: int
-    """Tokens that a prompt may have at the usual price."""
+    """The longest prompt at the usual price, in tokens."""
     input: float = 1
-    """By what the prices of tokens that go in are multiplied."""
+    """The factor for all prices of input tokens."""
     output: float = 1
-    """By what the price of tokens that come out is multiplied."""
+    """The factor for the price of output tokens."""
 
 
 class Price(NamedTuple):
     """What a model costs, in US dollars for a million tokens."""
 
     pattern: str
-    """Matches the upstream's model ids."""
+    """A pattern for the provider's model ids."""
     input: float
-    """Tokens that go in."""
+    """The price of input tokens."""
     output: float
-    """Tokens that come out, those of thinking among them."""
+    """The price of output tokens; thinking is output."""
     cached: float | None = None
-    """Input that is read from the provider's cache; None is the price of other input, as all the
-    fields below that are None."""
+    """The price of input that is read from the provider's cache. None means the price of
+    `input`."""
     cache_write: float | None = None
-    """Input that is written into the cache."""
+    """The price of input that is written into the cache. None means the price of `input`."""
     cache_write_hour: float | None = None
-    """Input that is written into it for an hour; None is the price of `cache_write`."""
+    """The price of input that is written into the cache for an hour. None means the price of
+    `cache_write`."""
     audio_input: float | None = None
-    """As `audio_output`."""
+    """The price of audio input, in tokens. None means that the cost of a call with such input is
+    not known."""
     audio_output: float | None = None
-    """Audio, in tokens; with None what has any costs nobody knows what."""
+    """The price of audio output, in tokens. None means that the cost of a call with such output is
+    not known."""
     long: Long | None = None
-    """What a long prompt costs more."""
+    """What a long prompt costs."""
     tiers: Mapping[str, float] = {}
-    """By what all prices are multiplied where a tier other than the usual one has served, by
-    OpenAI's name for it. What another tier costs is not known."""
+    """The factor for all prices if a service tier other than the usual one was used, by OpenAI's
+    name of the tier. The cost of a tier that is not listed is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,56 +201,56 @@ class Provider:
     dialect: str
     base_url: str
     key: str | None = None
-    """The upstream's API key itself; None where it wants none."""
+    """The provider's API key itself; None if it needs none."""
     secrets: tuple[str, ...] = ()
-    """All that must not be seen of it: the key, and those that its headers hold."""
+    """All secrets that its answers must not show: the key, and those in its headers."""
     lacks: str | None = None
-    """The secret it wants and does not have: it is left alone until the operator sets it."""
+    """The name of a secret that it needs and that is not set. Until it is, no call goes to it."""
     key_header: str = ""
-    """The header that carries the key; empty for the dialect's own."""
+    """The header for the key; empty means the usual one of the dialect."""
     models: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     only_listed: bool = False
-    """Whether `provider/model` reaches its patterns and aliases only, and no other model of it."""
+    """Whether clients may use only the models of its patterns and aliases."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Sent with every call, the secret ones among them."""
+    """Headers to send with every call, with the secrets already in them."""
     query: str = ""
-    """Appended to the URL after `?`, as Azure's `api-version` wants."""
+    """What to add to every URL after `?`, such as Azure's `api-version`."""
     timeouts: Timeouts = field(default_factory=Timeouts)
     retries: Retries = field(default_factory=Retries)
     quirks: Quirks = field(default_factory=Quirks)
     binding: str | None = None
-    """A service binding to call instead of the network."""
+    """The name of a service binding to call instead of the network."""
     families: tuple[Family, ...] = ()
-    """Rows for the dialect's table of model families, tried before its own."""
+    """Rows that are looked up before the dialect's own table of model families."""
     count_tokens: Literal["estimate", "off"] = "estimate"
-    """What a client gets that asks for a count of tokens, where the upstream does not count."""
+    """What a client gets if it asks for a count of tokens and the provider cannot count."""
     web_search: bool = False
-    """Whether the search of the web that a client of Responses lets the model make, as Codex does
-    with every request, is made. It costs money, and fails where an account does not have it."""
+    """Whether a model may search the web when a client of Responses allows it. A search costs
+    money, and fails if the account does not have web search."""
     responses: tuple[ResponsesRule, ...] = ()
-    """For an `openai` row that speaks Responses too: which calls take that. The first rule whose
-    pattern fits counts; a model that none fits takes Chat Completions."""
+    """Which calls of an `openai` row use Responses. The first matching rule counts; without one a
+    call uses Chat Completions."""
     endpoints: tuple[EndpointRule, ...] = ()
     """Which of OpenAI's other endpoints it has."""
     prices: tuple[Price, ...] = ()
-    """What its models cost, before the table of `prices`."""
+    """What its models cost. Looked up before the table in `prices`."""
 
     def serves(self, model: str) -> bool:
         """Whether `model` matches one of its patterns."""
         return any(fnmatch.fnmatchcase(model, pattern) for pattern in self.models)
 
     def reaches(self, model: str) -> bool:
-        """Whether a client may ask for `model` by this provider's name."""
+        """Whether a client may ask for `model` as `provider/model`."""
         return not self.only_listed or model in self.aliases or self.serves(model)
 
     def responses_rule(self, model: str) -> ResponsesRule | None:
-        """What says when calls for the upstream's `model` take Responses; None for never."""
+        """The rule for when calls of the upstream's `model` use Responses; None means never."""
         rules = self.responses
         return next((it for it in rules if fnmatch.fnmatchcase(model, it.pattern)), None)
 
     def has(self, endpoint: str, model: str | None = None) -> bool:
-        """Whether it has `endpoint` for the upstream's `model`; None asks for any model."""
+        """Whether it has `endpoint` for the upstream's `model`, or, with None, for any model."""
         return any(
             rule.name == endpoint
             and (model is None or any(fnmatch.fnmatchcase(model, it) for it in rule.models))
@@ -243,15 +258,15 @@ class Provider:
         )
 
     def url(self, path: str, query: str = "") -> str:
-        """The address of `path` below `base_url`, with the row's query and then this one."""
+        """The address of `path` below `base_url`, with the row's query before this one."""
         whole = "&".join(filter(None, (self.query, query)))
         return f"{self.base_url}{path}" + (f"?{whole}" if whole else "")
 
     def headers_with_key(self, own: str) -> dict[str, str]:
-        """What every call carries: the row's headers, and the key, if there is one.
+        """The headers of every call: those of the row, and the one with the key, if there is a key.
 
-        It goes into the dialect's `own` header unless the row names another. `authorization` always
-        holds a bearer token (RFC 6750).
+        `own` is the dialect's usual header for it, which a row can override. In `authorization` the
+        key is always a bearer token (RFC 6750).
         """
         name = self.key_header or own
         bearer = "Bearer " if name == "authorization" else ""
@@ -265,8 +280,8 @@ PROTOCOLS = {"anthropic": "messages", "openai": "chat", "openai-responses": "res
 def protocol_of(provider: Provider, model: str, needs: Needs) -> str:
     """The protocol in which `provider` is called for the upstream's `model`.
 
-    Where a row speaks two, a client gets its own protocol, because that is relayed without loss,
-    unless a rule says that this call is only answered in the other.
+    A row can speak two protocols. A client then gets its own one, because a request of the same
+    protocol is passed on without loss, unless a rule says that this call works only in the other.
     """
     if needs.client == "completions" and provider.has("completions", model):
         return "completions"
@@ -290,9 +305,9 @@ class Target(NamedTuple):
 
 
 def find_target(providers: tuple[Provider, ...], name: str) -> Target | None:
-    """Where `name` leads among `providers`; None where nobody serves it.
+    """The target of the model `name`; None if no provider serves it.
 
-    Aliases come first, then plain names, then `provider/model`, then patterns.
+    Aliases are looked up first, then plain names, then `provider/model`, then patterns.
     """
     for provider in providers:
         if name in provider.aliases:
@@ -315,30 +330,32 @@ class Plan(NamedTuple):
 
     targets: tuple[Target, ...]
     deadline: float | None = None
-    """Seconds for all attempts together, until an answer has begun; None sets no limit."""
+    """Seconds until an answer has begun, for all attempts together; None means no limit."""
     first_byte: float | None = None
-    """Seconds in which each target but the last has to begin to answer, of a stream with what the
-    model says, of a whole answer with its head; None leaves it to their rows."""
+    """Seconds until an answer has begun, for each target except the last; None means that only the
+    limits of their rows hold. A stream has begun with the model's first words, a whole answer with
+    its head."""
     is_choice: bool = False
-    """Whether the model has targets of its own, so that its name does not say who answers."""
+    """Whether the model was configured with targets, so that its name does not say who answers."""
 
     @property
     def most_calls(self) -> int:
-        """Calls to one target whose row does not say how many."""
+        """How often a target may be called if its row does not say."""
         return 2 if self.is_choice else 1
 
 
 class Model(NamedTuple):
-    """A public model with targets of its own, in the order in which they are tried."""
+    """A model name that stands for several targets, in the order in which they are tried."""
 
     id: str
     targets: tuple[Target, ...]
     weights: tuple[float | None, ...] = ()
-    """One for each target: the share of conversations that starts with it. None is a spare."""
+    """For each target the share of conversations that begin there; None for one that is tried only
+    after the others."""
     deadline: float | None = None
-    """Seconds for all attempts together, until an answer has begun; None sets no limit."""
+    """Seconds until an answer has begun, for all attempts together; None means no limit."""
     first_byte: float | None = None
     """As `Plan.first_byte`."""
     names: tuple[str, ...] = ()
-    """What the operator calls the model of each target: where two are called the same, they are the
-    same model, whatever their providers call it."""
+    """The operator's name for the model of each target. Two targets with the same name are the same
+    model, whatever their providers call it."""

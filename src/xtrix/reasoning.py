@@ -1,12 +1,12 @@
-"""Reasoning that its provider wants back, carried through clients of another protocol.
+"""Carries reasoning that its provider needs back through clients of another protocol.
 
 A provider's signed or encrypted block becomes one opaque string that a client keeps and returns.
-The string says who issued the block and is authenticated: it is good only for the client it was
-given to and only as it was given. Nothing in it is secret from that client, who has seen the text
-or holds ciphertext of the provider's.
+The string says who issued the block, and is authenticated: it is valid only unchanged, and only for
+the client that it was given to. It is not secret from that client, which has seen the text, or
+holds the provider's ciphertext.
 
-Whatever cannot be opened is no error: a conversation that holds a broken string would be dead for
-good, because clients send every turn again. It is left out.
+A string that cannot be opened is left out, and is not an error. Clients send every turn again, so
+an error would make a conversation with a broken string unusable for ever.
 """
 
 import base64
@@ -20,7 +20,7 @@ from xtrix.redact import Redactor
 
 PREFIX = "xt1."
 LONGEST = 1_000_000
-"""Characters of a string that is looked at. A thinking block has some thousands."""
+"""The longest string that is opened, in characters. A thinking block has some thousands."""
 
 _MAC_LENGTH = 22
 
@@ -29,23 +29,26 @@ class Carrier:
     """Packs and opens the strings of one client."""
 
     def __init__(self, secret: bytes, client: bytes) -> None:
-        """`secret` is the gateway's alone; `client` stands for who is asking."""
+        """`secret` is known only to the gateway; `client` identifies the client."""
         self._secret = secret
         self._client = client
         self.redactor: Redactor | None = None
-        """Knows the upstreams' secrets, which no string may hide."""
+        """Knows the upstreams' secrets, which must not be hidden in a string."""
 
     @cached_property
     def _key(self) -> bytes:
-        """Made for the first string: most requests carry none."""
+        """The key for the strings.
+
+        It is made for the first one, because most requests have none.
+        """
         return hmac.digest(self._secret, b"xtrix reasoning" + self._client, "sha256")
 
     def pack(self, sealed: Sealed) -> str:
-        """The string that stands for `sealed`, which has an origin.
+        """The string for `sealed`, which must have an origin.
 
-        What a secret of an upstream's stands in is not packed, because nobody could find it there,
-        and is not told without it either, because its issuer would refuse it. The string for that
-        is one that does not open.
+        If `sealed` contains an upstream's secret, it is not packed, because it could not be found
+        in the string. Without the secret the issuer would refuse it. So the result is then a string
+        that cannot be opened.
         """
         assert sealed.origin is not None
         content = json.encode_body([*sealed.origin, sealed.value])
@@ -55,7 +58,7 @@ class Carrier:
         return f"{PREFIX}{self._mac(text)}.{text}"
 
     def open(self, text: object) -> Sealed | None:
-        """What `text` stands for; None when it is not ours, not this client's, or broken."""
+        """What is in `text`; None if it is not ours, not this client's, or broken."""
         if not isinstance(text, str) or not text.startswith(PREFIX) or len(text) > LONGEST:
             return None
         mac, _, packed = text.removeprefix(PREFIX).partition(".")
@@ -72,5 +75,5 @@ class Carrier:
 
 
 def is_carried(text: object) -> bool:
-    """Whether `text` is one of our strings, whoever's: no provider can read it."""
+    """Whether `text` is one of our strings, for any client. No provider can read it."""
     return isinstance(text, str) and text.startswith(PREFIX)

@@ -1,7 +1,7 @@
-"""Hears the end of a stream of Responses: the object that is to be kept.
+"""Listens to a stream of Responses for the object that is to be kept.
 
-The last event tells the whole response, as the client gets it. Refuses to know anything else of a
-stream.
+The last event contains the whole response as the client gets it. The recorder looks at nothing
+else.
 """
 
 from xtrix import archive
@@ -16,20 +16,20 @@ class Recorder:
     """Listens to one answer."""
 
     def __init__(self, name: str, given: str, previous: str | None, expires: float) -> None:
-        """`given` is the list of the request's own items, as JSON; `name` the archive's object."""
+        """`given` is the request's own input as JSON, `name` that of the archive's object."""
         self.name = name
         self._given = given
         self._previous = previous
         self._expires = expires
         self._tail = ""
-        """The end of what was heard: a mark may be cut in two."""
+        """The end of the text so far, because a mark may be cut in two."""
         self._heard: list[str] | None = None
-        """The last event as far as it has come."""
+        """The last event, as far as it has come."""
         self._response: Json | None = None
         self._has_all = False
 
     def feed(self, frames: str) -> None:
-        """Take in what the client is told."""
+        """Reads what is sent to the client."""
         if self._has_all:
             return
         if self._heard is None:
@@ -50,12 +50,12 @@ class Recorder:
             self._response = decode_object(event)["response"]
 
     def message(self) -> str | None:
-        """The message that keeps the response, once it has come; None before, and afterwards."""
+        """The message that keeps the response. It is returned once; None before and afterwards."""
         response, self._response = self._response, None
         if response is None:
             return None
         return self.message_of(encode_line(response))
 
     def message_of(self, body: str) -> str:
-        """The message that keeps the response `body`, a line of JSON."""
+        """The message that keeps the response `body`, which is one line of JSON."""
         return archive.keep(body, self._given, self._previous, self._expires)

@@ -1,12 +1,12 @@
-"""What must not be seen of what came from outside: keys, and text without end.
+"""Hides what must not be seen in data from outside: keys, and endless text.
 
-Two measures. What an upstream answers is the model's words and what was made of them; there its
-own secrets are looked for, to the letter, in every field, and nothing else: a text about keys
-stays what it is, and the client's own key is no news to the client. An error, and the log, show
-no key at all: not the client's either, nor what merely looks like one.
+There are two measures. In an upstream's answers only its own secrets are hidden, exactly as they
+are, in every field. A text about keys stays as it is, and the client's own key is not news to the
+client. In an error, and in the log, no key is shown at all: not the client's either, nor anything
+that looks like a key.
 
-A secret is found where it stands whole in one text. One that an upstream would spread over two
-events of a stream is not: to look for that would hold every text back by a key's length.
+A secret is found if all of it is in one text. If an upstream splits it over two events of a stream,
+it is not found: to look for that would delay every text by the length of a key.
 """
 
 import re
@@ -19,9 +19,10 @@ from xtrix.errors import ApiError
 _LONGEST = 2000
 _LONGEST_PARAM = 200
 _SHORTEST = 8
-"""Characters. A shorter key would take common words with it; nobody's real key is so short."""
+"""The shortest text that counts as a secret, in characters. A shorter one could be a common word,
+and no real key is so short."""
 _GONE = "[redacted]"
-# What providers' keys look like, masked or whole, and bearer tokens.
+# The form of providers' keys, masked or whole, and of bearer tokens.
 _KEY = re.compile(r"\b(?:(?:sk|pk|key|gsk|xai)[-_]|AIza)[\w*.-]{6,}|\b[Bb]earer\s+[\w.*~+/=-]{6,}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]{0,31}")
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -29,9 +30,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Redactor:
-    """Takes secrets out of what is shown of one exchange.
+    """Hides secrets in everything that is shown of one exchange.
 
-    What it looks for is put in order when it is first looked for: most requests meet with no error.
+    The list of secrets is sorted only when it is first needed: most requests have no error.
     """
 
     def __init__(self, *secrets: str | None, tokens: Sequence[str] = ()) -> None:
@@ -40,7 +41,7 @@ class Redactor:
         self._tokens = tokens
 
     def knowing(self, secrets: Iterable[str]) -> "Redactor":
-        """What knows `secrets` of upstreams too."""
+        """The same, which also hides these `secrets` of upstreams."""
         return Redactor(*self._secrets, *secrets, tokens=self._tokens)
 
     @cached_property
@@ -49,25 +50,26 @@ class Redactor:
 
     @cached_property
     def in_answers(self) -> list[str]:
-        """The upstreams' secrets, as they stand within a JSON string."""
+        """The upstreams' secrets, as they look inside of a JSON string."""
         return [_spelled(secret) for secret in _longest_first({*self._secrets})]
 
     @cached_property
     def longest(self) -> int:
-        """Characters of the longest of them."""
+        """The length of the longest of these secrets, in characters."""
         return max(map(len, self.in_answers), default=0)
 
     def __call__(self, text: str) -> str:
-        """`text` of an error, cut to what a person would read of it."""
+        """`text` of an error, shortened to what a person would read."""
         for secret in self._known:
             text = text.replace(secret, _GONE)
-        # What is cut off anyway: a pattern over megabytes costs many times their memory.
+        # The rest is cut off anyway, and a regular expression over megabytes needs many times their
+        # memory.
         text = text[: 2 * _LONGEST]
         text = _CONTROL.sub(" ", _KEY.sub(_GONE, text))
         return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
 
     def clean(self, error: ApiError) -> None:
-        """Take secrets out of every field of `error` that an upstream may have filled."""
+        """Hides secrets in every field of `error` that an upstream may have filled."""
         error.message = self(error.message)
         if error.code and not (_CODE.fullmatch(error.code) and self(error.code) == error.code):
             error.code = None
@@ -76,38 +78,41 @@ class Redactor:
         error.headers = tuple(each for each in error.headers if self(each[1]) == each[1])
 
     def answer(self, text: str) -> str:
-        """`text`, which is JSON or frames of it, without an upstream's secret in any field."""
+        """`text`, which contains JSON, with an upstream's secrets hidden in every field."""
         for secret in self.in_answers:
             if secret in text:
                 text = text.replace(secret, _GONE)
         return text
 
     def body(self, data: bytes) -> bytes:
-        """As `answer`, for the bytes of a body."""
+        """Like `answer`, for the bytes of a body."""
         for secret in self.in_answers:
             data = data.replace(secret.encode(), _GONE.encode())
         return data
 
     def pieces(self) -> "PieceRedactor":
-        """Takes the upstreams' secrets out of a body that comes in pieces."""
+        """Hides the upstreams' secrets in a body that comes in pieces."""
         return PieceRedactor([secret.encode() for secret in self.in_answers])
 
     def line(self, text: str) -> str:
-        """`text`, which is a JSON line of the log, without any secret that is known."""
+        """`text`, a JSON line of the log, with every known secret hidden."""
         for secret in self._known:
             text = text.replace(_spelled(secret), _GONE)
         return text
 
 
 class PieceRedactor:
-    """Takes secrets out of one body, also where a piece of it ends within one."""
+    """Hides secrets in one body, also if a piece ends inside of one."""
 
     def __init__(self, secrets: list[bytes]) -> None:
         self._secrets = secrets
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
-        """What can be shown of `data`. What may be the beginning of a secret waits for the rest."""
+        """As much of `data` as can be shown.
+
+        The possible beginning of a secret waits for the next piece.
+        """
         data = self._held + data
         for secret in self._secrets:
             data = data.replace(secret, _GONE.encode())
@@ -117,21 +122,21 @@ class PieceRedactor:
         return data[:shown]
 
     def close(self) -> bytes:
-        """What was held."""
+        """The rest."""
         held, self._held = self._held, b""
         return held
 
 
 def _begun(secret: bytes, data: bytes) -> int:
-    """How many of the first bytes of `secret` are the last of `data`."""
+    """How many of the first bytes of `secret` are the last bytes of `data`."""
     most = min(len(secret) - 1, len(data))
     return next((size for size in range(most, 0, -1) if data.endswith(secret[:size])), 0)
 
 
 def word(said: object) -> str:
-    """What the log may say of `said`, which should be a word out of a list: itself, if it is one.
+    """`said`, if it looks like a word from a list; otherwise a replacement, for the log.
 
-    Keys have digits in them and prompts have spaces.
+    Keys contain digits, and prompts contain spaces.
     """
     if not said:
         return "missing"
@@ -139,11 +144,14 @@ def word(said: object) -> str:
 
 
 def _longest_first(secrets: set[str | None]) -> list[str]:
-    """Those that are long enough to be one. Of two that overlap the longer must go first."""
+    """The secrets that are long enough, the longest first.
+
+    If two overlap, the longer one is then hidden.
+    """
     known = [secret for secret in secrets if secret and len(secret) >= _SHORTEST]
     return sorted(known, key=lambda secret: (-len(secret), secret))
 
 
 def _spelled(secret: str) -> str:
-    """`secret` as it stands within a JSON string."""
+    """`secret` as it looks inside of a JSON string."""
     return json.encode(secret)[1:-1]

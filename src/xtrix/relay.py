@@ -13,8 +13,6 @@ from xtrix.recorder import Recorder
 from xtrix.redact import Redactor
 from xtrix.reframe import Reframer
 
-_ENDING = 4096
-"""Characters, in which a stream says why it ended."""
 _SHORTEST_TICK = 0.05
 _LONGEST_TICK = 1.0
 
@@ -78,8 +76,6 @@ class Relay(Reframer):
         self._seen = _Counts()
         """What had come by the last tick."""
         self._since: _Times | None = None
-        self.ending = ""
-        """The last that the client was told."""
         self._had_begun = self._had_finished = False
         """By the last tick."""
 
@@ -166,7 +162,6 @@ class Relay(Reframer):
             self.template = None  # no frame is made like one of these
         end = max(0, len(clean) - self._redactor.longest) if self.waits else len(clean)
         self._tail, frames = clean[end:], clean[:end]
-        self.ending = (self.ending + frames)[-_ENDING:]
         if self.recorder:
             self.recorder.feed(frames)
         return frames

@@ -1,8 +1,10 @@
-"""The rows of a configuration, parsed: what each field may hold, and which dialect reads it.
+"""Parses the rows of a configuration: what each field may hold, and which dialects read it.
 
-Turns a table that an operator wrote into a typed row, or names everything wrong with it. Nothing of
-the table is looked at afterwards, so what was checked is what is used. Refuses to know what a row
-is for; that is the configuration's.
+Turns a table that an operator wrote into a typed row, or lists everything that is wrong with it.
+Afterwards only the typed row is used, so no unchecked value is. What a row is used for is not known
+here; `config` knows it.
+
+The docstrings of fields are also the texts of docs/configuration.md.
 """
 
 import re
@@ -29,7 +31,7 @@ from xtrix.providers import (
 )
 
 Info: TypeAlias = cs.ValidationInfo[Any]
-"""What pydantic-core hands to a function that validates; here its `context` looks up a variable."""
+"""What pydantic-core passes to a validating function. Its `context` here looks up a variable."""
 
 Table: TypeAlias = Mapping[str, Any]
 """What an operator wrote, unchecked."""
@@ -44,8 +46,8 @@ OWN_FIELDS: dict[str, frozenset[str]] = {
         }
     ),
 }
-"""By dialect, what it reads of the fields that not every dialect reads. `quirks.drop` would be that
-one quirk, `quirks` is all of them. A field of some other dialect's is a fault in a row."""
+"""For each dialect: the fields that it reads and some other dialect does not. `quirks` means all
+quirks, and `quirks.drop` would mean this one. A field of another dialect is a fault in a row."""
 
 
 class Secret(NamedTuple):
@@ -53,11 +55,11 @@ class Secret(NamedTuple):
 
     name: str
     value: str | None
-    """None where it is not set."""
+    """None if it is not set."""
 
 
 class SecretHeader(NamedTuple):
-    """A header's value with a secret in it."""
+    """The value of a header that contains a secret."""
 
     before: str
     secret: Secret
@@ -68,78 +70,89 @@ class ProviderRow(NamedTuple):
     """A row of `PROVIDERS`. Header names are in lower case, `base_url` has no slash at its end."""
 
     name: str
-    """Yours to choose. `name/MODEL` asks for a model of this provider's."""
+    """The provider's name; you choose it. Clients can ask for a model of this provider as
+    `name/MODEL`."""
     dialect: str
-    """The protocol it speaks: Messages, Chat Completions or Responses."""
+    """The protocol that the provider speaks: Messages, Chat Completions or Responses."""
     base_url: str
-    """The API's URL, with its `/v1` where it has one."""
+    """The URL of the API, with `/v1` if it has that."""
     api_key: Secret | None = None
-    """The name of the secret that holds the key, never the key. Without it no key is sent."""
+    """The name of the secret with the provider's key; not the key itself. Without it no key is
+    sent."""
     key_header: str = ""
-    """The header that carries the key, where it is not the dialect's own. In `authorization` it is
-    always `Bearer KEY`."""
+    """The header for the key, if it is not the usual one of the dialect. In `authorization` the key
+    is always sent as `Bearer KEY`."""
     models: tuple[str, ...] = ()
-    """Patterns such as `claude-*`. The first provider with one that fits serves the model."""
+    """Patterns of model names, such as `claude-*`. The first provider with a matching pattern
+    serves a model."""
     aliases: Mapping[str, str] = {}
-    """A name that clients use, and the upstream's own name for it."""
+    """Names that clients may use, each with the provider's own name of the model."""
     only_listed: bool = False
-    """Whether clients reach only `models` and `aliases`. Otherwise `name/ANY-MODEL` goes to it."""
+    """Whether clients may use only the models of `models` and `aliases`. Otherwise they may ask for
+    any model of the provider as `name/MODEL`."""
     headers: Mapping[str, str] = {}
-    """Headers that every call carries."""
+    """Headers to send with every call."""
     secret_headers: Mapping[str, SecretHeader] = {}
-    """Headers with a secret in them, by its name: `"Bearer {CF_AIG_TOKEN}"`."""
+    """Headers that contain a secret, with the secret's name in braces:
+    `"Bearer {CF_AIG_TOKEN}"`."""
     query: str = ""
-    """What every URL ends in after `?`, such as Azure's `api-version=2024-10-21`."""
+    """What to add to every URL after `?`, such as Azure's `api-version=2024-10-21`."""
     timeouts: Timeouts = Timeouts()
-    """How long it may take."""
+    """How long the provider may take."""
     retries: Retries = Retries()
-    """How often it is tried."""
+    """How often a call is tried."""
     quirks: Quirks = Quirks()
-    """How it deviates from OpenAI's own API."""
+    """How the provider deviates from OpenAI's own API."""
     binding: str | None = None
-    """A service binding, or the `AI` binding, to call instead of the network."""
+    """The name of a service binding, or of the `AI` binding, to call instead of the network."""
     families: tuple[Family, ...] = ()
-    """What models can do that the built-in table does not know. The first that fits counts."""
+    """What this provider's models can do, for models that the built-in table does not know. The
+    first matching pattern counts."""
     count_tokens: Literal["estimate", "off"] = "estimate"
-    """What a client gets that asks for a count, where the upstream does not count itself."""
+    """What happens if a client asks for a count of tokens and the provider cannot count: an
+    estimate, or an error."""
     web_search: bool = False
-    """Whether a model may search the web where a client of Responses offers that, as Codex does
-    with every request. It costs money. An `openai` row has to take `web_search_options` too."""
+    """Whether a model may search the web when a client of Responses allows it. Codex allows it with
+    every request, and searches cost money. An `openai` row must also have `web_search_options` in
+    `takes`."""
     responses: tuple[ResponsesRule, ...] = ()
-    """Which models an `openai` row calls over Responses. The first rule that fits counts."""
+    """Which calls of an `openai` row use Responses. The first matching rule counts."""
     endpoints: tuple[EndpointRule, ...] | None = None
-    """What it has beside the three protocols, for which models. Without it: all that there is."""
+    """Which of OpenAI's other endpoints the provider has, and for which models. Without it: all of
+    them."""
     prices: tuple[Price, ...] = ()
-    """What models cost, where the built-in table does not know it or you pay something else."""
+    """What models cost, if the built-in table does not know it or you pay another price."""
 
 
 class TargetRow(NamedTuple):
-    """Where a model may go: a provider's name, and the model's name or alias there."""
+    """One of the models: a provider's name, and the name or alias of a model there."""
 
     provider: str
     model: str
     weight: float | None = None
-    """The share of conversations that begin with it. Without one, where others have one, it is
-    tried only after those."""
+    """The share of conversations that begin at this target. If only other targets have a weight,
+    this one is tried after them."""
 
 
 class ModelRow(NamedTuple):
     """A row of `MODELS`."""
 
     id: str
-    """The name that clients use."""
+    """The name that clients ask for."""
     targets: tuple[TargetRow, ...]
-    """In the order in which they are tried, each as `"provider/model"` or as a table."""
+    """The models that it stands for, in the order in which they are tried: each as
+    `"provider/model"`, or as a table."""
     deadline: float | None = None
-    """Seconds for all targets together until an answer has begun."""
+    """Seconds until an answer has begun, for all targets together."""
     first_byte: float | None = None
-    """Seconds in which each target but the last has to begin, where its row gives it more."""
+    """Seconds until an answer has begun, for each target except the last, if its row allows
+    more."""
 
 
 def parse_provider(where: str, table: Table, lookup: Callable[[str], object]) -> ProviderRow:
-    """The row that `table` spells, with its secrets as `lookup` finds them in the environment.
+    """The row in `table`, with its secrets, which `lookup` finds in the environment.
 
-    Raises ConfigurationError with faults that begin with `where`.
+    Raises ConfigurationError; each of its faults begins with `where`.
     """
     read, unread = _split(table)
     faults = [f"{where}.{path}: this row's dialect does not read it" for path in unread]
@@ -159,7 +172,7 @@ def parse_model(where: str, table: Table) -> ModelRow:
 
 
 def parse_model_name(where: str, value: object) -> str:
-    """A name that a client may call a model by. Raises ConfigurationError."""
+    """`value`, checked to be a model name that a client can send. Raises ConfigurationError."""
     name: str = _parse(_CLIENT_MODEL, where, value)
     return name
 
@@ -171,11 +184,11 @@ def _parse(schema: SchemaValidator, where: str, value: object) -> Any:
         raise ConfigurationError(_faults(where, failure)) from None
 
 
-# Forms. Each says in words what a value has to be; the value itself is never shown.
+# What values may be. Each message says what a value must be, and never shows the value.
 
 
 def _worded(message: str, schema: cs.CoreSchema) -> cs.CoreSchema:
-    """`schema` with `message` for all that may be wrong with a value."""
+    """`schema`, with `message` as its only error message."""
     return cs.custom_error_schema(schema, "form", custom_error_message=message)
 
 
@@ -184,7 +197,7 @@ def _text(pattern: str, message: str) -> cs.CoreSchema:
 
 
 def _parsed(schema: cs.CoreSchema, parse: Callable[[Any], Any]) -> cs.CoreSchema:
-    """What `parse` makes of a value that `schema` accepts. It raises PydanticCustomError."""
+    """A schema that gives each accepted value to `parse`, which may raise PydanticCustomError."""
     return cs.no_info_after_validator_function(parse, schema)
 
 
@@ -197,7 +210,7 @@ def _map(name: cs.CoreSchema, value: cs.CoreSchema) -> cs.CoreSchema:
 
 
 def _table(kind: Callable[..., Any], required: str = "", **fields: cs.CoreSchema) -> cs.CoreSchema:
-    """A `kind`, which is called with the fields by name. The others may be absent."""
+    """A table with these fields, of which `required` must be there. They are passed to `kind`."""
     schema = cs.typed_dict_schema(
         {
             name: cs.typed_dict_field(it, required=name in required.split())
@@ -229,7 +242,8 @@ _UPSTREAM_MODEL = _text(
     r"^[!-~]([ -~]{0,254}[!-~])?$",
     "must be at most 256 ASCII characters that a header can carry, none of them a space at an end",
 )
-# In capitals, so that a key put where its name belongs is a fault and is never shown as a name.
+# A secret's name is in capitals. So a key that was put here by mistake is a fault, and is never
+# shown as a name.
 _SECRET = _text(
     r"^[A-Z][A-Z0-9_]{0,63}$", "must be a name in capitals, digits and '_', not the secret itself"
 )
@@ -241,18 +255,18 @@ _SENDABLE = re.compile(r"[ -~]*")
 _STEP = re.compile(r"[!-~]{1,64}")
 
 
-# What a variable or secret can be; a service binding is none of these.
+# The types of variables and secrets. A service binding has none of these.
 _VARIABLE = (str, int, float, list, dict, type(None))
 
 
 def _looked_up(schema: cs.CoreSchema, parse: Callable[[Any, Info], Any]) -> cs.CoreSchema:
-    """As `_parsed`; `parse` finds the environment in its second argument's context."""
+    """Like `_parsed`, but `parse` also gets the environment, as its second argument's `context`."""
     return cs.with_info_after_validator_function(parse, schema)
 
 
 def _secret(name: str, info: Info) -> Secret:
     value = info.context(name)
-    # A newline at the end is what `echo` gave to whoever set the secret.
+    # `echo` adds a newline when a secret is set through it.
     value = value.strip() if isinstance(value, str) else ""
     if not _SENDABLE.fullmatch(value):
         message = "the secret {name} has a line break or another character that no header can carry"
@@ -306,17 +320,17 @@ def _weighted(*, target: TargetRow, weight: float | None = None) -> TargetRow:
 
 
 def _with_weight(entry: object) -> object:
-    """A target without a weight may be written as text alone."""
+    """Lets a target without a weight be written as text alone."""
     return {"target": entry} if isinstance(entry, str) else entry
 
 
 def _with_pattern(entry: object) -> object:
-    """A rule without a condition may be written as its pattern alone."""
+    """Lets a rule without a condition be written as its pattern alone."""
     return {"pattern": entry} if isinstance(entry, str) else entry
 
 
 def _with_name(entry: object) -> object:
-    """An endpoint for all models may be written as its name alone."""
+    """Lets an endpoint for all models be written as its name alone."""
     return {"name": entry} if isinstance(entry, str) else entry
 
 
@@ -326,7 +340,7 @@ def _provider(
     secret_headers: Mapping[str, SecretHeader] = {},
     **row: Any,
 ) -> ProviderRow:
-    """A row, once its fields are sound by themselves."""
+    """A row, made of fields that are valid one by one."""
     count = Counter(name.lower() for name in (*headers, *secret_headers))
     if twice := [name for name in count if count[name] > 1]:
         message = "headers and secret_headers name '{name}' twice"
@@ -468,7 +482,10 @@ def _faults(where: str, failure: ValidationError) -> list[str]:
 
 
 def _path(location: tuple[int | str, ...]) -> str:
-    """Where in a row `location` is. A faulty name in a map is a value too, and is not shown."""
+    """The path of `location` in a row.
+
+    A faulty name in a map is the operator's value too, so it is not shown.
+    """
     steps = location[:-2] if location and location[-1] == "[key]" else location
     return "".join(f"[{step}]" if isinstance(step, int) else f".{_shown(step)}" for step in steps)
 
@@ -478,7 +495,7 @@ def _shown(step: str) -> str:
 
 
 def _split(table: Table) -> tuple[Table, list[str]]:
-    """`table` without the fields that its dialect never reads, and their paths."""
+    """`table` without the fields that its dialect never reads, and the paths of those fields."""
     dialect = table.get("dialect")
     own = OWN_FIELDS.get(dialect) if isinstance(dialect, str) else None
     if own is None:

@@ -1,10 +1,10 @@
-"""Checks JSON from outside against a pydantic-core schema, and words the first fault.
+"""Checks JSON from outside against a pydantic-core schema, and describes the first fault.
 
-A protocol says what its requests look like with the words below; `Shape` checks one and names the
-place at fault as its client would write it: `input[3].content[0].text`.
+A protocol describes its requests with the functions below. `Shape` checks a request, and names the
+place of a fault as its client would write it: `input[3].content[0].text`.
 
-Lists and objects are given up at their first fault: one costs some 400 bytes, and a small body has
-room for a million.
+Checking a list or an object ends at its first fault, because a fault takes some 400 bytes, and a
+small body has room for a million of them.
 """
 
 from collections.abc import Callable
@@ -22,15 +22,15 @@ BOOL = cs.bool_schema(strict=True)
 COUNT = cs.int_schema(strict=True, ge=0)
 ANY = cs.any_schema()
 OBJECT = cs.dict_schema(STRING, fail_fast=True)
-"""An object of whatever members."""
+"""An object with any members."""
 MODEL = cs.str_schema(strict=True, min_length=1, max_length=256, pattern=r"^[!-~]+$")
 
 LONGEST_ECHO = 64
-"""Characters of a client's own word that an error repeats."""
+"""The most characters of a client's own value that an error repeats."""
 
 MOST_VALUES = 150_000
-"""Values that a request may be made of. A few megabytes of small ones would fill the isolate; with
-so many, and text up to 5 MB, Python's memory went from 38 to 78 MB of its 128 (thirteen shapes on
+"""The most values in a request. A few megabytes of small values would fill the isolate's memory.
+With so many, and 5 MB of text, Python's memory grew from 38 to 78 MB of its 128 (thirteen shapes on
 workerd, 2026-11). An agent's request of several megabytes has some thousands."""
 
 _OTHER = "other"
@@ -48,20 +48,20 @@ def must(schema: cs.CoreSchema) -> cs.TypedDictField:
 
 
 def members(**fields: cs.TypedDictField) -> cs.CoreSchema:
-    """An object with these fields, and others that nobody looks at."""
+    """An object with these fields, and any others, which are not checked."""
     return cs.typed_dict_schema(fields, extra_behavior="allow")
 
 
 def items(schema: cs.CoreSchema, low: int | None = None, high: int | None = None) -> cs.CoreSchema:
-    """A list of `low` to `high` values, given up at the first wrong one.
+    """A list of `low` to `high` values. Checking ends at the first wrong one.
 
-    A fault costs some 400 bytes, and a small body has room for a million.
+    A fault takes some 400 bytes, and a small body has room for a million of them.
     """
     return cs.list_schema(schema, min_length=low, max_length=high, fail_fast=True)
 
 
 def mapping(values: cs.CoreSchema, high: int | None = None) -> cs.CoreSchema:
-    """An object whose keys are the client's, at most `high` of them, given up as `items` is."""
+    """An object with any keys, at most `high` of them. Checking ends as for `items`."""
     return cs.dict_schema(STRING, values, max_length=high, fail_fast=True)
 
 
@@ -76,16 +76,16 @@ def number(low: float, high: float) -> cs.CoreSchema:
 
 
 def tagged(field: str, choices: dict[str, cs.CoreSchema]) -> cs.CoreSchema:
-    """An object whose `field` says which of `choices` it is; unknown tags are refused."""
+    """An object whose `field` says which of `choices` it is. Other values are refused."""
     return cs.tagged_union_schema(choices, field)
 
 
 def sorted_by(
     kind: Callable[[dict[str, Any]], object], choices: dict[str, cs.CoreSchema], field: str = "type"
 ) -> cs.CoreSchema:
-    """An object that is the one of `choices` which `kind` names.
+    """An object that is the one of `choices` that `kind` names.
 
-    One that is none of them has to have `field`, and is left to whoever decodes it.
+    An object that is none of them must have `field`. The decoder then judges it.
     """
     tags: dict[Any, cs.CoreSchema] = {**choices, _OTHER: members(**{field: must(STRING)})}
 
@@ -97,12 +97,15 @@ def sorted_by(
 
 
 def known_or_any(field: str, choices: dict[str, cs.CoreSchema]) -> cs.CoreSchema:
-    """As `tagged`, but an unknown tag is left to whoever decodes it."""
+    """Like `tagged`, but the decoder judges an object with an unknown tag."""
     return sorted_by(lambda value: value.get(field), choices, field)
 
 
 def either(schema: cs.CoreSchema, kind: type, otherwise: cs.CoreSchema) -> cs.CoreSchema:
-    """`schema` for a value of `kind`, else `otherwise`: one clear error instead of one for each."""
+    """`schema` for a value of `kind`, else `otherwise`.
+
+    This gives one clear error instead of two.
+    """
     return cs.tagged_union_schema(
         {"first": schema, "second": otherwise},
         lambda value: "first" if isinstance(value, kind) else "second",
@@ -110,14 +113,14 @@ def either(schema: cs.CoreSchema, kind: type, otherwise: cs.CoreSchema) -> cs.Co
 
 
 class Shape:
-    """What a protocol's requests look like."""
+    """The shape of a protocol's requests."""
 
     def __init__(self, schema: cs.CoreSchema) -> None:
         self.schema = schema
         self._validator = SchemaValidator(schema)
 
     def decode(self, body: bytes, most_values: int = MOST_VALUES) -> dict[str, Any]:
-        """The object that `body` spells, checked. Raises ClientError."""
+        """The object in `body`, checked. Raises ClientError."""
         fields = decode_body(body, most_values)
         try:
             self._validator.validate_python(fields)
@@ -127,7 +130,7 @@ class Shape:
 
 
 def decode_body(body: bytes, most_values: int = MOST_VALUES) -> dict[str, Any]:
-    """The object that a request's body spells, unchecked. Raises ClientError."""
+    """The object in a request's body, not checked. Raises ClientError."""
     if has_too_many_values(body, most_values):
         raise too_many_values(most_values)
     try:
@@ -139,39 +142,43 @@ def decode_body(body: bytes, most_values: int = MOST_VALUES) -> dict[str, Any]:
 
 
 def too_many_values(most: int = MOST_VALUES) -> ClientError:
-    """The refusal of a request that is made of too much."""
+    """The error for a request with too many values."""
     message = f"The request is made of more than {most} values; send fewer, longer ones."
     return ClientError(413, "request_too_large", message)
 
 
 class ValueBudget:
-    """Counts the values of JSON that a request holds as text, such as the arguments of calls.
+    """Counts the values of JSON text inside of strings, such as the arguments of tool calls.
 
-    The count of a body passes over what stands in strings.
+    The count of a body does not include what is inside of strings.
     """
 
     def __init__(self) -> None:
         self._spent = 0
 
     def spend(self, text: str) -> None:
-        """Note that `text` will be decoded. Raises ClientError where that is too much."""
+        """Counts the values in `text`, before it is decoded.
+
+        Raises ClientError if there are too many.
+        """
         self._spent += text.count("{") + text.count("[") + text.count(",")
         if self._spent > MOST_VALUES:
             raise too_many_values()
 
 
 def has_too_many_values(body: bytes, most: int = MOST_VALUES) -> bool:
-    """Whether `body` spells more than `most` values, found without parsing it.
+    """Whether `body` has more than `most` values, without parsing it.
 
-    Every value but the first follows a bracket or a comma (an empty one counts for one more). Those
-    inside strings count for nothing, but are left out only where all together are too many: most
-    bodies are passed after three counts.
+    Every value except the first follows a bracket or a comma. (An empty list counts one more.)
+    Brackets and commas inside strings must not count, but they are left out only if there are too
+    many altogether: for most bodies three counts are enough.
     """
     if _separators(body) <= most:
         return False
     found = 0
-    inside = 0  # 1 where a window begins inside a string
-    # An escaped quote is no end of a string, and is told from one after an escaped backslash.
+    inside = 0  # 1 if a window begins inside a string
+    # An escaped quote does not end a string. Escaped backslashes are removed first, because a quote
+    # after one does.
     plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     for start in range(0, len(plain), _WINDOW):
         pieces = plain[start : start + _WINDOW].split(b'"')
@@ -187,7 +194,7 @@ def _separators(text: bytes) -> int:
 
 
 def missing(param: str) -> ClientError:
-    """The error for a field that has to be there."""
+    """The error for a missing field."""
     message = f"Missing required parameter: '{param}'."
     return ClientError(400, "missing_required_parameter", message, param=param)
 
@@ -197,7 +204,7 @@ _JSON_TYPES |= {list: "an array", dict: "an object", type(None): "null"}
 
 
 def _refusal(failure: ValidationError, schema: cs.CoreSchema) -> ClientError:
-    """The first fault of a request as an answer a person can act on."""
+    """The first fault of a request, as an error that a person can act on."""
     fault = failure.errors(include_url=False)[0]
     kind = fault["type"]
     context = fault.get("ctx", {})
@@ -217,10 +224,10 @@ def _refusal(failure: ValidationError, schema: cs.CoreSchema) -> ClientError:
 
 
 def steps_of(location: tuple[int | str, ...], schema: Any) -> list[int | str]:
-    """The steps of a fault's `location` that lead through the request.
+    """The steps of a fault's `location` that are part of the request.
 
-    The schema is walked along: where it has a union, the step names the union's choice, which is
-    no part of the request.
+    The schema is followed at the same time: if it has a union, the step names the union's choice,
+    which is not part of the request.
     """
     steps = []
     for step in location:
@@ -238,7 +245,7 @@ def steps_of(location: tuple[int | str, ...], schema: Any) -> list[int | str]:
 
 
 def _path(location: tuple[int | str, ...], schema: Any) -> str:
-    """`location` as one would write it in JavaScript."""
+    """`location`, written as in JavaScript."""
     steps = steps_of(location, schema)
     path = (f"[{s}]" if isinstance(s, int) else f".{s[:LONGEST_ECHO]}" for s in steps)
     return "".join(path).removeprefix(".")

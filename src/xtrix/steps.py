@@ -1,4 +1,4 @@
-"""What an exchange asks of the shell, and what it is told of the outcome. Values only."""
+"""The steps that an exchange asks the shell to do, and their outcomes. Values only."""
 
 from enum import Enum
 from typing import NamedTuple, TypeAlias
@@ -9,50 +9,50 @@ from xtrix.relay import Relay
 
 UNREAD_BYTES = 32_000_000
 UNREAD_SECONDS = 3.0
-"""What an answer that came early leaves of a request is read and dropped, up to here: a client
-whose connection ends while it sends finds no answer on it."""
+"""How long the rest of a request is read and dropped after an early answer. A client whose
+connection ends while it is sending would not see the answer."""
 
 
 class Failure(Enum):
-    """Why a step came to nothing."""
+    """Why a step failed."""
 
     CONNECTION = "connection"
     TIME = "time"
     SIZE = "size"
     CODING = "coding"
-    """It is not compressed as it claims."""
+    """The body is not compressed as its header says."""
 
 
 class ReadBody(NamedTuple):
     """Read the client's body. Outcome: bytes, or a Failure.
 
-    `limit` is in bytes, `seconds` may pass between two pieces.
+    `limit` is in bytes, and `seconds` is the longest time between two pieces.
     """
 
     limit: int
     seconds: float
     coding: str | None = None
-    """How it is compressed, in a word of `body.CODINGS`. The limit is for what comes out of it."""
+    """How the body is compressed, as in `body.CODINGS`. The limit counts unpacked bytes."""
     most: int | None = None
-    """Leave out long content, as `content` has it, and take so many bytes of the rest at most,
-    which then is the outcome. None: take the body as it is."""
+    """If given, long content is left out (see `content`), and the rest may have so many bytes; it
+    is then the outcome. None takes the body as it is."""
 
 
 class ReadPiece(NamedTuple):
-    """Read what comes next of the client's body. Outcome: bytes, none at its end, or a Failure."""
+    """Read the next piece of the client's body. Outcome: bytes, empty at its end, or a Failure."""
 
     seconds: float
     coding: str | None = None
-    """As in `ReadBody`; the same for every piece."""
+    """As in `ReadBody`. It must be the same for every piece."""
 
 
 class Collect(NamedTuple):
-    """Read the upstream's body to its end. Outcome and limits as in `ReadBody`."""
+    """Read the upstream's body to its end. Outcome and limits are those of `ReadBody`."""
 
     limit: int
     seconds: float
     within: float
-    """Seconds until all of it has come."""
+    """Seconds until the whole body has come."""
 
 
 class Call(NamedTuple):
@@ -61,19 +61,21 @@ class Call(NamedTuple):
     request: UpstreamRequest
     seconds: float
     collect: Collect | None = None
-    """Read the body too, whatever the head says, and make the outcome an UpstreamAnswer: one
-    promise for Python to wait for instead of two."""
+    """Read the body too. The outcome is then an UpstreamAnswer, so Python waits for one promise
+    instead of two."""
     is_last: bool = False
-    """Whether nothing of the client's body is sent again after this call."""
+    """Whether the client's body is not needed again after this call."""
     upload: Upload | None = None
-    """What goes after the request's body: the rest of the client's."""
+    """The rest of the client's body, which is sent after the request's body."""
 
 
 class CallAll(NamedTuple):
-    """Make calls without bodies side by side and read what comes, within `seconds` for all of it.
+    """Make several calls without bodies at the same time, and read their answers.
 
-    Outcome: for each, in order, an UpstreamAnswer or a Failure. What is longer than `limit` bytes
-    or not whole in time is a Failure.
+    `seconds` is for all of them together.
+
+    Outcome: an UpstreamAnswer or a Failure for each call, in order. An answer of more than `limit`
+    bytes, or one that is not whole in time, is a Failure.
     """
 
     requests: tuple[UpstreamRequest, ...]
@@ -82,15 +84,15 @@ class CallAll(NamedTuple):
 
 
 class Begin(NamedTuple):
-    """Put the upstream's body through `relay` until that has begun or is over. Outcome: None."""
+    """Pass the upstream's body through `relay` until that has begun or ended. Outcome: None."""
 
     relay: Relay | Passage
 
 
 class Renew(NamedTuple):
-    """Let the ledger of keys be told what there is to tell, and wait for its answer.
+    """Report to the ledger of keys what was spent, and wait for its answer.
 
-    Outcome: None, or a Failure where none has come after `seconds`.
+    Outcome: None, or a Failure after `seconds` without an answer.
     """
 
     seconds: float
@@ -104,7 +106,7 @@ class AskLedger(NamedTuple):
 
 
 class AskArchive(NamedTuple):
-    """Send `text` to the archive's object of this name. Outcome: its answer, or a Failure."""
+    """Send `text` to the archive object `name`. Outcome: its answer, or a Failure."""
 
     name: str
     text: str
@@ -112,13 +114,13 @@ class AskArchive(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """Let `seconds` pass. Outcome: None."""
+    """Wait `seconds`. Outcome: None."""
 
     seconds: float
 
 
 class UpstreamAnswer(NamedTuple):
-    """A response with what came of reading its body."""
+    """A response, and its body or why that could not be read."""
 
     head: UpstreamHead
     body: bytes | Failure

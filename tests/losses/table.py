@@ -1,10 +1,10 @@
-"""The loss table: what each client can ask and each upstream can answer, and what becomes of it.
+"""Makes the table of losses: what happens to each thing that clients ask and upstreams answer.
 
-Everything is played through the whole core twice, with what is asked or said and without, and the
-two requests that reach the upstream, or the two answers that reach the client, are compared. So the
+Each thing is sent through the whole core, and the same request or answer without it. The two
+requests that reach the upstream, or the two answers that reach the client, are compared. So the
 table says what the code does, not what somebody meant it to do.
 
-    python -m tests.losses.table            rewrites docs/losses.md
+python -m tests.losses.table            rewrites docs/losses.md
     python -m tests.losses.table --check    exits 1 when it is stale
 """
 
@@ -339,29 +339,30 @@ def _told_cell(said: list[tuple[str, Any]], told_of_it: list[tuple[str, Any]]) -
 
 _INTRODUCTION = """# What is lost between protocols
 
-Made by the tests (`python -m tests.losses.table`, or `make format`): each row was asked by a client
-of the protocol, through the whole gateway, and each cell is what reached the upstream.
+This page shows what happens to each parameter when the client speaks one protocol and the upstream
+another. Tests make it (`python -m tests.losses.table`, or `make format`): for each row a client
+sends the parameter through the whole gateway, and each cell shows what reached the upstream.
 
-- **as it is**: the upstream was told what the client said, in the same words.
-- `path: value`: it was told that, in its own words; beside *named*, the client was told in
-  `x-ignored-parameters` that it is not quite what was asked.
-- **ignored**: a hint that the upstream cannot be told. It is left out, and named in
-  `x-ignored-parameters`.
-- **400**: the answer would be wrong without it, so the request is refused, and the error names the
+- **as it is**: the upstream got the parameter unchanged.
+- `path: value`: the upstream got this instead, which is the same in its own protocol. With *named*
+  it is not quite the same, and `x-ignored-parameters` names the parameter for the client.
+- **ignored**: the upstream's protocol has nothing like it. It was left out, and
+  `x-ignored-parameters` names it.
+- **400**: the answer would be wrong without it, so the request was refused. The error names the
   parameter.
-- **left out**: nothing is lost with it, as the first column says.
+- **left out**: it was left out, and nothing is lost; the first column says why.
 
-Where a client and an upstream speak the same protocol the request is relayed, unknown fields and
-all. The models are {models}: what a model of another family does not take, such as a temperature,
-is ignored in the same way.
+If client and upstream speak the same protocol, the whole request is passed on, with unknown fields.
+The models in these tables are {models}. Other models refuse other parameters, such as a
+temperature; these are ignored in the same way.
 """
 
 
-_OF_ANSWERS = """# What is lost of answers
+_OF_ANSWERS = """# What is lost in answers
 
-Each row is an answer that says one thing more, or another, than the least one, and each cell what
-its client is told that it is not told of that one. `(sealed)` is what the client sends back and the
-issuer alone can read. Whole answers are shown; a stream adds up to the same.
+Each row is the shortest answer with one thing added or changed. Each cell shows what this adds to
+the answer that the client gets. `(sealed)` is a text that the client sends back and only the
+provider that issued it can read. The tables show whole answers; a stream adds up to the same.
 """
 
 

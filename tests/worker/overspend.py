@@ -1,6 +1,6 @@
-"""How far a key that is not strict may overspend its budget, by case.
+"""How far a key that is not strict may exceed its budget, case by case.
 
-The test holds each row, and the table of docs/keys.md is made from them.
+A test checks each row, and the table of docs/keys.md is made from them.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ AT_ONCE = 32
 
 
 class Case(NamedTuple):
-    """What clients and upstreams do, and micro-dollars of one call."""
+    """What clients and upstreams do, and the micro-dollars of one call."""
 
     name: str
     kinds: tuple[str, ...]
@@ -18,7 +18,7 @@ class Case(NamedTuple):
     charged: int
     """What the upstream reports."""
     aside: int
-    """What is set aside at least."""
+    """The least that is reserved."""
 
     @property
     def bound(self) -> int:
@@ -39,7 +39,7 @@ CASES = (
 
 def table() -> str:
     """The rows as Markdown."""
-    head = f"| {AT_ONCE} calls at once | a call costs | set aside at least | overspent at most |"
+    head = f"| {AT_ONCE} calls at once | a call costs | reserved at least | overspent at most |"
     rows = [
         f"| {it.name} | {_usd(it.charged)} | {_usd(it.aside)} | {_usd(it.bound)} |" for it in CASES
     ]

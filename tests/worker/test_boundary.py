@@ -1,8 +1,8 @@
-"""Whatever fails in our own code once a request has come in is answered, logged and let go of.
+"""Every failure in our own code is answered and logged, and frees what the request held.
 
-A Worker is served that has lines which fail, in the core, in the shell's Python or in its
-JavaScript: each for the requests that name it in a header. What it fails with holds a word that
-nobody may ever see.
+The Worker of these tests has lines that fail, in the core, in the shell's Python or in its
+JavaScript: each for the requests that name it in a header. The error contains a word that must
+never be seen.
 """
 
 import json
@@ -86,9 +86,7 @@ PIECE = "buffer = new Uint8Array(value.buffer);"
 
 BEFORE_THE_ANSWER = {
     "the head of a request": Defect("edge.js", "const url = URL.parse", calls=0),
-    "its body": Defect(
-        "xtrix/foreign.py", "        return codec, codec.decode_request(body", calls=0
-    ),
+    "its body": Defect("xtrix/foreign.py", "        request = codec.decode_request(body", calls=0),
     "the way to a target": Defect(
         "xtrix/exchange.py",
         "        limits = call.target.provider.timeouts\n        self.record.attempts += 1",

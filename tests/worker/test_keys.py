@@ -1,4 +1,4 @@
-"""Keys with names on the real Worker: four isolates on one ledger, and what goes wrong between."""
+"""Named keys on the real Worker: four isolates with one ledger, and what can go wrong."""
 
 import json
 import time
@@ -291,6 +291,15 @@ def test_a_ledger_that_does_not_answer(keys: Fleet, fate: str) -> None:
     sums = keys.booked(key, 3)
     assert (sums["cost_micros"], sums["errors"]) == (3 * COST, 0)
     keys.wait(lambda: keys.ask(strict, 2).status, lambda status: status == 200)
+
+
+def test_a_ledger_that_answers_late_is_waited_for(keys: Fleet) -> None:
+    _, secret = keys.make("late", requests_per_minute=5)
+    fleet.wait_for_a_minute_with(30)
+    keys.way.fate = "late"
+    statuses = side_by_side(20, lambda number: keys.ask(secret, number % 4).status)
+    assert statuses.count(200) == 5
+    assert statuses.count(429) == 15
 
 
 @pytest.mark.parametrize("fate", ["unheard", "twice"])

@@ -1,9 +1,11 @@
-"""The API's description against the real Worker: schemathesis asks, and checks every answer."""
+"""The API's description and the real Worker: schemathesis calls it, and checks every answer."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
@@ -15,11 +17,12 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.worker.client import CLIENT_KEYS, question
-from tests.worker.conftest import Gateway
+from tests.worker.conftest import Gateway, Start
+from tests.worker.fleet import ADMIN_KEY, NAMED_KEY
 from tests.worker.scripts import Script, stream, whole
 from tests.worker.speech import Dialect
 from tests.worker.upstream import Call, Upstream
-from tools import openapi
+from tools import openapi, runtime
 from xtrix.endpoints import BY_PATH
 
 SCHEMA = schemathesis.openapi.from_dict(openapi.document())
@@ -30,10 +33,47 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-KEY = {"authorization": f"Bearer {CLIENT_KEYS[0]}"}
 BOUNDED = settings(
     max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
+
+
+@pytest.fixture(scope="module")
+def described(start: Start, bindings: dict[str, object]) -> Iterator[Gateway]:
+    """A Worker that has all there is: it keeps responses, and has an operator and named keys."""
+    everything = {
+        **bindings,
+        "API_KEYS": f"{', '.join(CLIENT_KEYS)}, configured:{NAMED_KEY}",
+        "ADMIN_KEY": ADMIN_KEY,
+        "LEDGER": runtime.Objects("Ledger"),
+        "STORE_DAYS": 30,
+        "ARCHIVE": runtime.Objects("Archive"),
+    }
+    with start(everything) as gateway:
+        yield gateway
+
+
+def validated(case: "schemathesis.Case[Any]", worker: Gateway) -> Any:
+    """The answer, with the key that the path takes."""
+    path = case.operation.path
+    key = ADMIN_KEY if path.startswith("/admin") else CLIENT_KEYS[0]
+    key = NAMED_KEY if path == "/v1/usage" else key
+    return case.call_and_validate(
+        base_url=f"http://127.0.0.1:{worker.port}",
+        headers={"authorization": f"Bearer {key}"},
+        checks=CHECKS,
+        timeout=30,
+    )
+
+
+def asked(worker: Gateway, line: str, **given: Any) -> Any:
+    """The answer to a call, as a value. `given` are its body, its query and its path's id."""
+    method, path = line.split(" ")
+    if "id" in given:
+        given["path_parameters"] = {"id": given.pop("id")}
+    answer = validated(SCHEMA[path][method].Case(**given), worker)
+    assert answer.status_code in {200, 201}, answer.text
+    return json.loads(answer.text) if "json" in answer.headers["content-type"][0] else answer.text
 
 
 def test_the_file_is_what_the_schemas_say() -> None:
@@ -43,7 +83,7 @@ def test_the_file_is_what_the_schemas_say() -> None:
 @SCHEMA.parametrize()
 @BOUNDED
 def test_every_answer_is_as_described(
-    case: "schemathesis.Case[Any]", worker: Gateway, upstream: Upstream, dialect: Dialect
+    case: "schemathesis.Case[Any]", described: Gateway, upstream: Upstream, dialect: Dialect
 ) -> None:
     def plan(call: Call) -> Script:
         path = call.path.removeprefix("/v1")
@@ -52,29 +92,70 @@ def test_every_answer_is_as_described(
             return whole(200, b'{"data": []}', (("content-type", kind),))
         if path == "/completions":
             return whole(200, b'{"object": "text_completion", "choices": [{"text": "Hello."}]}')
+        if path == "/messages/count_tokens":
+            return whole(200, b'{"input_tokens": 7}')
         if json.loads(call.body).get("stream"):
             return stream(dialect.text(["Hel", "lo."]))
         return whole(200, dialect.whole("Hello."))
 
     upstream.answer_each(plan)
-    if isinstance(case.body, dict):
+    if isinstance(case.body, dict) and case.operation.path.startswith("/v1"):
         case.body["model"] = dialect.model
-    case.call_and_validate(
-        base_url=f"http://127.0.0.1:{worker.port}", headers=KEY, checks=CHECKS, timeout=30
-    )
+    validated(case, described)
 
 
+TURNS = [{"role": "user", "content": "Hello"}]
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/v1/chat/completions", {"messages": TURNS}),
+        ("/v1/messages", {"messages": TURNS, "max_tokens": 9}),
+        ("/v1/responses", {"input": "Hello"}),
+        ("/v1/responses/input_tokens", {"input": "Hello"}),
+        ("/v1/completions", {"prompt": "Hello"}),
+    ],
+)
 def test_it_asks_for_what_the_worker_answers_well(
-    worker: Gateway, upstream: Upstream, dialect: Dialect
+    described: Gateway, upstream: Upstream, dialect: Dialect, path: str, fields: dict[str, Any]
+) -> None:
+    completion = b'{"object": "text_completion", "choices": [{"text": "Hello."}]}'
+    upstream.answer_each(
+        lambda call: whole(
+            200, completion if call.path == "/v1/completions" else dialect.whole("Hello.")
+        )
+    )
+    asked(described, f"POST {path}", body={"model": dialect.model, **fields})
+
+
+def test_what_is_kept_is_as_described(
+    described: Gateway, upstream: Upstream, dialect: Dialect
 ) -> None:
     upstream.answer(whole(200, dialect.whole("Hello.")))
-    example = SCHEMA["/v1/chat/completions"]["POST"].Case(
-        body={"model": dialect.model, "messages": [{"role": "user", "content": "Hello"}]}
-    )
-    answer = example.call_and_validate(
-        base_url=f"http://127.0.0.1:{worker.port}", headers=KEY, checks=CHECKS, timeout=30
-    )
-    assert answer.status_code == 200
+    made = asked(described, "POST /v1/responses", body={"model": dialect.model, "input": "Hello"})
+    kept = asked(described, "GET /v1/responses/{id}", id=made["id"])
+    assert (kept["id"], kept["store"]) == (made["id"], True)
+    page = {"limit": 1, "order": "asc"}
+    items = asked(described, "GET /v1/responses/{id}/input_items", id=made["id"], query=page)
+    assert [each["role"] for each in items["data"]] == ["user"]
+    assert asked(described, "DELETE /v1/responses/{id}", id=made["id"])["deleted"] is True
+
+
+def test_keys_and_usage_are_as_described(described: Gateway) -> None:
+    limits = {"models": ["*"], "usd_per_day": 2.5, "strict": True}
+    made = asked(described, "POST /admin/keys", body={"name": "described", "limits": limits})
+    key = made["id"]
+    assert made["secret"].startswith(asked(described, "GET /admin/keys")["prefix"])
+    assert asked(described, "GET /admin/keys/{id}", id=key)["limits"]["usd_per_day"] == 2.5
+    changed = asked(described, "PATCH /admin/keys/{id}", id=key, body={"active": False})
+    assert changed["state"] == "off"
+    rotated = asked(described, "POST /admin/keys/{id}/rotate", id=key, body={"grace_seconds": 0})
+    assert rotated["secret"] != made["secret"]
+    assert asked(described, "DELETE /admin/keys/{id}", id=key) == {"id": key, "deleted": True}
+    assert asked(described, "GET /admin/usage")["object"] == "usage"
+    assert asked(described, "GET /admin/usage", query={"format": "csv"}).startswith("day,key,name")
+    assert asked(described, "GET /v1/usage")["key"]["name"] == "configured"
 
 
 def test_chunks_are_as_described(worker: Gateway, upstream: Upstream, dialect: Dialect) -> None:

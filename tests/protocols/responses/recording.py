@@ -1,4 +1,4 @@
-"""A Writer that notes its calls, and checks that they keep to the grammar of `xtrix.answer`."""
+"""A Writer that records its calls, and checks that their order is that of `xtrix.answer`."""
 
 from typing import Any
 
@@ -19,6 +19,7 @@ class Recorder:
     def __init__(self) -> None:
         self.continues = False
         self.sequence: int | None = None
+        self.finish_reasons: tuple[str, ...] = ()
         self.said: list[Said] = []
         self.pieces = 0
         self.begun_with: tuple[Usage, str | None] | None = None

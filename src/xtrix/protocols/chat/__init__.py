@@ -1,4 +1,4 @@
-"""OpenAI's Chat Completions, as OpenAI and the many who follow it speak it."""
+"""OpenAI's Chat Completions, as spoken by OpenAI and many others."""
 
 from xtrix.http import error_reply
 from xtrix.openai.errors import decode_error
@@ -8,6 +8,7 @@ from xtrix.protocols.chat.door import decode_request
 from xtrix.protocols.chat.encode import encode_prompt
 from xtrix.protocols.chat.reader import Reader
 from xtrix.protocols.chat.request import decode_prompt
+from xtrix.protocols.chat.shape import claims, unmix
 from xtrix.protocols.chat.stream import StreamRelay
 from xtrix.protocols.chat.upstream import relay_request, without_reasoning
 from xtrix.protocols.chat.whole import relay_whole
@@ -29,4 +30,6 @@ CHAT = Codec(
     relay_request=relay_request,
     relay_stream=StreamRelay,
     relay_whole=relay_whole,
+    claims=claims,
+    unmix=unmix,
 )

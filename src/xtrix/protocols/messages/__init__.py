@@ -9,11 +9,12 @@ from xtrix.protocols.messages.ours import without_reasoning
 from xtrix.protocols.messages.reader import Reader
 from xtrix.protocols.messages.relay import RelayStream, relay_count, relay_request, relay_whole
 from xtrix.protocols.messages.request import decode_prompt, decode_request
+from xtrix.protocols.messages.shape import claims, disowns
 from xtrix.protocols.messages.writer import StreamWriter, WholeWriter
 
 
 def encode_count(tokens: int, request: Request) -> Json:
-    """The answer to a client that has asked for a count."""
+    """The answer to a client that asks for a count."""
     body: Json = {"input_tokens": tokens}
     if request.fields.get("context_management"):
         body["context_management"] = {"original_input_tokens": tokens}
@@ -38,4 +39,6 @@ MESSAGES = Codec(
     relay_whole=relay_whole,
     counter=Counter("/count_tokens", encode_count, relay_count),
     request_id_header="request-id",
+    claims=claims,
+    disowns=disowns,
 )

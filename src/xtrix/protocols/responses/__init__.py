@@ -29,13 +29,13 @@ from xtrix.reasoning import Carrier
 
 
 def encode_error(error: ApiError, request_id: str) -> Reply:
-    """`error` as an answer: OpenAI's envelope, in which the request's id has no place."""
+    """`error` as an answer in OpenAI's form, which has no place for the request's id."""
     del request_id
     return error_reply(error)
 
 
 def encode_count(tokens: int, request: Request) -> Json:
-    """The answer to a client that has asked for a count."""
+    """The answer to a client that asks for a count."""
     del request
     return {"object": "response.input_tokens", "input_tokens": tokens}
 
@@ -76,6 +76,7 @@ _RESPONSES = Codec(
     relay_whole=relay_whole,
     counter=Counter("/input_tokens", encode_count),
     memory=_MEMORY,
+    claims=lambda fields: "input" in fields and "messages" not in fields,
 )
 _COMPACTIONS = _RESPONSES._replace(
     decode_request=compaction.decode_request,
@@ -85,6 +86,7 @@ _COMPACTIONS = _RESPONSES._replace(
     relay_whole=relay_compaction,
     memory=_MEMORY._replace(decode_request=compaction.decode_stored_request),
     is_optional=True,
+    claims=None,
 )
 
 RESPONSES = _RESPONSES._replace(compactor=Compactor(COMPACT, _COMPACTIONS))
