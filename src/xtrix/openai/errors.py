@@ -43,9 +43,9 @@ _STATUS = {
     "server_is_overloaded": 529,
 }
 _QUOTA = {"insufficient_quota", "usage_not_included"}
-_TOO_BUSY = {"server_is_overloaded", "slow_down"}
-"""Codes of a 503 that say more than it: at these Codex gives a turn up, while it repeats any other
-503 thirty times in half a minute (observed with 0.169)."""
+_TOO_BUSY = ("server_is_overloaded", "slow_down")
+"""The codes of a 503 that clients are told. At the first one Codex gives up; without a code it
+repeats a 503 thirty times (observed with 0.169)."""
 
 
 def decode_error(head: UpstreamHead, body: bytes) -> UpstreamError:
