@@ -55,8 +55,8 @@ bench: setup  ## measure, and compare with the rivals (20 minutes; ARGS=--quick 
 hostile: setup  ## what bodies made to hurt cost the isolate, by shape (20 minutes; ARGS="--size 100000")
 	@PYTHONPATH=src:. $(RUN) bench.hostile $(ARGS)
 
-agents: setup  ## fetch the real Codex and Claude Code (800 MB), and have them work through the Worker (ARGS="-k resume")
-	@$(RUN) pytest tests/agents $(ARGS)
+agents: setup  ## fetch the real Codex, Claude Code, lm-eval and a collector (1.5 GB), and have them work with the Worker (ARGS="-k resume")
+	@$(RUN) pytest tests/agents tests/fetched $(ARGS)
 
 sbom: setup  ## write the software bill of materials, as CycloneDX, into .cache/sbom
 	@$(RUN) tools.sbom

@@ -27,8 +27,13 @@ def run(
     environment: Mapping[str, str] = ENVIRONMENT,
     folder: Path | None = None,
     said: str = "",
+    *,
+    seconds: float = SECONDS,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a program to its end in `folder`, with `said` for its standard input."""
+    """Runs a program to its end in `folder`, with `said` for its standard input.
+
+    Raises TimeoutExpired where that has not come after so many seconds.
+    """
     return subprocess.run(
         [str(word) for word in command],
         cwd=folder,
@@ -36,7 +41,7 @@ def run(
         input=said,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=seconds,
         check=False,
     )
 
