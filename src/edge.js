@@ -6,7 +6,7 @@
 //   feed, moved, more, tick, close, broken  frames for the client, as text
 //   pass, passTick, passed, passBroken      bytes for it: none, as they came (true), or others
 //   screen                                  whether a piece of the client's body may go on
-//   answered, left                          nothing
+//   answered, kept, left                    nothing
 //   compose                                 what the ledger of keys is to be told, if anything is
 //   learn                                   nothing: it takes the ledger's answer
 // and calls `stop` to end the upstream call under way, `cut` to break off what goes to the client as
@@ -382,7 +382,8 @@ class Exchange {
   }
 
   keep(object, text) {
-    this.kept = archived(object, text, KEPT_MS);
+    const answer = archived(object, text, KEPT_MS);
+    this.kept = answer.then((said) => python.kept(this.number, said !== undefined));
     waitUntil(this.kept);
   }
 

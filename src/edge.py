@@ -92,6 +92,16 @@ class _Running:
     """The stream's template, as JavaScript has it."""
     answered: bool = False
     """Whether the client has its answer, of which a stream's frames may be still to come."""
+    keeps: bool = False
+    """Whether the archive has not said yet that it has the stream's response."""
+    left: bool = False
+    """Whether the client has left meanwhile."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to be done or to be heard of."""
+        is_told = self.relay is None or self.relay.is_told
+        return self.answered and is_told and not self.keeps
 
 
 def _guarded(otherwise: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -136,6 +146,7 @@ class Shell:
             "left": self._left,
             "failed": self._failed,
             "broken": self._broken,
+            "kept": self._kept,
             "compose": self._compose,
             "learn": self._learn,
         }
@@ -210,7 +221,7 @@ class Shell:
         """Note that the client has its answer. A reply is over with that, a stream may go on."""
         running = self._running[number]
         running.answered = True
-        if running.relay is None or running.relay.is_told:
+        if running.is_over:
             self._end(number)
 
     @_guarded(_broken)
@@ -253,7 +264,7 @@ class Shell:
         if relay.is_told:
             is_cut = isinstance(relay, Passage) and relay.is_cut
             (edge_js.cut if is_cut else edge_js.stop)(number)
-            if running.answered:
+            if running.is_over:
                 self._end(number)
         return frames
 
@@ -261,6 +272,7 @@ class Shell:
         """Tell JavaScript what it has to know of a stream besides its frames."""
         recorder = relay.recorder
         if recorder and (message := recorder.message()):
+            running.keeps = True
             edge_js.keep(number, recorder.name, message)
         if relay.waits:
             edge_js.wait(number)
@@ -295,7 +307,20 @@ class Shell:
     @_guarded(_unheard)
     def _left(self, number: int) -> None:
         """End an exchange whose client has left."""
-        self._end(number, left=True)
+        running = self._running[number]
+        running.left = True
+        if not running.keeps:
+            self._end(number, left=True)
+
+    @_guarded(_unheard)
+    def _kept(self, number: int, is_kept: bool) -> None:
+        """Note whether the archive has the stream's response."""
+        running = self._running[number]
+        running.keeps = False
+        if not is_kept:
+            running.exchange.record.not_kept = True
+        if running.left or running.is_over:
+            self._end(number, left=running.left)
 
     def _end(self, number: int, *, left: bool = False) -> None:
         """Let go of an exchange, and log it."""

@@ -1,9 +1,9 @@
-"""Fetches the programs that `make agents` runs: agents, and others too large for `make setup`.
+"""Downloads the programs that `make agents` runs: agents, lm-eval, and a collector of spans.
 
-They are clients of this gateway, or servers that it tells of itself, and weigh 1.5 GB. The tests of
-each fetch it when they begin: where one cannot be had its tests say so, and the others' still run.
-What is fetched is named by exact version and by hash in the folder of the program. It knows nothing
-of what the programs do.
+They have 1.5 GB, so `make setup` leaves them out. The tests of each program download it when they
+begin. If one cannot be downloaded, its tests say so, and the tests of the others still run. The
+files in a program's folder name the exact versions and the hashes. What the programs do is not
+known here.
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ _TARGETS = {
     ("Darwin", "x86_64"): ("darwin-x64", "x86_64-apple-darwin"),
     ("Darwin", "arm64"): ("darwin-arm64", "aarch64-apple-darwin"),
 }
-"""By machine: the end of the package's name that npm chooses for it, and the folder in Codex'."""
+"""For each kind of machine: the end of the name of npm's package, and the folder inside of
+Codex'."""
 
 
 class FetchError(Exception):
-    """Says in one line why a program could not be fetched."""
+    """Says in one line why a program could not be downloaded."""
 
 
 class Tool(NamedTuple):
-    """What fetches programs. Lines of its errors begin with `error_mark`."""
+    """A tool that downloads programs. The lines of its errors begin with `error_mark`."""
 
     name: str
     error_mark: str
@@ -52,7 +53,7 @@ _PIP = Tool("pip", "ERROR:")
 
 
 class Program(NamedTuple):
-    """A program of npm's. `file` is where it is, with its machine's words for `_TARGETS`."""
+    """A program from npm. `file` is its path, with places for the words of `_TARGETS`."""
 
     name: str
     folder: str
@@ -60,36 +61,36 @@ class Program(NamedTuple):
 
     @property
     def tool(self) -> Tool:
-        """What fetches it."""
+        """What downloads it."""
         return _NPM
 
     @property
     def wanted(self) -> Path:
-        """Where it says what is fetched."""
+        """The folder with the files that name versions and hashes."""
         return WANTED / self.folder
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What says so."""
+        """Those files."""
         return self.wanted / "package.json", self.wanted / "package-lock.json"
 
     def place(self, folder: Path) -> Path:
-        """Where the program is once it is fetched into `folder`. Raises FetchError."""
+        """The path of the program when it is downloaded into `folder`. Raises FetchError."""
         machine = (platform.system(), platform.machine())
         if machine not in _TARGETS:
             raise FetchError(f"there is no {self.name} for {' '.join(machine)}")
         return folder / "node_modules" / self.file.format(*_TARGETS[machine])
 
     def commands(self, folder: Path) -> Iterator[list[str | Path]]:
-        """What fetches it into `folder`, in which its files are."""
+        """The commands that download it. They run in `folder`, which has a copy of the files."""
         del folder
-        # No install script is needed: the programs are packages of the lock file.
+        # No install script is needed, because the programs are packages of the lock file.
         options = ("--ignore-scripts", "--no-audit", "--no-fund")
         yield [paths.NODE, paths.NPM, "ci", *options]
 
 
 class PythonProgram(NamedTuple):
-    """A program of PyPI's, in a virtual environment of its own. `file` is where it is in that."""
+    """A program from PyPI, in a virtual environment of its own. `file` is its path in there."""
 
     name: str
     folder: str
@@ -97,26 +98,26 @@ class PythonProgram(NamedTuple):
 
     @property
     def tool(self) -> Tool:
-        """As `Program` has it, and so are the others."""
+        """As `Program` has it."""
         return _PIP
 
     @property
     def wanted(self) -> Path:
-        """In a folder for those that are no agents."""
+        """As `Program` has it, and so do the other members."""
         return WANTED_OF_OTHERS / self.folder
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """`build.txt`, where there is one, is what the others are built with."""
+        """`build.txt`, if there is one, names what packages without a wheel are built with."""
         return tuple(sorted(self.wanted.glob("*.txt")))
 
     def place(self, folder: Path) -> Path:
-        """In the environment."""
+        """The path in the environment."""
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         return folder / "venv" / self.file.format(version)
 
     def commands(self, folder: Path) -> Iterator[list[str | Path]]:
-        """Makes the environment, and installs what each of its files names."""
+        """They make the environment, and install the packages of each file in turn."""
         python = folder / "venv" / "bin" / "python"
         yield [sys.executable, "-m", "venv", "--clear", folder / "venv"]
         for file in self.files:
@@ -131,7 +132,7 @@ ROTEL = PythonProgram("rotel", "rotel", "lib/python{}/site-packages/rotel/rotel-
 
 
 def fetch(program: Program | PythonProgram) -> Path:
-    """Returns where the program is, and fetches it if it is not there yet.
+    """Returns the path of the program, and downloads it if it is not there yet.
 
     Raises:
         FetchError: There is none for this machine, the download failed, or it brought none.
@@ -147,7 +148,7 @@ def fetch(program: Program | PythonProgram) -> Path:
     for command in program.commands(folder):
         _run(program, command, folder)
     if not file.exists():
-        # npm passes over an optional package that it cannot get, without a word.
+        # npm silently leaves out an optional package that it cannot download.
         raise FetchError(
             f"{program.tool.name} brought no {program.name}: it could not get the optional package"
         )

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from xtrix import errors, json
-from xtrix.answer import Usage
+from xtrix.answer import NOTHING_SAID, Usage
 from xtrix.errors import ApiError, Headers, UpstreamError, bad_response
 from xtrix.http import EVENT_STREAM, UpstreamHead
 from xtrix.openai.errors import decode_error
@@ -79,6 +79,7 @@ class Passage:
 
     status = 200
     unknown_stop_reason = None
+    served = NOTHING_SAID
 
     def __init__(
         self,

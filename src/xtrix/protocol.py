@@ -10,7 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from xtrix.answer import Expected, Reader, StreamWriter, Usage, WholeWriter, Writer
+from xtrix.answer import (
+    NOTHING_SAID,
+    Expected,
+    Reader,
+    Served,
+    StreamWriter,
+    Usage,
+    WholeWriter,
+    Writer,
+)
 from xtrix.errors import ApiError, UpstreamError
 from xtrix.http import Reply, UpstreamHead, UpstreamRequest
 from xtrix.prompt import Json, Origin, Prompt
@@ -106,6 +115,10 @@ class Stream(Protocol):
         """The usage that is known so far."""
 
     @property
+    def served(self) -> Served:
+        """What is known of it so far."""
+
+    @property
     def unknown_stop_reason(self) -> str | None:
         """See `Reader.unknown_stop_reason`; known at the end."""
 
@@ -160,6 +173,7 @@ class Whole(NamedTuple):
     unknown_stop_reason: str | None = None
     finish_reasons: tuple[str, ...] = ()
     """As `Stream.finish_reasons`."""
+    served: Served = NOTHING_SAID
 
 
 class Counter(NamedTuple):
@@ -290,6 +304,11 @@ class Translation:
     def usage(self) -> Usage:
         """See `Stream`."""
         return self._reader.usage
+
+    @property
+    def served(self) -> Served:
+        """As `Stream` has it."""
+        return self._reader.served
 
     @property
     def unknown_stop_reason(self) -> str | None:

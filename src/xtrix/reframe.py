@@ -6,7 +6,7 @@ never in silence. Refuses to know a dialect's events and the chunk's JSON.
 
 from collections.abc import Callable
 
-from xtrix.answer import Usage
+from xtrix.answer import Served, Usage
 from xtrix.errors import BAD_RESPONSE, ApiError, bad_response
 from xtrix.protocol import Stream
 from xtrix.sse import Decoder, Event, EventTooLong
@@ -55,6 +55,11 @@ class Reframer:
     def usage(self) -> Usage:
         """What the upstream has said of it so far."""
         return self._stream.usage
+
+    @property
+    def served(self) -> Served:
+        """What the upstream has said of it so far."""
+        return self._stream.served
 
     @property
     def unknown_stop_reason(self) -> str | None:

@@ -1,4 +1,4 @@
-"""The lines that docs/clients.md and the README give to paste."""
+"""Reads the examples of docs/clients.md and the README."""
 
 import re
 from pathlib import Path

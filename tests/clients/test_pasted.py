@@ -1,6 +1,7 @@
-"""The lines of docs/clients.md and of the README, run as they stand, on upstreams of all dialects.
+"""Runs the examples of docs/clients.md and of the README, with upstreams of all dialects.
 
-The pages name `claude-sonnet-4-6`. Which dialect answers is decided by what stands there instead.
+The pages name `claude-sonnet-4-6`. The test puts another model in its place, which decides the
+dialect.
 """
 
 import json

@@ -1,9 +1,9 @@
-"""Plays an upstream of any dialect from one script, and reads back what it was sent.
+"""Plays an upstream of any dialect from one script, and reads the requests that it gets.
 
-An answer is a list of parts: a thought, text, a call. In which dialect it is told, and whether it
-is streamed, is decided by the call that arrives, so that one script serves all three. What a test
-compares is again such parts, read from the upstream's own form of the request. Written from the
-vendors' documentation (November 2026), not from the Worker.
+An answer is a list of parts: a thought, text, a call. The call that arrives decides in which
+dialect it is sent, and whether as a stream, so one script serves all three dialects. A test
+compares such parts too: they are read from the request in the upstream's own form. This is written
+from the vendors' documentation (November 2026), not from the Worker.
 """
 
 import itertools

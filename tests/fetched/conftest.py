@@ -1,4 +1,4 @@
-"""Programs that are no agents, fetched when their tests begin."""
+"""Programs that are not agents. They are downloaded when their tests begin."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""Spans at a real OpenTelemetry collector: rotel takes them as OTLP/HTTP JSON and sends them on.
+"""Spans in a real OpenTelemetry collector: rotel takes OTLP/HTTP JSON, and sends it on.
 
-What it has understood is what it tells the next one, in protobuf, whatever it was told. It refuses
-what is no OTLP: ids that are no hex, numbers that are no numbers.
+It sends on what it has understood, as protobuf, in whichever form it came. It refuses what is not
+OTLP, such as an id that is not hex.
 """
 
 import gzip

@@ -1,7 +1,8 @@
-"""The real lm-eval through the real Worker: legacy completions in words and in tokens, and chats.
+"""The real lm-eval, with the real Worker: legacy completions as text and as tokens, and chats.
 
-Its tasks and its tokenizer are made here, for nothing may come from a hub. A model of turns is no
-model that goes on with a text: it is asked what it can be, and refuses the rest by name.
+The tasks and the tokenizer are made here, because nothing can be downloaded from a hub. If a model
+has no legacy completions, the gateway asks it what a chat can express, and refuses the rest by
+name.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Errors as OpenAI and those who follow it word them."""
+"""Errors of OpenAI and of upstreams that follow it."""
 
 from typing import Any
 

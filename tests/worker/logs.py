@@ -1,4 +1,4 @@
-"""The Worker's log as a test reads it: one JSON object a line, one line a request."""
+"""Reads the Worker's log: one JSON object in each line, one line for each request."""
 
 import json
 import time

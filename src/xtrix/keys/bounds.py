@@ -5,14 +5,18 @@ all is refused. What is likely is cheap to find: it is set aside for every call 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from xtrix.errors import ClientError
 from xtrix.json import Json
 from xtrix.prompt import Block, File, Image, Opaque, Prompt, Result
+from xtrix.providers import Quirks
 
-MOST_OUTPUT = 128_000
-"""Tokens: the largest limit of an answer that any model has (2026-11)."""
+MOST_OUTPUT = 1_000_000
+"""Tokens: all of the window, where a model's maker names no limit of its answers, as xAI does.
+
+DeepSeek's is 384,000 (docs.x.ai/docs/models, api-docs.deepseek.com/quick_start/pricing, 2026-11).
+"""
 MOST_INPUT = 1_000_000
 """Tokens: the largest window that any model has (2026-11)."""
 
@@ -26,6 +30,9 @@ _LIMITS = {
     "messages": ("max_tokens",),
 }
 """By the client's protocol: another's field is one that the upstream may well pass over."""
+_LIMITS_ELSEWHERE = ("max_completion_tokens", "max_output_tokens")
+"""What a limit is called when it goes into another protocol."""
+_MULTIPLIERS = ("n", "best_of", "prompt")
 _CLIENTS_TOOLS = re.compile(r"function|custom|(bash|text_editor|computer|memory)_.*")
 """The types of tools that a client runs itself; Anthropic's own carry a date."""
 _MOST_ANSWERS = 1_000_000
@@ -34,8 +41,23 @@ _PER_TOKEN = 4
 _BINARY = b"base64,"
 _MOST_TEXT = 65_536
 _LIKELY_BINARY = 1_600
+"""Tokens of a picture; bytes of a recording for a token, which is ten a second at 128 kbit/s."""
 _FIRST_OUTPUT = 500
 """Tokens that are set aside for an answer of a key of which no answer is known."""
+
+
+def check_bounded(fields: Json) -> None:
+    """Raise ClientError for a request that has the provider work on more than it holds.
+
+    Source: platform.claude.com/docs/en/build-with-claude/compaction, and OpenAI's
+    developers.openai.com/api/docs/guides/compaction (read 2026-11).
+    """
+    managed = fields.get("context_management")
+    edits = managed.get("edits") if isinstance(managed, dict) else managed
+    found = edits if isinstance(edits, list) else []
+    kinds = [it.get("type") for it in found if isinstance(it, dict)]
+    if fields.get("compaction") or any(str(kind).startswith("compact") for kind in kinds):
+        raise _unbounded("a summary of the conversation", "context_management")
 
 
 def most_input(prompt: Prompt, size: int) -> int:
@@ -44,7 +66,7 @@ def most_input(prompt: Prompt, size: int) -> int:
     No token is less than a byte of text. What stands for more than its own bytes is counted apart.
     """
     if prompt.settings.web_search or any(tool.kind == "hosted" for tool in prompt.tools):
-        raise _unbounded()
+        raise _unbounded("a tool that the provider runs", "tools")
     tokens = size + _UNSEEN
     for block in _blocks(prompt):
         if isinstance(block, Image):
@@ -63,15 +85,29 @@ def most_unread(fields: Json) -> int:
     is_hosted = any(it is not None and not _CLIENTS_TOOLS.fullmatch(str(it)) for it in kinds)
     options = fields.get("web_search_options")  # an empty object asks for a search too
     if is_hosted or fields.get("mcp_servers") or options is not None:
-        raise _unbounded()
+        raise _unbounded("a tool that the provider runs", "tools")
     return MOST_INPUT
 
 
-def most_output(fields: Json, protocol: str) -> int:
-    """The most tokens that the answer can have, of a request's own fields in its protocol."""
-    given = [fields.get(name) for name in _LIMITS.get(protocol, ())]
-    limits = [it for it in given if isinstance(it, int) and 0 < it < MOST_OUTPUT]
-    return (max(limits) if limits else MOST_OUTPUT) * _answers(fields)
+def most_output(fields: Json, protocol: str, quirks: Sequence[Quirks] = ()) -> int:
+    """The most tokens that the answer can have, of a request's own fields in its protocol.
+
+    `quirks` are those of all that may be called: a limit that one of them is not told is none.
+    """
+    limit = 0
+    for name in _LIMITS.get(protocol, ()):
+        given = fields.get(name)
+        if type(given) is not int or not limit < given < MOST_OUTPUT:
+            continue
+        if not quirks or all(_tells(name, each) for each in quirks):
+            limit = given
+    return (limit or MOST_OUTPUT) * _answers(fields)
+
+
+def _tells(limit: str, quirks: Quirks) -> bool:
+    """Whether an upstream of these quirks is told a client's limit of output tokens."""
+    names = {limit, *_LIMITS_ELSEWHERE}
+    return not {*names, *(quirks.rename.get(name) for name in names)} & {*quirks.drop}
 
 
 def likely_input(body: bytes) -> int:
@@ -88,6 +124,11 @@ def likely_output(fields: Json, protocol: str, average: float) -> int:
     return min(most_output(fields, protocol), likely * _answers(fields))
 
 
+def of_recording(size: int) -> int:
+    """The tokens that a form with a recording of `size` bytes is likely to have."""
+    return -(-size // _LIKELY_BINARY)
+
+
 def of_text(characters: int) -> int:
     """The tokens that so much text is likely to have."""
     return -(-characters // _PER_TOKEN)
@@ -95,6 +136,8 @@ def of_text(characters: int) -> int:
 
 def _answers(fields: Json) -> int:
     """How many answers are made: `n`, or `best_of` of which `n` are shown, to each prompt."""
+    if fields.keys().isdisjoint(_MULTIPLIERS):
+        return 1
     asked = [fields.get(name) for name in ("n", "best_of")]
     counts = [int(min(it, _MOST_ANSWERS)) for it in asked if isinstance(it, int | float)]
     prompts = fields.get("prompt")
@@ -102,12 +145,12 @@ def _answers(fields: Json) -> int:
     return max([1, *counts]) * (len(prompts) if prompts and is_many else 1)
 
 
-def _unbounded() -> ClientError:
+def _unbounded(what: str, param: str) -> ClientError:
     message = (
-        "This key has a strict budget, and what a tool that the provider runs will cost is not"
-        " known before; leave such tools out."
+        f"This key has a strict budget, and what {what} will cost is not known before. Leave it"
+        f" out of '{param}'."
     )
-    return ClientError(403, "unbounded_cost", message, param="tools")
+    return ClientError(403, "unbounded_cost", message, param=param)
 
 
 def _blocks(prompt: Prompt) -> Iterator[Block]:

@@ -8,8 +8,9 @@ enough for waits for the ledger.
 Refuses to know what a call costs (`metering` does) and how a message gets to the ledger.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import add, lt, mul, sub
 from typing import NamedTuple
 
 from xtrix import json
@@ -19,6 +20,7 @@ from xtrix.keys.message import (
     CALLS,
     KINDS,
     LEASE_SECONDS,
+    LOST_SECONDS,
     MONEY,
     REQUESTS,
     TOKENS,
@@ -41,6 +43,8 @@ UNSETTLED_SECONDS = 30.0
 _REMEMBERED = 1.0
 """Seconds for which a refusal holds without asking again."""
 _NEVER = -1
+_MOST_ROWS = 1_000
+"""That wait to be told, for models of calls that cost nothing."""
 _SMOOTHING = 8
 """Calls that an average is made of, about."""
 
@@ -70,6 +74,16 @@ class Shortage(NamedTuple):
     """Seconds; None where waiting does not help."""
 
 
+class Standing(NamedTuple):
+    """What is left of a limit."""
+
+    kind: int
+    limit: int
+    left: int
+    seconds: float
+    """Until it is whole again."""
+
+
 @dataclass(slots=True)
 class Admission:
     """One call, from the question whether it may go to its end."""
@@ -78,7 +92,7 @@ class Admission:
     measure: Callable[[KeyRecord | None, float], tuple[int, int]]
     """Tokens and micro-dollars to set aside, of the record and of the average of tokens that the
     key's answers have. Raises ClientError where the key may not make the call at all."""
-    aside: list[int] = field(default_factory=lambda: [0] * len(KINDS))
+    aside: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     """What is set aside for it; nothing where it was let in without a lease."""
     minute: int = _NEVER
     asked: int = 0
@@ -97,6 +111,8 @@ class _Lease:
     fresh_until: float = 0
     open_until: float = 0
     limited: list[bool] = field(default_factory=lambda: [False] * len(KINDS))
+    rates: list[tuple[int, int]] = field(default_factory=list)
+    """The limits for a minute that there are, by their kind."""
     minute: int = _NEVER
     minute_end: float = 0
     left: list[int] = field(default_factory=lambda: [0] * len(KINDS))
@@ -173,32 +189,41 @@ class Leases:
         lease = self._leases.get(client.id)
         return lease is not None and lease.is_gone
 
+    def knows(self, key: str) -> bool:
+        """Whether anything is held or known of a key."""
+        return key in self._leases
+
     def is_open(self, client: Client, now: float) -> bool:
         """Whether the key is let in without a lease, because the ledger has not answered."""
         lease = self._leases.get(client.id)
         return lease is not None and now < lease.open_until
 
     def admit(self, call: Admission, now: float) -> Shortage | bool:
-        """Let `call` in: True. False: ask the ledger, then again. Raises what `measure` raises."""
+        """Let `call` in: True. False: ask the ledger, then again. Raises what `measure` raises.
+
+        For one that runs already, as much again is set aside: it is tried once more, after it may
+        have been charged for.
+        """
         lease = self._lease(call.client)
         lease.turn(now)
         record = lease.record
         is_open = now < lease.open_until
         call.strict = record.limits.strict if record else call.client.strict
         tokens, money = call.measure(record, lease.average)
-        need = (1, tokens, 1, money)
+        need = (0, tokens, 0, money) if call.running else (1, tokens, 1, money)
         if not self._is_fresh(lease, call.client, now):
             return self._open(call, lease, now) if is_open else self._ask(call, lease, need)
-        for kind, amount in enumerate(need):
-            if lease.limited[kind] and lease.left[kind] < amount:
-                if is_open:
-                    return self._open(call, lease, now)
-                refusal = self._refusal(call, lease, kind, amount, now)
-                if refusal is None:
-                    return self._ask(call, lease, need)
-                self._take_back(call, lease, need)
-                return refusal
-        self._take(call, lease, need)
+        limited = (*map(mul, need, lease.limited),)
+        if any(map(lt, lease.left, limited)):
+            if is_open:
+                return self._open(call, lease, now)
+            kind = next(it for it in range(len(KINDS)) if lease.left[it] < limited[it])
+            refusal = self._refusal(call, lease, kind, need[kind], now)
+            if refusal is None:
+                return self._ask(call, lease, need)
+            self._take_back(call, lease, need)
+            return refusal
+        self._take(call, lease, limited)
         self._take_back(call, lease, need)
         return True
 
@@ -214,37 +239,35 @@ class Leases:
         """Note that the ledger did not answer in time for a key that is not strict."""
         self._lease(client).open_until = now + OPEN_SECONDS
 
-    def standing(self, client: Client, now: float) -> dict[int, tuple[int, int, float, float]]:
-        """Of requests and tokens, where they have one: limit, what is left, when it is whole again.
-
-        The last is `now`.
-        """
+    def standing(self, client: Client, now: float) -> list[Standing]:
+        """How requests and tokens stand, where they have a limit."""
         lease = self._leases.get(client.id)
-        if lease is None or lease.record is None or now >= lease.fresh_until:
-            return {}
-        limits = lease.record.limits
-        most = {REQUESTS: limits.requests_per_minute, TOKENS: limits.tokens_per_minute}
-        return {
-            kind: (limit, max(0, lease.rest[kind] + lease.left[kind]), lease.minute_end, now)
-            for kind, limit in most.items()
-            if limit is not None and lease.limited[kind]
-        }
+        if lease is None or now >= lease.fresh_until:
+            return []
+        rest, left, seconds = lease.rest, lease.left, lease.minute_end - now
+        return [
+            Standing(kind, limit, max(0, rest[kind] + left[kind]), seconds)
+            for kind, limit in lease.rates
+        ]
 
-    def finish(self, call: Admission, row: Row, tokens: int, now: float) -> None:
-        """Note how `call` ended: what it has used, and of these the tokens that a limit counts.
+    def finish(self, call: Admission, rows: Sequence[Row], now: float) -> None:
+        """Note how `call` ended: what it has used, at each of those that were asked.
 
-        `row.micros` is what it cost; what costs nobody knows what is 0 there.
+        The `micros` of a row are what it cost; what costs nobody knows what is 0 there.
         """
         lease = self._lease(call.client)
         lease.turn(now)
+        micros = tokens = 0
+        for row in rows:
+            micros += row.micros
+            tokens += row.input + row.output
+            average = lease.average
+            if row.output:
+                lease.average += (row.output - average) / _SMOOTHING if average else row.output
+            self._note(row, now)
         if call.running:
-            self._give_back(call, lease, row.micros, tokens)
-        if row.output:
-            lease.average += (
-                (row.output - lease.average) / _SMOOTHING if lease.average else (row.output)
-            )
-        self._note(row, now)
-        lease.owed += row.micros
+            self._give_back(call, lease, micros, tokens)
+        lease.owed += micros
         lease.has_news = True
 
     def refuse(self, client: Client, now: float) -> None:
@@ -253,8 +276,13 @@ class Leases:
         self._lease(client).has_news = True
 
     def _note(self, row: Row, now: float) -> None:
-        known = self._rows.get(row[:3])
-        self._rows[row[:3]] = (added(known[0], row) if known else row, now)
+        name = row[:3]
+        known = self._rows.get(name)
+        if known is None and len(self._rows) >= _MOST_ROWS and not row.micros:
+            # While nobody can be told, there are names without end of models that nobody has.
+            name = (row.key, "", "")
+            row, known = row._replace(provider="", model=""), self._rows.get(name)
+        self._rows[name] = (added(known[0], row) if known else row, now)
 
     def _lease(self, client: Client) -> _Lease:
         lease = self._leases.get(client.id)
@@ -287,20 +315,22 @@ class Leases:
 
     def _open(self, call: Admission, lease: _Lease, now: float) -> bool:
         """Let a call in without a lease."""
-        call.running = True
         call.minute = _NEVER
-        lease.running += 1
-        lease.opened += 1
+        if not call.running:
+            call.running = True
+            lease.running += 1
+            lease.opened += 1
         return True
 
     def _take(self, call: Admission, lease: _Lease, need: tuple[int, ...]) -> None:
-        for kind, amount in enumerate(need):
-            if lease.limited[kind]:
-                lease.left[kind] -= amount
-                lease.used[kind] += amount
-                lease.pace[kind] += amount
-                call.aside[kind] = amount
-        lease.running += 1
+        """Set `need` aside, of what is limited."""
+        if call.minute != lease.minute:
+            call.aside[TOKENS] = 0  # of a minute that is over
+        lease.left = [*map(sub, lease.left, need)]
+        lease.used = [*map(add, lease.used, need)]
+        lease.pace = [*map(add, lease.pace, need)]
+        call.aside = [*map(add, call.aside, need)]
+        lease.running += not call.running
         call.running, call.minute = True, lease.minute
 
     def _refusal(
@@ -335,21 +365,19 @@ class Leases:
         """Put what was set aside for `call` right by what it has used."""
         call.running = False
         lease.running -= 1
-        aside = call.aside
-        if lease.limited[CALLS] and aside[CALLS]:
-            lease.used[CALLS] -= aside[CALLS]
-            lease.left[CALLS] += aside[CALLS]
-        if lease.limited[TOKENS]:
-            is_same = call.minute == lease.minute and call.minute != _NEVER
-            more = tokens - aside[TOKENS]
-            if is_same or more > 0:
-                lease.used[TOKENS] += more
-                lease.pace[TOKENS] += max(0, more)
-                lease.left[TOKENS] = max(0, lease.left[TOKENS] - more)
-        if lease.limited[MONEY] and aside[MONEY]:
-            lease.used[MONEY] -= aside[MONEY]
-            lease.pace[MONEY] += max(0, micros - aside[MONEY])
-            lease.left[MONEY] = max(0, lease.left[MONEY] + aside[MONEY] - micros)
+        limited, used = lease.limited, lease.used
+        _, tokens_aside, calls_aside, money_aside = call.aside
+        if calls_aside and limited[CALLS]:
+            used[CALLS] -= calls_aside
+            lease.left[CALLS] += calls_aside
+        if limited[TOKENS]:
+            more = tokens - tokens_aside
+            if more > 0 or call.minute == lease.minute != _NEVER:
+                used[TOKENS] += more
+                _put_right(lease, TOKENS, more)
+        if money_aside and limited[MONEY]:
+            used[MONEY] -= money_aside
+            _put_right(lease, MONEY, micros - money_aside)
 
     # The ledger
 
@@ -370,6 +398,7 @@ class Leases:
 
         One that was not answered is given up with that: its answer counts for nothing.
         """
+        self._forget(now)
         told = {key: lease for key, lease in self._leases.items() if self._has_to_tell(lease)}
         if not (told or self._rows or self._batch):
             return None
@@ -423,6 +452,17 @@ class Leases:
         rows += [Row(*row)._asdict() for row, _ in (self._batch or {"rows": []})["rows"]]
         return json.encode({"unsettled": rows})
 
+    def _forget(self, now: float) -> None:
+        """Forget keys that were not used for long: the ledger knows what they have done."""
+        over = [
+            key
+            for key, lease in self._leases.items()
+            if now >= max(lease.fresh_until, lease.open_until) + LOST_SECONDS
+            and not self._has_to_tell(lease)
+        ]
+        for key in over:
+            del self._leases[key]
+
     def _has_to_tell(self, lease: _Lease) -> bool:
         is_idle = lease.is_strict and lease.left[MONEY]
         return bool(any(lease.want) or lease.has_news or lease.running or is_idle)
@@ -470,7 +510,7 @@ class Leases:
         lease.fresh_until, lease.open_until = sent + LEASE_SECONDS, 0
         lease.refused = {}
         if said["record"] is None:
-            lease.record, lease.is_gone = None, True
+            lease.record, lease.is_gone, lease.rates = None, True, []
             return
         lease.is_gone = False
         lease.record = records.decode(said["record"])
@@ -480,6 +520,7 @@ class Leases:
                 lease.left[kind] = lease.used[kind] = 0
         lease.minute_end = sent + answer["minute_left"]
         lease.limited = said["limited"]
+        lease.rates = _rates(lease.record)
         for kind, is_limited in enumerate(said["limited"]):
             if is_limited:
                 lease.left[kind] += said["grant"][kind]
@@ -493,11 +534,25 @@ class Leases:
         lease.unspent = said["unspent"] or 0
 
 
+def _put_right(lease: _Lease, kind: int, more: int) -> None:
+    """Note that a call has used `more` than was set aside, or less."""
+    left = lease.left[kind] - more
+    lease.left[kind] = left if left > 0 else 0
+    if more > 0:
+        lease.pace[kind] += more
+
+
+def _rates(record: KeyRecord) -> list[tuple[int, int]]:
+    limits = record.limits
+    rates = (REQUESTS, limits.requests_per_minute), (TOKENS, limits.tokens_per_minute)
+    return [(kind, limit) for kind, limit in rates if limit is not None]
+
+
 def _limited(record: KeyRecord) -> list[bool]:
     limits = record.limits
     return [
         limits.requests_per_minute is not None,
         limits.tokens_per_minute is not None,
         limits.parallel is not None,
-        bool(limits.budgets),
+        limits.has_budget,
     ]

@@ -243,9 +243,13 @@ class Ledger:
         self._execute("DELETE FROM leases WHERE key = ? AND isolate = ?", key, isolate)
 
     def _forget(self, now: float) -> None:
-        """Forget isolates of days ago, and what they held of keys that nobody uses any more."""
+        """Forget isolates of days ago, and settle what others held of keys that nobody uses."""
         before = now - _FORGOTTEN_DAYS * DAY_SECONDS
         self._execute("DELETE FROM isolates WHERE heard < ?", before)
+        silent = "SELECT DISTINCT key FROM leases WHERE heard < ?"
+        for (key,) in self._execute(silent, now - LOST_SECONDS):
+            if record := self._record(key):
+                self._others(key, "", now, record)
 
     # What was spent
 

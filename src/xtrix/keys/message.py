@@ -8,6 +8,7 @@ numbered batches, each of which is booked once. One message of an isolate is und
     ledger    {"seq", "batch", "minute", "minute_left", "keys"}
 """
 
+from operator import add
 from typing import NamedTuple
 
 VERSION = 1
@@ -47,6 +48,10 @@ class Row(NamedTuple):
     unpriced: int = 0
     """Requests that cost nobody knows what."""
 
+    def of_request(self, *, is_error: bool) -> "Row":
+        """The same, that counts a client's request."""
+        return Row(*self[:3], 1, int(is_error), *self[5:])
+
 
 COUNTS = Row._fields[3:]
 """The columns that add up."""
@@ -54,4 +59,4 @@ COUNTS = Row._fields[3:]
 
 def added(row: Row, other: Row) -> Row:
     """Both as one; they are of the same key, provider and model."""
-    return Row(*row[:3], *(a + b for a, b in zip(row[3:], other[3:], strict=True)))
+    return Row(*row[:3], *map(add, row[3:], other[3:]))

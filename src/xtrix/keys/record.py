@@ -41,6 +41,11 @@ class Limits(NamedTuple):
     """Whether models without a price may be used in spite of a budget."""
 
     @property
+    def has_budget(self) -> bool:
+        """Whether any of the budgets is set."""
+        return (self.usd_per_day, self.usd_per_month, self.usd_total) != (None, None, None)
+
+    @property
     def budgets(self) -> dict[str, int]:
         """Micro-dollars, by the span of `BUDGETS`; those without a limit are not there."""
         given = ((span, getattr(self, name)) for span, name in BUDGETS.items())

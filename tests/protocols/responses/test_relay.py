@@ -1,4 +1,4 @@
-"""A Responses client on a Responses upstream: what is passed on, and what is the gateway's own."""
+"""A Responses client with a Responses upstream: what is passed on, and what the gateway changes."""
 
 from typing import Any
 
