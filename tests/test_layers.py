@@ -15,6 +15,7 @@ SRC = Path(__file__).parent.parent / "src"
 LAYERS = (
     "entry",
     "edge archives ledgers",
+    "objects",
     "app",
     "admin counting forwarding models store",
     "exchange",
@@ -44,7 +45,7 @@ FOLDERS = ("protocols",)
 PACKAGES = ("keys",)
 """Packages whose modules may import each other."""
 
-SHELL = {"entry", "edge", "archives", "ledgers"}
+SHELL = {"entry", "edge", "archives", "ledgers", "objects"}
 """The only modules that may know JavaScript and the outside world."""
 
 RUNTIME = {"js", "pyodide", "pyodide_js", "workers"}
