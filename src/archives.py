@@ -4,7 +4,6 @@ It decides nothing: it passes each message to `xtrix.archive`, with the time and
 runs a statement.
 """
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,18 +16,18 @@ class Archive(DatabaseObject):
 
     def call(self, text: str) -> str:
         """Answers a message."""
-        answer: str = self._act(lambda kept: kept.call(text, time.time()))
+        answer: str = self._act(lambda kept: kept.call(text, self.now()))
         return answer
 
     def alarm(self, info: Any = None) -> None:
         """Deletes what has expired."""
         del info
-        self._act(lambda kept: kept.ring(time.time()))
+        self._act(lambda kept: kept.ring(self.now()))
 
     def _act(self, act: Callable[[archive.Archive], Any]) -> Any:
         """Runs `act` in one transaction, and sets the alarm that it asks for."""
         kept = archive.Archive(self.execute)
         answer = self.in_transaction(lambda: act(kept))
         if kept.alarm is not None:
-            self.storage.setAlarm(kept.alarm * 1000)
+            self.set_alarm(kept.alarm)
         return answer

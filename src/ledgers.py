@@ -4,8 +4,6 @@ It decides nothing: it passes each message to `xtrix.keys.ledger`, with the time
 runs a statement.
 """
 
-import time
-
 from objects import DatabaseObject
 from xtrix.keys import ledger
 
@@ -30,7 +28,7 @@ class Ledger(DatabaseObject):
         def act() -> str:
             nonlocal known
             known = known or ledger.Ledger(self.execute)
-            return known.call(text, time.time())
+            return known.call(text, self.now())
 
         answer: str = self.in_transaction(act)
         self._ledger = known
