@@ -4,6 +4,7 @@ The most is for keys that must not overspend, and errs upwards in everything; wh
 all is refused. What is likely is cheap to find: it is set aside for every call of other keys.
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 
@@ -32,6 +33,8 @@ _LIMITS = {
 """By the client's protocol: another's field is one that the upstream may well pass over."""
 _LIMITS_ELSEWHERE = ("max_completion_tokens", "max_output_tokens")
 """What a limit is called when it goes into another protocol."""
+_ONCE = (b'"model"', b'"max_tokens"')
+_ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")
 _MULTIPLIERS = ("n", "best_of", "prompt")
 _CLIENTS_TOOLS = re.compile(r"function|custom|(bash|text_editor|computer|memory)_.*")
 """The types of tools that a client runs itself; Anthropic's own carry a date."""
@@ -44,6 +47,25 @@ _LIKELY_BINARY = 1_600
 """Tokens of a picture; bytes of a recording for a token, which is ten a second at 128 kbit/s."""
 _FIRST_OUTPUT = 500
 """Tokens that are set aside for an answer of a key of which no answer is known."""
+
+
+def check_once(body: bytes) -> None:
+    """Raise ClientError for a body that names its model or its limit twice.
+
+    Of the two, whoever reads it may take the other one.
+    """
+    if not _ESCAPED_ASCII.search(body) and all(body.count(name) < 2 for name in _ONCE):
+        return
+    names: list[str] = []
+
+    def note(members: list[tuple[str, object]]) -> None:
+        names[:] = [name for name, _ in members]  # the outermost object comes last
+
+    json.loads(body, object_pairs_hook=note)
+    for name in _ONCE:
+        field = name.decode().strip('"')
+        if names.count(field) > 1:
+            raise ClientError(400, "invalid_value", f"'{field}' is there twice.", param=field)
 
 
 def check_bounded(fields: Json) -> None:
