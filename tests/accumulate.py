@@ -1,4 +1,4 @@
-"""What a client makes of a stream, by the accumulator of the real SDK (openai-python)."""
+"""Adds up a stream as a client does, with the accumulator of the real SDK (openai-python)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Answers of an upstream, read and written by the protocols themselves, without an exchange."""
+"""Reads and writes an upstream's answers with the protocols themselves, without an exchange."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple

@@ -1,6 +1,6 @@
-"""Recorded upstream streams, replayed through the core's own Reframer without an exchange.
+"""Replays recorded upstream streams through the core's own Reframer, without an exchange.
 
-Quick enough to be done tens of thousands of times, which is what cutting at every offset takes.
+This is quick enough to be done tens of thousands of times, which cutting at every offset needs.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""Imports point down, a dialect knows no other dialect, and the core touches nothing outside.
+"""Imports point down, a protocol imports no other protocol, and the core imports nothing outside.
 
-Reads the imports, wherever in a file they stand, without running anything.
+It reads the imports, anywhere in a file, without running anything.
 """
 
 import ast

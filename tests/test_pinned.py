@@ -1,4 +1,4 @@
-"""Whatever is fetched is named by its hash: packages of Python and of npm, and GitHub's actions."""
+"""Every download is pinned by its hash: packages of Python and npm, and GitHub's actions."""
 
 import json
 import re

@@ -197,7 +197,7 @@ def _check_port(port: int) -> None:
             ) from None
         except OSError:
             raise DevError(
-                f"port {port} is in use; stop the program that uses it, or choose another port:"
+                f"port {port} is in use; stop the program that uses it, or choose another:"
                 f" make dev PORT={port + 1}"
             ) from None
 

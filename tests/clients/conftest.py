@@ -1,4 +1,4 @@
-"""The official SDKs, the real Worker on the real workerd, and an upstream that replays folders."""
+"""Fixtures: the official SDKs, the real Worker on workerd, and an upstream that replays folders."""
 
 import re
 from collections.abc import Iterator

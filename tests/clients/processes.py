@@ -1,6 +1,6 @@
-"""SDKs that run in a process of their own: those for Node, and the older ones for Python.
+"""Runs SDKs in a process of their own: those for Node, and the older ones for Python.
 
-Such a process reads a job a line from its standard input, and writes each result as a line.
+Such a process reads one job from each line of its input, and writes each result as a line.
 """
 
 import itertools

@@ -26,14 +26,13 @@ def run(
     command: Sequence[str | Path],
     environment: Mapping[str, str] = ENVIRONMENT,
     folder: Path | None = None,
-    said: str = "",
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a program to its end in `folder`, with `said` for its standard input."""
+    """Runs a program to its end in `folder`, with nothing on its standard input."""
     return subprocess.run(
         [str(word) for word in command],
         cwd=folder,
         env=dict(environment),
-        input=said,
+        input="",
         capture_output=True,
         text=True,
         timeout=SECONDS,

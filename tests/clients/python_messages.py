@@ -1,4 +1,4 @@
-"""anthropic-python, in this process, job by job. The jobs are those of `node_messages.mjs`."""
+"""Does the jobs with anthropic-python in this process. They are those of `node_messages.mjs`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

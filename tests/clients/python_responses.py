@@ -1,4 +1,4 @@
-"""openai-python's `responses`, job by job."""
+"""Does the jobs with `responses` of openai-python."""
 
 import json
 from collections.abc import Callable, Mapping

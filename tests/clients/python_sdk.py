@@ -1,4 +1,4 @@
-"""openai-python, in this process."""
+"""Does the jobs with openai-python in this process."""
 
 import base64
 import inspect

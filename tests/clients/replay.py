@@ -1,4 +1,4 @@
-"""Plays the upstream of golden folders: whole or streamed as it was called for, or its error."""
+"""Replays the upstream's answers of the scenario folders: whole, streamed, or as an error."""
 
 import json
 import re

@@ -1,7 +1,7 @@
-"""What both of OpenAI's SDKs are asked to do, in words that fit either.
+"""The jobs that the tests give to both of OpenAI's SDKs.
 
-A job is one thing that a program does with an SDK, its result what the SDK gives the program, as
-JSON. So one test holds for both. How each SDK does a job is in `python_sdk.py` and `node_sdk.mjs`.
+A job is one thing that a program does with an SDK. Its result is what the SDK returns, as JSON. So
+one test works for both SDKs. How each SDK does a job is in `python_sdk.py` and `node_sdk.mjs`.
 """
 
 import json

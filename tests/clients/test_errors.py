@@ -1,6 +1,6 @@
-"""Errors: the class that is raised, what it says, and whether the SDK tries again.
+"""Errors in the SDKs: which exception is raised, what it says, and whether the SDK tries again.
 
-How often it has tried is the upstream's own count.
+The upstream counts how often the SDK has tried.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Responses that are kept (`STORE_DAYS`): the official SDKs go on from them, on the real Worker."""
+"""Kept responses (`STORE_DAYS`): the official SDKs continue from them, on the real Worker."""
 
 import json
 import sqlite3

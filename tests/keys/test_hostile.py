@@ -1,4 +1,4 @@
-"""Clients and upstreams that would have a call cost less than it does, or break what is counted."""
+"""Clients and upstreams that try to make a call cost less than it does, or to break the counts."""
 
 from collections.abc import Mapping
 from typing import Any

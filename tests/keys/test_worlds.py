@@ -1,4 +1,4 @@
-"""Limits hold whatever happens between isolates and the ledger, over many worlds."""
+"""Limits hold, whatever happens between isolates and the ledger, in many random worlds."""
 
 from random import Random
 

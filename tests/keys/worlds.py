@@ -1,7 +1,7 @@
-"""A world of isolates on one ledger, in which things go wrong by the dice.
+"""A random world: several isolates use one ledger, and things go wrong.
 
-What is true is counted here: which calls ran when, what they have cost. The ledger and the leases
-know nothing of it, and have to keep it within a key's limits.
+This module counts the truth: which calls ran when, and what they have cost. The ledger and the
+leases do not see these counts, and must keep them within a key's limits.
 """
 
 from collections import Counter

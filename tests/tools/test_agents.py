@@ -1,4 +1,4 @@
-"""Fetching the agent programs, where it fails. That it works is what tests/agents begins with."""
+"""Downloading the agent programs, when it fails. tests/agents shows that it works."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""A Worker whose keys have names: in several isolates on one ledger, with an operator.
+"""A Worker with named keys: several isolates with one ledger, and an operator.
 
-Between isolates and ledger stands an object in JavaScript that does to each message what the test
-says, and shows it: so a test sees what reaches the ledger, and can lose or repeat it.
+A JavaScript object between the isolates and the ledger does to each message what the test says, and
+shows it. So a test sees what reaches the ledger, and can lose or repeat messages.
 """
 
 import json

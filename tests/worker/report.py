@@ -1,7 +1,7 @@
-"""What can go wrong, what the client sees of it, and the test that proves it, as one table.
+"""The table of what can go wrong, what the client sees of it, and which test proves it.
 
-The upstream's faults are the rows that `test_faults.py` runs. The rest is named here, and
-`test_report.py` sees to it that every test named exists.
+The upstream's faults are the rows that `test_faults.py` runs. The others are named here, and
+`test_report.py` checks that every named test exists.
 """
 
 from collections.abc import Iterator, Sequence

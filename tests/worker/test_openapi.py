@@ -1,4 +1,4 @@
-"""The API's description against the real Worker: schemathesis asks, and checks every answer."""
+"""The API's description and the real Worker: schemathesis calls it, and checks every answer."""
 
 import json
 from collections.abc import Iterator

@@ -40,7 +40,7 @@ _DEFAULTS: Json = {
 
 _KNOWN_CODES = {
     *("context_length_exceeded", "insufficient_quota", "usage_not_included", "invalid_prompt"),
-    *("model_not_found", "server_is_overloaded", "rate_limit_exceeded"),
+    *("model_not_found", "server_is_overloaded", "rate_limit_exceeded", "slow_down"),
     *("cyber_policy", "bio_policy"),
 }
 """The codes of a failed response that clients know. At most of them Codex gives up at once; at any
