@@ -146,9 +146,9 @@ class Meter:
         """Accepts the call, or raises ApiError."""
         self._asked = asked
         self._input, self._has_output = asked.likely_input, asked.has_output
-        for name in _TIERS:
-            if isinstance(tier := asked.fields.get(name), str):
-                self._tiers[name] = tier
+        if not asked.fields.keys().isdisjoint(_TIERS):
+            given = {name: asked.fields.get(name) for name in _TIERS}
+            self._tiers = {name: tier for name, tier in given.items() if isinstance(tier, str)}
         self._call = Admission(self.client, self._measure)
         yield from self._let_in(self._call)
         self._asked = None  # it may be megabytes
@@ -276,14 +276,14 @@ class Meter:
     def _known_prices(self, plan: Plan, limits: Limits | None) -> list[Tariff | None]:
         """The prices of each target. Raises ClientError if one needs a price and has none."""
         known = [self._prices.of(*target) for target in plan.targets]
-        if limits and not limits.unpriced:
+        if limits and not limits.unpriced and (self._tiers or None in known):
             self._check_prices(plan, known)
         return known
 
     def _check_prices(self, plan: Plan, known: Sequence[Tariff | None]) -> None:
         tiers = self._tiers.values()
         for target, price in zip(plan.targets, known, strict=True):
-            name = "/".join(_place_of(target)) if price is None or tiers else ""
+            name = "/".join(_place_of(target))
             if price is None:
                 message = (
                     f"This key has a budget, and what {name} costs is not known here. The operator"

@@ -253,6 +253,8 @@ class Codec(NamedTuple):
     is_optional: bool = False
     """Whether an upstream that speaks the protocol may lack the called path. The request is then
     translated, as for an upstream of another protocol."""
+    relays_bodies: bool = False
+    """Whether a relayed body goes on as it came, and not as its fields say."""
     request_id_header: str | None = None
     """The header in which its clients look for the request's id, besides `x-request-id`."""
     claims: Callable[[Json], bool] | None = None

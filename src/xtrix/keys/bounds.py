@@ -5,6 +5,7 @@ call without any limit is refused. The likely number is cheap to find, and is re
 call of other keys.
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 
@@ -34,6 +35,8 @@ _LIMITS = {
 """By the client's protocol. A field of another protocol might be ignored by the upstream."""
 _LIMITS_ELSEWHERE = ("max_completion_tokens", "max_output_tokens")
 """The names that a limit gets in other protocols."""
+_ONCE = (b'"model"', b'"max_tokens"')
+_ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")
 _MULTIPLIERS = ("n", "best_of", "prompt")
 _CLIENTS_TOOLS = re.compile(r"function|custom|(bash|text_editor|computer|memory)_.*")
 """The types of tools that a client runs itself. Anthropic's own have a date in their name."""
@@ -47,6 +50,25 @@ _LIKELY_BINARY = 1_600
 second at 128 kbit/s."""
 _FIRST_OUTPUT = 500
 """The tokens that are reserved for an answer of a key without earlier answers."""
+
+
+def check_once(body: bytes) -> None:
+    """Raises ClientError for a body that contains its model or its limit twice.
+
+    The upstream might read another of the two than the gateway does.
+    """
+    if not _ESCAPED_ASCII.search(body) and all(body.count(name) < 2 for name in _ONCE):
+        return
+    names: list[str] = []
+
+    def note(members: list[tuple[str, object]]) -> None:
+        names[:] = [name for name, _ in members]  # the outermost object comes last
+
+    json.loads(body, object_pairs_hook=note)
+    for name in _ONCE:
+        field = name.decode().strip('"')
+        if names.count(field) > 1:
+            raise ClientError(400, "invalid_value", f"'{field}' is there twice.", param=field)
 
 
 def check_bounded(fields: Json) -> None:
