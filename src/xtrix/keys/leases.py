@@ -75,13 +75,12 @@ class Shortage(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What is left of a limit."""
+    """What is left of the limits for a minute."""
 
-    kind: int
-    limit: int
-    left: int
+    rates: list[tuple[int, int, int]]
+    """Of each kind that has a limit: the kind, the limit, and what is left of it."""
     seconds: float
-    """Until it is whole again."""
+    """Until all is whole again."""
 
 
 @dataclass(slots=True)
@@ -92,7 +91,7 @@ class Admission:
     measure: Callable[[KeyRecord | None, float], tuple[int, int]]
     """Tokens and micro-dollars to set aside, of the record and of the average of tokens that the
     key's answers have. Raises ClientError where the key may not make the call at all."""
-    aside: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    aside: Sequence[int] = (0, 0, 0, 0)
     """What is set aside for it; nothing where it was let in without a lease."""
     minute: int = _NEVER
     asked: int = 0
@@ -239,16 +238,14 @@ class Leases:
         """Note that the ledger did not answer in time for a key that is not strict."""
         self._lease(client).open_until = now + OPEN_SECONDS
 
-    def standing(self, client: Client, now: float) -> list[Standing]:
-        """How requests and tokens stand, where they have a limit."""
+    def standing(self, client: Client, now: float) -> Standing | None:
+        """What is left of the limits for a minute; None where there is none, or nobody knows."""
         lease = self._leases.get(client.id)
-        if lease is None or now >= lease.fresh_until:
-            return []
-        rest, left, seconds = lease.rest, lease.left, lease.minute_end - now
-        return [
-            Standing(kind, limit, max(0, rest[kind] + left[kind]), seconds)
-            for kind, limit in lease.rates
-        ]
+        if lease is None or now >= lease.fresh_until or not lease.rates:
+            return None
+        rest, left = lease.rest, lease.left
+        rates = [(kind, limit, rest[kind] + left[kind]) for kind, limit in lease.rates]
+        return Standing(rates, lease.minute_end - now)
 
     def finish(self, call: Admission, rows: Sequence[Row], now: float) -> None:
         """Note how `call` ended: what it has used, at each of those that were asked.
@@ -324,8 +321,9 @@ class Leases:
 
     def _take(self, call: Admission, lease: _Lease, need: tuple[int, ...]) -> None:
         """Set `need` aside, of what is limited."""
-        if call.minute != lease.minute:
-            call.aside[TOKENS] = 0  # of a minute that is over
+        if call.running and call.minute != lease.minute:
+            requests, _, calls, money = call.aside
+            call.aside = requests, 0, calls, money  # those tokens were of a minute that is over
         lease.left = [*map(sub, lease.left, need)]
         lease.used = [*map(add, lease.used, need)]
         lease.pace = [*map(add, lease.pace, need)]
