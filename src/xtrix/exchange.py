@@ -160,9 +160,10 @@ class _Calls:
         self.is_under_way = False
 
     def end(self, heard: Heard) -> None:
-        """Take note of all that there is to hear of the last call.
+        """Notes everything that is known about the last call.
 
-        Also where its client has left, or our own fault has ended it, before an answer came.
+        This also happens if the client has left, or a fault of our own has ended it, before an
+        answer came.
         """
         if self.last and self.is_under_way:
             self.charged.append(Attempt(self.last, heard))
@@ -367,7 +368,7 @@ class Exchange:
             yield Wait(pause)
 
     def _begin(self, call: TargetCall) -> Generator[Step, Any, None]:
-        """Take note of a call that is to be made. Raises ApiError where it may not be."""
+        """Notes a call that is about to be made. Raises ApiError if it may not be made."""
         if self.meter and self._calls.has_spent:
             yield from self.meter.again()
         self._calls.begin(call.target)
@@ -575,7 +576,7 @@ def _body(head: UpstreamHead, outcome: Any) -> bytes:
     try:
         body: bytes = _sound(outcome)
     except UpstreamError as error:
-        # An answer was on its way, or else an error, which costs nothing however it is told.
+        # With status 200 an answer had begun. An error costs nothing, in whatever form it comes.
         error.may_have_cost = head.status == 200
         raise
     return body

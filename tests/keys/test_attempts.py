@@ -1,4 +1,4 @@
-"""What a call has cost where it took more than one attempt."""
+"""The cost of a call that took more than one attempt."""
 
 from typing import Any
 
