@@ -106,6 +106,9 @@ class Meter:
         self._prices = price_list
         self._clock = clock
         self._call: Admission | None = None
+        self._checked: KeyRecord | None = None
+        """The record by which the key was last found valid. Each answer of the ledger has a new
+        one, so it is checked again after a second or so."""
         self._asked: Asked | None = None
         self._tiers: dict[str, str] = {}
         """The service tiers that the client asks for, by the field's name."""
@@ -126,10 +129,15 @@ class Meter:
     def check(self, model: str | None = None) -> None:
         """Raises ApiError for a key that is not valid, or not for `model`, as far as is known."""
         record = self._leases.record_of(self.client, self._clock.now)
-        if record is None and self._leases.is_gone(self.client):
-            raise _refused("This key does not exist any more.")
-        if record:
-            _check(record, self.client, model, self._clock.now)
+        if record is None:
+            if self._leases.is_gone(self.client):
+                raise _refused("This key does not exist any more.")
+        elif record is not self._checked:
+            _check(record, self.client, self._clock.now)
+            self._checked = record
+        if record and model is not None and not record.limits.allows(model):
+            message = f"This key may not use the model '{model[:100]}'."
+            raise ClientError(403, "model_not_allowed", message, param="model")
 
     def know(self, model: str | None = None) -> Asking:
         """Finds out what the key may do, if that is not known. Raises ApiError as `check` does."""
@@ -218,11 +226,9 @@ class Meter:
 
     def headers(self, protocol: str) -> Headers:
         """The headers that say what is left of the limits, for a client of this protocol."""
-        spell, now = _FORMS.get(protocol, _openais), self._clock.now
-        headers: Headers = ()
-        for standing in self._leases.standing(self.client, now):
-            headers += spell(standing, now)
-        return headers
+        now = self._clock.now
+        standing = self._leases.standing(self.client, now)
+        return _FORMS.get(protocol, _openais)(standing, now) if standing else ()
 
     def _micros(self, price: Tariff, usage: Usage, served: Served) -> int | None:
         """The cost of `usage`; None if it is not known for a tier that may have been used."""
@@ -394,16 +400,13 @@ def _money(shortage: Shortage, retry: Headers, *, strict: bool) -> LimitError:
     return LimitError("insufficient_quota", message, headers=retry)
 
 
-def _check(record: KeyRecord, client: Client, model: str | None, now: float) -> None:
-    """Raises ClientError for a key that may not be used, or not for `model`."""
+def _check(record: KeyRecord, client: Client, now: float) -> None:
+    """Raises ClientError for a key that may not be used."""
     state = record.state(now)
     if state != "active":
         raise _refused(_STATES[state])
     if client.generation and not record.takes(client.generation, now):
         raise _refused("This key was replaced by a newer one.")
-    if model is not None and not record.limits.allows(model):
-        message = f"This key may not use the model '{model[:100]}'."
-        raise ClientError(403, "model_not_allowed", message, param="model")
 
 
 _STATES = {
@@ -432,18 +435,24 @@ _ANTHROPICS = {
 def _openais(standing: Standing, now: float) -> Headers:
     """Source: platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers (2026-11)."""
     del now
-    kind, limit, left, seconds = standing
-    names = _OPENAIS[kind]
-    resets = f"{max(0, math.ceil(seconds))}s"
-    return (names[0], str(limit)), (names[1], str(left)), (names[2], resets)
+    return _spelled(_OPENAIS, standing.rates, f"{math.ceil(max(0, standing.seconds))}s")
 
 
 def _anthropics(standing: Standing, now: float) -> Headers:
     """Source: platform.claude.com/docs/en/api/rate-limits#response-headers (2026-11)."""
-    kind, limit, left, seconds = standing
-    names = _ANTHROPICS[kind]
-    resets = timestamp(math.ceil(now + max(0, seconds)))
-    return (names[0], str(limit)), (names[1], str(left)), (names[2], resets)
+    resets = timestamp(math.ceil(now + max(0, standing.seconds)))
+    return _spelled(_ANTHROPICS, standing.rates, resets)
+
+
+def _spelled(
+    names: Mapping[int, tuple[str, ...]], rates: Sequence[tuple[int, int, int]], resets: str
+) -> Headers:
+    headers: Headers = ()
+    for kind, limit, left in rates:
+        of_limit, of_rest, of_reset = names[kind]
+        rest = str(left) if left > 0 else "0"
+        headers += (of_limit, str(limit)), (of_rest, rest), (of_reset, resets)
+    return headers
 
 
 _FORMS: dict[str, Callable[[Standing, float], Headers]] = {"messages": _anthropics}

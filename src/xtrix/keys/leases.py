@@ -77,13 +77,12 @@ class Shortage(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What is left of a limit."""
+    """What is left of the limits for a minute."""
 
-    kind: int
-    limit: int
-    left: int
+    rates: list[tuple[int, int, int]]
+    """For each kind that has a limit: the kind, the limit, and what is left of it."""
     seconds: float
-    """Seconds until the limit is whole again."""
+    """Seconds until all of it is whole again."""
 
 
 @dataclass(slots=True)
@@ -94,7 +93,7 @@ class Admission:
     measure: Callable[[KeyRecord | None, float], tuple[int, int]]
     """Returns the tokens and micro-dollars to reserve, for the record and the average tokens of the
     key's answers. Raises ClientError if the key may not make the call at all."""
-    aside: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    aside: Sequence[int] = (0, 0, 0, 0)
     """What is reserved for it; nothing if it was accepted without a lease."""
     minute: int = _NEVER
     asked: int = 0
@@ -243,16 +242,14 @@ class Leases:
         """Notes that the ledger did not answer in time for a key that is not strict."""
         self._lease(client).open_until = now + OPEN_SECONDS
 
-    def standing(self, client: Client, now: float) -> list[Standing]:
-        """What is left of the limits of requests and tokens."""
+    def standing(self, client: Client, now: float) -> Standing | None:
+        """What is left of the limits for a minute; None if there are none, or it is not known."""
         lease = self._leases.get(client.id)
-        if lease is None or now >= lease.fresh_until:
-            return []
-        rest, left, seconds = lease.rest, lease.left, lease.minute_end - now
-        return [
-            Standing(kind, limit, max(0, rest[kind] + left[kind]), seconds)
-            for kind, limit in lease.rates
-        ]
+        if lease is None or now >= lease.fresh_until or not lease.rates:
+            return None
+        rest, left = lease.rest, lease.left
+        rates = [(kind, limit, rest[kind] + left[kind]) for kind, limit in lease.rates]
+        return Standing(rates, lease.minute_end - now)
 
     def finish(self, call: Admission, rows: Sequence[Row], now: float) -> None:
         """Notes how `call` ended: what it has used at each upstream.
@@ -329,8 +326,9 @@ class Leases:
 
     def _take(self, call: Admission, lease: _Lease, need: tuple[int, ...]) -> None:
         """Reserves `need`, as far as it is limited."""
-        if call.minute != lease.minute:
-            call.aside[TOKENS] = 0  # from a minute that has passed
+        if call.running and call.minute != lease.minute:
+            requests, _, calls, money = call.aside
+            call.aside = requests, 0, calls, money  # the tokens are from a minute that has passed
         lease.left = [*map(sub, lease.left, need)]
         lease.used = [*map(add, lease.used, need)]
         lease.pace = [*map(add, lease.pace, need)]
