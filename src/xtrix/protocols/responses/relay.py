@@ -192,7 +192,6 @@ class StreamRelay:
     """
 
     keep_alive = KEEP_ALIVE
-    waits = False
 
     def __init__(self, of: Answering) -> None:
         self.finished = False
@@ -204,6 +203,8 @@ class StreamRelay:
         self._held: dict[str, str] = {}
         """The first event of each kind that only announces the response."""
         self._begun = False
+        self._last = Frames()
+        """The events of a failure. They repeat the request's tools, which may be long."""
 
     @property
     def usage(self) -> Usage:
@@ -225,9 +226,14 @@ class StreamRelay:
         """As `Stream` has it."""
         return self._answer.finish_reasons
 
+    @property
+    def waits(self) -> bool:
+        """As `Stream` has it."""
+        return self._last.waits
+
     def more(self) -> str:
-        """Nothing: `feed` returns all events at once."""
-        return ""
+        """As `Stream` has it."""
+        return self._last.take()
 
     def feed(self, event: Event) -> str:
         """The client's events for `event`. Raises UpstreamError."""
@@ -262,13 +268,12 @@ class StreamRelay:
 
     def fail(self, error: ApiError) -> str:
         """The last events of a stream that cannot go on."""
-        frames = Frames()
-        frames.number = -1 if self.sequence is None else self.sequence
+        self._last.number = -1 if self.sequence is None else self.sequence
         asked = self._of.request
         resource = Resource(self._of.stamp, asked.fields, is_kept=asked.is_kept)
-        tell_failure(frames, resource, State(), error)
+        tell_failure(self._last, resource, State(), error)
         self.carried = None
-        return frames.take()
+        return self._last.take()
 
     def moved(self, count: int, text: str) -> None:
         """See `Stream`."""

@@ -40,7 +40,7 @@ _DEFAULTS: Json = {
 
 _KNOWN_CODES = {
     *("context_length_exceeded", "insufficient_quota", "usage_not_included", "invalid_prompt"),
-    *("model_not_found", "server_is_overloaded", "rate_limit_exceeded"),
+    *("model_not_found", "server_is_overloaded", "rate_limit_exceeded", "slow_down"),
     *("cyber_policy", "bio_policy"),
 }
 """The codes of a failed response that clients know. At most of them Codex gives up at once; at any
@@ -51,7 +51,7 @@ class State(NamedTuple):
     """The members of a response that change while it is written."""
 
     status: str = "in_progress"
-    output: Fragments = []  # noqa: RUF012  # nobody adds to it
+    output: Fragments = []  # noqa: RUF012  # it is never changed
     usage: Usage | None = None
     service_tier: str | None = None
     completed_at: int | None = None
