@@ -55,8 +55,8 @@ bench: setup  ## measure, and compare with other gateways (20 minutes; ARGS=--qu
 hostile: setup  ## measure the memory that hostile request bodies need (20 minutes; ARGS="--size 100000")
 	@PYTHONPATH=src:. $(RUN) bench.hostile $(ARGS)
 
-agents: setup  ## download Codex and Claude Code (800 MB), and test them (ARGS="-k resume")
-	@$(RUN) pytest tests/agents $(ARGS)
+agents: setup  ## download Codex, Claude Code, lm-eval and a collector (1.5 GB), and test them (ARGS="-k resume")
+	@$(RUN) pytest tests/agents tests/fetched $(ARGS)
 
 sbom: setup  ## write a list of everything that a build contains (CycloneDX) into .cache/sbom
 	@$(RUN) tools.sbom

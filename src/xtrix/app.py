@@ -252,6 +252,8 @@ def _admit(
         yield from meter.know(accepted.stamp.model)
         return
     conversion, body = accepted.conversion, accepted.conversion.body
+    if conversion.codec.relays_bodies:
+        bounds.check_once(body)
     fields, likely = conversion.settings.fields, bounds.likely_input(body)
     asked = Asked(
         accepted.stamp.model,

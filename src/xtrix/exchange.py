@@ -55,6 +55,8 @@ _LAST_CONNECT = 120.0
 _CONNECT = 60.0
 """Seconds until a stream's head: of the last target, and of the targets before it."""
 
+_AT_WORK_SECONDS = 5.0
+"""After so many seconds without a head, an upstream counts as reached."""
 _SHORTEST = 0.001
 """Seconds for a call when no time is left."""
 
@@ -158,9 +160,10 @@ class _Calls:
         self.is_under_way = False
 
     def end(self, heard: Heard) -> None:
-        """Take note of all that there is to hear of the last call.
+        """Notes everything that is known about the last call.
 
-        Also where its client has left, or our own fault has ended it, before an answer came.
+        This also happens if the client has left, or a fault of our own has ended it, before an
+        answer came.
         """
         if self.last and self.is_under_way:
             self.charged.append(Attempt(self.last, heard))
@@ -365,7 +368,7 @@ class Exchange:
             yield Wait(pause)
 
     def _begin(self, call: TargetCall) -> Generator[Step, Any, None]:
-        """Take note of a call that is to be made. Raises ApiError where it may not be."""
+        """Notes a call that is about to be made. Raises ApiError if it may not be made."""
         if self.meter and self._calls.has_spent:
             yield from self.meter.again()
         self._calls.begin(call.target)
@@ -381,18 +384,18 @@ class Exchange:
         collect = Collect(MAX_ANSWER_BYTES, limits.idle, limits.progress)
         if call.forwarded:
             return (yield from self._forward(accepted, call, call.forwarded))
+        began = self.now
         if not accepted.streamed:
             seconds = self._left(accepted.plan, self._patience(accepted.plan, limits.first_byte))
-            answer = _sound((yield _call(accepted, call, seconds, collect)))
+            answer = self._reached((yield _call(accepted, call, seconds, collect)), began)
             body = _body(answer.head, answer.body)
             if has_too_many_values(body):
                 raise errors.too_large()
             _check(call.codec, answer.head, body)
             return (yield from self._reply(accepted, call, body))
-        began = self.now
         connect = limits.connect or (_LAST_CONNECT if self._is_last else _CONNECT)
         seconds = self._left(accepted.plan, self._patience(accepted.plan, connect))
-        head = _sound((yield _call(accepted, call, seconds)))
+        head = self._reached((yield _call(accepted, call, seconds)), began)
         if head.status != 200 or not head.may_be(EVENT_STREAM):
             body = _body(head, (yield collect))
             raise _error_in(call.codec, head, body) or errors.wrong_type("it is not a stream")
@@ -404,6 +407,16 @@ class Exchange:
         self._relay = relay
         return relay
 
+    def _reached(self, outcome: Any, began: float) -> Any:
+        """The `outcome` of a call that `began` then. Raises UpstreamError if there was no head."""
+        try:
+            return _sound(outcome)
+        except UpstreamError as error:
+            # The runtime does not say whether a connection was refused or was lost. One that was
+            # lost late had reached an upstream that was at work.
+            error.may_have_cost |= self.now - began >= _AT_WORK_SECONDS
+            raise
+
     def _keep(self, recorder: Recorder, body: bytes) -> Generator[AskArchive, Outcome, None]:
         """The step that keeps a whole answer. The client gets its answer even if this fails."""
         message = recorder.message_of(body.decode())
@@ -414,10 +427,11 @@ class Exchange:
         """The steps of one call whose answer is passed on as it is. Raises ApiError."""
         limits = call.target.provider.timeouts
         first_byte = self._left(accepted.plan, self._patience(accepted.plan, limits.first_byte))
+        began = self.now
         outcome = yield Call(call.take_request(), first_byte, upload=forwarded.upload)
         if forwarded.upload and forwarded.upload.screen.fault:
             raise forwarded.upload.screen.fault
-        head = _sound(outcome)
+        head = self._reached(outcome, began)
         if head.status != 200 or not head.may_be(*forwarded.answers):
             collect = Collect(MAX_ANSWER_BYTES, limits.idle, limits.progress)
             body = _body(head, (yield collect))
@@ -562,7 +576,7 @@ def _body(head: UpstreamHead, outcome: Any) -> bytes:
     try:
         body: bytes = _sound(outcome)
     except UpstreamError as error:
-        # An answer was on its way, or else an error, which costs nothing however it is told.
+        # With status 200 an answer had begun. An error costs nothing, in whatever form it comes.
         error.may_have_cost = head.status == 200
         raise
     return body

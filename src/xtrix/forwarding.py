@@ -252,7 +252,7 @@ class Forwarding(Conversion):
         return wanted if wanted in {"float", "base64"} else None
 
     def _filling(self) -> Callable[[Any], bytes | None] | None:
-        """What fills in what a short answer lacks; None where nobody knows what that is."""
+        """The function that fills in missing members of a short answer; None if there is none."""
         if self._endpoint.name != "embeddings" or self._fields is None:
             return None
         return partial(vectors.filled, model=self._fields["model"])

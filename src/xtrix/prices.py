@@ -1,12 +1,12 @@
-"""What models cost, as data, and what an answer has cost.
+"""The prices of models, as data, and the cost of an answer.
 
-Knows the list prices of the providers that `docs/providers.md` has rows for, each for the endpoint
-that charges them. A row's own `prices` go first. What neither says has no price, which is None and
-never zero. Refuses to know what is charged beside tokens (searches, containers, storage).
+It has the list prices of the providers that docs/providers.md has rows for, each for the endpoint
+that charges them. A row's own `prices` come first. A model in neither has no price, which is None
+and never zero. Charges besides tokens (searches, containers, storage) are not known here.
 
-Sources: pydantic/genai-prices 0.2.3 of 2026-11, which tells what stands on the page that is named
-at each table. The date there is the last on which the vendor's own page, or what quotes it, was
-seen to say the same of the rows that are named; of the others there is that one source.
+Sources: pydantic/genai-prices 0.2.3 of 2026-11, which reports the pages that are named at each
+table. A date there is the last on which the vendor's own page, or a quotation of it, was seen to
+have the same prices for the named rows. The other rows have only the one source.
 """
 
 import fnmatch
@@ -21,14 +21,14 @@ _PER_DOLLAR = 1_000_000
 _NOT_LONG = Long(0)
 _MOST_KNOWN = 1_000
 _USUAL_TIERS = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand", "scale"})
-"""`scale` is capacity that is paid for otherwise; its tokens are held to cost the usual."""
+"""`scale` is capacity that is paid for in another way. Its tokens count at the usual price."""
 _DATE = re.compile(r"-(20\d\d-\d\d-\d\d|20\d{6}|latest)$")
 
 
 def _claude(model: str, base: float, output: float, cached: float, **more: object) -> Price:
-    """A model of Anthropic's: what is kept for five minutes costs a quarter more, an hour twice.
+    """A model of Anthropic. A cache write for five minutes costs a quarter more, for an hour twice.
 
-    `priority` is capacity that is paid for otherwise, `fast` its `speed` of that name.
+    `priority` is capacity that is paid for in another way; `fast` is the `speed` of that name.
     """
     tiers = {"priority": 1.0, **({"fast": 2.0} if more.get("fast") else {})}
     long = Long(100_000, 5, 5) if more.get("short") else None
@@ -82,13 +82,13 @@ def _gpt(  # noqa: PLR0913 - a row of a table
     long: Long | None = None,
     write: float | None = None,
 ) -> Price:
-    """A model of OpenAI's; `fast` multiplies where its tier `priority` or `fast` has served."""
+    """A model of OpenAI. `fast` is the factor for the tiers `priority` and `fast`."""
     tiers = {**(_FLEX if flex else {}), **({"priority": fast, "fast": fast} if fast else {})}
     return Price(model, base, output, cached, write, long=long, tiers=tiers)
 
 
 def _gpt_6(model: str, base: float, output: float, cached: float, **more: float) -> Price:
-    """A model since GPT-5.6, which charges a quarter more for what goes into the cache."""
+    """A model since GPT-5.6: cache writes cost a quarter more."""
     price = _gpt(model, base, output, cached, fast=2, long=_OVER_272K, write=base * 5 / 4)
     return price._replace(tiers={**price.tiers, **more})
 
@@ -222,14 +222,15 @@ PRICES: dict[str, tuple[Price, ...]] = {
     "https://api.deepseek.com*": _DEEPSEEK,
     "https://api.x.ai/*": _XAI,
 }
-"""By a pattern of base URLs: who is paid depends on who is called, and not on the model's name."""
+"""By a pattern of base URLs, because the price depends on who is called and not on the model's
+name."""
 
 
 def price_of(provider: Provider, model: str) -> Price | None:
-    """What the upstream's `model` costs at `provider`; None where nobody has said.
+    """The price of the upstream's `model` at `provider`; None if it is not known.
 
-    The row's own prices go first. The table has ids, and an id with a date costs what the one
-    without does, unless it stands there itself.
+    The row's own prices come first. The table has ids. An id with a date costs the same as the one
+    without, unless the table has it too.
     """
     own = (row for row in provider.prices if fnmatch.fnmatchcase(model, row.pattern))
     return next(own, None) or _listed(provider.base_url, model)
@@ -243,7 +244,7 @@ def _listed(base_url: str, model: str) -> Price | None:
 
 
 class Tariff:
-    """What one model costs: its price, and what nearly every call needs of that, made once."""
+    """The price of one model, with values that almost every call needs, computed once."""
 
     __slots__ = ("_dearest", "_plain", "price")
 
@@ -254,7 +255,7 @@ class Tariff:
         self._dearest = _micros(inside, 1), _micros(outside, 1)
 
     def cost(self, usage: Usage, service_tier: str | None = None) -> int | None:
-        """As `cost`."""
+        """See `cost`."""
         is_plain = not (usage.cached or usage.cache_written or usage.prompt_audio)
         if service_tier or usage.completion_audio or not is_plain or self.price.long:
             return cost(self.price, usage, service_tier)
@@ -264,7 +265,7 @@ class Tariff:
     def most(
         self, input_tokens: int, output_tokens: int, tiers: Iterable[str] | None = None
     ) -> int:
-        """As `most`."""
+        """See `most`."""
         if self.price.long or tiers or (tiers is None and self.price.tiers):
             return most(self.price, input_tokens, output_tokens, tiers)
         inside, outside = self._dearest
@@ -272,18 +273,18 @@ class Tariff:
 
 
 class PriceList:
-    """What the models of one configuration cost."""
+    """The prices of the models of one configuration."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], Tariff | None] = {}
 
     def of(self, provider: Provider, model: str) -> Tariff | None:
-        """What the upstream's `model` costs at `provider`; None where nobody has said."""
+        """The price of the upstream's `model` at `provider`; None if it is not known."""
         name = provider.name, model
         try:
             return self._known[name]
         except KeyError:
-            if len(self._known) >= _MOST_KNOWN:  # there are names without end
+            if len(self._known) >= _MOST_KNOWN:  # there are endless names
                 self._known.clear()
             price = price_of(provider, model)
             tariff = self._known[name] = Tariff(price) if price else None
@@ -291,20 +292,20 @@ class PriceList:
 
 
 def is_usual(service_tier: str) -> bool:
-    """Whether a tier costs what no tier at all costs."""
+    """Whether a tier has the usual price."""
     return service_tier in _USUAL_TIERS
 
 
 def has_tier(price: Price, service_tier: str) -> bool:
-    """Whether it is known what a tier, or Anthropic's `speed`, makes of the price."""
+    """Whether the price of a tier, or of Anthropic's `speed`, is known."""
     return is_usual(service_tier) or service_tier in price.tiers
 
 
 def cost(price: Price, usage: Usage, service_tier: str | None = None) -> int | None:
-    """What `usage` costs in micro-dollars, upwards; None where a tier or audio has no price.
+    """The cost of `usage` in micro-dollars, rounded up; None if a tier or audio has no price.
 
-    `service_tier` is the one that has served, in OpenAI's name for it; None is the usual one.
-    `fast` is Anthropic's `speed` too.
+    `service_tier` is the one that was used, by OpenAI's name; None means the usual one. `fast` is
+    also Anthropic's `speed`.
     """
     tier = service_tier or ""
     factor = 1.0 if is_usual(tier) else price.tiers.get(tier)
@@ -324,10 +325,10 @@ def cost(price: Price, usage: Usage, service_tier: str | None = None) -> int | N
 def most(
     price: Price, input_tokens: int, output_tokens: int, tiers: Iterable[str] | None = None
 ) -> int:
-    """The most micro-dollars that so many tokens can cost, upwards.
+    """The most micro-dollars that so many tokens can cost, rounded up.
 
-    Every token is held to be of the dearest class and to be served by the dearest of `tiers` and
-    of the usual one; None stands for all that there are.
+    Every token counts as the most expensive kind, in the most expensive of `tiers` and the usual
+    one. None means all tiers.
     """
     factor = 1.0
     if tiers is None:
@@ -343,24 +344,27 @@ def most(
 
 
 def _dearest(price: Price) -> tuple[float, float]:
-    """The rates of the dearest classes of tokens, in and out."""
+    """The prices of the most expensive kinds of input and output tokens."""
     written = max(price.cache_write or 0, price.cache_write_hour or 0)
     inside = max(price.input, price.cached or 0, written, price.audio_input or 0)
     return inside, max(price.output, price.audio_output or 0)
 
 
 def _micros(rate: float, factor: float) -> int:
-    """Micro-dollars for a million tokens: whole ones, for sums of fractions are not exact."""
+    """Micro-dollars for a million tokens, as whole numbers.
+
+    Sums of fractions would not be exact.
+    """
     return round(rate * factor * _PER_DOLLAR)
 
 
 def _per_million(total: int) -> int:
-    """Micro-dollars, of what a million times as many tokens would cost."""
+    """Micro-dollars, from the cost of a million times as many tokens."""
     return -(-total // 1_000_000)
 
 
 _Rates = tuple[tuple[float | None, int], ...]
-"""Classes of tokens: what a million costs, and how many there were."""
+"""Kinds of tokens: the price of a million, and how many there were."""
 
 
 def _outside(price: Price, usage: Usage) -> _Rates:

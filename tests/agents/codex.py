@@ -1,4 +1,4 @@
-"""The real Codex program."""
+"""Runs the real Codex program."""
 
 import json
 import time
@@ -14,11 +14,11 @@ KNOWN = "gpt-5.5"
 
 
 class Turn(NamedTuple):
-    """What a run of Codex came to."""
+    """The result of a run of Codex."""
 
     status: int
     events: list[dict[str, Any]]
-    """What it printed, an event a line."""
+    """Its output: one event in each line."""
     seconds: float
 
     def items(self, kind: str) -> list[dict[str, Any]]:

@@ -63,7 +63,7 @@ def codex(folder: Path, codex_program: Path, codex_worker: runtime.Served) -> Co
     return Codex(folder, codex_program, KEY, blocks("Codex", codex_worker.url)[0])
 
 
-def fetched(program: agents.Program, config: pytest.Config) -> Path:
+def fetched(program: agents.Program | agents.PythonProgram, config: pytest.Config) -> Path:
     """Where the program is. Says on the terminal why that may take a while."""
     with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         print(f"[{program.name}]", end=" ", flush=True)

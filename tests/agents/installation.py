@@ -1,4 +1,4 @@
-"""One of the real agent programs, in a home of its own, run without a terminal."""
+"""Runs one of the real agent programs in a home of its own, without a terminal."""
 
 from pathlib import Path
 from subprocess import CompletedProcess

@@ -1,7 +1,7 @@
-"""The real Claude Code at work through the real Worker, on upstreams of all three dialects.
+"""The real Claude Code works through the real Worker, with upstreams of all three dialects.
 
-What its upstream says is scripted. Every test counts the calls that reached the upstream: Claude
-Code repeats what it does not understand.
+The upstream's answers are scripted. Every test counts the calls that reached the upstream, because
+Claude Code repeats what it does not understand.
 """
 
 import base64
@@ -42,7 +42,7 @@ MODELS = {
     "gpt-5.5": "openai",
     "gpt-native": "openai-responses",
 }
-"""What to ask for, and the dialect of the upstream that answers."""
+"""The models to ask for, and the dialect of the upstream that answers."""
 QUESTION = "What is the capital of France?"
 THOUGHT = Thought("I run it.", "c2lnbmVk/+==")
 BASH = Asking("toolu_1", "Bash", '{"command": "echo made", "description": "Say made"}')

@@ -1,8 +1,8 @@
-"""The real Codex program at work through the real Worker, on upstreams of all three dialects.
+"""The real Codex program works through the real Worker, with upstreams of all three dialects.
 
-What its upstream says is scripted; what Codex makes of it, runs and sends back is its own. Every
-test counts the calls that reached the upstream: Codex repeats what it does not understand, up to
-thirty times a turn.
+The upstream's answers are scripted. What Codex makes of them, runs and sends back is its own. Every
+test counts the calls that reached the upstream, because Codex repeats what it does not understand,
+up to thirty times a turn.
 """
 
 import base64

@@ -34,5 +34,5 @@ def headings() -> list[str]:
 
 
 def of_the_readme() -> list[str]:
-    """The clients that the README gives lines for."""
+    """The clients for which the README has an example."""
     return re.findall(r"^### (.+)$", README.read_text(), re.MULTILINE)

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 class Thought(NamedTuple):
-    """Reasoning, and what its provider wants back with it."""
+    """Reasoning, and what its provider needs back."""
 
     text: str
     signature: str
@@ -31,7 +31,8 @@ class Asking(NamedTuple):
     tool: str
     arguments: str
     namespace: str = ""
-    """Where the tool is, for a dialect that has such places. In the others it begins its name."""
+    """The tool's namespace, for a dialect that has these. In others the tool's name begins with
+    it."""
 
 
 class Writing(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a call has cost where it took more than one attempt."""
+"""The cost of a call that took more than one attempt."""
 
 from typing import Any
 
@@ -17,6 +17,7 @@ STREAM = Upstream(200, EVENTS, (CHUNK, b"data: [DONE]\n\n"))
 
 MAYBE = {
     "no head came in time": (Upstream(failure=Failure.TIME), False),
+    "it was lost after a while": (Upstream(failure=Failure.CONNECTION, takes=5), False),
     "its whole answer broke off": (Upstream(200, JSON, (b'{"choices":',), cut=True), False),
     "its whole answer is too large": (Upstream(200, JSON, too_large=True), False),
     "its whole answer makes no sense": (Upstream(200, JSON, (b'{"choices":[]}',)), False),
@@ -30,6 +31,7 @@ MAYBE = {
 
 NOTHING = {
     "nobody is there": (Upstream(failure=Failure.CONNECTION), False),
+    "nobody is there after a while": (Upstream(failure=Failure.CONNECTION, takes=4), True),
     "too many requests": (Upstream(429, JSON, (SAID,)), False),
     "overloaded": (Upstream(529, JSON, (SAID,)), False),
     "it failed": (Upstream(500, JSON, (SAID,)), False),

@@ -7,6 +7,7 @@ import pytest
 
 from tests.play import NOW, Upstream
 from tests.test_named_keys import PRICE, REQUEST, ROW, Bench, answer
+from tests.worker.speech import ANTHROPIC
 from xtrix import json
 from xtrix.errors import ClientError
 from xtrix.http import RequestHead
@@ -16,6 +17,7 @@ from xtrix.keys.message import Row
 
 TIERED = {"pattern": "*", "input": 1, "output": 10, "tiers": {"fast": 2.0, "flex": 0.5}}
 JSON = {"content-type": "application/json"}
+MESSAGE = Upstream(200, JSON, (ANTHROPIC.whole("Hi"),))
 
 
 def bench(**fields: object) -> Bench:
@@ -360,6 +362,29 @@ def test_a_key_that_is_rotated_while_a_call_runs_pays_for_it() -> None:
     assert spent(at, key) >= 1_000
     at.now += 16
     assert at.ask(secret).status == 401
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        b'"model":"other","model":"plain","max_tokens":5',
+        b'"model":"plain","max_tokens":50000,"max_tokens":5',
+        b'"mod\\u0065l":"other","model":"plain","max_tokens":5',
+        b'"model":"plain","max_tokens":5,"\\u006dax_tokens":50000,"max_tokens":5',
+    ],
+)
+def test_what_is_relayed_as_it_came_names_a_model_and_a_limit_once(twice: bytes) -> None:
+    at = bench(dialect="anthropic")
+    _, secret = at.make(models=["plain"])
+    tool = (
+        b'{"name":"t","input_schema":{"type":"object","properties":{"model":{},"max_tokens":{}}}}'
+    )
+    rest = b'"messages":[{"role":"user","content":"\\u0048i"}],"tools":[' + tool + b"]"
+    once = b'"model":"plain","max_tokens":5'
+    for said, status in ((once, 200), (twice, 400)):
+        body = b"{" + said + b"," + rest + b"}"
+        played = at.call("POST", "/v1/messages", secret, body, MESSAGE)
+        assert (played.status, len(played.calls)) == (status, status == 200)
 
 
 # What is held

@@ -1,4 +1,4 @@
-"""The tier that has served is the one that is booked, whatever was asked for."""
+"""The tier that was used is booked, whatever was asked for."""
 
 from typing import Any
 

@@ -89,7 +89,7 @@ BEFORE_THE_ANSWER = {
     "its body": Defect("xtrix/foreign.py", "        request = codec.decode_request(body", calls=0),
     "the way to a target": Defect(
         "xtrix/exchange.py",
-        "        limits = call.target.provider.timeouts\n        self.record.attempts += 1",
+        "        self._calls.begin(call.target)",
         calls=0,
     ),
     "what is said to JavaScript": Defect("edge.py", "    request = step.request", calls=0),

@@ -1,7 +1,7 @@
 """A ledger that was idle for longer than the runtime keeps it in memory.
 
-This takes the seconds after which workerd forgets an object, so it has a Worker of its own and does
-nothing else.
+This takes the seconds after which workerd removes an idle object from memory, so it has a Worker of
+its own and does nothing else.
 """
 
 import json

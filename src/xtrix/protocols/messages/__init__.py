@@ -41,4 +41,5 @@ MESSAGES = Codec(
     request_id_header="request-id",
     claims=claims,
     disowns=disowns,
+    relays_bodies=True,
 )

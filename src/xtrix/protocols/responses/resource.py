@@ -51,7 +51,7 @@ class State(NamedTuple):
     """The members of a response that change while it is written."""
 
     status: str = "in_progress"
-    output: Fragments = []  # noqa: RUF012  # nobody adds to it
+    output: Fragments = []  # noqa: RUF012  # it is never changed
     usage: Usage | None = None
     service_tier: str | None = None
     completed_at: int | None = None
