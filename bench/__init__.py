@@ -1,1 +1,1 @@
-"""The measurements, and the rivals that this Worker is measured against."""
+"""The measurements, and the rivals that the Worker is compared with."""

@@ -1,7 +1,7 @@
-"""`make bench`: measures this Worker and its rivals in one run, and keeps what came out.
+"""`make bench`: measures this Worker and its rivals in one run, and stores the results.
 
-    make bench                about 20 minutes, all rivals
-    make bench ARGS=--quick   about 2 minutes, fewer cases and rounds, without LiteLLM
+make bench                about 20 minutes, all rivals
+    make bench ARGS=--quick   about 4 minutes, fewer cases and rounds, without LiteLLM
 
 Writes results/latest.json, and from it results/latest.md and docs/bench.svg.
 """
@@ -49,7 +49,7 @@ _QUICK = Effort(streams=5, bursts=3, whole=5, bodies=3, long=0, latency=1, rate=
 def main() -> int:
     """Returns the exit status."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two minutes; stores nothing")
+    parser.add_argument("--quick", action="store_true", help="four minutes; stores nothing")
     parser.add_argument("--draw", action="store_true", help="draw the stored results again")
     parser.add_argument("--rivals", nargs="+", choices=rivals.KINDS, help="only these")
     said = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What the rivals are asked: each case is one kind of request, and how it is sent."""
+"""The cases: each is one kind of request, and how it is sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from bench.rivals import KEY, KINDS, NAMED_KEY, Rival
 
 EVENTS = 200
-"""Of a stream as models send it."""
+"""The events of a usual stream."""
 MANY_EVENTS = 20_000
 _GAP = 5
 """Milliseconds between two events: 200 tokens a second."""
@@ -40,23 +40,23 @@ class Case(NamedTuple):
     dialect: str
     kind: str = "text"
     size: int = EVENTS
-    """Events of a stream, words of a whole answer."""
+    """The number of events of a stream, or of words of a whole answer."""
     gap: int = 0
     pack: int = 1
     streamed: bool = True
     protocol: str = "chat"
-    """What the client speaks."""
+    """The client's protocol."""
     filler: int = 0
     """Bytes that are added to the request."""
     picture: int = 0
-    """Bytes of a picture in the request, as a data URL."""
+    """The size of a picture in the request (a data URL), in bytes."""
     history: int = 1
-    """Messages of the request."""
+    """The number of messages of the request."""
     clients: int = 8
     requests: int = 8
-    """In one round."""
+    """The number of requests in one round."""
     slow_requests: int = 2
-    """The same for a rival that is slow."""
+    """The same for a slow rival."""
     slow_clients: int = 2
     rivals: tuple[str, ...] = tuple(KINDS)
     key: str = KEY

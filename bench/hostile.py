@@ -1,6 +1,6 @@
-"""`make hostile`: what bodies made to hurt cost the isolate, by their shape.
+"""`make hostile`: measures what hostile bodies cost the isolate, by their shape.
 
-    make hostile                        every shape, in three sizes (20 minutes)
+make hostile                        every shape, in three sizes (20 minutes)
     make hostile ARGS="--size 300000"   in one size
     make hostile ARGS="--only 'byte'"   those whose name has it (a regular expression)
 
@@ -29,7 +29,8 @@ from xtrix.body import MAX_READ_BYTES
 
 _SIZES = (100_000, 1_000_000, MAX_READ_BYTES)
 _MOST_PIECES_BYTES = 600_000
-"""More in pieces of a byte or two takes minutes, and nothing else than less does."""
+"""The largest body in pieces of a byte or two. A larger one takes minutes and shows nothing
+else."""
 _ROW = "| {:<52} | {:>7} | {:>6} | {:>7} | {:>7} | {:>7} | {:>8} | {:>5} | {}"
 _HEAD = ("shape", "MB", "status", "took MB", "may MB", "isolate", "wait ms", "ratio", "")
 

@@ -1,7 +1,7 @@
-"""The measurements: each gives plain values, fit to be stored.
+"""The measurements. Each returns plain values that can be stored.
 
-Rivals take turns within a round, in an order drawn for each, and a figure is the median of many
-rounds: what else the machine does hits all of them alike. A ratio is taken within each round.
+Rivals take turns within a round, in a random order, and a figure is the median of many rounds. So
+other work of the machine affects all of them alike. A ratio is taken within each round.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.worker.upstream import Upstream
 from tools import paths, runtime
 
 Samples = dict[str, dict[str, list[float]]]
-"""By case and rival, one for each round."""
+"""By case and rival, one value for each round."""
 _T = TypeVar("_T")
 Running = Mapping[str, rivals.Rival]
 

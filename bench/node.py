@@ -1,6 +1,6 @@
-"""The two programs beside a rival: the upstream that it calls, and the clients that call it.
+"""Runs the two programs beside a rival: the upstream that it calls, and the clients that call it.
 
-Both are Node's, in processes of their own, so that their work is neither counted nor in the way.
+Both run in Node, in processes of their own, so that their work is not counted and does not disturb.
 """
 
 from __future__ import annotations

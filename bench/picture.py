@@ -1,7 +1,7 @@
-"""The results as a picture for the README: SVG, drawn from what is stored and from nothing else.
+"""Draws the stored results as a picture for the documentation (SVG).
 
-Bars are CPU time, so shorter is better. One rival can be so long that the others could not be told
-apart beside it; a bar that leaves the picture is cut, and says so.
+Bars are CPU time, so shorter is better. A rival can be so slow that its bar would hide the
+differences between the others. Such a bar is cut off, and says so.
 """
 
 from __future__ import annotations

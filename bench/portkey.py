@@ -1,4 +1,4 @@
-"""Portkey's gateway on workerd: its npm package, bundled with what a Worker lacks left out.
+"""Bundles Portkey's gateway for workerd from its npm package.
 
 The package is built for Node and its repository also for workerd; both make the same Hono
 application. What differs is who calls it, so here the call that would start Node's server hands the

@@ -1,4 +1,4 @@
-"""What the operating system knows of a process: its CPU time and its memory. Linux only."""
+"""The CPU time and the memory of a process, from the operating system. Linux only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The results as Markdown, for the terminal and for the README alike."""
+"""The results as Markdown, for the terminal and for the documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is measured: this Worker, its floors, and other people's gateways.
+"""The rivals: this Worker, the smallest possible Workers, and other people's gateways.
 
 Knows how each is installed, started and asked. Other people's are installed into .cache/rivals,
 by the exact versions in bench/pinned, when they are first wanted.

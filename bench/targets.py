@@ -1,4 +1,4 @@
-"""What this Worker is to reach, and whether it does: ratios within one run.
+"""The targets for this Worker, and whether it reaches them: ratios within one run.
 
 Source: the project's own targets, each against what ran beside it.
 """

@@ -1,25 +1,27 @@
-// The content of images, files and speech within a request: megabytes of base64 that nobody in this
-// Worker has to read. They stay where they came in, as views of the body's bytes. Python gets the
-// body with a word in place of each, and where that stands in what goes out the bytes are put back.
+// Keeps the content of images, files and speech of a request in JavaScript: megabytes of base64
+// that this Worker need not read. They stay in the body's bytes, as views of them. Python gets the
+// body with a placeholder (a word) for each. Where a placeholder is in an outgoing body, the bytes
+// are put back.
 //
-// The word is made of a mark that is drawn for each request, so that no client can write one. It is
-// base64 itself, follows the content's first bytes, which say what it is, and tells how many
-// characters it stands for (content.py). What is left out has no `"` and no `\` in it, so a string
-// around it stays one, however often it is quoted.
+// The word contains a random mark that is made for each request, so that no client can write one.
+// It is base64 itself. It comes after the content's first bytes, which say what the content is, and
+// it says how many characters it replaces (content.py). The removed text has no `"` and no `\` in
+// it, so the string around it stays a string, however often it is quoted.
 //
-// It knows nothing of Workers, and runs wherever JavaScript does.
+// This module uses nothing of Workers, and runs wherever JavaScript does.
 
-const LEAST = 16384; // characters of base64: what is shorter is left where it is
+const LEAST = 16384; // characters of base64: shorter content stays in the body
 const STEP = LEAST / 4;
-const HEAD = 4096; // characters that stay in front of the word
+const HEAD = 4096; // characters of the content that stay before the word
 const URI_HEAD = 256;
 const READ_AT_ONCE = 65536;
-const AT_THE_END = 64; // so that what pads and escapes the end is seen with it
+const AT_THE_END = 64; // characters that stay after it, with the end's padding and escapes
 const SAMPLE = 64;
-const MOST = 10000; // as many as there are numbers for
+const MOST = 10000; // a word has room for so many numbers
 const QUOTE = 34, COMMA = 44;
 
-// As base64: JPEG, PNG, GIF, RIFF (WebP, WAV), PDF, ID3 and bare MP3, Ogg, FLAC, MP4, ZIP (Office).
+// The first characters of base64 of: JPEG, PNG, GIF, RIFF (WebP, WAV), PDF, ID3 and bare MP3, Ogg,
+// FLAC, MP4, ZIP (Office).
 const BEGINS =
   /^(\/9j\/|iVBORw|R0lGOD|UklGR|JVBERi|SUQz|\/\/[s-vM-P]|T2dnU|ZkxhQ|AAAA.GZ0eX|UEsDB)/;
 const IS_OTHER = Uint8Array.from({ length: 256 }, (_, code) =>
@@ -27,11 +29,11 @@ const IS_OTHER = Uint8Array.from({ length: 256 }, (_, code) =>
 );
 
 const latin = new TextDecoder("latin1");
-const ascii = new TextDecoder(); // much faster for what is ASCII
+const ascii = new TextDecoder(); // much faster for ASCII
 const encoder = new TextEncoder();
 
-// `bytes` of JSON with words of `mark`, which is 32 hex digits, in place of long content; and the
-// views that the words stand for, in order. Without any, `bytes` is given back itself.
+// Returns `bytes`, which are JSON, with words of `mark` (32 hex digits) in place of long content,
+// and the views that the words replace, in order. Without long content it returns `bytes` itself.
 export function takeOut(bytes, mark) {
   const views = [];
   const left = [];
@@ -47,7 +49,7 @@ export function takeOut(bytes, mark) {
   return views.length ? { body: joined([...left, bytes.subarray(from)]), views } : { body: bytes, views };
 }
 
-// The parts that `body` is made of with `views` in the places of their words.
+// Returns the parts of `body`, with `views` in place of their words.
 export function putBack(body, mark, views) {
   const text = latin.decode(body);
   const word = `xcut${mark}`;
@@ -60,16 +62,17 @@ export function putBack(body, mark, views) {
   return [...parts, body.subarray(from)].filter((it) => it.length);
 }
 
-// Where content can be left out: whole groups of four digits, neither the first nor the last. Some
-// places in each are looked at, and what surrounds those that may be within base64.
+// Yields the ranges that can be left out: whole groups of four digits, without the first and the
+// last. Only a few places of the body are looked at, and the surroundings of those that may be
+// inside of base64.
 function* contents(bytes) {
-  let seen = 0; // up to where strings have been looked for
+  let seen = 0; // strings before this place have been found
   for (let at = STEP; at < bytes.length; at += STEP) {
     if (!isDigits(bytes, at)) continue;
     const quote = bytes.subarray(seen, at).lastIndexOf(QUOTE);
     const start = seen + quote + 1;
     seen = at;
-    if (quote < 0) continue; // the string has been looked at, or there is none
+    if (quote < 0) continue; // the string is known already, or there is none
     const begin = beginOf(bytes, start);
     const end = begin && endOf(bytes, begin);
     if (!end) continue;
@@ -87,7 +90,7 @@ function isDigits(bytes, at) {
   return true;
 }
 
-// Where content begins in the string that begins at `start`; 0 where none does that is known.
+// Returns where content begins in the string that begins at `start`; 0 without known content.
 function beginOf(bytes, start) {
   const isUri = ascii.decode(bytes.subarray(start, start + 5)) === "data:";
   const comma = isUri ? bytes.subarray(start, start + URI_HEAD).indexOf(COMMA) : -1;
@@ -96,9 +99,9 @@ function beginOf(bytes, start) {
   return BEGINS.test(ascii.decode(bytes.subarray(begin, begin + 16))) ? begin : 0;
 }
 
-// Where base64 ends in front of a quote, or of what escapes one; 0 where it does not. The runtime's
-// own decoders read some times faster than a loop in JavaScript. `atob` passes over white space,
-// which then is missing in what it gives.
+// Returns where base64 ends before a quote, or before the escape of one; 0 if it does not. The
+// runtime's own decoder is several times faster than a loop in JavaScript. `atob` skips white
+// space, so then its result is shorter.
 function endOf(bytes, begin) {
   for (let at = begin; at < bytes.length; at += READ_AT_ONCE) {
     const text = ascii.decode(bytes.subarray(at, at + READ_AT_ONCE + AT_THE_END));

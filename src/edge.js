@@ -1,12 +1,13 @@
-// The waiting, and what Python would pay for with a crossing for each promise, header and piece of
-// data. It decides nothing: every step, every text for the client, and when to stop, is Python's.
+// Does the waiting, and everything for which Python would have to call JavaScript for each promise,
+// header and piece of data. It decides nothing: Python decides every step, every text for the
+// client, and when to stop.
 //
-// Python is called with an exchange's number, and says:
+// Python's functions get an exchange's number, and return:
 //   open, advance, failed    the next step: [its name and arguments as JSON, its body or undefined]
 //   feed, moved, more, tick, close, broken  frames for the client, as text
 //   pass, passTick, passed, passBroken      bytes for it: none, as they came (true), or others
 //   screen                                  whether a piece of the client's body may go on
-//   answered, left                          nothing
+//   answered, kept, left                    nothing
 //   compose                                 what the ledger of keys is to be told, if anything is
 //   learn                                   nothing: it takes the ledger's answer
 // and calls `stop` to end the upstream call under way, `cut` to break off what goes to the client as
@@ -24,7 +25,7 @@ const exchanges = new Map();
 export const attach = (...given) =>
   ([env, clientHeaders, upstreamHeaders, python, lastResort, ledger] = given);
 
-// The promise is inside an object, for Pyodide makes a future of every one that is returned to it.
+// The promise is inside an object, because Pyodide turns every returned promise into a future.
 export const serve = (number, request) => ({ response: new Exchange(number, request).live() });
 
 export const stop = (number) => exchanges.get(number).stop();
@@ -39,8 +40,8 @@ export function end(number) {
   exchanges.delete(number);
 }
 
-// The ledger of keys. One message of this isolate is under way at a time, and all who need its
-// answer wait for the same one. A message is told even if whoever caused it has left.
+// The ledger of keys. This isolate sends one message at a time, and all requests that need its
+// answer wait for the same one. A message is sent even if the client that caused it has left.
 
 const ANSWERED_MS = 5000;
 const LATE_MS = 3000;
@@ -62,7 +63,8 @@ async function within(milliseconds, promise) {
 const asked = (text, milliseconds) =>
   within(milliseconds, env.LEDGER.getByName(ledger).call(text));
 
-// Gives nothing, or why no answer came. A request whose time is over may take its message along.
+// Returns nothing, or why no answer came. If a request is cut off at its time limit, so is its
+// message.
 function tell() {
   if (!telling || Date.now() - toldAt > ANSWERED_MS + LATE_MS) {
     toldAt = Date.now();
@@ -80,7 +82,7 @@ async function tellOnce() {
   return answer ? undefined : "connection";
 }
 
-// Tells the ledger in some time, unless that is to be done before anyway.
+// Sends a message to the ledger after some time, unless one is due earlier.
 export function settle(milliseconds) {
   const now = Date.now();
   if (due > now - LATE_MS && due <= now + milliseconds) return;
@@ -94,10 +96,10 @@ export function settle(milliseconds) {
   );
 }
 
-// A response goes into its archive before its client has the end of it, and even if that has left.
+// A response is archived before its client has the end of it, even if the client has left.
 export const keep = (number, object, text) => exchanges.get(number).keep(object, text);
 
-// A span, sent when the answer is. Nobody waits for what becomes of it.
+// Sends a span after the answer. Nothing waits for its outcome.
 export function report(url, headers, body) {
   const signal = AbortSignal.timeout(REPORT_MILLISECONDS);
   const call = { method: "POST", headers: JSON.parse(headers), body, signal, redirect: "manual" };
@@ -116,24 +118,24 @@ const KEPT_MS = 5000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-// What nobody waits for any more.
+// Ignores the outcome of a promise that nothing waits for any more.
 const gone = () => new Response(null, { status: 499 });
 
 const named = (headers, names) =>
   Object.fromEntries(names.map((it) => [it, headers.get(it) ?? undefined]));
 
-// Where one of our own lines failed: nothing of the values that it failed on.
+// Returns where one of our own lines failed, without the values that it failed on.
 const OUR_LINE = /(content|edge|splice)\.js:\d+/;
 const kindAndPlace = (error) => [error?.name, OUR_LINE.exec(error?.stack)?.[0] ?? "edge.js"];
 
-// A redirect followed would take the upstream's key to another server.
+// Redirects are not followed: they would send the upstream's key to another server.
 const options = ({ headers, ...call }) => ({
   ...call,
   headers: new Headers(headers),
   redirect: "manual",
 });
 
-// The answer of an archive's object; nothing where none comes in time.
+// Returns the answer of an archive's object; nothing if none comes in time.
 async function archived(object, text, milliseconds) {
   let timer;
   const late = new Promise((done) => (timer = setTimeout(done, milliseconds)));
@@ -168,7 +170,7 @@ class Exchange {
         const { body, ...heard } = await this[name](given);
         if (this.over) return gone();
         step = python.advance(this.number, JSON.stringify(heard), body);
-        // Python has it: megabytes that need not wait for the collector.
+        // Python has a copy, so these megabytes need not wait for the garbage collector.
         for (const it of [body].flat()) if (it?.length > FIRST_ROOM) it.buffer.transfer(0);
       }
     } catch (error) {
@@ -185,7 +187,7 @@ class Exchange {
   }
 
   answer({ status, headers, streams, unread }, body) {
-    this.content = undefined; // nobody is called any more
+    this.content = undefined; // no further call will be made
     const content = streams ? this.stream.readable : this.withUnread(body, unread);
     const response = new Response(content, { status, headers });
     python.answered(this.number);
@@ -207,7 +209,7 @@ class Exchange {
 
   leave() {
     if (this.over) return;
-    this.stream?.splice.tell(); // what was relayed is paid for
+    this.stream?.splice.tell(); // text that was passed on counts as used
     if (!this.over) python.left(this.number);
   }
 
@@ -224,8 +226,8 @@ class Exchange {
     this.sending = this.reader = this.upstream = this.upload = undefined;
   }
 
-  // A connection that ends under a client that is still sending takes the answer with it. So what
-  // an answer leaves unread of the request is read and dropped while the answer goes out.
+  // If the connection ends while the client is still sending, the client does not see the answer. So
+  // the rest of the request is read and dropped while the answer is sent.
   withUnread(body, limits) {
     if (!this.unread || !body) return body;
     if (this.request.headers.get("content-length") > limits.limit) return body;
@@ -244,20 +246,20 @@ class Exchange {
     await drop(unread, limits);
   }
 
-  // The client's body, decompressed where it is not as it is.
+  // Returns the client's body, decompressed if necessary.
   incoming(coding) {
     if (coding) this.unread = this.unread?.pipeThrough(new DecompressionStream(coding));
     return this.unread;
   }
 
-  // What came of reading the client's body, of which something is left where it was too large.
+  // Returns the outcome of reading the client's body. Of a body that was too large, a rest is left.
   bodyRead(heard, coding) {
     if (heard.failure !== "size") this.unread = undefined;
     if (coding && heard.failure === "connection") heard.failure = "coding";
     return heard;
   }
 
-  // The steps. Each gives what came of it: `failure`, `status` and `headers`, `body`.
+  // The steps. Each returns its outcome: `failure`, `status` and `headers`, `body`.
 
   async readBody({ coding, most, ...limits }) {
     const { headers } = this.request;
@@ -265,7 +267,7 @@ class Exchange {
     return this.taken(this.bodyRead(heard, coding), most);
   }
 
-  // What came of reading the client's body, without long content, which waits here.
+  // Returns the outcome of reading the client's body without its long content, which is kept here.
   taken(heard, most) {
     if (heard.failure || !most) return heard;
     const mark = crypto.randomUUID().replaceAll("-", "");
@@ -275,7 +277,7 @@ class Exchange {
     return { body };
   }
 
-  // What goes out, with the content of the client's body in it, as often as it is sent.
+  // Returns the outgoing body, with the content of the client's body put back, for each call anew.
   whole(body) {
     if (!body || !this.content) return body;
     const parts = putBack(body, this.content.mark, this.content.views);
@@ -286,7 +288,7 @@ class Exchange {
     const writer = writable.getWriter();
     Promise.all(parts.map((part) => writer.write(part)))
       .then(() => writer.close())
-      .catch(() => {}); // the upstream takes no more; what it says decides
+      .catch(() => {}); // the upstream reads no more; its answer says why
     return readable;
   }
 
@@ -320,7 +322,7 @@ class Exchange {
   async collect(limits) {
     const heard = await this.read(this.response, limits);
     if (heard.failure) this.upstream?.abort();
-    this.upstream = undefined; // a call that is over needs no end
+    this.upstream = undefined; // the call has ended, so it need not be aborted
     return heard;
   }
 
@@ -351,7 +353,7 @@ class Exchange {
     return collect ? { ...head, ...(await this.collect(collect)) } : head;
   }
 
-  // Calls without bodies, side by side. What comes of them is `answers` and an array of bodies.
+  // Makes calls without bodies at the same time. Their outcome is `answers` and an array of bodies.
   async callAll({ calls, limit, milliseconds }) {
     this.upstream = new AbortController();
     let late = false;
@@ -382,7 +384,8 @@ class Exchange {
   }
 
   keep(object, text) {
-    this.kept = archived(object, text, KEPT_MS);
+    const answer = archived(object, text, KEPT_MS);
+    this.kept = answer.then((said) => python.kept(this.number, said !== undefined));
     waitUntil(this.kept);
   }
 
@@ -405,10 +408,10 @@ class Exchange {
     return new Promise((done) => setTimeout(() => done({}), milliseconds));
   }
 
-  // All goes into one buffer that grows, so that a body costs its bytes, in however many pieces
-  // they come. A piece costs a promise and two views as well, 400 bytes of garbage: from a body
-  // that comes in crumbs more than one is taken at once. Up to `CRUMBS` bytes may then come before
-  // they count as heard. A body of declared length is over when that many bytes have come.
+  // All bytes go into one buffer that grows, so that a body costs no more than its bytes, however
+  // many pieces it has. Each piece also costs a promise and two views, 400 bytes of garbage. So of a
+  // body in tiny pieces, several are read at once: then up to `CRUMBS` bytes may come before they
+  // are noticed. A body with a declared length has ended once that many bytes have come.
   async read(message, { limit, milliseconds, within = Infinity }) {
     if (!message.body) return { body: new Uint8Array() };
     const reader = (this.reader = message.body.getReader({ mode: "byob" }));
@@ -429,8 +432,8 @@ class Exchange {
     if (declared > limit) failure = "size";
     while (!failure && size !== declared) {
       if (size === buffer.byteLength) {
-        // Who has sent an eighth of what was declared is given room for the rest: each time that
-        // the buffer grows both are there, the old and the new.
+        // Once an eighth of the declared length has come, the buffer gets room for all of it: each
+        // time it grows, both the old and the new buffer are in memory.
         const room = Math.max(2 * size, 8 * size > declared ? declared : 0);
         buffer = buffer.transfer(Math.min(room, limit + 1));
       }
@@ -453,7 +456,7 @@ class Exchange {
   }
 }
 
-// The bytes that a body has; NaN where nobody knows. A body is decompressed while it is read.
+// Returns the length of a body in bytes; NaN if it is not known, as for a compressed body.
 function lengthOf(headers) {
   return headers.has("content-encoding") ? NaN : Number(headers.get("content-length")) || NaN;
 }
@@ -474,7 +477,8 @@ async function drop(body, { limit, milliseconds }) {
   }
 }
 
-// The client's body on its way to the upstream: what Python has read of it, and the rest as it comes.
+// Sends the client's body to the upstream: first what Python has read of it, then the rest as it
+// comes.
 class Upload {
   constructor(exchange, { length, milliseconds }) {
     const known = length !== null;
@@ -499,7 +503,7 @@ class Upload {
       exchange.unread = undefined;
       await writer.close();
     } catch (why) {
-      // Nothing of a form that is not whole may look whole to the upstream.
+      // A form that is not whole must not look whole to the upstream.
       writer.abort(why).catch(() => {});
       exchange.upstream?.abort();
     }
@@ -511,7 +515,7 @@ class Upload {
   }
 }
 
-// The upstream's body on its way to the client as it is.
+// Passes the upstream's body on to the client as it is.
 class Passage {
   over = false;
   reading = false;
@@ -581,7 +585,7 @@ class Passage {
   }
 }
 
-// The upstream's body on its way to the client.
+// Passes the upstream's stream on to the client, through Python or the fast path.
 class Stream {
   over = false;
   reading = false;
@@ -628,12 +632,12 @@ class Stream {
         await this.send(this.splice.feed(this.decoder.decode(value, { stream: true })));
       }
     } catch (error) {
-      // A connection that breaks has ended; what it owes is for Python to know.
+      // A broken connection counts as the end; Python knows whether something is missing.
       if (!this.reading) throw error;
     }
   }
 
-  // What Python is asked besides what the stream says: it has to know all of that first.
+  // Calls Python about something else than the stream's text, after telling it all that was moved.
   tell(name, ...given) {
     return this.splice.tell() + this.ask(name, ...given);
   }
@@ -656,11 +660,11 @@ class Stream {
       if (!frames) break;
       const bytes = encoder.encode(frames);
       await this.write(bytes);
-      bytes.buffer.transfer(0); // it need not wait for the collector
+      bytes.buffer.transfer(0); // so it need not wait for the garbage collector
     }
   }
 
-  // What is kept of a response is kept before its client has the end of it.
+  // A response is kept before its client has the end of it.
   write(bytes) {
     const { kept } = this.exchange;
     const write = () => this.writer.write(bytes).catch(() => this.exchange.leave());

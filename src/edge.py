@@ -1,16 +1,16 @@
-"""All JavaScript: what an exchange wants done goes to `edge.js`, and what came of it comes back.
+"""Connects the core to JavaScript: passes steps to `edge.js`, and their outcomes back.
 
-No decisions are made here. An exchange says what to do next, and this module says it in words that
-`edge.js` understands. JavaScript does the waiting: it holds Python's functions, one set for the
-isolate, and knows an exchange by its number. So a request makes no proxy, no task and no promise
-in Python, which cost 40 to 150 µs each (measured).
+It decides nothing. An exchange says what to do next, and this module writes it in a form that
+`edge.js` understands. JavaScript does the waiting: it holds one set of Python functions for the
+isolate, and knows an exchange by its number. So a request makes no proxy, no task and no promise in
+Python, which cost 40 to 150 µs each (measured).
 
-Whatever fails once a request has come in, in the core, here or in `edge.js`, comes to `_failed`,
-or to `_broken` where a stream is under way. They are the one place where an error of our own is
-logged and becomes what the client gets.
+Every failure after a request has come in, whether in the core, here or in `edge.js`, goes to
+`_failed`, or to `_broken` if a stream has begun. Only there an error of our own is logged and
+becomes an answer.
 
-Nothing of JavaScript is made while this module is imported, for the deployed snapshot could not
-hold it.
+No JavaScript object is made while this module is imported, because the deployed snapshot could not
+contain it.
 """
 
 import itertools
@@ -70,9 +70,11 @@ edge_js = import_from_javascript("edge.js")
 
 
 class _Promised:
-    """What the SDK takes for a response of its own: it hands `js_object` to the runtime as it is.
+    """Something that the SDK takes for a response of its own.
 
-    A promise is therefore waited for by the runtime and by nothing in Python.
+    It gives `js_object` to the runtime unchanged.
+
+    So the runtime waits for a promise, and Python does not.
     """
 
     def __init__(self, js_object: Any) -> None:
@@ -81,21 +83,31 @@ class _Promised:
 
 @dataclass(slots=True)
 class _Running:
-    """An exchange that is not over."""
+    """An exchange that has not ended."""
 
     exchange: Exchange
     relay: Relay | Passage | None = None
-    """The stream that was begun last; None once a reply is the answer."""
+    """The stream that was begun last; None if a reply is the answer."""
     upload: Upload | None = None
-    """What is under way to the upstream."""
+    """The body that is being sent to the upstream."""
     taught: Template | None = None
-    """The stream's template, as JavaScript has it."""
+    """The stream's template, as JavaScript knows it."""
     answered: bool = False
-    """Whether the client has its answer, of which a stream's frames may be still to come."""
+    """Whether the client has got its answer. A stream may have further frames."""
+    keeps: bool = False
+    """Whether the archive has not confirmed yet that it keeps the stream's response."""
+    left: bool = False
+    """Whether the client has left."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do or to wait for."""
+        is_told = self.relay is None or self.relay.is_told
+        return self.answered and is_told and not self.keeps
 
 
 def _guarded(otherwise: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Makes a method that JavaScript calls give what `otherwise` gives where it fails."""
+    """For a method that JavaScript calls: if it fails, the result is that of `otherwise`."""
 
     def guard(method: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(method)
@@ -111,14 +123,14 @@ def _guarded(otherwise: Callable[..., Any]) -> Callable[[Callable[..., Any]], Ca
 
 
 class Shell:
-    """Serves every exchange of the isolate."""
+    """Serves all exchanges of the isolate."""
 
     def __init__(self, env: Any) -> None:
         self._gateway = _gateway(env)
         self._numbers = itertools.count()
         self._running: dict[int, _Running] = {}
         self._due = 0.0
-        """When the ledger will be told, as far as that is known here."""
+        """When the next message to the ledger is due, as far as is known here."""
         called = {
             "open": self._open,
             "advance": self._advance,
@@ -136,6 +148,7 @@ class Shell:
             "left": self._left,
             "failed": self._failed,
             "broken": self._broken,
+            "kept": self._kept,
             "compose": self._compose,
             "learn": self._learn,
         }
@@ -143,17 +156,17 @@ class Shell:
         functions = to_js(proxies, dict_converter=js.Object.fromEntries)
         names = to_js(CLIENT_HEADERS), to_js(UPSTREAM_HEADERS)
         edge_js.attach(env, *names, functions, _last_resort(), ledger.NAME)
-        # To look up a function of JavaScript costs ten times a call of it.
+        # Looking up a JavaScript function costs ten times as much as calling it.
         self._serve, self._let_go, self._log = edge_js.serve, edge_js.end, js.console.log
 
     def fetch(self, request: Any) -> Any:
-        """The response to `request`, which the SDK has wrapped, as the SDK takes one."""
+        """The response to `request`, both in the SDK's form."""
         return _Promised(self._serve(next(self._numbers), request.js_object).response)
 
     def _failed(self, number: int, kind: str, place: str, token: str = "") -> Any:
-        """The answer of an exchange in which an error of this `kind` came up.
+        """The answer of an exchange that failed with an error of this `kind`.
 
-        `token` is for a request of which nothing more was heard.
+        `token` is for a request about which nothing else is known.
         """
         running = self._running.pop(number, None)
         if running is None:
@@ -161,26 +174,26 @@ class Shell:
             running = _Running(self._gateway.open(nothing_known, token, time.time()))
         _report(kind, place, running.exchange.record.id)
         step = self._encode(running, running.exchange.crash())
-        self._running[number] = running  # not before: what fails here too is let go of
+        self._running[number] = running  # not before: if this fails too, nothing is kept
         return step
 
     def _broken(self, number: int, kind: str, place: str) -> str:
-        """The last frames of a stream in which an error of this `kind` came up."""
+        """The last frames of a stream that failed with an error of this `kind`."""
         _report(kind, place, self._running[number].exchange.record.id)
         return self._frames(number, Relay.crash)
 
     def _pass_broken(self, number: int, kind: str, place: str) -> None:
-        """Break off an answer in which an error of this `kind` came up."""
+        """Breaks off an answer that failed with an error of this `kind`."""
         _report(kind, place, self._running[number].exchange.record.id)
         self._frames(number, Passage.crash)
 
     def _unheard(self, _: int, kind: str, place: str) -> None:
-        """Nothing is left that an error of this `kind` could change."""
+        """Only logs an error of this `kind`: it can no longer change an answer."""
         _report(kind, place, None)
 
     @_guarded(_failed)
     def _open(self, number: int, text: str) -> Any:
-        """The first step for the request whose head `text` spells."""
+        """The first step for the request with the head `text`."""
         head, now = json.decode(text), time.time()
         request = RequestHead(head["method"], head["path"], head["headers"], head["query"])
         exchange = self._gateway.open(request, head["token"], now)
@@ -189,12 +202,12 @@ class Shell:
 
     @_guarded(_failed)
     def _advance(self, number: int, heard: str, body: Any = None) -> Any:
-        """What to do next, or the answer. `heard` and `body` are what came of the last step."""
+        """The next step, or the answer. `heard` and `body` are the outcome of the last step."""
         running = self._running[number]
         return self._encode(running, running.exchange.advance(_outcome(heard, body), time.time()))
 
     def _encode(self, running: _Running, step: Step | Answer) -> Any:
-        """`step` for `edge.js`: a name with arguments as JSON, and a body or None."""
+        """`step` for `edge.js`: a name and arguments as JSON, and a body or None."""
         message, body = _MESSAGES[type(step)](step)
         if isinstance(step, Begin):
             running.relay, running.taught = step.relay, None
@@ -207,25 +220,25 @@ class Shell:
 
     @_guarded(_unheard)
     def _answered(self, number: int) -> None:
-        """Note that the client has its answer. A reply is over with that, a stream may go on."""
+        """Notes that the client has its answer. A reply has then ended; a stream may go on."""
         running = self._running[number]
         running.answered = True
-        if running.relay is None or running.relay.is_told:
+        if running.is_over:
             self._end(number)
 
     @_guarded(_broken)
     def _feed(self, number: int, text: str) -> str:
-        """The frames that `text` of the upstream makes."""
+        """The frames for `text` of the upstream."""
         return self._frames(number, Relay.feed, text)
 
     @_guarded(_broken)
     def _more(self, number: int) -> str:
-        """The next of the frames that were too many to be given at once."""
+        """The next frames, if there were too many to be returned at once."""
         return self._frames(number, Relay.more)
 
     @_guarded(_broken)
     def _moved(self, number: int, count: int, text: str) -> str:
-        """No frames, once it is noted that `count` events became some by the template."""
+        """Notes that `count` events became frames by the template. Returns no frames."""
         running = self._running[number]
         assert running.taught is not None
         running.taught = running.taught.past(count)
@@ -233,16 +246,16 @@ class Shell:
 
     @_guarded(_broken)
     def _tick(self, number: int, reading: bool) -> str:
-        """The frames that time makes. `reading` says that the upstream is waited for."""
+        """The frames that are due by the clock. `reading` says that the upstream is waited for."""
         return self._frames(number, Relay.tick, time.time(), reading=reading)
 
     @_guarded(_broken)
     def _close(self, number: int) -> str:
-        """The last frames, now that the upstream has ended its answer."""
+        """The last frames, after the upstream has ended its answer."""
         return self._frames(number, Relay.close)
 
     def _frames(self, number: int, act: Callable[..., _T], *given: Any, **named: Any) -> _T:
-        """The frames or bytes that the stream's `act` makes, after which it may be over."""
+        """The frames or bytes that `act` of the stream returns. The stream may end with that."""
         running = self._running[number]
         relay = running.relay
         frames = act(relay, *given, **named)
@@ -253,14 +266,15 @@ class Shell:
         if relay.is_told:
             is_cut = isinstance(relay, Passage) and relay.is_cut
             (edge_js.cut if is_cut else edge_js.stop)(number)
-            if running.answered:
+            if running.is_over:
                 self._end(number)
         return frames
 
     def _tell(self, number: int, running: _Running, relay: Relay) -> None:
-        """Tell JavaScript what it has to know of a stream besides its frames."""
+        """Tells JavaScript what it must know about a stream besides its frames."""
         recorder = relay.recorder
         if recorder and (message := recorder.message()):
+            running.keeps = True
             edge_js.keep(number, recorder.name, message)
         if relay.waits:
             edge_js.wait(number)
@@ -270,35 +284,48 @@ class Shell:
 
     @_guarded(_pass_broken)
     def _pass(self, number: int, data: Any) -> Any:
-        """What `data` of the upstream becomes for the client."""
+        """The client's bytes for `data` of the upstream."""
         given = data.to_bytes()
         shown = self._frames(number, Passage.feed, given)
         return True if shown is given else _bytes_or_none(shown)
 
     @_guarded(_pass_broken)
     def _pass_tick(self, number: int, reading: bool) -> Any:
-        """As `_tick`, of an answer that goes to the client as it is."""
+        """Like `_tick`, for an answer that is passed on as it is."""
         return _bytes_or_none(self._frames(number, Passage.tick, time.time(), reading=reading))
 
     @_guarded(_pass_broken)
     def _passed(self, number: int, is_whole: bool) -> Any:
-        """The last of an answer: the upstream has ended it, or else broken it off."""
+        """The last bytes of an answer: the upstream has ended it, or broken it off."""
         broken = None if is_whole else no_connection()
         return _bytes_or_none(self._frames(number, Passage.close, broken))
 
     @_guarded(_unheard)
     def _screen(self, number: int, data: Any) -> bool:
-        """Whether `data` of the client's may go on to the upstream."""
+        """Whether `data` of the client may be passed on to the upstream."""
         upload = self._running[number].upload
         return upload is not None and upload.screen.passes(data.to_bytes())
 
     @_guarded(_unheard)
     def _left(self, number: int) -> None:
-        """End an exchange whose client has left."""
-        self._end(number, left=True)
+        """Ends an exchange whose client has left."""
+        running = self._running[number]
+        running.left = True
+        if not running.keeps:
+            self._end(number, left=True)
+
+    @_guarded(_unheard)
+    def _kept(self, number: int, is_kept: bool) -> None:
+        """Notes whether the archive keeps the stream's response."""
+        running = self._running[number]
+        running.keeps = False
+        if not is_kept:
+            running.exchange.record.not_kept = True
+        if running.left or running.is_over:
+            self._end(number, left=running.left)
 
     def _end(self, number: int, *, left: bool = False) -> None:
-        """Let go of an exchange, and log it."""
+        """Frees an exchange, and logs it."""
         exchange = self._running.pop(number).exchange
         self._let_go(number)
         exchange.close()
@@ -316,9 +343,9 @@ class Shell:
     # The ledger of keys
 
     def _settle(self) -> None:
-        """Have the ledger told, in some time, what there is to tell."""
+        """Has the next message sent to the ledger in some time, if there is one."""
         leases, now = self._gateway.leases, time.time()
-        # A call of JavaScript costs as much as all of this, and mostly it would find itself armed.
+        # A call of JavaScript costs as much as all of this, and usually the timer is already set.
         if leases is None or now - _LATE_SECONDS < self._due <= now + SETTLE_SECONDS:
             return
         seconds = leases.pause(now)
@@ -328,13 +355,13 @@ class Shell:
 
     @_guarded(_unheard)
     def _compose(self, _: int) -> str | None:
-        """The next message to the ledger; None where there is nothing to tell."""
+        """The next message to the ledger; None if there is nothing to tell."""
         leases = self._gateway.leases
         return leases.compose(time.time()) if leases else None
 
     @_guarded(_unheard)
     def _learn(self, _: int, answer: str | None) -> None:
-        """Take the ledger's answer; None for one that did not come."""
+        """Reads the ledger's answer; None means that it did not come."""
         leases, now = self._gateway.leases, time.time()
         self._due = 0
         if leases is None:
@@ -358,7 +385,7 @@ _Message = tuple[dict[str, Any], bytes | None]
 
 
 def _addressed(request: UpstreamRequest) -> dict[str, Any]:
-    """All of `request` but its body."""
+    """`request` without its body."""
     return {
         "binding": request.binding,
         "url": request.url,
@@ -411,7 +438,8 @@ def _collect_limits(step: Collect) -> dict[str, float]:
 
 
 _LATE_SECONDS = 3.0
-"""After which what should have been told by then is not waited for any more."""
+"""After so many seconds, a message that should have been sent by then is not waited for any
+more."""
 
 _UNREAD = {"limit": UNREAD_BYTES, "milliseconds": UNREAD_SECONDS * 1000}
 
@@ -445,7 +473,7 @@ _MESSAGES: dict[type, Callable[[Any], _Message]] = {
 
 
 def _outcome(text: str, data: Any) -> Outcome:
-    """What came of a step, of what `edge.js` heard and the body that came, or an array of both."""
+    """The outcome of a step, from what `edge.js` reports and the body, or an array of both."""
     heard = json.decode(text)
     if "answers" in heard:
         return [_outcome_of(*each) for each in zip(heard["answers"], data, strict=True)]
@@ -454,7 +482,7 @@ def _outcome(text: str, data: Any) -> Outcome:
 
 
 def _outcome_of(heard: json.Json, data: Any) -> Any:
-    """What came of one call or of reading one body."""
+    """The outcome of one call, or of reading one body."""
     body = data.to_bytes() if data is not None else None
     content = Failure(heard["failure"]) if "failure" in heard else body
     if "status" not in heard:
@@ -464,7 +492,7 @@ def _outcome_of(heard: json.Json, data: Any) -> Any:
 
 
 def _bytes_or_none(data: bytes) -> Any:
-    """`data` for JavaScript, which is told of nothing by nothing."""
+    """`data` for JavaScript, where no bytes are undefined."""
     return to_js(data) if data else None
 
 
@@ -481,7 +509,7 @@ def _gateway(env: Any) -> Gateway:
 
 
 def _lookup(env: Any) -> Lookup:
-    """Reads variables and secrets of `env`, JavaScript's objects turned into Python's."""
+    """Reads variables and secrets of `env`, converted from JavaScript's objects."""
 
     def read(name: str) -> object:
         value = getattr(env, name, None)
@@ -491,7 +519,7 @@ def _lookup(env: Any) -> Lookup:
 
 
 def _last_resort() -> str:
-    """The answer where even `_failed` fails, as JSON; TOKEN stands for the request's."""
+    """The answer if even `_failed` fails, as JSON; TOKEN is replaced by the request's."""
     reply = error_reply(internal_error())
     request_id = "req_TOKEN"
     answer = {
@@ -504,12 +532,12 @@ def _last_resort() -> str:
 
 
 def _report(kind: str, place: str, request_id: str | None) -> None:
-    """Log an error without the values that it came of."""
+    """Logs an error without the values that caused it."""
     js.console.error(json.encode({"crash": kind, "at": place, "id": request_id}))
 
 
 def _place(error: Exception) -> str:
-    """Where `error` came up."""
+    """Where `error` was raised."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

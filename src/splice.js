@@ -1,20 +1,22 @@
-// The fast path of streams: text moved from upstream event to client frame without parsing.
+// The fast path of streams: moves text from upstream events to client frames without parsing.
 //
-// Python takes one event the general way and teaches what surrounded its string, on the way in and
-// on the way out (template.py). Events of the same form are moved here. All others go to Python,
-// one by one while a template is known, for each may teach another.
+// Python turns one event into a frame in the general way, and then teaches the text around its
+// string, in the event and in the frame: a template (template.py). Events of the same form are moved
+// here. All others go to Python, one at a time while a template is known, because each may bring
+// another template.
 //
-// Both ways give equal bytes: a string is moved only when it is spelled as Python would spell it,
-// which excludes escapes like `\/` and `\u00e9` and the line breaks that frames escape. A text that
-// holds one of the secrets that may stand in no answer is Python's to clean.
+// Both ways give equal bytes. A string is moved only if it is written as Python would write it,
+// which excludes escapes such as `\/` and `\u00e9`, and the line breaks that are escaped in frames.
+// If a text contains a secret that no answer may contain, Python must clean it.
 //
-// It knows nothing of streams, promises and Workers, and runs wherever JavaScript does.
+// This module knows nothing of streams, promises and Workers, and runs wherever JavaScript does.
 
 const ODD = /["\\\x00-\x1f\x85\u2028\u2029]/;
-// No quantifier within another: a string that fails at its last character is tried once.
+// There is no quantifier inside of another, so a string that fails at its last character is tried
+// only once.
 const PLAIN = /^(?:[^"\\\x00-\x1f\x85\u2028\u2029]|\\["\\bfnrt])+$/;
 const EVENT_END = /\n\r?\n/;
-const TOLD_AT = 16384; // characters of events: what is moved of them holds on to them
+const TOLD_AT = 16384; // characters of events, which moved text keeps in memory until it is told
 
 const isPlain = (body) => !ODD.test(body) || PLAIN.test(body);
 
@@ -23,24 +25,24 @@ export class Splice {
   moved = 0;
   text = "";
   held = 0;
-  // Whether all that Python was given were whole events.
+  // Whether Python has got only whole events so far.
   between = false;
 
-  // `python` takes what is moved, as `moved(count, text)`, and the rest, as `feed(text)`. Both give
-  // frames. Their text has to be free of `secrets`.
+  // `python` has two functions, which return frames: `moved(count, text)` for moved events, and
+  // `feed(text)` for all other text. Moved text must not contain any of `secrets`.
   constructor(python, secrets = []) {
     this.python = python;
     this.secrets = secrets;
   }
 
-  // What Python has learnt; nothing where it knows no form any more. A `middle` and a number are
-  // there where numbers count the events, or the frames.
+  // Takes a new template from Python, or nothing if there is none any more. It has a `middle` and a
+  // number if events or frames are numbered.
   teach(before, middle, after, number, frameBefore, frameMiddle, frameAfter, frameNumber) {
     const known = { before, middle, after, number, frameBefore, frameMiddle, frameAfter, frameNumber };
     this.template = before === undefined ? null : known;
   }
 
-  // The frames of the next piece of the stream, cut anywhere.
+  // Returns the frames for the next piece of the stream, which may be cut anywhere.
   feed(text) {
     if (this.secrets.some((it) => text.includes(it))) return this.give(text);
     let frames = "";
@@ -58,7 +60,7 @@ export class Splice {
     return frames;
   }
 
-  // Tells Python what was moved, which it has to know before anything else is asked of it.
+  // Tells Python what was moved. Python must know this before anything else is asked of it.
   tell() {
     if (!this.moved) return "";
     const { moved, text } = this;
@@ -73,7 +75,8 @@ export class Splice {
     return frames;
   }
 
-  // The frames of the events of the known form that `text` begins with, and where those end.
+  // Returns the frames for the events of the known form at the beginning of `text`, and where those
+  // events end.
   move(text) {
     const it = this.template;
     let frames = "";

@@ -1,4 +1,4 @@
-"""What a client makes of a stream, by the accumulator of the real SDK (openai-python)."""
+"""Adds up a stream as a client does, with the accumulator of the real SDK (openai-python)."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from xtrix import json
 
 
 def frames(text: str) -> list[Any]:
-    """The values of a stream's `data:` frames, [DONE] as a string."""
+    """The values of a stream's `data:` lines, with [DONE] as a string."""
     assert text.endswith("\n\n"), "the stream ends inside a frame"
     found: list[Any] = []
     for frame in text[:-2].split("\n\n"):
@@ -20,7 +20,10 @@ def frames(text: str) -> list[Any]:
 
 
 def completion(text: str) -> dict[str, Any]:
-    """The `chat.completion` that the chunks of a good stream add up to; checks their contract."""
+    """The `chat.completion` that the chunks of a stream add up to.
+
+    Checks the form of each chunk.
+    """
     *chunks, done = frames(text)
     assert done == "[DONE]"
     shared = {key: chunks[0][key] for key in ("id", "created", "model", "system_fingerprint")}
@@ -76,7 +79,7 @@ def _whole(choices: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _message(message: dict[str, Any]) -> dict[str, Any]:
-    """The message as a whole answer spells it: without the indexes that only a stream needs."""
+    """The message as in a whole answer: without the indexes that only a stream has."""
     whole: dict[str, Any] = {"refusal": None, **message}
     for name in ("tool_calls", "thinking_blocks", "annotations"):
         if name in whole:

@@ -1,4 +1,4 @@
-"""Answers of an upstream, read and written by the protocols themselves, without an exchange."""
+"""Reads and writes an upstream's answers with the protocols themselves, without an exchange."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -16,11 +16,11 @@ CARRIER = Carrier(b"secret", b"client")
 
 
 class Asked(NamedTuple):
-    """What a request said that its answer is read and written by."""
+    """What reading and writing an answer needs to know of its request."""
 
     expected: Expected = Expected()
     functions: bool = False
-    """Whether the client speaks of `functions`, as before tools."""
+    """Whether the client uses `functions`, the form before tools."""
 
 
 def asked(
@@ -31,7 +31,7 @@ def asked(
     cited: bool = False,
     functions: bool = False,
 ) -> Asked:
-    """A request with tools of these names, upstream and of the client, and so on."""
+    """A request with tools of these names, for the upstream and for the client, and so on."""
     tools = {theirs: ToolName(ours) for theirs, ours in (tool_names or {}).items()}
     tools |= {name: ToolName(name, "custom") for name in custom_tools}
     return Asked(Expected(tools, answer_tool, cited), functions)
@@ -63,13 +63,13 @@ class Completion(NamedTuple):
 
     choices: list[dict[str, Any]]
     usage: Usage
-    """As it was read."""
+    """The usage, as it was read."""
     service_tier: str | None
     unknown_stop_reason: str | None
 
 
 def completion_of(dialect: str, body: bytes, said: Asked | None = None) -> Completion:
-    """The completion that a whole answer of an upstream of `dialect` becomes."""
+    """The completion for a whole answer of an upstream of `dialect`."""
     of = answering(dialect, said)
     codec = DIALECTS[dialect]
     if codec is CHAT:

@@ -1,4 +1,4 @@
-"""What more than one folder of tests needs of tools/."""
+"""Fixtures and functions that several folders of tests use."""
 
 import shutil
 from collections.abc import Iterator

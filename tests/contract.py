@@ -1,4 +1,4 @@
-"""What a client may get, whatever went before: a completion of OpenAI's form, or an error of ours.
+"""Checks what a client gets: it must be a completion in OpenAI's form, or an error of ours.
 
 Written from platform.openai.com/docs/api-reference/chat (read 2026-11) and not from the code.
 """

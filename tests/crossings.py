@@ -1,13 +1,13 @@
-"""The golden folders of clients of Messages and of Responses on upstreams of other protocols.
+"""Reads the scenario folders of Messages and Responses clients with other protocols' upstreams.
 
 Below `tests/fixtures/across`:
 
-    CLIENT/NAME/request.json                    what the client asks, but for the model
+CLIENT/NAME/request.json                    what the client asks, but for the model
     CLIENT/NAME/DIALECT/upstream_request.json   what the upstream is asked
     CLIENT/NAME/DIALECT/answer.txt              the folder that has its answer
     CLIENT/NAME/DIALECT/reply.json              what the client is answered
 
-Clients of Chat Completions have the other folders of `tests/fixtures`. Errors are told as there:
+Clients of Chat Completions have the other folders of `tests/fixtures`. Errors are named as there:
 `reply.429.json` before the first event, `reply.error.json` after it.
 """
 

@@ -1,8 +1,8 @@
-"""Properties, and the cases in which one did not hold. `drawn` stands where `given` would.
+"""`drawn`: like hypothesis' `given`, for properties whose failures are kept as files.
 
-`make test` draws the same examples on every run, so that a failure is one for everybody, and tries
-every case that was kept. `make fuzz` draws new ones, many times as many, and keeps the smallest
-case of each failure as a file in `tests/cases`, where it stays when its fault is mended.
+`make test` uses the same examples on every run, so that everybody gets the same failures, and tries
+every case that was kept. `make fuzz` uses new examples, many times as many. It keeps the smallest
+case of each failure as a file in `tests/cases`, which stays there after the fault has been fixed.
 """
 
 import functools

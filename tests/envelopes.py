@@ -1,7 +1,7 @@
-"""Reasoning in our envelope, as the golden folders spell it: who issued it, and what it is.
+"""Sealed reasoning, as the scenario folders write it: who issued it, and what it is.
 
-In a folder `{"origin": [provider, model, protocol], "value": …}` stands in the place of the string
-that a client keeps and returns: that string depends on the gateway's secret.
+The string that a client keeps and returns depends on the gateway's secret. So a folder has
+`{"origin": [provider, model, protocol], "value": …}` in its place.
 """
 
 from typing import Any

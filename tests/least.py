@@ -1,4 +1,4 @@
-"""The least row of each dialect, and the least answer of an upstream that speaks it."""
+"""The smallest row of each dialect, and the smallest answer of an upstream that speaks it."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""The ledger on a real SQLite, and the way from an isolate to it, for tests without a Worker.
+"""The ledger with a real SQLite, and the messages of an isolate to it, without a Worker.
 
-What may go wrong on the way is told by what `Wire.fate` says of a message.
+`Wire.fate` decides what goes wrong with a message.
 """
 
 import sqlite3

@@ -1,7 +1,7 @@
-"""JSON with something else in one of its places: every place in turn, every piece of junk.
+"""Puts every kind of junk into every place of a JSON value.
 
-Knows nothing of requests and answers. What is the same for all of them is here: where the places
-of a value are, and what does not belong there.
+It knows nothing of requests and answers, only where the places of a value are, and what does not
+belong there.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""A JavaScript module of the Worker, run by Node in a process that tests talk to line by line."""
+"""Runs a JavaScript module of the Worker in a Node process, to which tests talk line by line."""
 
 import atexit
 import json

@@ -1,4 +1,7 @@
-"""Whether work takes time in proportion to its size, by the processor's clock and a wide margin."""
+"""Checks that work takes time in proportion to its size.
+
+It compares processor time, with a wide margin.
+"""
 
 import gc
 import time

@@ -1,7 +1,7 @@
-"""Plays a whole client request against the pure core: the part of the shell, without a network.
+"""Plays a whole client request with the pure core: takes the part of the shell, without a network.
 
-Knows how the real shell feeds an exchange and nothing more, so that a test can script an upstream
-as data and look at what the client would get.
+It knows how the real shell uses an exchange, and nothing more. So a test can describe an upstream
+as data, and look at what the client would get.
 """
 
 import codecs

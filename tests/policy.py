@@ -1,7 +1,7 @@
-"""What is done about each fault of a target, written a second time and plainly, to judge the first.
+"""A second, simple version of the rules for failing targets, to check the real one.
 
-Knows what a model's targets meet with, call by call, and says what calls a request makes, what its
-client is told and what its log line says. The targets are three, one of each dialect.
+From what each call to a model's targets meets with, it computes which calls a request makes, what
+the client gets and what the log line says. There are three targets, one of each dialect.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The golden folders of `tests/fixtures`, read."""
+"""Reads the scenario folders of `tests/fixtures`."""
 
 from collections.abc import Iterator
 from pathlib import Path

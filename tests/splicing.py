@@ -1,7 +1,7 @@
-"""A stream as the shell has it come: through `splice.js`, run by Node, and the core's Reframer.
+"""Sends a stream through `splice.js`, run by Node, and the core's Reframer, as the shell does.
 
-The real module, in a process of its own that all tests share. Pieces that come while the core has
-learnt no template go to it at once, as `splice.js` would have them go: that is most of them.
+The real module runs in a process that all tests share. Pieces that come before the core has learnt
+a template go directly to the core, as `splice.js` would pass them on. Most pieces are of this kind.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,6 @@
-"""Long streams made of one event that comes again and again with another word, one for each way.
+"""Long streams of one event that is repeated with other words, one stream for each protocol pair.
 
-A story is the dialect, how its stream begins, the event that carries a word, and how it ends.
+A story has the dialect, the stream's beginning, the event that carries a word, and the end.
 """
 
 from collections.abc import Callable

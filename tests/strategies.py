@@ -1,4 +1,4 @@
-"""What hypothesis draws: requests, upstream streams, and JSON of no particular sense."""
+"""Strategies for hypothesis: requests, upstream streams, and arbitrary JSON."""
 
 from collections.abc import Callable
 from functools import cache

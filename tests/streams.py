@@ -1,6 +1,6 @@
-"""Recorded upstream streams, replayed through the core's own Reframer without an exchange.
+"""Replays recorded upstream streams through the core's own Reframer, without an exchange.
 
-Quick enough to be done tens of thousands of times, which is what cutting at every offset takes.
+This is quick enough to be done tens of thousands of times, which cutting at every offset needs.
 """
 
 import re
@@ -12,7 +12,7 @@ from tests import splicing
 from tests.answers import CARRIER, Asked, stream_of
 from tests.scenarios import Scenario
 from xtrix import json
-from xtrix.answer import Usage
+from xtrix.answer import Served, Usage
 from xtrix.catalogue import plan_of
 from xtrix.config import load
 from xtrix.errors import ApiError
@@ -87,6 +87,7 @@ class CountingDecoder:
     def _copy(self) -> None:
         self.finished: bool = self._decoder.finished
         self.usage: Usage = self._decoder.usage
+        self.served: Served = self._decoder.served
         self.carried: str | None = self._decoder.carried
         self.advances = self._decoder.advances
         self.sequence: int | None = self._decoder.sequence

@@ -1,4 +1,4 @@
-"""Routes, the order of checks, and what every answer carries."""
+"""Routes, the order of checks, and the headers of every answer."""
 
 from typing import Any
 

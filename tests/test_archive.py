@@ -1,4 +1,4 @@
-"""What is kept of a client's responses, on real SQLite, and a stream's end as it is heard."""
+"""The archive with a real SQLite, and the recorder that listens to a stream's end."""
 
 import sqlite3
 from collections.abc import Iterator

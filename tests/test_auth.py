@@ -1,4 +1,4 @@
-"""Who is let in: one whose bearer token is a key, and nobody else."""
+"""Only a client whose bearer token is a key is accepted."""
 
 import pytest
 

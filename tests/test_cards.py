@@ -1,4 +1,4 @@
-"""What providers say of their models, sound and not."""
+"""What providers say about their models, valid and not."""
 
 from typing import Any
 

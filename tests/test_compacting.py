@@ -1,4 +1,4 @@
-"""A conversation summed up at `/v1/responses/compact`: by an upstream that can, or any model."""
+"""Summaries at `/v1/responses/compact`: by an upstream that can make them, or by any model."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The conformance table is true: each row points at something that is there and is run."""
+"""The conformance table is right: each row names something that exists and is run."""
 
 import subprocess
 import sys

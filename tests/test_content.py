@@ -1,6 +1,6 @@
-"""What stays out of the core of a request's body, and that it comes back where it was.
+"""Long content of a body does not reach the core, and comes back in its place.
 
-`content.js` is run by Node; what it leaves is read by the core itself.
+Node runs `content.js`, and the core itself reads what that leaves.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Clients of Messages and of Responses on upstreams of other protocols, by their golden folders."""
+"""Clients of Messages and of Responses with upstreams of other protocols, by scenario folders."""
 
 from typing import Any
 

@@ -1,8 +1,9 @@
-"""The network cuts bytes anywhere: no cut, line end or end of the stream changes what is true.
+"""The result of a stream does not depend on how the network cuts it, nor on its line ends.
 
 Every recorded stream is replayed whole, byte by byte and cut in two. The scenarios that every
-dialect has are cut at each offset, in LF and CRLF; the others, 150 streams of 200 KB together, at
-every line end and at one offset in `STRIDE`, for all of them at each offset takes two minutes.
+dialect has are cut at each offset, in LF and CRLF. The others, 150 streams of 200 KB together, are
+cut at every line end and at one offset in `STRIDE`, because each offset of all of them would take
+two minutes.
 """
 
 from collections.abc import Callable

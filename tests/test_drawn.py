@@ -1,4 +1,4 @@
-"""What fails once is kept, and is tried from then on."""
+"""A case that has failed once is kept, and tried from then on."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whose fault an error is, and what our client is told of it."""
+"""Whose fault an error is, and what the client is told."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One client request's life: retries, fallback, deadlines, and what is told of it all."""
+"""The life of one client request: retries, fallback, deadlines, and what the log says."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What is repeated, what goes elsewhere, and what a target's health hears of it."""
+"""What is repeated, what goes to another target, and what a target's health notes."""
 
 from dataclasses import replace
 from typing import Any

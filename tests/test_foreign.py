@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.mutations import JUNK, places, put
 from tests.play import Played, Upstream, gateway, head, play
 from xtrix import json
 
@@ -192,6 +193,18 @@ def test_what_may_be_messages_goes_on_as_it_came(own: Json) -> None:
     request = ASKED | own
     (call,) = ask("/v1/messages", request, "anthropic").calls
     assert json.decode(call.body) == request
+
+
+@pytest.mark.parametrize(
+    ("path", "request_fields"), [("/v1/messages", AGENTS), ("/v1/responses", MESSAGES)]
+)
+def test_junk_anywhere_in_it_is_nobodys_fault_but_the_clients(
+    path: str, request_fields: Json
+) -> None:
+    for place in places(request_fields):
+        for junk in JUNK.values():
+            played = ask(path, put(request_fields, place, junk), STORE_DAYS=30)
+            assert played.status in {200, 400}, (place, junk, played.body)
 
 
 def test_the_tokens_of_a_chat_are_counted() -> None:

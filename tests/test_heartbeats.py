@@ -1,4 +1,4 @@
-"""Events of no kind: what an upstream of each dialect may send for ever, and what it may not."""
+"""Events without content: what an upstream may send for ever, and what it may not."""
 
 from itertools import product
 

@@ -1,7 +1,7 @@
-"""Upstreams that fail at random, many calls long, and what the core makes of them.
+"""Upstreams that fail at random, for many calls, and what the core makes of that.
 
-A plain model of the policy says beforehand which target each call goes to, what the client is told,
-what the log has to say, and which targets rest. Streams stay open while later requests are made.
+A simple model of the rules says beforehand which target each call goes to, what the client gets,
+what the log says, and which targets rest. Streams stay open while later requests are made.
 """
 
 from itertools import cycle

@@ -1,11 +1,11 @@
-"""Every answer of the golden folders with junk in every place: all cases, always the same.
+"""Every answer of the scenario folders, with junk in every place: all cases, always the same.
 
-Whatever an upstream answers, the client gets a completion of the documented form, or the upstream's
-fault. A message is the same whether it came whole or as the events that it could have come as, and
-a stream is the same however the network cut it.
+Whatever an upstream answers, the client gets a completion of the documented form, or an error that
+blames the upstream. The answer is the same whether it came whole or as a stream, and however the
+network cut the stream.
 
-The folders' answers repeat each other, so all the junk is tried where a kind of place is met first,
-and some of it everywhere else; with `--thorough` all of it everywhere, which takes minutes.
+The folders' answers are alike, so all kinds of junk are tried where a kind of place comes first,
+and some elsewhere. With `--thorough` all are tried everywhere, which takes minutes.
 """
 
 import contextlib

@@ -1,10 +1,10 @@
-"""Every request of the golden folders with junk in every place: all cases, always the same.
+"""Every request of the scenario folders, with junk in every place: all cases, always the same.
 
-Whatever a client sends is answered or refused as its own fault, with the name of what is wrong,
-and it makes no difference to that whether it asked for a stream.
+Whatever a client sends is answered, or refused as its own fault with the name of what is wrong. It
+makes no difference whether it asked for a stream.
 
-The folders' requests repeat each other, so all the junk is tried where a kind of place is met first
-for a dialect, and some of it everywhere else; with `--thorough` all of it everywhere.
+The folders' requests are alike, so all kinds of junk are tried where a kind of place comes first
+for a dialect, and some elsewhere. With `--thorough` all are tried everywhere.
 """
 
 from collections.abc import Iterator

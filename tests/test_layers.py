@@ -1,6 +1,6 @@
-"""Imports point down, a dialect knows no other dialect, and the core touches nothing outside.
+"""Imports point down, a protocol imports no other protocol, and the core imports nothing outside.
 
-Reads the imports, wherever in a file they stand, without running anything.
+It reads the imports, anywhere in a file, without running anything.
 """
 
 import ast
@@ -15,6 +15,7 @@ SRC = Path(__file__).parent.parent / "src"
 LAYERS = (
     "entry",
     "edge archives ledgers",
+    "objects",
     "app",
     "admin counting forwarding models store",
     "exchange",
@@ -44,8 +45,11 @@ FOLDERS = ("protocols",)
 PACKAGES = ("keys",)
 """Packages whose modules may import each other."""
 
-SHELL = {"entry", "edge", "archives", "ledgers"}
+SHELL = {"entry", "edge", "objects"}
 """The only modules that may know JavaScript and the outside world."""
+
+OBJECTS = {"archives", "ledgers"}
+"""The Durable Objects: each connects `objects` with a module of the core."""
 
 RUNTIME = {"js", "pyodide", "pyodide_js", "workers"}
 OUTSIDE = {
@@ -79,7 +83,7 @@ class Module:
 
     @property
     def is_core(self) -> bool:
-        return self.name not in SHELL
+        return self.name not in SHELL | OBJECTS
 
     @property
     def layer(self) -> str:

@@ -1,4 +1,4 @@
-"""The list of models, in the form that its reader knows."""
+"""The list of models, in the form that each client expects."""
 
 import datetime
 import json

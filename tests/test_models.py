@@ -1,4 +1,4 @@
-"""Which models are listed, by whom they are asked for, and how long they are kept."""
+"""Which models are listed, which provider is asked for them, and how long they are remembered."""
 
 from typing import Any
 

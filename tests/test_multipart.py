@@ -1,4 +1,4 @@
-"""Where a form names its model, however the network cuts it and however oddly it is written."""
+"""Finding the model in a form, however the network cuts it and however oddly it is written."""
 
 import httpx
 import pytest

@@ -8,7 +8,9 @@ from tests.ledgers import Wire
 from tests.play import NOW, Played, Upstream, gateway, play
 from xtrix import json
 from xtrix.app import Gateway
+from xtrix.exchange import Exchange
 from xtrix.http import RequestHead
+from xtrix.steps import Call, ReadBody, Renew
 
 ADMIN_KEY = "operator-0123456789"
 PRICE = {"pattern": "*", "input": 1, "output": 10}
@@ -23,10 +25,10 @@ ROW = {
 REQUEST = {"model": "plain", "messages": [{"role": "user", "content": "Hello"}]}
 
 
-def answer(prompt: int = 100, completion: int = 20) -> Upstream:
+def answer(prompt: int = 100, completion: int = 20, **more: object) -> Upstream:
     choice = {"message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
     usage = {"prompt_tokens": prompt, "completion_tokens": completion}
-    body = {"choices": [choice], "usage": {**usage, "total_tokens": prompt + completion}}
+    body = {"choices": [choice], "usage": {**usage, "total_tokens": prompt + completion}, **more}
     return Upstream(200, {"content-type": "application/json"}, (json.encode_body(body),))
 
 
@@ -47,12 +49,31 @@ class Bench:
     def call(
         self, method: str, path: str, key: str, body: object = None, *upstreams: Upstream
     ) -> Played:
-        self._requests += 1
         path, _, query = path.partition("?")
         head = RequestHead(method, path, {"authorization": f"Bearer {key}"}, query)
-        token = f"{self._requests:032x}"
+        return self.send(head, body, *upstreams)
+
+    def send(self, head: RequestHead, body: object = None, *upstreams: Upstream) -> Played:
+        token = self._token()
         request = b"" if body is None else body
         return play(self.gates[0], request, upstreams, head, self.now, wire=self.wire, token=token)
+
+    def begin(self, key: str, **fields: object) -> Exchange:
+        """A call whose upstream has been asked and has not answered."""
+        headers = {"authorization": f"Bearer {key}"}
+        head = RequestHead("POST", "/v1/chat/completions", headers)
+        exchange = self.gates[0].open(head, self._token(), self.now)
+        step = exchange.advance(None, self.now)
+        while not isinstance(step, Call):
+            body = json.encode_body({**REQUEST, **fields})
+            if isinstance(step, Renew):
+                self.settle(0)
+            step = exchange.advance(body if isinstance(step, ReadBody) else None, self.now)
+        return exchange
+
+    def _token(self) -> str:
+        self._requests += 1
+        return f"{self._requests:032x}"
 
     def admin(self, method: str, path: str, body: object = None, *, status: int = 200) -> Any:
         played = self.call(method, f"/admin{path}", ADMIN_KEY, body)

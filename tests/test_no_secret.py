@@ -1,8 +1,8 @@
-"""No secret comes through, whichever string or header of an upstream's answer it is put into.
+"""No secret is passed on, whichever string or header of an upstream's answer it is in.
 
-Every golden folder's answer is played again and again, whole and streamed: each time with the
-upstream's key in another of its strings, alone and among other text, or in a header. The key
-may then stand in nothing that the client or the log gets.
+Every scenario folder's answer is played many times, whole and streamed, each time with the
+upstream's key in another of its strings (alone or inside other text) or in a header. The key must
+not be in anything that the client or the log gets.
 """
 
 from collections.abc import Iterator

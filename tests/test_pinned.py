@@ -1,4 +1,4 @@
-"""Whatever is fetched is named by its hash: packages of Python and of npm, and GitHub's actions."""
+"""Every download is pinned by its hash: packages of Python and npm, and GitHub's actions."""
 
 import json
 import re
@@ -17,7 +17,10 @@ NO_HASH = {
 }
 """Of other systems than the lock file was made on; docs/security.md owns up to them."""
 OTHERS = ("requirements-older.txt", "requirements-release.txt")
-REQUIREMENTS = ("requirements.txt", "requirements-dev.lock", *OTHERS)
+FETCHED = sorted(
+    str(file.relative_to(ROOT)) for file in ROOT.glob("tests/fetched/packages/*/*.txt")
+)
+REQUIREMENTS = ("requirements.txt", "requirements-dev.lock", *OTHERS, *FETCHED)
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.name)

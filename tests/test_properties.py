@@ -1,6 +1,6 @@
-"""What holds for every request, every stream and every text, as far as hypothesis can find.
+"""What is true for every request, every stream and every text, as far as hypothesis can find.
 
-`make test` draws the same examples on every run, and `make fuzz` new ones (tests/drawn.py).
+`make test` uses the same examples on every run, and `make fuzz` new ones (tests/drawn.py).
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""The rows that the documentation offers: each loads, serves its models, and makes the right call.
+"""The rows of the documentation: each loads, serves its models, and makes the right call.
 
-What the right call is stands in `DOCUMENTED`, written from the pages that docs/providers.md links
-and not from its rows, so that the two can disagree.
+The right call is in `DOCUMENTED`, which is written from the pages that docs/providers.md links and
+not from its rows, so that the two can disagree.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What is taken out of a message from outside."""
+"""What is hidden in a message from outside."""
 
 import tracemalloc
 

@@ -1,4 +1,4 @@
-"""Time in a stream, told in ticks: what silence means before, in and after an answer."""
+"""Time limits of a stream: what silence means before, in and after an answer."""
 
 import pytest
 

@@ -1,7 +1,7 @@
-"""What a protocol reads it writes again: requests and answers, whole and streamed.
+"""A protocol writes again what it has read: requests and answers, whole and streamed.
 
-A Prompt and the calls on a Writer lose nothing that they have to carry. What is not as it was is
-listed here once, by its place and with the reason; a second round changes nothing more.
+A Prompt, and the calls on a Writer, lose nothing. Every deviation is listed here once, with its
+place and its reason. A second round changes nothing more.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Every golden folder, through the whole core: what goes upstream, and what comes back."""
+"""Every scenario folder, played through the whole core: what goes upstream, and what comes back."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
 """The API's own documentation as a test: its requests, responses, chunks and table of parameters.
 
-The documents are in fixtures/seed. The upstreams tell the same stories as they do, so that our
-answers can be compared with the documented ones as they stand: only what is new in every answer is
-stamped alike, and what we send beside the documented fields is listed here, once.
+The documents are in fixtures/seed. The upstreams answer the same as in them, so our answers can be
+compared with the documented ones. Only what is new in every answer is made equal, and what we send
+in addition to the documented fields is listed here, once.
 """
 
 import re

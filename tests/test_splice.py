@@ -1,6 +1,7 @@
-"""The fast path gives the bytes of the general one, and is really taken.
+"""The fast path gives the same bytes as the general path, and is really used.
 
-Text that comes character by character takes the general path, for no piece of it is an event.
+Text that comes character by character takes the general path, because no piece of it is a whole
+event.
 """
 
 import itertools

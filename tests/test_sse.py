@@ -1,4 +1,4 @@
-"""Framing, by the words and the examples of the HTML standard, section 9.2.6 (read 2026-11)."""
+"""Decoding events by the HTML standard, section 9.2.6, and its examples (read 2026-11)."""
 
 import tracemalloc
 

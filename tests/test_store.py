@@ -1,4 +1,4 @@
-"""The calls for one kept response, and what the archive's silence does to them."""
+"""The calls for one kept response, and what happens if the archive does not answer."""
 
 from typing import Any
 

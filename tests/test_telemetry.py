@@ -1,6 +1,6 @@
-"""A request in OpenTelemetry's words: in the log, and as a span that its own library reads.
+"""A request with OpenTelemetry's names: in the log, and as a span that its own library reads.
 
-The judges are OpenTelemetry's packages: its names of attributes, and its protobuf messages.
+OpenTelemetry's own packages check it: its names of attributes, and its protobuf messages.
 """
 
 import base64

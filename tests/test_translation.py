@@ -1,4 +1,4 @@
-"""A request on its way to its targets: what is made of it, and how often."""
+"""A request on its way to its targets: what is encoded, and how often."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A row that speaks two protocols, and reasoning that has to come back to it, through the core.
+"""A row that speaks two protocols, and reasoning that must come back to it.
 
 The rules are those of the shipped row.
 """

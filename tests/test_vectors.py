@@ -1,4 +1,4 @@
-"""Embeddings in the form that was asked for, whatever form came and however it was cut."""
+"""Embeddings in the form that was asked for, whatever form came, and however it was cut."""
 
 import base64
 import json

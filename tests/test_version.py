@@ -1,4 +1,4 @@
-"""The version is written once, and the changelog says what it brought."""
+"""The version is written once, and the changelog describes it."""
 
 import re
 from pathlib import Path

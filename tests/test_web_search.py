@@ -1,4 +1,4 @@
-"""The search of the web that a client of Responses offers its model: the row decides."""
+"""The web search that a client of Responses allows its model: the row decides."""
 
 from typing import Any
 

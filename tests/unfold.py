@@ -1,7 +1,7 @@
-"""A whole answer as the events that it could have come as: what is true of one is true of both.
+"""Turns a whole answer into the events of a stream, so that a test of one is a test of both.
 
-Knows how the vendors divide a message into events. What stands in a place is carried over as it is,
-so that an answer with junk in it becomes a stream with the same junk.
+It knows how the vendors divide a message into events. Values are copied as they are, so an answer
+with junk in it becomes a stream with the same junk.
 """
 
 from collections.abc import Callable

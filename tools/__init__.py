@@ -1,1 +1,1 @@
-"""What development needs and the Worker never imports: set-up, the local runtime and model."""
+"""Programs for development, which the Worker never imports: set-up, the local runtime and model."""

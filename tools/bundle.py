@@ -1,15 +1,15 @@
-"""The Pyodide bundle of the local workerd, made from npm's `pyodide` package.
+"""Makes the Pyodide bundle for the local workerd from npm's `pyodide` package.
 
-workerd downloads Pyodide from Cloudflare at every start. This module makes the same thing from
-the package registry instead, so that development and tests need nothing else and are pinned. It
-knows two formats that are not ours: the loader in `pyodide.asm.mjs`, and the message in which
-workerd expects a bundle. It knows nothing of Workers, flags or how workerd is started.
+workerd downloads Pyodide from Cloudflare at every start. This module makes the same thing from the
+package registry instead, so that development and tests need nothing else and the version is pinned.
+It knows two foreign formats: the loader in `pyodide.asm.mjs`, and the message in which workerd
+expects a bundle. It knows nothing of Workers, flags or how workerd is started.
 
-workerd forbids code that is made at run time, so the loader has to reach the few places where
-workerd allows it, all in its module `pyodide-internal:builtin_wrappers`. Each rewrite says how
-often its text must occur: a Pyodide that differs stops here with a clear error and is never
-half patched. Read in workerd 1.20261117.1 (src/pyodide/internal/builtin_wrappers.ts, and the
-schema src/workerd/io/... pyodide.capnp), November 2026.
+workerd forbids code that is made at run time, except in a few places in its module
+`pyodide-internal:builtin_wrappers`, which the loader must use. Each rewrite says how often its text
+must occur, so a different Pyodide ends in a clear error and is never half patched. Read in workerd
+1.20261117.1 (src/pyodide/internal/builtin_wrappers.ts, and the schema src/workerd/io/...
+pyodide.capnp), November 2026.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ ROOT = Path(__file__).resolve().parent.parent
 PYODIDE = ROOT / "node_modules" / "pyodide"
 BUNDLES = ROOT / ".cache" / "pyodide"
 FILE_NAME = "pyodide_dev.capnp.bin"
-"""The one name that workerd reads without comparing it with a checksum of Cloudflare's file."""
+"""The only name that workerd reads without comparing it with a checksum of Cloudflare's file."""
 
 
 class BundleError(Exception):
-    """The Pyodide in node_modules is not the one that the rewrites were written for."""
+    """The Pyodide in node_modules is not the one for which the rewrites were written."""
 
 
 class Rewrite(NamedTuple):
@@ -87,7 +87,7 @@ enum ModuleType { bundle @0; builtin @1; internal @2; }
 
 
 def path() -> Path:
-    """Returns where the bundle belongs that is made by this module from the Pyodide installed.
+    """Returns the path of the bundle that this module makes from the installed Pyodide.
 
     Its folder is what `--pyodide-bundle-disk-cache-dir` takes. It may not exist yet.
     """
@@ -97,7 +97,7 @@ def path() -> Path:
 
 
 def patch(source: str) -> str:
-    """Returns the loader with every rewrite done.
+    """Returns the loader after all rewrites.
 
     Raises:
         BundleError: A text occurs more or less often than it did in the known Pyodide.
@@ -110,7 +110,7 @@ def patch(source: str) -> str:
 
 
 def build() -> Path:
-    """Writes the bundle if it is missing, whole or not at all, and returns its path."""
+    """Writes the bundle if it is missing, in one step, and returns its path."""
     finished = path()
     if not finished.exists():
         message = _message()

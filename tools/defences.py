@@ -1,10 +1,10 @@
-"""Shows that the tests see it when a defence of the Worker is missing.
+"""Shows that the tests notice if a defence of the Worker is missing.
 
-`tests/defences.toml` names each defence, the text of src/ that is it, and the tests that prove it.
-Here each is taken out of a copy of the project, and the tests have to fail there. First they all
-have to pass in a copy that is left as it is.
+`tests/defences.toml` names each defence, its text in src/, and the tests that prove it. This
+program takes each defence out of a copy of the project, and then its tests must fail. First all
+tests must pass in a copy without changes.
 
-    python -m tools.defences             every defence
+python -m tools.defences             every defence
     python -m tools.defences redirect    those with "redirect" in their name
 
 Exits 1 when a test still passes without its defence, or when a text is not in its file once.
@@ -29,9 +29,9 @@ from tools import paths
 FILE = paths.ROOT / "tests" / "defences.toml"
 AT_ONCE = 2
 NICE = 10
-"""The runs give way to other work."""
+"""The priority of the runs, which is lower than that of other work."""
 TEST_SECONDS = 300
-"""A test may take as long, for it has to give way."""
+"""The most seconds for a test. It is long because other work goes first."""
 
 COPIED = ("src", "tests", "tools", "pyproject.toml", "wrangler.toml")
 MADE = (".venv", ".cache", "node_modules", "python_modules")
@@ -40,7 +40,7 @@ _LONGEST_REASON = 90
 
 
 class TextError(Exception):
-    """A cut does not fit its file; the text says which and why."""
+    """A cut does not fit its file. The message says which and why."""
 
 
 class Cut(NamedTuple):
@@ -64,22 +64,22 @@ class Cut(NamedTuple):
 
 
 class Defence(NamedTuple):
-    """What protects the client or the operator, and how that is known."""
+    """Something that protects the client or the operator, and the tests that prove it."""
 
     name: str
     cuts: tuple[Cut, ...]
-    """What takes it out: more than one where either half alone would still do."""
+    """The changes that take it out. There are several if one part alone would still protect."""
     tests: tuple[str, ...]
-    """Pytest's ids, each of which must fail without it."""
+    """The ids of tests, each of which must fail without it."""
 
 
 class Run(NamedTuple):
-    """What pytest said of some tests."""
+    """The result of some tests."""
 
     failed: dict[str, str]
-    """The names of those that failed, and how, in a few words."""
+    """The names of the tests that failed, and how, in a few words."""
     trouble: str
-    """Why the tests could not be run; empty when they were."""
+    """Why the tests could not be run; empty if they were."""
 
 
 def load() -> list[Defence]:
@@ -97,7 +97,7 @@ def load() -> list[Defence]:
 
 
 def undefended() -> dict[str, str]:
-    """Reads from `FILE` the tests of what no line of ours sees to, and what does."""
+    """Reads from `FILE` the tests of promises that no line of ours keeps, and what does."""
     listed: dict[str, str] = tomllib.loads(FILE.read_text())["undefended"]
     return listed
 
@@ -140,7 +140,7 @@ def run(tests: Sequence[str], cuts: Sequence[Cut] = ()) -> Run:
 
 
 def _outcome(cases: Iterator[ElementTree.Element]) -> Run:
-    """What came of each test. One that could not even be set up has proved nothing."""
+    """The result of each test. A test whose set-up failed has proved nothing."""
     failed: dict[str, str] = {}
     trouble = ""
     for case in cases:
@@ -154,9 +154,9 @@ def _outcome(cases: Iterator[ElementTree.Element]) -> Run:
 
 
 def verdict(defence: Defence) -> tuple[bool, str]:
-    """Takes the defence out. Returns whether its tests fail then, and how they do or what is wrong.
+    """Takes the defence out. Returns whether its tests fail then, and how, or what is wrong.
 
-    A test's name is the last part of its id, and the file's name says nothing that it does not.
+    A test's name is the last part of its id. The file's name adds nothing to it.
     """
     try:
         seen = run(defence.tests, defence.cuts)
@@ -183,7 +183,7 @@ def _short(text: str) -> str:
 
 
 def main(words: list[str]) -> int:
-    """Takes out one after the other, two at a time, and prints what came of each."""
+    """Takes out all defences, two at a time, and prints each result."""
     chosen = [it for it in load() if not words or any(word in it.name for word in words)]
     if not chosen:
         print(f"defences: none is named like {' or '.join(words)}", file=sys.stderr)

@@ -1,21 +1,21 @@
-"""`make deploy`: checks what can be checked before anything is sent, deploys, and asks /health.
+"""`make deploy`: checks everything first, deploys, and checks the deployed Worker.
 
-In this order, and each only when the one before passed:
+It does these steps in order, and stops at the first that fails:
 
-    configuration   `[vars]` of wrangler.toml, by the code that the Worker itself reads it with
+configuration   `[vars]` of wrangler.toml, by the code that the Worker itself reads it with
     secrets         those that wrangler.toml names, against those that Cloudflare has
     upload          its size, gzipped, against what Cloudflare takes
     snapshot        the Worker is imported on the real workerd as a deployment does it, and started
     deploy          wrangler deploy
     health          /health of every URL that wrangler named, until it tells this version
 
-    make deploy                          the Worker of wrangler.toml
+make deploy                          the Worker of wrangler.toml
     make deploy ARGS=--dry-run           the three that need no account
     make deploy ARGS="--env staging"     that environment of wrangler.toml
     make deploy ARGS="--url https://…"   where else to ask: routes that wrangler names by a pattern
 
-It knows wrangler's commands and this Worker's configuration. It changes nothing at Cloudflare by
-itself, and rolls nothing back: docs/deploying.md says how one does.
+It knows wrangler's commands and this Worker's configuration. Except for `wrangler deploy`, it
+changes nothing at Cloudflare, and it rolls nothing back: docs/deploying.md says how you do that.
 """
 
 from __future__ import annotations
@@ -42,18 +42,19 @@ from xtrix.errors import ConfigurationError
 
 WRANGLER_TOML = paths.ROOT / "wrangler.toml"
 LARGEST_UPLOAD = 3 * 1024 * 1024
-"""Bytes, gzipped, on the free plan; the paid one takes 10 MB. From
+"""The largest upload in bytes, gzipped, on the free plan; the paid plan allows 10 MB. From
 https://developers.cloudflare.com/workers/platform/limits/ (November 2026)."""
 HEALTH_SECONDS = 60.0
-"""A new version takes some seconds to reach every place."""
+"""How long /health may take to show the new version, which needs some seconds to reach every
+place."""
 NOT_THERE = re.compile(r'Worker "[^"]*" not found')
-"""What wrangler says of a Worker that nobody has deployed, and that no secret was put for."""
+"""wrangler's message for a Worker that was never deployed and has no secrets."""
 
 Lookup = Callable[[str], object]
 
 
 class DeployError(Exception):
-    """Says what is wrong and what to do, one fault a line."""
+    """Says what is wrong and what to do, one fault in each line."""
 
 
 class Asked(NamedTuple):
@@ -70,7 +71,7 @@ class Asked(NamedTuple):
 
 
 class Deployed(NamedTuple):
-    """What wrangler tells of an upload. `size` is in bytes, gzipped."""
+    """What wrangler reports about an upload. `size` is in bytes, gzipped."""
 
     size: int
     targets: tuple[str, ...]
@@ -88,7 +89,7 @@ def main(arguments: list[str]) -> int:
 
 
 def deploy(asked: Asked) -> None:
-    """Checks, deploys, and asks whether it is well. Raises DeployError at the first that fails."""
+    """Checks, deploys, and checks again. Raises DeployError at the first step that fails."""
     settings = _settings(asked.env)
     _tell("configuration", check_configuration(settings))
     if not asked.dry_run:
@@ -96,7 +97,7 @@ def deploy(asked: Asked) -> None:
     _tell("upload", check_upload(asked))
     _tell("snapshot", check_snapshot())
     if asked.dry_run:
-        print("Nothing was sent.")
+        print("Nothing was deployed.")
         return
     deployed = _wrangler(asked, "deploy")
     _tell("deploy", f"version {deployed.version or __version__}")
@@ -117,7 +118,7 @@ def _tell(step: str, what: str) -> None:
     print(f"  {step:<15}{what}", flush=True)
 
 
-# Before
+# Before the deployment
 
 
 def _settings(env: str) -> Mapping[str, Any]:
@@ -129,13 +130,13 @@ def _settings(env: str) -> Mapping[str, Any]:
         return settings
     if env not in settings.get("env", {}):
         raise DeployError(f"wrangler.toml has no [env.{env}]")
-    # Variables and bindings are what an environment does not inherit.
+    # An environment does not inherit variables and bindings.
     own: Mapping[str, Any] = settings["env"][env]
     return own
 
 
 def _lookup(settings: Mapping[str, Any], secrets: Mapping[str, str]) -> Lookup:
-    """What the deployed Worker will find by each name."""
+    """Finds values by name, as the deployed Worker will."""
     bindings = {each["binding"]: object() for each in settings.get("services", ())}
     objects = settings.get("durable_objects", {}).get("bindings", ())
     bindings |= {each["name"]: object() for each in objects}
@@ -155,23 +156,23 @@ def _loaded(settings: Mapping[str, Any], secrets: Mapping[str, str]) -> Config:
 def check_configuration(settings: Mapping[str, Any]) -> str:
     """Raises DeployError with every fault of `settings`, which are of one environment."""
     config = _loaded(settings, {})
-    return f"{len(config.providers)} providers, {len(config.models)} models of several targets"
+    return f"{len(config.providers)} providers, {len(config.models)} models with several targets"
 
 
 def check_upload(asked: Asked) -> str:
-    """Raises DeployError where Cloudflare would refuse the upload for its size."""
+    """Raises DeployError if Cloudflare would refuse the upload for its size."""
     with tempfile.TemporaryDirectory() as folder:
         size = _wrangler(asked, "deploy", "--dry-run", "--outdir", folder).size
     if size > LARGEST_UPLOAD:
         raise DeployError(
-            f"the upload has {size:,} bytes gzipped, and Cloudflare's free plan takes"
-            f" {LARGEST_UPLOAD:,}; take out what the Worker does not need"
+            f"the upload has {size:,} bytes gzipped, but Cloudflare's free plan allows only"
+            f" {LARGEST_UPLOAD:,}; remove what the Worker does not need"
         )
-    return f"{size / 1024:.0f} KiB gzipped, of {LARGEST_UPLOAD / 1024:.0f}"
+    return f"{size / 1024:.0f} KiB gzipped, of at most {LARGEST_UPLOAD / 1024:.0f}"
 
 
 def check_snapshot() -> str:
-    """Raises DeployError where the Worker does not start from a snapshot."""
+    """Raises DeployError if the Worker does not start from a snapshot."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             snapshot = runtime.save_snapshot(Path(folder))
@@ -206,17 +207,17 @@ def _secrets(asked: Asked) -> list[str]:
 
 
 def check_secrets(settings: Mapping[str, Any], names: list[str]) -> str:
-    """Raises DeployError where nobody could call, or nothing could be called."""
+    """Raises DeployError if no client could call, or no provider could be called."""
     config = _loaded(settings, {name: f"value-of-{name}" for name in names})
     lacking = sorted({provider.lacks for provider in config.providers if provider.lacks})
     put = "npx wrangler secret put"
     if not config.accepted_keys and not config.admin_key:
-        raise DeployError(f"no key would be accepted, so everyone is refused: {put} API_KEYS")
+        raise DeployError(f"no client has a key, so every call would be refused: {put} API_KEYS")
     if config.providers and all(provider.lacks for provider in config.providers):
         wanted = " or ".join(f"{put} {name}" for name in lacking)
-        raise DeployError(f"no provider has its key, so there is no model: {wanted}")
+        raise DeployError(f"no provider has its key, so there would be no model: {wanted}")
     if lacking:
-        return f"all but {', '.join(lacking)}: without them their providers are left alone"
+        return f"all but {', '.join(lacking)}; the providers that need these are not used"
     return "all there"
 
 
@@ -224,7 +225,7 @@ def check_secrets(settings: Mapping[str, Any], names: list[str]) -> str:
 
 
 def _wrangler(asked: Asked, *words: str) -> Deployed:
-    """Runs wrangler, and returns what it notes for programs."""
+    """Runs wrangler, and returns what it reports in a form for programs."""
     with tempfile.TemporaryDirectory() as folder:
         notes = Path(folder) / "notes.ndjson"
         done = subprocess.run(
@@ -249,13 +250,13 @@ def _wrangler(asked: Asked, *words: str) -> Deployed:
     )
 
 
-# After
+# After the deployment
 
 
 def urls(asked: Asked, targets: tuple[str, ...]) -> list[str]:
     """Returns the addresses of the Worker: its own on workers.dev, custom domains, or `--url`.
 
-    Raises DeployError where there are only patterns, such as `example.com/api/*`.
+    Raises DeployError if there are only patterns, such as `example.com/api/*`.
     """
     if asked.url:
         return [asked.url]
@@ -274,7 +275,7 @@ def urls(asked: Asked, targets: tuple[str, ...]) -> list[str]:
 
 
 def check_health(url: str, *, seconds: float = HEALTH_SECONDS) -> str:
-    """Asks until the answer is of this version, or for `seconds`. Raises DeployError."""
+    """Calls /health until the answer has this version, or for `seconds`. Raises DeployError."""
     until = time.monotonic() + seconds
     while True:
         seen = _health(url)
@@ -283,14 +284,14 @@ def check_health(url: str, *, seconds: float = HEALTH_SECONDS) -> str:
         if time.monotonic() >= until:
             status, said = seen
             raise DeployError(
-                f"{url}/health does not say that {__version__} is well: {status or ''} {said}\n"
+                f"{url}/health does not answer with version {__version__}: {status or ''} {said}\n"
                 "The version before comes back with: npx wrangler rollback"
             )
         time.sleep(1)
 
 
 def _health(url: str) -> tuple[int, str]:
-    """Returns the status and the version, or what came instead; status 0 where nothing did."""
+    """Returns the status and the version, or what came instead; status 0 without an answer."""
     try:
         answer = httpx.get(f"{url}/health", trust_env=not url.startswith("http://127."), timeout=10)
     except httpx.HTTPError as error:

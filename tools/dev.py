@@ -1,11 +1,11 @@
-"""`make dev`: the Worker under `wrangler dev` and, unless there is a .dev.vars, a local model.
+"""`make dev`: runs the Worker with `wrangler dev`, and a local model if there is no .dev.vars.
 
-`MODEL=file.gguf` has it serve that file in place of the small model that is there. In a terminal
-the Worker's log is one readable line a request (tools/log_lines.py), anywhere else JSON as ever.
+With `MODEL=file.gguf` it serves that file instead of the small model. In a terminal the Worker's
+log has one readable line for each request (tools/log_lines.py); anywhere else it is JSON.
 
-It starts programs, shows what matters of what they say, and ends them: on Ctrl-C, on SIGTERM and
-when the terminal is closed, all of them and nothing else. What the Worker does is none of its
-business; it waits for the first health check.
+It starts programs, shows the important parts of their output, and ends them on Ctrl-C, on SIGTERM
+and when the terminal is closed: all of them, and nothing else. It waits for the Worker's first
+health check, and knows nothing else about the Worker.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ HEALTH_SECONDS = 60.0
 STOP_SECONDS = 5.0
 LINE_BYTES = 1 << 22
 
-# What wrangler prints that says nothing about the Worker: its tables and progress, a line for each
-# request (the Worker logs its own), Pyodide's frames in a traceback, and our health check.
+# Output of wrangler that says nothing about the Worker: its tables and progress, a line for each
+# request (the Worker has its own), Pyodide's lines in a traceback, and our health check.
 NOISE = re.compile(
     r"^\s*$|^\[wrangler:info\]|^\[custom build\]|^Running custom build|^[┌│├└⎔🪵─]"
     r"|^Your Worker has access|^Binding  |^env\.|^Attaching additional|^Using secrets defined in"
@@ -73,24 +73,24 @@ class DevError(Exception):
 
 
 class Asked(NamedTuple):
-    """What the environment asks for."""
+    """The settings in the environment."""
 
     port: int
     is_local: bool
-    """Whether the runtime is the one that needs no download from Cloudflare."""
+    """Whether to use the runtime that needs no download from Cloudflare."""
     model: Path | None
-    """A GGUF file in place of the small model that is there."""
+    """A GGUF file instead of the small model."""
 
 
 class Upstream(NamedTuple):
-    """What the Worker calls, and what the user is told of it."""
+    """What the Worker calls, and what the user is told about it."""
 
     variables: dict[str, str]
     told: dict[str, str]
 
 
 def main() -> int:
-    """Returns the exit status, which is 0 when the user ended it."""
+    """Returns the exit status, which is 0 if the user ended it."""
     try:
         asyncio.run(_until_ended(_asked()))
     except tomllib.TOMLDecodeError as error:
@@ -120,8 +120,8 @@ async def _until_ended(asked: Asked) -> None:
 def _watch_terminal(loop: asyncio.AbstractEventLoop, end: Callable[[], None]) -> None:
     """Calls `end` when the terminal is closed.
 
-    The kernel tells only the session's leader. A shell passes SIGHUP on; make, when it leads (as
-    in `xterm -e make dev`), waits for us instead.
+    The kernel tells only the first process of a session. A shell passes SIGHUP on. If make is the
+    first process (as in `xterm -e make dev`), it waits for us instead.
     """
     if sys.platform == "linux" and sys.stdin.isatty():
         hang_up = select.epoll()
@@ -162,7 +162,10 @@ def _model_file() -> Path | None:
     if not text:
         return None
     if DEV_VARS.exists():
-        raise DevError("MODEL is for the local model, and .dev.vars names providers: move it away")
+        raise DevError(
+            "MODEL replaces the local model, but with a .dev.vars there is none;"
+            " move .dev.vars away, or leave out MODEL"
+        )
     file = Path(text).expanduser()
     if file.suffix != ".gguf" or not file.is_file():
         raise DevError(f"MODEL is {text!r}, and must be a GGUF file: make dev MODEL=model.gguf")
@@ -189,10 +192,12 @@ def _check_port(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except PermissionError:
-            raise DevError(f"port {port} needs root; choose another: make dev PORT=8787") from None
+            raise DevError(
+                f"only root may use port {port}; choose another: make dev PORT=8787"
+            ) from None
         except OSError:
             raise DevError(
-                f"port {port} is in use; end what uses it, or choose another:"
+                f"port {port} is in use; stop the program that uses it, or choose another:"
                 f" make dev PORT={port + 1}"
             ) from None
 
@@ -213,8 +218,8 @@ def _own_upstream(port: int) -> Upstream:
 
 def _local_upstream(served: model.Model, port: int) -> Upstream:
     default = tomllib.loads((paths.ROOT / "wrangler.toml").read_text())["vars"]["DEFAULT_MODEL"]
-    # llama.cpp's /v1/messages loses `message_start` when the answer's first character is made of
-    # several tokens, as an emoji is (seen in October 2026's): the default goes the other way.
+    # llama.cpp's /v1/messages loses `message_start` if the answer's first character has several
+    # tokens, as an emoji has (seen in October 2026's). So the default does not use it.
     rows: dict[str, dict[str, object]] = {
         "anthropic": {"models": ["claude-*"]},
         "openai": {"models": [served.name, "*"], "aliases": {default: served.name}},
@@ -227,12 +232,12 @@ def _local_upstream(served: model.Model, port: int) -> Upstream:
             "with_what": "with a local model, small and often wrong"
             if served.name == model.NAME
             else f"with {served.name}",
-            "key": f"{key}  (made for local use: there is no .dev.vars)",
+            "key": f"{key}  (made for local use, because there is no .dev.vars)",
             "bearer": key,
             "fragment": f"#key={key}&model={served.name}",  # the page takes it, and hides it
             "admin": f"http://{HOST}:{port}/admin#key={admin_key}",
-            "models": f"  models    {served.name}, also for any other name, in OpenAI's dialect;\n"
-            "            claude-* in Anthropic's\n",
+            "models": f"  models    every name leads to {served.name}: claude-* in Anthropic's\n"
+            "            protocol, all others in OpenAI's\n",
         },
     )
 
@@ -279,7 +284,7 @@ async def _end_group(process: Process) -> None:
 
 
 async def _show(process: Process, ready: asyncio.Event, port: int) -> None:
-    """Prints what wrangler says, without the noise, until it ends; all of it goes to a log."""
+    """Prints wrangler's output until it ends, without the noise. All of it goes to a log file."""
     assert process.stdout is not None
     log = paths.CACHE / f"dev-{port}.log"
     with log.open("w") as copy:
@@ -293,13 +298,13 @@ async def _show(process: Process, ready: asyncio.Event, port: int) -> None:
             if not NOISE.search(plain):
                 _say(_shown(line, plain).rstrip("\n"))
     raise DevError(
-        "wrangler ended; correct what it says above and run make dev again"
-        f" (all it said: {log.relative_to(paths.ROOT)})"
+        "wrangler has stopped; fix the error above and run make dev again"
+        f" (its whole output: {log.relative_to(paths.ROOT)})"
     )
 
 
 def _shown(line: str, plain: str) -> str:
-    """A line as a person reads it in a terminal, or as it came, without colours, elsewhere."""
+    """A readable line for a terminal, or the line without colours anywhere else."""
     if not sys.stdout.isatty():
         return plain
     return log_lines.readable(plain, time.localtime()) or line

@@ -1,10 +1,10 @@
-"""`make fuzz`: tries what nobody has thought of yet, for some minutes, other things every time.
+"""`make fuzz`: runs the tests with random inputs for some minutes, with new ones every time.
 
-    make fuzz              new draws; the seed is printed
+make fuzz              new draws; the seed is printed
     make fuzz SEED=123     the draws of that seed
     make fuzz ARGS="-k stream"    what else pytest is to be told
 
-The smallest case of every failure is kept in tests/cases, and `make test` tries it from then on.
+The smallest input of every failure is kept in tests/cases. From then on `make test` tries it too.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def command(seed: int, more: list[str]) -> list[str]:
-    """The tests as they are run with the draws of `seed`."""
+    """The command that runs the tests with the random inputs of `seed`."""
     drawing = ("--hypothesis-profile=new every time", f"--hypothesis-seed={seed}", "--thorough")
     chosen = ("-m", "drawn or swept", "--timeout=0", "--quiet")
     return [str(paths.PYTHON), "-m", "pytest", *drawing, *chosen, *more, *_TESTS]

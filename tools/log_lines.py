@@ -1,9 +1,9 @@
-"""The Worker's log for a person: one line a request, with colours, out of one line of JSON.
+"""Turns the Worker's JSON log into one readable line for each request, with colours.
 
-    14:55:03  laptop  best → anthropic/claude-sonnet-4-6  200  12 + 340 tokens  $0.0051  1240 ms
+14:55:03  laptop  best → anthropic/claude-sonnet-4-6  200  12 + 340 tokens  $0.0051  1240 ms
 
-It knows the members of a log line and nothing of where it comes from. What is not known is left
-out, so that a line about `/v1/models` is short.
+It knows the members of a log line, and nothing about where it comes from. Unknown values are left
+out, so a line about `/v1/models` is short.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ GREY, RED, GREEN, YELLOW, CYAN = "90", "31", "32", "33", "36"
 
 
 def readable(line: str, when: time.struct_time) -> str | None:
-    """Returns the line of one request for a terminal; None where `line` is something else.
+    """Returns the line of one request for a terminal; None if `line` is something else.
 
-    `when` is the local time that it came at.
+    `when` is the local time at which it came.
     """
     record = _record(line)
     if record is None:
@@ -54,7 +54,7 @@ def _parts(record: dict[str, Any]) -> Iterator[str]:
 
 
 def _what(record: dict[str, Any]) -> str:
-    """Whose model was asked for and who served it, or the call where it is about no model."""
+    """The model that was asked for and the one that answered, or the call if there is no model."""
     model = record.get("model")
     if not model:
         return f"{record.get('method', '')} {record['path']}"
@@ -82,5 +82,5 @@ def _in(colour: str, text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """`text` without what a terminal would obey: a client chose some of it."""
+    """`text` without control characters for a terminal: some of it comes from clients."""
     return "".join(each if each.isprintable() else "?" for each in text)

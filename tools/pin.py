@@ -1,12 +1,12 @@
-"""Writes anew the hashes that pip checks what it downloads by: run it when a version has changed.
+"""Writes the hashes with which pip checks downloads. Run it after a version has changed.
 
-    python -m tools.pin
+python -m tools.pin
 
-requirements.txt gets the hash of the one wheel that runs in the Worker, for each package, and
-requirements-older.txt that of the one wheel there is. The versions of requirements-dev.txt go with
-the hashes of all their files into requirements-dev.lock, so that it holds on every machine; setup
-installs from there. What is downloaded from is the index
-that pip and uv are set up for; no file names it.
+requirements.txt gets, for each package, the hash of the wheel that runs in the Worker, and
+requirements-older.txt that of the only wheel. requirements-dev.lock gets the versions of
+requirements-dev.txt with the hashes of all their files, so that it is valid on every machine; setup
+installs from it. Downloads come from the index that pip and uv are configured for; no file names
+it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _pin_wheels(requirements: Path, *options: str) -> None:
 
 def _hashes_of_wheels(requirements: str, options: Sequence[str]) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
-        # Without the old hashes, by which it would choose.
+        # The old hashes are left out, because pip would choose by them.
         bare, report = Path(folder, "requirements.txt"), Path(folder, "report.json")
         bare.write_text(requirements)
         asked = ["--dry-run", "--quiet", "--ignore-installed", "--report", str(report)]

@@ -1,9 +1,9 @@
-"""Fills the tables of the documentation from what the tests and the benchmarks keep.
+"""Writes the tables of the documentation from data of the tests and the benchmarks.
 
-A table that is written by hand goes stale. Each stands between two marks on its page,
-`<!-- name -->` and `<!-- /name -->`, and is made anew here.
+A table that is written by hand gets out of date. Each table is between two marks on its page, `<!--
+name -->` and `<!-- /name -->`, and this program writes it anew.
 
-    python -m tools.readme            writes the pages
+python -m tools.readme            writes the pages
     python -m tools.readme --check    exits 1 when a table is stale
 """
 
@@ -24,7 +24,7 @@ Tables = Mapping[str, Callable[[], str]]
 
 
 def pages() -> Iterator[tuple[Path, str]]:
-    """Yields each page that has tables, and its text with them made anew."""
+    """Yields each page with tables, and its text with new tables."""
     for name, tables in _TABLES.items():
         yield DOCS / name, _filled(DOCS / name, tables)
 
@@ -67,7 +67,7 @@ _TABLES: dict[str, Tables] = {
     "conformance.md": {"conformance": _conformance},
     "performance.md": {"speed": lambda: SPEED.read_text().strip()},
 }
-"""By page, its tables by name."""
+"""The tables of each page, by name."""
 
 
 def main(arguments: list[str]) -> int:

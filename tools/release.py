@@ -1,4 +1,4 @@
-"""What a release says: the changelog's part of one version. For the release workflow.
+"""Prints the notes of a release: the changelog's part about one version. For the release workflow.
 
 python3 -m tools.release v0.2.0     prints it, or exits 1 where the tag is not this version
 """
@@ -14,14 +14,14 @@ INIT = ROOT / "src" / "xtrix" / "__init__.py"
 
 
 def version() -> str:
-    """Returns the version that the source has, which is read and not imported."""
+    """Returns the version in the source, without importing it."""
     found = re.search(r'^__version__ = "(.+)"$', INIT.read_text(), re.MULTILINE)
     assert found
     return found[1]
 
 
 def notes(changelog: str, wanted: str) -> str:
-    """Returns what `changelog` says under the heading of version `wanted`; empty for nothing."""
+    """Returns the text under the heading of version `wanted`; empty if there is none."""
     parts = re.split(r"^## (\S+)$", changelog, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True)).get(wanted, "").strip()
 

@@ -1,20 +1,20 @@
-"""The local workerd: serves a Worker on its own, and saves and loads start-up snapshots.
+"""Runs a Worker with the local workerd, and saves and loads start-up snapshots.
 
-It knows workerd's command line and its configuration, and reads from a wrangler.toml what a Worker
-consists of, so that what is tested is what wrangler would deploy. It knows nothing of this
-project's Worker: the benchmarks serve other people's with it.
+It knows workerd's command line and configuration, and reads from a wrangler.toml which files a
+Worker has, so that the tests run what wrangler would deploy. It knows nothing of this project's
+Worker: the benchmarks also run other Workers with it.
 
-    from tools import runtime
+from tools import runtime
 
-    with runtime.serve({"API_KEYS": "sk-test", "PROVIDERS": [{"name": "a"}]}) as worker:
+with runtime.serve({"API_KEYS": "sk-test", "PROVIDERS": [{"name": "a"}]}) as worker:
         httpx.get(worker.url + "/health")
         print(worker.log())
 
-A Python Worker needs 3 s to start, or 0.4 s from a snapshot. Saving one is also the check that a
-deployment makes and `wrangler dev` does not: code that makes a JavaScript object, asks for
-randomness or calls `fetch` while it is imported is refused.
+A Python Worker needs 3 s to start, or 0.4 s from a snapshot. Saving a snapshot also makes a check
+that a deployment makes and `wrangler dev` does not: code is refused that makes a JavaScript object,
+asks for randomness or calls `fetch` while it is imported.
 
-    snapshot = runtime.save_snapshot(folder)
+snapshot = runtime.save_snapshot(folder)
     with runtime.serve(bindings, snapshot=snapshot) as worker: ...
 """
 
@@ -36,21 +36,22 @@ from typing import IO, NamedTuple
 from tools import bundle, paths
 
 START_SECONDS = 60.0
-"""How long a Worker may take to start. It takes 3 s on an idle machine; test machines are busy."""
+"""How many seconds a Worker may take to start. It needs 3 s on an idle machine, but test machines
+are busy."""
 
 STOP_SECONDS = 1.0
-"""How long workerd may finish its open streams before it is killed."""
+"""How many seconds workerd has to finish open streams before it is killed."""
 
 DEVELOPMENT_FLAGS = ("python_workers_development", "experimental")
-"""With these workerd takes the bundle of tools.bundle, and never asks Cloudflare for one."""
+"""With these flags workerd uses the bundle of tools.bundle, and does not ask Cloudflare for one."""
 
 
 class StartError(Exception):
-    """The Worker did not start, or its snapshot was refused; the text is what workerd printed."""
+    """The Worker did not start, or its snapshot was refused. The message is workerd's output."""
 
 
 class Worker(NamedTuple):
-    """What a wrangler.toml says of a Worker. `main` decides the language and where modules are."""
+    """A Worker as wrangler.toml describes it. `main` decides the language and where modules are."""
 
     main: Path
     compatibility_date: str
@@ -61,9 +62,9 @@ class Worker(NamedTuple):
 
 
 class Service(NamedTuple):
-    """A service binding: to another Worker by its JavaScript, or to this machine's server by port.
+    """A service binding: to another Worker (its JavaScript), or to a local server (its port).
 
-    With `ai` it is the runtime's own AI binding, with that in the place of Cloudflare's servers.
+    With `ai` it is the runtime's own AI binding, with this in place of Cloudflare's servers.
     """
 
     to: int | str
@@ -71,10 +72,10 @@ class Service(NamedTuple):
 
 
 class Objects(NamedTuple):
-    """A binding to the Durable Objects of a class, each of which has SQLite.
+    """A binding to the Durable Objects of a class, each with SQLite.
 
-    The class is the Worker's own, or that of a module in JavaScript, `script`, which has the
-    Worker's own class as its binding `REAL`.
+    The class is the Worker's own, or that of a JavaScript module, `script`, which gets the Worker's
+    own class as its binding `REAL`.
     """
 
     class_name: str
@@ -91,7 +92,7 @@ class Served:
         """The port of V8's inspector; 0 without `inspected`."""
         self.url = f"http://127.0.0.1:{self.port}"
         self.ports = [port for name, port in ports.items() if name != "inspector"]
-        """One for each isolate."""
+        """A port for each isolate."""
         self._output = output
 
     def log(self) -> str:
@@ -100,7 +101,7 @@ class Served:
 
 
 def read_worker(config: Path = paths.ROOT / "wrangler.toml") -> Worker:
-    """Reads what wrangler would attach: modules beside `main`, python_modules beside `config`."""
+    """Reads which files wrangler would upload: those beside `main`, and python_modules."""
     settings = tomllib.loads(config.read_text())
     rules = [rule for rule in settings.get("rules", ()) if rule["type"] == "ESModule"]
     return Worker(
@@ -126,13 +127,13 @@ def serve(  # noqa: PLR0913 - each by its name
 ) -> Iterator[Served]:
     """Runs a Worker on a free port of 127.0.0.1 until the block ends.
 
-    `bindings` are all that the Worker gets: a string is a text binding as `--var` and secrets make
-    it, a `Service` a service binding, anything else a JSON binding as a table in [vars] makes it.
-    `worker` is this project's when None. `snapshot` comes from `save_snapshot` of the same Worker.
-    `inspected` has V8's inspector listen too, as for a browser's development tools.
-    `v8_flags` are V8's own options, such as the sizes of its heap.
-    With `isolates` the Worker runs as often, each on a port of its own, and all of them have the
-    Durable Objects of the first. `storage` is a folder in which those outlive the block.
+    `bindings` are all bindings of the Worker: a string is a text binding, as from `--var` and
+    secrets; a `Service` is a service binding; anything else is a JSON binding, as from a table in
+    [vars]. `worker` is this project's if None. `snapshot` comes from `save_snapshot` of the same
+    Worker. With `inspected`, V8's inspector listens too, as for a browser's development tools.
+    `v8_flags` are V8's own options, such as the sizes of its heap. With `isolates`, so many of the
+    Worker run, each on its own port, and all use the Durable Objects of the first. `storage` is a
+    folder that keeps these after the block.
 
     Raises:
         StartError: The Worker cannot be imported, or does not fit the snapshot.
@@ -161,7 +162,7 @@ def save_snapshot(folder: Path, *, worker: Worker | None = None) -> Path:
 
 
 def wrapper() -> Path:
-    """Returns a program for MINIFLARE_WORKERD_PATH: workerd, told where the bundle is."""
+    """Returns a program for MINIFLARE_WORKERD_PATH: workerd, with the path of the bundle."""
     folder = bundle.build().parent
     program = folder / "workerd"
     text = (
@@ -215,10 +216,12 @@ def _workerd(layout: _Layout, options: tuple[str, ...]) -> Iterator[Served]:
 
 
 def _ports(reports: IO[bytes], output: Path, isolates: int) -> dict[str, int]:
-    """Waits until workerd serves HTTP, when the Worker has been imported; returns where it listens.
+    """Waits until workerd serves HTTP, and returns its ports.
 
-    It reports a socket by its name in the configuration, and before it the inspector. A line that
-    lay in a buffer of ours would be waited for in vain.
+    It does so once the Worker has been imported.
+
+    workerd reports each socket by its name in the configuration, and before these the inspector.
+    The output is read without a buffer, because a buffered line would be waited for in vain.
     """
     ports: dict[str, int] = {}
     while len(ports.keys() - {"inspector"}) < isolates:
@@ -335,7 +338,7 @@ def _service(name: str, value: Service | Objects, compatibility_date: str) -> st
 
 
 def _binding(name: str, value: object, *, elsewhere: bool = False) -> str:
-    """A binding of the first isolate's, or of the others'."""
+    """A binding of the first isolate, or of the others."""
     match value:
         case str():
             what = f"text = {_text(value)}"
@@ -355,7 +358,7 @@ def _binding(name: str, value: object, *, elsewhere: bool = False) -> str:
 
 
 def modules(worker: Worker) -> Iterator[tuple[str, str, Path]]:
-    """Yields name, kind and file of each module as wrangler would attach them, `main` first."""
+    """Yields name, kind and file of each module as wrangler would upload them, `main` first."""
     source, is_python = worker.main.parent, worker.main.suffix == ".py"
     yield worker.main.name, "pythonModule" if is_python else "esModule", worker.main
     for name, path in _files(source):
@@ -368,7 +371,7 @@ def modules(worker: Worker) -> Iterator[tuple[str, str, Path]]:
     if is_python and worker.python_modules is not None:
         for name, path in _files(worker.python_modules):
             if not _matches(name, worker.unneeded):
-                # The SDK's own JavaScript is imported by it, everything else is read as a file.
+                # The SDK imports its own JavaScript. Everything else is read as a file.
                 from_sdk = name.startswith("workers/") and path.suffix in {".js", ".mjs"}
                 yield f"python_modules/{name}", "esModule" if from_sdk else "data", path
 
@@ -380,7 +383,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _matches(name: str, globs: tuple[str, ...]) -> bool:
-    """Tells whether a glob of wrangler's fits; `**/` is any folder or none."""
+    """Whether one of wrangler's globs matches; `**/` is any folder or none."""
     return any(
         fnmatch.fnmatchcase(f"/{name}", glob if glob.startswith("**/") else f"/{glob}")
         for glob in globs

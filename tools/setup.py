@@ -1,8 +1,8 @@
-"""Makes what the other commands need, and only what is missing or out of date.
+"""Installs what the other commands need, as far as it is missing or out of date.
 
-Run by the system's python3 (`python3 -m tools.setup`), so it needs nothing but the standard
-library. Each thing made carries a stamp, the hash of what it was made from; when all stamps fit,
-nothing is started. What the steps print goes to a log; a failure is one line that says what to do.
+The system's python3 runs it (`python3 -m tools.setup`), so it needs only the standard library. Each
+result has a stamp: the hash of what it was made from. If all stamps are right, nothing is started.
+The output of the steps goes to a log. A failure is one line that says what to do.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tools.paths import CACHE, NODE, NODE_MODULES, NPM, OLDER, PYTHON, ROOT, VEN
 LOG = CACHE / "setup.log"
 REQUIREMENTS = ROOT / "requirements-dev.txt"
 LOCK = ROOT / "requirements-dev.lock"
-"""Those with the hashes of all their files; see tools/pin.py."""
+"""The same with the hashes of all their files; see tools/pin.py."""
 OLDER_REQUIREMENTS = ROOT / "requirements-older.txt"
 PACKAGES = (ROOT / "package.json", ROOT / "package-lock.json")
 NAME_WIDTH = 16
@@ -43,7 +43,7 @@ NETWORK_MARKS = (
     *("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH"),
     *("NewConnectionError", "NameResolutionError", "name resolution", "Network is unreachable"),
     *("ConnectTimeoutError", "ReadTimeoutError", "Read timed out", "ProxyError", "SSLError"),
-    "(from versions: none)",  # pip's last word when it reached no index
+    "(from versions: none)",  # pip's last message if it reached no index
 )
 
 Command = tuple[str | Path, ...]
@@ -54,7 +54,7 @@ class SetupError(Exception):
 
 
 class Step(NamedTuple):
-    """One thing to make. `mark` notes that it is made, for things that do not do it themselves."""
+    """One thing to install. `mark` writes its stamp, if it does not do that itself."""
 
     name: str
     what: str
@@ -64,7 +64,7 @@ class Step(NamedTuple):
 
 
 def set_up() -> None:
-    """Makes what is missing; returns at once when nothing is.
+    """Installs what is missing; returns at once if nothing is.
 
     Raises:
         SetupError: The machine lacks something, or a step failed.
@@ -135,7 +135,7 @@ def _explain(step: Step, output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no output"]
     errors = [line for line in lines if line.startswith(ERROR_MARKS)] or lines
     if any(mark in output for mark in vendor.HASH_MARKS):
-        return f"{step.name}: what pip would install is not what its hash names, and is left out"
+        return f"{step.name}: a downloaded package does not have its pinned hash; nothing was kept"
     if "No space left" in output or "ENOSPC" in output:
         advice = "the disk is full; free some space"
     elif any(mark in output for mark in NETWORK_MARKS):
@@ -177,14 +177,14 @@ def _older_inputs() -> str:
 
 
 def _node_inputs() -> str:
-    """Without what only the button «Deploy to Cloudflare» reads: texts install nothing."""
+    """Leaves out the texts for the button «Deploy to Cloudflare», which install nothing."""
     package, lock = (path.read_text() for path in PACKAGES)
     wanted = {name: value for name, value in json.loads(package).items() if name != "cloudflare"}
     return _digest(json.dumps(wanted, indent=2) + "\n", lock)
 
 
 def _node_commands() -> Iterator[Command]:
-    # No install script is needed: what they would fetch are packages of the lock file already.
+    # No install script is needed: what they would download is in the lock file already.
     yield (NODE, NPM, "ci", "--include=dev", "--ignore-scripts")
 
 
@@ -204,28 +204,28 @@ def _has_stamp(folder: Path, inputs: str) -> bool:
 STEPS = (
     Step(
         ".venv",
-        "Python tools, Node 24 and a small language model",
+        "Python tools, Node 24, a small language model",
         lambda: PYTHON.exists() and _has_stamp(VENV, _venv_inputs()),
         _venv_commands,
         lambda: (VENV / ".stamp").write_text(_venv_inputs()),
     ),
     Step(
         "older clients",
-        "Python clients of an earlier major version",
+        "Python SDKs of an earlier major version, for tests",
         lambda: _has_stamp(OLDER, _older_inputs()),
         _older_commands,
         lambda: (OLDER / ".stamp").write_text(_older_inputs()),
     ),
     Step(
         "node_modules",
-        "wrangler with workerd, Pyodide, the OpenAI client",
+        "wrangler with workerd, Pyodide, JavaScript SDKs for tests",
         lambda: _has_stamp(NODE_MODULES, _node_inputs()),
         _node_commands,
         lambda: (NODE_MODULES / ".stamp").write_text(_node_inputs()),
     ),
     Step(
         "python_modules",
-        "what runs in the Worker, as WebAssembly",
+        "the Worker's packages, as WebAssembly",
         vendor.is_current,
         lambda: iter([(PYTHON, "-m", "tools.vendor")]),
     ),

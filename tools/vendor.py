@@ -1,9 +1,9 @@
-"""Puts what requirements.txt names into python_modules, as wheels for Cloudflare's Python.
+"""Installs the packages of requirements.txt into python_modules, for Cloudflare's Python.
 
-wrangler.toml names this file as its `[build] command`, so it also runs under a plain
-`npx wrangler dev` and `npx wrangler deploy`, with whatever python3 their user has: it must need
-nothing but the standard library and a pip. wrangler runs it again on every save, therefore an
-up-to-date folder costs one comparison.
+wrangler.toml names this file as its `[build] command`. So it also runs with a plain `npx wrangler
+dev` and `npx wrangler deploy`, with any python3 that the user has, and may need only the standard
+library and pip. wrangler runs it again whenever a file is saved, so an up-to-date folder costs one
+comparison.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ TARGET = ROOT / "python_modules"
 CACHE = ROOT / ".cache"
 STAMP = TARGET / ".stamp"
 
-# CPython 3.14 on Emscripten, as compatibility date 2026-09-08 and later give it. The platform is
-# that of PEP 783; pip needs it spelled out because it knows the machine's own tags only.
+# CPython 3.14 on Emscripten, which compatibility dates from 2026-09-08 on mean. The platform is
+# that of PEP 783. It must be named, because pip by itself knows only the tags of the machine.
 WHEELS = (
     *("--implementation", "cp", "--python-version", "3.14"),
     *("--abi", "cp314", "--abi", "none"),
@@ -34,10 +34,10 @@ WHEELS = (
     "--only-binary=:all:",
 )
 
-# What pip says of a file with another hash, and of a requirement without one.
+# pip's messages for a file with another hash, and for a requirement without one.
 HASH_MARKS = ("DO NOT MATCH THE HASHES", "Hashes are required in --require-hashes mode")
 
-# Settings of the user's own pip that would contradict `--target`.
+# Overrides the user's pip settings that would contradict `--target`.
 PIP_SETTINGS = {
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "PIP_NO_INPUT": "1",
@@ -47,11 +47,11 @@ PIP_SETTINGS = {
 
 
 class VendorError(Exception):
-    """Says what the user has to do."""
+    """Says what the user must do."""
 
 
 def is_current() -> bool:
-    """Tells whether python_modules holds what requirements.txt and this file ask for."""
+    """Whether python_modules has what requirements.txt and this file ask for."""
     try:
         return STAMP.read_text() == _inputs()
     except FileNotFoundError:
@@ -59,7 +59,7 @@ def is_current() -> bool:
 
 
 def vendor() -> None:
-    """Makes python_modules anew if it is out of date, whole or not at all.
+    """Makes python_modules anew if it is out of date, in one step.
 
     Raises:
         VendorError: There is no pip, or pip failed.
@@ -139,7 +139,7 @@ def _python_with_pip() -> str:
 
 
 def main() -> int:
-    """Returns the exit status; a failure makes wrangler stop."""
+    """Returns the exit status; wrangler stops after a failure."""
     try:
         vendor()
     except VendorError as error:

@@ -1,4 +1,4 @@
-"""How wrangler is run here: with the Node of .venv, quietly, and on the local runtime if wanted.
+"""Runs wrangler: with the Node of .venv, quietly, and with the local runtime if wanted.
 
 python -m tools.wrangler deploy --dry-run
 """
@@ -17,10 +17,10 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """Returns this process's environment with what wrangler needs, and `extra` over it.
+    """Returns this process's environment, with what wrangler needs and with `extra`.
 
-    The Node and the python3 of .venv come first on the PATH: the `[build]` command needs a
-    python3 that has pip.
+    The Node and the python3 of .venv come first on the PATH, because the `[build]` command needs a
+    python3 with pip.
     """
     path = os.pathsep.join([str(paths.NODE.parent), str(paths.PYTHON.parent), os.environ["PATH"]])
     return {
@@ -33,9 +33,9 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def local_runtime() -> tuple[list[str], dict[str, str]]:
-    """Returns the arguments and the environment that put `wrangler dev` on tools.runtime.
+    """Returns the arguments and the environment that make `wrangler dev` use tools.runtime.
 
-    Flags given to wrangler replace those of wrangler.toml, so these are named again.
+    Flags on the command line replace those of wrangler.toml, so these are repeated.
     """
     flags = (*runtime.read_worker().compatibility_flags, *runtime.DEVELOPMENT_FLAGS)
     arguments = [word for flag in flags for word in ("--compatibility-flag", flag)]

@@ -42,6 +42,18 @@ class Usage(NamedTuple):
     """The part of `cache_written` that is kept for an hour, which costs more."""
 
 
+Served = Mapping[str, str]
+"""What the upstream says of how it has served, by the names that requests have for that:
+`service_tier` in OpenAI's words, and Anthropic's `speed`. What it does not tell is not there."""
+NOTHING_SAID: Served = MappingProxyType({})
+
+
+def served_by(service_tier: object) -> Served:
+    """What an OpenAI-compatible upstream's `service_tier` says; `auto` repeats what was asked."""
+    is_told = isinstance(service_tier, str) and service_tier not in {"", "auto"}
+    return {"service_tier": str(service_tier)} if is_told else NOTHING_SAID
+
+
 class FinishReason(Enum):
     """Why an answer ended.
 
@@ -249,6 +261,10 @@ class Reader(Protocol):
     does not, nor does a ping, an unknown event, or an empty piece."""
     unknown_stop_reason: str | None
     """The upstream's word for why it stopped, if it is not known here; for the log."""
+
+    @property
+    def served(self) -> Served:
+        """What is known of it so far."""
 
     def feed(self, event: Event) -> None:
         """Reads one event. Raises UpstreamError."""

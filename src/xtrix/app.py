@@ -23,6 +23,7 @@ from xtrix.keys.leases import Client, Leases
 from xtrix.listing import encode_list, encode_model, is_anthropics
 from xtrix.metering import Asked, Meter
 from xtrix.models import Models
+from xtrix.prices import PriceList
 from xtrix.protocol import Codec, Memory, Request, Stamp
 from xtrix.protocols import PROTOCOLS
 from xtrix.reasoning import Carrier
@@ -81,6 +82,7 @@ class Gateway:
         self._keys = keys
         self._health = Health()
         self._models = Models()
+        self._prices = PriceList()
         self.leases: Leases | None = None
         """What keys with a name may still spend in this isolate; None before the first one was
         used."""
@@ -180,7 +182,7 @@ class Gateway:
             return None
         if self.leases is None:
             self.leases = Leases(exchange.record.id[4:])
-        return Meter(client, self.leases, lambda: exchange.now)
+        return Meter(client, self.leases, self._prices, exchange.clock)
 
     def _usage(self, config: Config, head: RequestHead, exchange: Exchange) -> Steps:
         """The steps of a client's call for its own usage."""
@@ -250,6 +252,8 @@ def _admit(
         yield from meter.know(accepted.stamp.model)
         return
     conversion, body = accepted.conversion, accepted.conversion.body
+    if conversion.codec.relays_bodies:
+        bounds.check_once(body)
     fields, likely = conversion.settings.fields, bounds.likely_input(body)
     asked = Asked(
         accepted.stamp.model,

@@ -152,6 +152,15 @@ FAULTS: dict[int | str, Fault] = {
 """The faults, by the upstream's status, or by a name if there is no status."""
 
 
+_MAY_HAVE_COST = {
+    *("out of time", "cut off", "malformed", "of another type", "too large"),
+    # Of Cloudflare, before an upstream that was reached and has not answered
+    # (developers.cloudflare.com/support/troubleshooting/http-status-codes, read 2026-11).
+    *(520, 524),
+}
+"""The faults at which an upstream was asked and has not said that it does not answer."""
+
+
 class UpstreamError(ApiError):
     """The upstream's fault, or the network's on the way to it."""
 
@@ -159,6 +168,8 @@ class UpstreamError(ApiError):
         """`kind` is the upstream's status, the status that its failure amounts to, or a name."""
         self.knows_no_such_call = kind in {404, 405, 501}
         """Whether the upstream may lack the path that was called."""
+        self.may_have_cost = kind in _MAY_HAVE_COST
+        """Whether the upstream may have done work for the call, and may charge for it."""
         if kind not in FAULTS:
             kind = "another 4xx" if 400 <= int(kind) < 500 else "another status"
         fault = FAULTS[kind]

@@ -33,7 +33,7 @@ from xtrix.http import (
     UpstreamRequest,
     answer_headers,
 )
-from xtrix.metering import Ending, Meter
+from xtrix.metering import Attempt, Ending, Heard, Meter
 from xtrix.passage import Forwarded, Passage
 from xtrix.protocol import Clock, Codec, Stamp
 from xtrix.providers import Plan, Target
@@ -55,9 +55,12 @@ _LAST_CONNECT = 120.0
 _CONNECT = 60.0
 """Seconds until a stream's head: of the last target, and of the targets before it."""
 
+_AT_WORK_SECONDS = 5.0
+"""After so many seconds without a head, an upstream counts as reached."""
 _SHORTEST = 0.001
 """Seconds for a call when no time is left."""
 
+_NOTHING = Heard()
 _HEADER_SAFE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MOST_NAMES = 32
 
@@ -131,6 +134,41 @@ class AcceptedRequest:
         return self.stamp._replace(model=call.target.model)
 
 
+@dataclass(slots=True)
+class _Calls:
+    """The calls of upstreams that may be charged for."""
+
+    charged: list[Attempt] = field(default_factory=list)
+    last: Target | None = None
+    is_under_way: bool = False
+    """Whether nothing is known to have failed of the last."""
+    has_spent: bool = False
+    """Whether what was set aside for the next may be spent already."""
+    heard: Heard = _NOTHING
+    """What its answer has told so far."""
+
+    def begin(self, target: Target) -> None:
+        """Take note of a call."""
+        self.last, self.is_under_way, self.heard = target, True, _NOTHING
+        self.has_spent = False
+
+    def fail(self, *, may_have_cost: bool) -> None:
+        """Take note that the call has failed."""
+        if may_have_cost:
+            self.end(self.heard)
+            self.has_spent = True
+        self.is_under_way = False
+
+    def end(self, heard: Heard) -> None:
+        """Notes everything that is known about the last call.
+
+        This also happens if the client has left, or a fault of our own has ended it, before an
+        answer came.
+        """
+        if self.last and self.is_under_way:
+            self.charged.append(Attempt(self.last, heard))
+
+
 class Exchange:
     """One client request with its upstream calls."""
 
@@ -146,12 +184,7 @@ class Exchange:
         self._health = health
         self.clock = Clock(now)
         self._began = now
-        self._answer_usage: tuple[Usage, int] | None = None
-        """The usage of a whole answer, and how many bytes the answer has."""
-        self._lost = False
-        """Whether the upstream made, and charged for, an answer that could not be used."""
-        self._called: Target | None = None
-        """The target that was called last."""
+        self._calls = _Calls()
         self._relay: Relay | Passage | None = None
         self._steps: Steps | None = None
         self._is_last = True
@@ -222,18 +255,14 @@ class Exchange:
 
     def _finish_meter(self, meter: Meter, now: float, *, left: bool) -> None:
         """Counts what was used, also by an answer that was cut off."""
-        relay, whole, record = self._relay, self._answer_usage, self.record
+        relay, record, calls = self._relay, self.record, self._calls
+        heard = calls.heard
         if relay:
             is_whole = relay.error is None and not left
             is_whole = is_whole or (relay.finished and relay.usage.completion > 0)
-            usage, characters = relay.usage, relay.characters
-        else:
-            is_whole = whole is not None
-            usage, characters = whole or (Usage(), 0)
-        is_answered = relay is not None or whole is not None or self._lost
-        has_cost = is_answered or (left and record.attempts > 0)
-        is_error = record.error is not None
-        meter.finish(Ending(self._called, usage, is_whole, has_cost, characters, is_error), now)
+            heard = _heard(relay, is_whole=is_whole)
+        calls.end(heard)
+        meter.finish(Ending(calls.last, calls.charged, record.error is not None), now)
         record.key = meter.name
 
     def span(self, now: float) -> UpstreamRequest | None:
@@ -266,6 +295,7 @@ class Exchange:
                 # Another target's dialect may be able to express the request. A traceback would
                 # keep the request in memory.
                 refusal = error.with_traceback(None)
+                self._calls.is_under_way = False
                 continue
             except UpstreamError as error:
                 failures.append(error.with_traceback(None))
@@ -321,13 +351,14 @@ class Exchange:
 
     def _try(self, accepted: AcceptedRequest, call: TargetCall) -> Steps:
         """The steps of up to `attempts` calls to one target. Raises UpstreamError."""
-        target = self._called = call.target
+        target = call.target
         while True:
             began = self.now
             try:
                 return (yield from self._attempt(accepted, call))
             except UpstreamError as error:
                 self.redactor.clean(error)
+                self._calls.fail(may_have_cost=error.may_have_cost)
                 accepted.conversion.own(error, call)
                 name = f"{target.provider.name}/{target.model}"
                 self.record.failures.append(f"{name}: {error.code or error.status}")
@@ -336,39 +367,55 @@ class Exchange:
                     raise
             yield Wait(pause)
 
-    def _attempt(self, accepted: AcceptedRequest, call: TargetCall) -> Steps:
-        """The steps of one call. Raises UpstreamError."""
-        limits = call.target.provider.timeouts
+    def _begin(self, call: TargetCall) -> Generator[Step, Any, None]:
+        """Notes a call that is about to be made. Raises ApiError if it may not be made."""
+        if self.meter and self._calls.has_spent:
+            yield from self.meter.again()
+        self._calls.begin(call.target)
         self.record.attempts += 1
         self.record.provider = call.target.provider.name
         self.record.upstream_model = call.target.model
         self.record.default_max_tokens = call.default_max_tokens
+
+    def _attempt(self, accepted: AcceptedRequest, call: TargetCall) -> Steps:
+        """The steps of one call. Raises ApiError."""
+        yield from self._begin(call)
+        limits = call.target.provider.timeouts
         collect = Collect(MAX_ANSWER_BYTES, limits.idle, limits.progress)
         if call.forwarded:
             return (yield from self._forward(accepted, call, call.forwarded))
+        began = self.now
         if not accepted.streamed:
             seconds = self._left(accepted.plan, self._patience(accepted.plan, limits.first_byte))
-            answer = _sound((yield _call(accepted, call, seconds, collect)))
-            self._lost = self._lost or answer.head.status == 200
-            body = _sound(answer.body)
+            answer = self._reached((yield _call(accepted, call, seconds, collect)), began)
+            body = _body(answer.head, answer.body)
             if has_too_many_values(body):
                 raise errors.too_large()
-            self._lost = False
             _check(call.codec, answer.head, body)
             return (yield from self._reply(accepted, call, body))
-        began = self.now
         connect = limits.connect or (_LAST_CONNECT if self._is_last else _CONNECT)
         seconds = self._left(accepted.plan, self._patience(accepted.plan, connect))
-        head = _sound((yield _call(accepted, call, seconds)))
+        head = self._reached((yield _call(accepted, call, seconds)), began)
         if head.status != 200 or not head.may_be(EVENT_STREAM):
-            body = _sound((yield collect))
+            body = _body(head, (yield collect))
             raise _error_in(call.codec, head, body) or errors.wrong_type("it is not a stream")
         relay = self._open_relay(accepted, call, self.now - began)
         yield Begin(relay)
         if relay.error and not relay.begun:
+            self._calls.heard = _heard(relay)
             raise relay.error
         self._relay = relay
         return relay
+
+    def _reached(self, outcome: Any, began: float) -> Any:
+        """The `outcome` of a call that `began` then. Raises UpstreamError if there was no head."""
+        try:
+            return _sound(outcome)
+        except UpstreamError as error:
+            # The runtime does not say whether a connection was refused or was lost. One that was
+            # lost late had reached an upstream that was at work.
+            error.may_have_cost |= self.now - began >= _AT_WORK_SECONDS
+            raise
 
     def _keep(self, recorder: Recorder, body: bytes) -> Generator[AskArchive, Outcome, None]:
         """The step that keeps a whole answer. The client gets its answer even if this fails."""
@@ -380,12 +427,14 @@ class Exchange:
         """The steps of one call whose answer is passed on as it is. Raises ApiError."""
         limits = call.target.provider.timeouts
         first_byte = self._left(accepted.plan, self._patience(accepted.plan, limits.first_byte))
+        began = self.now
         outcome = yield Call(call.take_request(), first_byte, upload=forwarded.upload)
         if forwarded.upload and forwarded.upload.screen.fault:
             raise forwarded.upload.screen.fault
-        head = _sound(outcome)
+        head = self._reached(outcome, began)
         if head.status != 200 or not head.may_be(*forwarded.answers):
-            body = _sound((yield Collect(MAX_ANSWER_BYTES, limits.idle, limits.progress)))
+            collect = Collect(MAX_ANSWER_BYTES, limits.idle, limits.progress)
+            body = _body(head, (yield collect))
             raise _error_in(call.codec, head, body) or errors.wrong_type("it is something else")
         headers = (*self._served(), *_ignored(call.ignored))
         patience = Patience(first_byte, limits.idle, 0, limits.progress)
@@ -393,6 +442,7 @@ class Exchange:
         passage.tick(self.now)
         yield Begin(passage)
         if passage.error and not passage.begun:
+            self._calls.heard = _heard(passage)
             raise passage.error
         self._relay = passage
         return passage
@@ -401,7 +451,7 @@ class Exchange:
         """The steps that turn a whole response into the answer. Raises UpstreamError."""
         whole = accepted.conversion.whole(body, call, accepted.stamp_of(call))
         self._count(whole.usage)
-        self._answer_usage = whole.usage, len(whole.body)
+        self._calls.heard = Heard(whole.usage, len(whole.body), whole.served, is_whole=True)
         self.record.unknown_stop_reason = whole.unknown_stop_reason
         self.record.finish_reasons = [*whole.finish_reasons] or None
         headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
@@ -516,6 +566,22 @@ def _call(
     return Call(request, seconds, collect, is_last)
 
 
+def _heard(relay: Relay | Passage, *, is_whole: bool = False) -> Heard:
+    """What a stream has told so far."""
+    return Heard(relay.usage, relay.characters, relay.served, is_whole=is_whole)
+
+
+def _body(head: UpstreamHead, outcome: Any) -> bytes:
+    """The body that goes with `head`. Raises UpstreamError."""
+    try:
+        body: bytes = _sound(outcome)
+    except UpstreamError as error:
+        # With status 200 an answer had begun. An error costs nothing, in whatever form it comes.
+        error.may_have_cost = head.status == 200
+        raise
+    return body
+
+
 def _sound(outcome: Any) -> Any:
     """`outcome`, if it is not a failure. Raises UpstreamError."""
     if isinstance(outcome, Failure):
@@ -536,7 +602,9 @@ def _error_in(codec: Codec, head: UpstreamHead, body: bytes) -> UpstreamError | 
     if head.status >= 400:
         return codec.decode_error(head, body)
     if head.status != 200:
-        return errors.bad_response(f"status {head.status} instead of a completion")
+        error = errors.bad_response(f"status {head.status} instead of a completion")
+        error.may_have_cost = head.status < 300
+        return error
     try:
         said = json.decode_object(body).get("error")
     except ValueError:

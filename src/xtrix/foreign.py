@@ -1,8 +1,9 @@
-"""A body of one protocol at another's path: recognised by its shape, and answered as the path says.
+"""Accepts a body of one protocol at the path of another, and answers as the path says.
 
-Cursor sends what Responses takes to the path of Chat Completions, others send a chat to whatever
-path they are given. It is looked for only where the path's own protocol makes no sense of a body,
-or disowns it, so that nobody else pays for it. What a protocol's requests look like it says itself.
+Cursor sends requests of Responses to the path of Chat Completions, and other programs send a chat
+to whatever path they are given. This is looked for only if the path's own protocol cannot read a
+body or does not recognise it, so other requests do not pay for it. Each protocol says itself what
+its requests look like.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from xtrix.shape import decode_body
 def decode(
     codec: Codec, body: bytes, headers: Mapping[str, str], default_model: str
 ) -> tuple[Codec, Request]:
-    """The request that `body` spells, and how it is read and answered. Raises ClientError."""
+    """The request in `body`, and the codec that reads and answers it. Raises ClientError."""
     request = refusal = None
     try:
         request = codec.decode_request(body, headers, default_model)
@@ -38,10 +39,10 @@ def decode(
 def _as_another(
     path: Codec, body: bytes, headers: Mapping[str, str], default_model: str
 ) -> tuple[Codec, Request] | None:
-    """The same where it is a request in another form than the path's; None where it is not.
+    """The same if it is a request in another form than the path's; None if it is not.
 
-    What is read in one protocol and answered in another is a protocol of its own that no row
-    speaks: so it is translated for every target.
+    A request that is read in one protocol and answered in another has a codec that no provider's
+    row speaks. So it is translated for every target.
     """
     try:
         fields = decode_body(body)
@@ -61,16 +62,16 @@ def _as_another(
 
 
 def _unmixed(codec: Codec, fields: Json) -> bytes | None:
-    """The body in the protocol's own forms alone; None where it has no others."""
+    """The body in the protocol's own forms only; None if it has no others."""
     unmixed = codec.unmix(fields) if codec.unmix else None
     return json.encode_body(unmixed) if unmixed else None
 
 
 def _claimant(fields: Json, path: Codec) -> Codec | None:
-    """The protocol other than the path's whose request `fields` are by their shape."""
+    """The other protocol whose requests have the shape of `fields`; None if there is none."""
     if path.claims is None:
         return None
-    # A chat is whatever has messages, so it is asked last.
+    # Everything with messages can be a chat, so it is tried last.
     for codec in reversed(PROTOCOLS.values()):
         if codec.claims and codec.claims(fields):
             return codec if codec.name != path.name else None

@@ -38,6 +38,8 @@ from xtrix.translation import Conversion, TargetCall
 _SHAPE = Shape(members(model=maybe(MODEL), encoding_format=maybe(STRING)))
 _MOST_VALUES = 400_000
 """The most values in a request for embeddings, which may have 300,000 tokens, each a number."""
+_WITH_OUTPUT = {"images", "audio"}
+"""The endpoints whose answers consist of tokens."""
 _VECTOR_FORM = "encoding_format"
 _REPEATABLE = 262_144
 """A form of up to so many bytes is read whole, so that it can be sent more than once."""
@@ -68,13 +70,27 @@ def forward(config: Config, endpoint: Endpoint, head: RequestHead, exchange: Exc
     stamp = Stamp(token, int(exchange.now), model, config.fingerprint, exchange.record.id)
     accepted = AcceptedRequest(forwarding, stamp, plan, config.keep_alive)
     if exchange.meter:
-        declared = head.headers.get("content-length", "")
-        size = int(declared) if declared.isdigit() else config.max_body_bytes
-        yield from exchange.meter.admit(
-            Asked(model, plan, forwarding.fields, size, bounds.of_text(0 if boundary else size))
-        )
+        yield from exchange.meter.admit(_asked(config, head, accepted, endpoint))
         exchange.headers += exchange.meter.headers("chat")
     return (yield from exchange.complete(accepted))
+
+
+def _asked(
+    config: Config, head: RequestHead, accepted: AcceptedRequest, endpoint: Endpoint
+) -> Asked:
+    """What decides how much the call may come to."""
+    declared = head.headers.get("content-length", "")
+    size = int(declared) if declared.isdigit() else config.max_body_bytes
+    forwarding = accepted.conversion
+    assert isinstance(forwarding, Forwarding)
+    return Asked(
+        accepted.stamp.model,
+        accepted.plan,
+        forwarding.fields,
+        size,
+        bounds.of_text(size) if forwarding.fields else bounds.of_recording(size),
+        has_output=endpoint.name in _WITH_OUTPUT,
+    )
 
 
 def _decode(body: bytes | Failure, config: Config, endpoint: Endpoint) -> Json:
@@ -236,7 +252,7 @@ class Forwarding(Conversion):
         return wanted if wanted in {"float", "base64"} else None
 
     def _filling(self) -> Callable[[Any], bytes | None] | None:
-        """What fills in what a short answer lacks; None where nobody knows what that is."""
+        """The function that fills in missing members of a short answer; None if there is none."""
         if self._endpoint.name != "embeddings" or self._fields is None:
             return None
         return partial(vectors.filled, model=self._fields["model"])

@@ -1,40 +1,44 @@
-"""One call on a named key: whether it may go, what it may cost, what it has cost.
+"""Meters one call of a named key: whether it is accepted, what it may cost, and what it has cost.
 
-Stands between an exchange, which knows what happened, and the leases, which know what is left.
-Refuses to know routes, and how the ledger is reached.
+It connects an exchange, which knows what happened, with the leases, which know what is left.
+Routes, and the way to the ledger, are not known here.
 """
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from xtrix import prices
-from xtrix.answer import Usage
+from xtrix.answer import NOTHING_SAID, Served, Usage
 from xtrix.calendar import timestamp
 from xtrix.errors import NEVER_RETRY, ApiError, ClientError, Headers
 from xtrix.json import Json
 from xtrix.keys import bounds
-from xtrix.keys.leases import Admission, Client, Leases, Shortage
+from xtrix.keys.leases import Admission, Client, Leases, Shortage, Standing
 from xtrix.keys.message import CALLS, MONEY, REQUESTS, TOKENS, Row
-from xtrix.keys.record import MICROS, KeyRecord
+from xtrix.keys.record import MICROS, KeyRecord, Limits
+from xtrix.prices import PriceList, Tariff
 from xtrix.prompt import Prompt
-from xtrix.providers import Plan, Price, Target
+from xtrix.protocol import Clock
+from xtrix.providers import Plan, Target
 from xtrix.steps import Failure, Renew, Step
 
 OPEN_AFTER_SECONDS = 2.0
-"""For which a call waits for an answer of the ledger before it is let in without one. An answer
+"""Seconds that a call waits for the ledger's answer before it is accepted without one. An answer
 from another continent takes a quarter of that."""
 STRICT_SECONDS = 5.0
-"""For which a call of a strict key waits for the ledger in all before it is refused."""
+"""Seconds that a call of a strict key waits for the ledger in all before it is refused."""
 _RETRY_AFTER = 2
 _MOST_TOKENS = 1_000_000_000
+_TIERS = ("service_tier", "speed")
+"""The fields of a request that change the price of its tokens."""
 
 Asking = Generator[Step, Any, None]
-"""Steps that may have to wait for the ledger."""
+"""Steps that may wait for the ledger."""
 
 
 class LimitError(ApiError):
-    """The key's limit, not the request's fault and nobody's failure."""
+    """The key has reached a limit. It is not the request's fault, and nothing has failed."""
 
     def __init__(self, code: str, message: str, *, headers: Headers = ()) -> None:
         super().__init__(429, code, message, headers=headers)
@@ -43,128 +47,173 @@ class LimitError(ApiError):
 
 
 class Asked(NamedTuple):
-    """What decides how much a call may come to."""
+    """What decides how much a call may cost."""
 
     model: str
-    """As the client calls it."""
+    """The model's name, as the client asks for it."""
     plan: Plan
     fields: Json
-    """The request's own, without its turns."""
+    """The request's own fields, without its turns."""
     size: int
-    """Bytes of its body."""
+    """The size of its body in bytes."""
     likely_input: int
-    """Tokens."""
+    """The tokens that its input is likely to have."""
     protocol: str = ""
-    """The client's; empty for an endpoint that has no limit of output tokens."""
+    """The client's protocol; empty for an endpoint without a limit of output tokens."""
     prompt: Callable[[], Prompt] | None = None
-    """Gives the request as a Prompt, or raises ClientError. None where there is no such form."""
+    """Returns the request as a Prompt, or raises ClientError. None if it cannot be a Prompt."""
+    has_output: bool = True
+    """Whether every answer has output tokens."""
+
+
+class Heard(NamedTuple):
+    """What an upstream has reported about its answer."""
+
+    usage: Usage = Usage()
+    characters: int = 0
+    """About how many characters of text the answer has."""
+    served: Served = NOTHING_SAID
+    is_whole: bool = False
+    """Whether the report is complete."""
+
+
+class Attempt(NamedTuple):
+    """A call that an upstream may have charged for."""
+
+    target: Target
+    heard: Heard
 
 
 class Ending(NamedTuple):
     """How an exchange ended."""
 
     target: Target | None
-    """The last that was called; None where none was."""
-    usage: Usage
-    """What the upstream has told."""
-    is_whole: bool
-    """Whether that is all there is to tell."""
-    has_cost: bool
-    """Whether the upstream may have charged for it."""
-    characters: int
-    """Of text that was relayed."""
+    """The target that was called last; None if none was."""
+    attempts: Sequence[Attempt]
+    """All calls that may have been charged for."""
     is_error: bool
 
 
 class Meter:
-    """What one exchange on a named key sets aside, uses and is told of its limits."""
+    """Meters one exchange of a named key: what it reserves, uses, and tells of limits."""
 
-    def __init__(self, client: Client, leases: Leases, clock: Callable[[], float]) -> None:
-        """`clock` tells the time of the exchange in Unix seconds."""
+    def __init__(self, client: Client, leases: Leases, price_list: PriceList, clock: Clock) -> None:
+        """`clock` tells the time of the exchange."""
         self.client = client
         self.cost: float | None = 0
-        """US dollars, once it has ended; None where that is not known."""
+        """The cost in US dollars, once it has ended; None if it is not known."""
         self._leases = leases
+        self._prices = price_list
         self._clock = clock
         self._call: Admission | None = None
+        self._checked: KeyRecord | None = None
+        """The record by which the key was last found valid. Each answer of the ledger has a new
+        one, so it is checked again after a second or so."""
         self._asked: Asked | None = None
-        self._prices: dict[str, Price | None] = {}
-        self._tiers: list[str] = []
-        """All that the client asks for; the dearest of them is held to have served."""
+        self._tiers: dict[str, str] = {}
+        """The service tiers that the client asks for, by the field's name."""
+        self._has_output = False
+        """Whether every whole answer has output tokens."""
         self._input = self._output = 0
-        """Tokens that are likely."""
+        """The likely tokens."""
+        self._need = (0, 0)
+        """Tokens and micro-dollars that were reserved for each upstream call."""
         self._deadline = 0.0
 
     @property
     def name(self) -> str:
-        """The key's name, or its id where no name is known."""
-        record = self._leases.record_of(self.client, self._clock())
+        """The key's name, or its id if the name is not known."""
+        record = self._leases.record_of(self.client, self._clock.now)
         return record.name if record else self.client.name or self.client.id
 
     def check(self, model: str | None = None) -> None:
-        """Raise ApiError for a key that is known to be of no use, or not for `model`."""
-        record = self._leases.record_of(self.client, self._clock())
-        if record is None and self._leases.is_gone(self.client):
-            raise _refused("This key does not exist any more.")
-        if record:
-            _check(record, self.client, model, self._clock())
+        """Raises ApiError for a key that is not valid, or not for `model`, as far as is known."""
+        record = self._leases.record_of(self.client, self._clock.now)
+        if record is None:
+            if self._leases.is_gone(self.client):
+                raise _refused("This key does not exist any more.")
+        elif record is not self._checked:
+            _check(record, self.client, self._clock.now)
+            self._checked = record
+        if record and model is not None and not record.limits.allows(model):
+            message = f"This key may not use the model '{model[:100]}'."
+            raise ClientError(403, "model_not_allowed", message, param="model")
 
     def know(self, model: str | None = None) -> Asking:
-        """Learn what the key may do, where that is not known. Raises ApiError as `check`."""
-        while self._leases.inquire(self.client, self._clock()):
+        """Finds out what the key may do, if that is not known. Raises ApiError as `check` does."""
+        while self._leases.inquire(self.client, self._clock.now):
             yield from self._renew(self.client.strict)
         self.check(model)
 
     def allows(self, model: str) -> bool:
         """Whether the key may ask for `model`, as far as is known."""
-        record = self._leases.record_of(self.client, self._clock())
+        record = self._leases.record_of(self.client, self._clock.now)
         return record is None or record.limits.allows(model)
 
     def admit(self, asked: Asked) -> Asking:
-        """Let the call in, or raise ApiError."""
+        """Accepts the call, or raises ApiError."""
         self._asked = asked
-        self._input = asked.likely_input
-        self._prices = {
-            f"{target.provider.name}/{target.model}": prices.price_of(*target)
-            for target in asked.plan.targets
-        }
-        tiers = map(asked.fields.get, ("service_tier", "speed"))
-        self._tiers = [it for it in tiers if isinstance(it, str)]
-        if not _tells_tier(asked):
-            self._tiers.append("")
-        call = self._call = Admission(self.client, self._measure)
+        self._input, self._has_output = asked.likely_input, asked.has_output
+        if not asked.fields.keys().isdisjoint(_TIERS):
+            given = {name: asked.fields.get(name) for name in _TIERS}
+            self._tiers = {name: tier for name, tier in given.items() if isinstance(tier, str)}
+        self._call = Admission(self.client, self._measure)
+        yield from self._let_in(self._call)
+        self._asked = None  # it may be megabytes
+
+    def again(self) -> Asking:
+        """Reserves the same once more, after an attempt that may have been charged for.
+
+        Raises ApiError if there is not enough left.
+        """
+        call = self._call
+        if call:
+            call.measure, call.asked = lambda record, average: self._need, 0
+            self._deadline = 0
+            yield from self._let_in(call)
+
+    def _let_in(self, call: Admission) -> Asking:
         while True:
-            verdict = self._leases.admit(call, self._clock())
+            verdict = self._leases.admit(call, self._clock.now)
             if verdict is True:
-                self._asked = None  # it may be megabytes
                 return
             if isinstance(verdict, Shortage):
                 raise self._limit(verdict)
             yield from self._renew(call.strict)
 
     def finish(self, ending: Ending, now: float) -> None:
-        """Note what the exchange has used."""
+        """Notes what the exchange has used."""
         call = self._call
         if call is None or not call.running:
             if ending.is_error:
                 self._leases.refuse(self.client, now)
             return
-        usage, estimated = self._usage(ending)
-        tokens = usage.prompt + usage.completion
-        name = f"{ending.target.provider.name}/{ending.target.model}" if ending.target else ""
-        price = self._prices.get(name)
-        micros = self._micros(price, usage) if price and tokens else None
-        if estimated and call.strict and micros is not None:
-            micros = max(micros, call.aside[MONEY])
-        self.cost = None if tokens and micros is None else (micros or 0) / MICROS
-        if price and micros is None:  # of a tier or a class that has no price: never nothing
-            micros = prices.most(price, usage.prompt, usage.completion)
-        row = Row(
+        target, attempts, is_error = ending
+        rows = [self._row(call, attempt) for attempt in attempts]
+        if not attempts or attempts[-1].target != target:
+            rows.append(Row(self.client.id, *_place_of(target)))
+        rows[-1] = rows[-1].of_request(is_error=is_error)
+        if self.cost is not None:
+            self.cost = sum(row.micros for row in rows) / MICROS
+        self._leases.finish(call, rows, now)
+
+    def _row(self, call: Admission, attempt: Attempt) -> Row:
+        """What one call of an upstream has used."""
+        target, heard = attempt
+        usage, estimated = self._usage(heard)
+        price = self._prices.of(*target)
+        micros = self._micros(price, usage, heard.served) if price else None
+        is_known = micros is not None
+        if price and micros is None:  # for a tier or a kind of token without a price: never zero
+            micros = price.most(usage.prompt, usage.completion)
+        if micros and estimated and call.strict and call.aside[MONEY]:
+            micros = max(micros, self._need[1])
+        if not is_known:
+            self.cost = None
+        return Row(
             self.client.id,
-            ending.target.provider.name if ending.target else "",
-            ending.target.model if ending.target else "",
-            requests=1,
-            errors=int(ending.is_error),
+            target.provider.name,
+            target.model,
             estimated=int(estimated),
             input=usage.prompt,
             cached=usage.cached,
@@ -172,73 +221,83 @@ class Meter:
             output=usage.completion,
             reasoning=usage.reasoning,
             micros=micros or 0,
-            unpriced=int(self.cost is None),
+            unpriced=int(not is_known),
         )
-        self._leases.finish(call, row, tokens, now)
 
     def headers(self, protocol: str) -> Headers:
-        """What is left of the limits, for a client of this protocol."""
-        standing = self._leases.standing(self.client, self._clock())
-        return tuple(
-            header
-            for kind, name in ((REQUESTS, "requests"), (TOKENS, "tokens"))
-            if kind in standing
-            for header in _FORMS.get(protocol, _openais)(name, *standing[kind])
-        )
+        """The headers that say what is left of the limits, for a client of this protocol."""
+        now = self._clock.now
+        standing = self._leases.standing(self.client, now)
+        return _FORMS.get(protocol, _openais)(standing, now) if standing else ()
 
-    def _micros(self, price: Price, usage: Usage) -> int | None:
-        """What `usage` has cost; None where that is not known of a tier that was asked for."""
-        costs = [prices.cost(price, usage, tier) for tier in self._tiers or (None,)]
-        known = [it for it in costs if it is not None]
-        return max(known) if len(known) == len(costs) else None
+    def _micros(self, price: Tariff, usage: Usage, served: Served) -> int | None:
+        """The cost of `usage`; None if it is not known for a tier that may have been used."""
+        if not (self._tiers or served):
+            return price.cost(usage)
+        known = [price.cost(usage, tier) for tier in _may_have_served(self._tiers, served)]
+        costs = [it for it in known if it is not None]
+        return max(costs) if len(costs) == len(known) else None
 
-    def _usage(self, ending: Ending) -> tuple[Usage, bool]:
-        """What was used, and whether some of that is an estimate."""
-        # What no call can have used is not believed: it would be the end of the key's budget, and
-        # sums of it are more than a ledger's column holds.
-        usage = ending.usage if max(ending.usage) <= _MOST_TOKENS else Usage()
-        if not ending.has_cost:
-            return Usage(), False
-        if ending.is_whole and (usage.prompt or usage.completion):
+    def _usage(self, heard: Heard) -> tuple[Usage, bool]:
+        """What was used, and whether some of it is an estimate."""
+        # Impossible numbers are not believed: they would use up the key's whole budget, and their
+        # sums would be too large for the ledger's column.
+        usage = heard.usage if max(heard.usage) <= _MOST_TOKENS else Usage()
+        if heard.is_whole and usage.prompt and (usage.completion or not self._has_output):
             return usage, False
-        written = bounds.of_text(ending.characters)
-        # Of an answer that nobody has seen a word of, as much as was set aside for it.
-        completion = max(usage.completion, written) or self._output * (not ending.is_whole)
+        written = bounds.of_text(heard.characters)
+        # For an answer of which no word was seen, as much as was reserved for it.
+        completion = max(usage.completion, written) or self._output
         return usage._replace(prompt=usage.prompt or self._input, completion=completion), True
 
     def _measure(self, record: KeyRecord | None, average: float) -> tuple[int, int]:
-        """Tokens and micro-dollars to set aside, as `Admission.measure` has it."""
+        """The tokens and micro-dollars to reserve; see `Admission.measure`."""
         asked = self._asked
         assert asked is not None
         self.check(asked.model)
-        self._output = bounds.likely_output(asked.fields, asked.protocol, average)
+        tokens_out = 0
+        if asked.has_output:
+            tokens_out = bounds.likely_output(asked.fields, asked.protocol, average)
+        self._output = tokens_out
+        tokens_in = self._input
         limits = record.limits if record else None
         is_strict = limits.strict if limits else self.client.strict
-        if limits and limits.budgets and not limits.unpriced:
-            self._check_prices()
-        if limits and (limits.budgets or limits.models) and asked.fields.get("models"):
-            # OpenRouter takes others than the one that was checked from such a list.
+        has_budget = limits is None or limits.has_budget
+        if limits and (has_budget or limits.models) and asked.fields.get("models"):
+            # OpenRouter may take other models of such a list than the one that was checked.
             message = "This key's models are checked by name: leave 'models' out, and name one."
             raise ClientError(403, "model_not_allowed", message, param="models")
-        tokens_in, tokens_out = self._input, self._output
-        if is_strict and (limits is None or limits.budgets or limits.tokens_per_minute):
-            tokens_in = _most_input(asked)
-            tokens_out = bounds.most_output(asked.fields, asked.protocol)
-        known = [price for price in self._prices.values() if price]
-        # One that is unpriced, and may be used in spite of that, costs nothing of a budget.
-        money = max((prices.most(price, tokens_in, tokens_out) for price in known), default=0)
-        return tokens_in + tokens_out, money
+        if is_strict and (has_budget or (limits and limits.tokens_per_minute)):
+            tokens_in, tokens_out = _most(asked)
+        money = 0
+        if has_budget:
+            tiers = None if is_strict else self._tiers.values()
+            known = self._known_prices(asked.plan, limits)
+            # A model without a price that may be used costs nothing of a budget.
+            costs = [it.most(tokens_in, tokens_out, tiers) for it in known if it]
+            money = max(costs, default=0)
+        self._need = tokens_in + tokens_out, money
+        return self._need
 
-    def _check_prices(self) -> None:
-        for name, price in self._prices.items():
+    def _known_prices(self, plan: Plan, limits: Limits | None) -> list[Tariff | None]:
+        """The prices of each target. Raises ClientError if one needs a price and has none."""
+        known = [self._prices.of(*target) for target in plan.targets]
+        if limits and not limits.unpriced and (self._tiers or None in known):
+            self._check_prices(plan, known)
+        return known
+
+    def _check_prices(self, plan: Plan, known: Sequence[Tariff | None]) -> None:
+        tiers = self._tiers.values()
+        for target, price in zip(plan.targets, known, strict=True):
+            name = "/".join(_place_of(target))
             if price is None:
                 message = (
                     f"This key has a budget, and what {name} costs is not known here. The operator"
                     " can give it a price (prices in its row), or allow it (unpriced)."
                 )
                 raise ClientError(403, "model_without_price", message, param="model")
-            for tier in self._tiers:
-                if not prices.has_tier(price, tier):
+            for tier in tiers:
+                if not prices.has_tier(price.price, tier):
                     message = (
                         f"This key has a budget, and what {name} costs as '{tier[:64]}' is not"
                         " known here. Leave service_tier and speed out, or have the operator give"
@@ -247,8 +306,11 @@ class Meter:
                     raise ClientError(403, "tier_without_price", message, param="service_tier")
 
     def _renew(self, strict: bool) -> Asking:
-        """Wait for the ledger once more. Raises ApiError where it does not answer a strict key."""
-        now = self._clock()
+        """Waits for the ledger once more.
+
+        Raises ApiError if it does not answer for a strict key.
+        """
+        now = self._clock.now
         patience = STRICT_SECONDS if strict else OPEN_AFTER_SECONDS
         self._deadline = self._deadline or now + patience
         left = self._deadline - now
@@ -261,11 +323,11 @@ class Meter:
             message = "What this key may spend cannot be asked for at the moment; try again."
             headers = (("retry-after", str(_RETRY_AFTER)),)
             raise ApiError(503, "ledger_unavailable", message, headers=headers)
-        self._leases.unreachable(self.client, self._clock())
+        self._leases.unreachable(self.client, self._clock.now)
 
     def _limit(self, shortage: Shortage) -> LimitError:
-        """The answer to a call that there is not enough left for."""
-        record = self._leases.record_of(self.client, self._clock())
+        """The error for a call for which there is not enough left."""
+        record = self._leases.record_of(self.client, self._clock.now)
         limits = record.limits if record else None
         wait = shortage.retry_after
         retry = (("retry-after", str(math.ceil(wait))),) if wait is not None else NEVER_RETRY
@@ -288,24 +350,40 @@ class Meter:
         return LimitError("rate_limit_exceeded", message, headers=retry)
 
 
-def _tells_tier(asked: Asked) -> bool:
-    """Whether each target is told a `service_tier`, so that one which is cheaper may be booked.
+def _may_have_served(asked: Mapping[str, str], served: Served) -> set[str]:
+    """The tiers that may have been used; the dearest of them counts.
 
-    No `speed` is cheaper, and those of Messages are not OpenAI's.
+    What the upstream reports counts, and only then may it be cheaper than the usual tier. An
+    upstream that reports nothing may have ignored the request.
     """
-    if asked.protocol == "messages" or not isinstance(asked.fields.get("service_tier"), str):
-        return False
-    return not any("service_tier" in it.provider.quirks.drop for it in asked.plan.targets)
+    told = served.get("service_tier")
+    tiers = {told} if told else {"", asked.get("service_tier", "")}
+    speed = served.get("speed", asked.get("speed", ""))
+    return tiers if prices.is_usual(speed) else tiers | {speed}
 
 
-def _most_input(asked: Asked) -> int:
+def _place_of(target: Target | None) -> tuple[str, str]:
+    """The provider and model of a row."""
+    return (target.provider.name, target.model) if target else ("", "")
+
+
+def _most(asked: Asked) -> tuple[int, int]:
+    """The most input and output tokens. Raises ClientError if there is no limit."""
+    bounds.check_bounded(asked.fields)
     try:
         prompt = asked.prompt() if asked.prompt else None
-    except ClientError:  # it is relayed, and may hold what stands for anything
+    except ClientError:  # it is passed on, and may refer to anything
         prompt = None
     if prompt is None:
-        return bounds.most_unread(asked.fields)
-    return bounds.most_input(prompt, asked.size)
+        tokens_in = bounds.most_unread(asked.fields)
+    else:
+        tokens_in = bounds.most_input(prompt, asked.size)
+    if not asked.has_output:
+        return tokens_in, 0
+    quirks = [target.provider.quirks for target in asked.plan.targets]
+    tokens_out = bounds.most_output(asked.fields, asked.protocol, quirks)
+    # The part of a prediction that is not used is charged as output too.
+    return tokens_in, tokens_out + asked.size * bool(asked.fields.get("prediction"))
 
 
 def _money(shortage: Shortage, retry: Headers, *, strict: bool) -> LimitError:
@@ -322,16 +400,13 @@ def _money(shortage: Shortage, retry: Headers, *, strict: bool) -> LimitError:
     return LimitError("insufficient_quota", message, headers=retry)
 
 
-def _check(record: KeyRecord, client: Client, model: str | None, now: float) -> None:
-    """Raise ClientError for a key that may not be used, or not for `model`."""
+def _check(record: KeyRecord, client: Client, now: float) -> None:
+    """Raises ClientError for a key that may not be used."""
     state = record.state(now)
     if state != "active":
         raise _refused(_STATES[state])
     if client.generation and not record.takes(client.generation, now):
         raise _refused("This key was replaced by a newer one.")
-    if model is not None and not record.limits.allows(model):
-        message = f"This key may not use the model '{model[:100]}'."
-        raise ClientError(403, "model_not_allowed", message, param="model")
 
 
 _STATES = {
@@ -347,23 +422,38 @@ def _refused(why: str) -> ClientError:
     return ClientError(401, "invalid_api_key", message, headers=challenge)
 
 
-def _openais(name: str, limit: int, left: int, resets: float, now: float) -> Headers:
+_OPENAIS = {
+    kind: tuple(f"x-ratelimit-{what}-{name}" for what in ("limit", "remaining", "reset"))
+    for kind, name in ((REQUESTS, "requests"), (TOKENS, "tokens"))
+}
+_ANTHROPICS = {
+    kind: tuple(f"anthropic-ratelimit-{name}-{what}" for what in ("limit", "remaining", "reset"))
+    for kind, name in ((REQUESTS, "requests"), (TOKENS, "tokens"))
+}
+
+
+def _openais(standing: Standing, now: float) -> Headers:
     """Source: platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers (2026-11)."""
-    return (
-        (f"x-ratelimit-limit-{name}", str(limit)),
-        (f"x-ratelimit-remaining-{name}", str(left)),
-        (f"x-ratelimit-reset-{name}", f"{math.ceil(max(0, resets - now))}s"),
-    )
+    del now
+    return _spelled(_OPENAIS, standing.rates, f"{math.ceil(max(0, standing.seconds))}s")
 
 
-def _anthropics(name: str, limit: int, left: int, resets: float, now: float) -> Headers:
+def _anthropics(standing: Standing, now: float) -> Headers:
     """Source: platform.claude.com/docs/en/api/rate-limits#response-headers (2026-11)."""
-    return (
-        (f"anthropic-ratelimit-{name}-limit", str(limit)),
-        (f"anthropic-ratelimit-{name}-remaining", str(left)),
-        (f"anthropic-ratelimit-{name}-reset", timestamp(math.ceil(max(resets, now)))),
-    )
+    resets = timestamp(math.ceil(now + max(0, standing.seconds)))
+    return _spelled(_ANTHROPICS, standing.rates, resets)
 
 
-_FORMS: dict[str, Callable[[str, int, int, float, float], Headers]] = {"messages": _anthropics}
-"""By the client's protocol; OpenAI's for all others."""
+def _spelled(
+    names: Mapping[int, tuple[str, ...]], rates: Sequence[tuple[int, int, int]], resets: str
+) -> Headers:
+    headers: Headers = ()
+    for kind, limit, left in rates:
+        of_limit, of_rest, of_reset = names[kind]
+        rest = str(left) if left > 0 else "0"
+        headers += (of_limit, str(limit)), (of_rest, rest), (of_reset, resets)
+    return headers
+
+
+_FORMS: dict[str, Callable[[Standing, float], Headers]] = {"messages": _anthropics}
+"""By the client's protocol; all others have OpenAI's."""

@@ -1,13 +1,13 @@
-"""An answer on its way to the client as it is: bytes of any type, whole or as they come.
+"""Passes an answer on to the client as it is: bytes of any type, whole or as they come.
 
-Nothing is changed but what must not be seen: an upstream's secrets, also where a piece ends within
-one, and embeddings in another form than the client's. The beginning of JSON is held until it is
-whole or long, so that a fault is still told as one, and what a short answer lacks is filled in;
-after that a cut is a connection that breaks, for nothing may look finished that is not.
+Only two things are changed: an upstream's secrets are hidden, also if a piece ends inside of one,
+and embeddings are converted if the client wants another form. The beginning of JSON is held until
+it is whole or long. So a fault can still set the status, and missing members of a short answer are
+filled in. After that, an answer that breaks off breaks the connection, because it must not look
+finished.
 
-What takes an answer further depends on its type. Of a sound every byte does. A stream of events
-goes on with their data alone, for comments can be sent for ever, and any other body has to be whole
-in time.
+Progress depends on the type of the answer. Every byte of audio counts. In a stream of events only
+data counts, because comments could be sent for ever. Any other body must be whole in time.
 """
 
 import re
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from xtrix import errors, json
-from xtrix.answer import Usage
+from xtrix.answer import NOTHING_SAID, Usage
 from xtrix.errors import ApiError, Headers, UpstreamError, bad_response
 from xtrix.http import EVENT_STREAM, UpstreamHead
 from xtrix.openai.errors import decode_error
@@ -30,9 +30,9 @@ _USAGE = {
 }
 _FINISH_REASON = re.compile(rb'"finish_reason"\s*:\s*"([a-z_]{1,40})"')
 _TEXT = re.compile(rb'"text"\s*:\s*"((?:[^"\\]|\\.)*)')
-"""What a completion says; of one that is cut into pieces, nearly all."""
+"""The text of a completion; of one that comes in pieces, almost all of it."""
 _COUNTED = 2048
-"""Bytes at either end of an answer in which its usage is looked for."""
+"""The bytes at both ends of an answer in which its usage is looked for."""
 _AUDIO = ("audio/", "application/octet-stream")
 _LINE_END = re.compile(rb"[\r\n]+")
 _DATA = b"data:"
@@ -41,37 +41,38 @@ _LONGEST_TICK = 1.0
 
 
 class Upload(NamedTuple):
-    """What of a request's body is still to come when the upstream is called."""
+    """The part of a request's body that has not come yet when the upstream is called."""
 
     screen: "Screen"
     length: int | None
-    """Bytes of the whole body; None where nobody knows."""
+    """The bytes of the whole body; None if that is not known."""
     seconds: float
-    """Between two pieces."""
+    """The most seconds between two pieces."""
 
 
 class Screen:
-    """Looks at what a client sends while it goes on to the upstream."""
+    """Checks what a client sends while it is passed on to the upstream."""
 
     fault: ApiError | None = None
-    """Why the rest may not go on."""
+    """Why the rest may not be passed on."""
 
     def passes(self, data: bytes) -> bool:
-        """Whether `data`, which is what came next, may go on."""
+        """Whether `data`, the next piece, may be passed on."""
         raise NotImplementedError
 
 
 class Forwarded(NamedTuple):
-    """What is to be known of a call whose answer goes to the client as it is."""
+    """What is known about a call whose answer is passed on as it is."""
 
     answers: tuple[str, ...]
-    """Patterns of the content types it may have; of one without, the first."""
+    """Patterns of the content types that it may have. Without a content type it counts as the
+    first."""
     vectors: str | None = None
     """The form in which the client wants embeddings: `float` or `base64`."""
     upload: Upload | None = None
     fill: Callable[[Any], bytes | None] | None = None
-    """The whole answer, of the JSON of one that was held, with what it lacked; None where that is
-    nothing."""
+    """Fills in missing members of the JSON of a whole answer; returns None if nothing is
+    missing."""
 
 
 class Passage:
@@ -79,6 +80,7 @@ class Passage:
 
     status = 200
     unknown_stop_reason = None
+    served = NOTHING_SAID
 
     def __init__(
         self,
@@ -105,7 +107,7 @@ class Passage:
         self._held: list[bytes] = []
         self._size = 0
         self.characters = 0
-        """Of a completion's text."""
+        """The number of characters of a completion's text."""
         self._first = self._last = b""
         self._line = b""
         """The beginning of an event stream's last line."""
@@ -116,7 +118,7 @@ class Passage:
 
     @property
     def is_told(self) -> bool:
-        """Whether nothing more goes to the client."""
+        """Whether the client gets nothing more."""
         return self.over
 
     @property
@@ -126,30 +128,30 @@ class Passage:
 
     @property
     def is_cut(self) -> bool:
-        """Whether it broke off after the client has got some of it."""
+        """Whether it broke off after the client had got some of it."""
         return self.begun and self.error is not None
 
     @property
     def finish_reasons(self) -> tuple[str, ...]:
-        """Why each completion ended, as far as its first and last bytes tell."""
+        """Why each completion ended, as far as its first and last bytes tell it."""
         return tuple(it.decode() for it in _FINISH_REASON.findall(self._first + self._last))
 
     @property
     def usage(self) -> Usage:
-        """The tokens that it speaks of."""
+        """The usage that it reports."""
         said = self._first + self._last
         counts = {name: form.findall(said) for name, form in _USAGE.items()}
         return Usage(**{name: int(found[-1]) for name, found in counts.items() if found})
 
     @property
     def tick_seconds(self) -> float:
-        """How often `tick` wants to be called."""
+        """How often `tick` must be called, in seconds."""
         first_byte, idle, _, progress, _ = self._patience
         shortest = min(first_byte, idle, progress)
         return max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
 
     def feed(self, data: bytes) -> bytes:
-        """What of `data` and of what was held can go to the client."""
+        """The part of `data`, and of what was held, that can go to the client."""
         self._fed += 1
         self._advanced += self._is_audio or (self._is_stream and self._has_data(data))
         try:
@@ -159,7 +161,7 @@ class Passage:
         return self._pass(self._redactor.feed(changed))
 
     def close(self, broken: ApiError | None = None) -> bytes:
-        """The last of it, at the upstream's end, or where it is `broken`."""
+        """The last part, at the upstream's end, or if it is `broken`."""
         if self.over:
             return b""
         if broken:
@@ -183,9 +185,9 @@ class Passage:
         return self._fail(errors.internal_error())
 
     def tick(self, now: float, *, reading: bool = True) -> bytes:
-        """End it where too long nothing has come. The first call starts the clock.
+        """Ends it if nothing has come for too long. The first call starts the clock.
 
-        `now` is in seconds; `reading` is whether the upstream is waited for, and not the client.
+        `now` is in seconds; `reading` says that the upstream is waited for, and not the client.
         """
         if self._last_heard is None or not reading:
             self._last_heard = self._last_advanced = now
@@ -201,7 +203,7 @@ class Passage:
         return b""
 
     def _has_data(self, data: bytes) -> bool:
-        """Whether some of an event's data came with `data`."""
+        """Whether `data` contains some of an event's data."""
         *lines, last = _LINE_END.split(self._line + data)
         self._line = last[: len(_DATA)]
         return any(line.startswith(_DATA) and len(line) > len(_DATA) for line in (*lines, last))
@@ -222,7 +224,7 @@ class Passage:
         return data
 
     def _checked(self, whole: bytes) -> bytes:
-        """An answer that is here as a `whole`, with what it lacked. Raises UpstreamError."""
+        """A `whole` answer, with its missing members. Raises UpstreamError."""
         if not self._is_json:
             return whole
         try:

@@ -1,30 +1,34 @@
-"""What models cost, as data, and what an answer has cost.
+"""The prices of models, as data, and the cost of an answer.
 
-Knows the list prices of the providers that `docs/providers.md` has rows for, each for the endpoint
-that charges them. A row's own `prices` go first. What neither says has no price, which is None and
-never zero. Refuses to know what is charged beside tokens (searches, containers, storage).
+It has the list prices of the providers that docs/providers.md has rows for, each for the endpoint
+that charges them. A row's own `prices` come first. A model in neither has no price, which is None
+and never zero. Charges besides tokens (searches, containers, storage) are not known here.
 
-Sources, 2026-11-26: pydantic/genai-prices 0.2.3, which tells what stands on the pages that are
-named at each table.
+Sources: pydantic/genai-prices 0.2.3 of 2026-11, which reports the pages that are named at each
+table. A date there is the last on which the vendor's own page, or a quotation of it, was seen to
+have the same prices for the named rows. The other rows have only the one source.
 """
 
 import fnmatch
 import functools
 import re
+from collections.abc import Iterable
 
 from xtrix.answer import Usage
 from xtrix.providers import Long, Price, Provider
 
 _PER_DOLLAR = 1_000_000
+_NOT_LONG = Long(0)
+_MOST_KNOWN = 1_000
 _USUAL_TIERS = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand", "scale"})
-"""`scale` is capacity that is paid for otherwise; its tokens are held to cost the usual."""
+"""`scale` is capacity that is paid for in another way. Its tokens count at the usual price."""
 _DATE = re.compile(r"-(20\d\d-\d\d-\d\d|20\d{6}|latest)$")
 
 
 def _claude(model: str, base: float, output: float, cached: float, **more: object) -> Price:
-    """A model of Anthropic's: what is kept for five minutes costs a quarter more, an hour twice.
+    """A model of Anthropic. A cache write for five minutes costs a quarter more, for an hour twice.
 
-    `priority` is capacity that is paid for otherwise, `fast` its `speed` of that name.
+    `priority` is capacity that is paid for in another way; `fast` is the `speed` of that name.
     """
     tiers = {"priority": 1.0, **({"fast": 2.0} if more.get("fast") else {})}
     long = Long(100_000, 5, 5) if more.get("short") else None
@@ -32,6 +36,8 @@ def _claude(model: str, base: float, output: float, cached: float, **more: objec
 
 
 # https://platform.claude.com/docs/en/about-claude/pricing; the last three are retired there.
+# 2026-11, …/docs/en/models: Fable 5.1, Opus 5 and 5.5, Sonnet 5 and 5.5, Haiku 4.5 and 5.5 with its
+# long prompts; …/build-with-claude/fast-mode: which of the Opus have `fast`.
 _ANTHROPIC = (
     _claude("claude-fable-5-2", 8, 40, 0.2, fast=True),
     _claude("claude-mythos-5-2", 8, 40, 0.2, fast=True),
@@ -76,21 +82,23 @@ def _gpt(  # noqa: PLR0913 - a row of a table
     long: Long | None = None,
     write: float | None = None,
 ) -> Price:
-    """A model of OpenAI's; `fast` multiplies where its tier `priority` or `fast` has served."""
+    """A model of OpenAI. `fast` is the factor for the tiers `priority` and `fast`."""
     tiers = {**(_FLEX if flex else {}), **({"priority": fast, "fast": fast} if fast else {})}
     return Price(model, base, output, cached, write, long=long, tiers=tiers)
 
 
-def _gpt_6(model: str, base: float, output: float, cached: float) -> Price:
-    """A model since GPT-5.6, which charges a quarter more for what goes into the cache."""
-    return _gpt(model, base, output, cached, fast=2, long=_OVER_272K, write=base * 5 / 4)
+def _gpt_6(model: str, base: float, output: float, cached: float, **more: float) -> Price:
+    """A model since GPT-5.6: cache writes cost a quarter more."""
+    price = _gpt(model, base, output, cached, fast=2, long=_OVER_272K, write=base * 5 / 4)
+    return price._replace(tiers={**price.tiers, **more})
 
 
-# https://developers.openai.com/api/docs/pricing
+# https://developers.openai.com/api/docs/pricing; 2026-10, …/guides/ultrafast-mode and what quotes
+# it: GPT-6 Astra and GPT-6.1 Sol, which `ultrafast` makes six times as dear.
 _OPENAI = (
-    _gpt_6("gpt-6.1-sol", 2, 10, 0.1),
+    _gpt_6("gpt-6.1-sol", 2, 10, 0.1, ultrafast=6),
     _gpt_6("gpt-6.1-terra", 1, 5, 0.05),
-    _gpt_6("gpt-6-astra", 10, 50, 1),
+    _gpt_6("gpt-6-astra", 10, 50, 1, ultrafast=6),
     _gpt_6("gpt-6-sol", 2, 10, 0.2),
     _gpt_6("gpt-6-luna", 0.1, 0.5, 0.01),
     _gpt_6("gpt-5.6-sol", 4, 20, 0.4),
@@ -139,6 +147,7 @@ _OPENAI = (
 
 _OVER_200K = Long(200_000, 2, 1.5)
 # https://ai.google.dev/gemini-api/docs/pricing, whose discounts that end within 2026 are left out.
+# 2026-10-07: 3.8, 3.5 and 2.5 Flash, 3.5 Flash-Lite, 3.1 and 2.5 Pro.
 _GEMINI = (
     Price("gemini-4-argon", 4, 20, 0.2),
     *(Price(f"gemini-3.{minor}-flash", 1.5, 7.5, 0.15) for minor in (6, 7, 8)),
@@ -153,7 +162,7 @@ _GEMINI = (
     Price("gemini-2.5-flash-lite", 0.1, 0.4, 0.01, audio_input=0.3),
 )
 
-# https://console.groq.com/docs/models
+# https://console.groq.com/docs/models; 2026-10: gpt-oss-120b.
 _GROQ = (
     Price("llama-3.1-8b-instant", 0.05, 0.08),
     Price("llama-3.3-70b-versatile", 0.59, 0.79),
@@ -166,9 +175,11 @@ _GROQ = (
 )
 
 # https://mistral.ai/pricing/api. A name that ends in -latest is the newest of its kind that month.
+# 2026-05: Medium 3.5, which is called by either of its names.
 _MISTRAL = (
     Price("mistral-large-2512", 0.5, 1.5, 0.05),
     Price("mistral-medium-3-5", 1.5, 7.5, 0.15),
+    Price("mistral-medium-3.5", 1.5, 7.5, 0.15),
     Price("mistral-medium-latest", 1.5, 7.5, 0.15),
     Price("mistral-small-2603", 0.15, 0.6, 0.015),
     Price("mistral-small-latest", 0.15, 0.6, 0.015),
@@ -181,7 +192,7 @@ _MISTRAL = (
 )
 
 # https://api-docs.deepseek.com/quick_start/pricing. These are the prices of its busy hours; at
-# other hours it charges half.
+# other hours it charges half. 2026-10-27: all.
 _DEEPSEEK = (
     Price("deepseek-v4-flash", 0.3, 1.2, 0.006),
     Price("deepseek-flash", 0.3, 1.2, 0.006),
@@ -189,11 +200,12 @@ _DEEPSEEK = (
 )
 
 _FROM_200K = Long(199_999, 2, 2)
-# https://docs.x.ai/docs/models
+# https://docs.x.ai/docs/models; 2026-09, docs.x.ai/developers: 4.5, 4.6 and 4.7, and 4.3 by who
+# quotes it. What 4.5 reads from the cache is $0.30 in genai-prices and $0.50 elsewhere (2026-07).
 _XAI = (
     Price("grok-4.7", 2, 6, 0.5, long=_FROM_200K),
     Price("grok-4.6", 2, 6, 0.5, long=_FROM_200K),
-    Price("grok-4.5", 2, 6, 0.3, long=_FROM_200K),
+    Price("grok-4.5", 2, 6, 0.5, long=_FROM_200K),
     Price("grok-4.3", 1.25, 2.5, 0.2, long=_FROM_200K),
     Price("grok-4.20", 1.25, 2.5, 0.2, long=_FROM_200K),
     Price("grok-code-fast-1", 0.2, 1.5, 0.02),
@@ -210,14 +222,15 @@ PRICES: dict[str, tuple[Price, ...]] = {
     "https://api.deepseek.com*": _DEEPSEEK,
     "https://api.x.ai/*": _XAI,
 }
-"""By a pattern of base URLs: who is paid depends on who is called, and not on the model's name."""
+"""By a pattern of base URLs, because the price depends on who is called and not on the model's
+name."""
 
 
 def price_of(provider: Provider, model: str) -> Price | None:
-    """What the upstream's `model` costs at `provider`; None where nobody has said.
+    """The price of the upstream's `model` at `provider`; None if it is not known.
 
-    The row's own prices go first. The table has ids, and an id with a date costs what the one
-    without does, unless it stands there itself.
+    The row's own prices come first. The table has ids. An id with a date costs the same as the one
+    without, unless the table has it too.
     """
     own = (row for row in provider.prices if fnmatch.fnmatchcase(model, row.pattern))
     return next(own, None) or _listed(provider.base_url, model)
@@ -230,68 +243,148 @@ def _listed(base_url: str, model: str) -> Price | None:
     return known.get(model) or known.get(_DATE.sub("", model))
 
 
+class Tariff:
+    """The price of one model, with values that almost every call needs, computed once."""
+
+    __slots__ = ("_dearest", "_plain", "price")
+
+    def __init__(self, price: Price) -> None:
+        self.price = price
+        self._plain = _micros(price.input, 1), _micros(price.output, 1)
+        inside, outside = _dearest(price)
+        self._dearest = _micros(inside, 1), _micros(outside, 1)
+
+    def cost(self, usage: Usage, service_tier: str | None = None) -> int | None:
+        """See `cost`."""
+        is_plain = not (usage.cached or usage.cache_written or usage.prompt_audio)
+        if service_tier or usage.completion_audio or not is_plain or self.price.long:
+            return cost(self.price, usage, service_tier)
+        inside, outside = self._plain
+        return _per_million(usage.prompt * inside + usage.completion * outside)
+
+    def most(
+        self, input_tokens: int, output_tokens: int, tiers: Iterable[str] | None = None
+    ) -> int:
+        """See `most`."""
+        if self.price.long or tiers or (tiers is None and self.price.tiers):
+            return most(self.price, input_tokens, output_tokens, tiers)
+        inside, outside = self._dearest
+        return _per_million(input_tokens * inside + output_tokens * outside)
+
+
+class PriceList:
+    """The prices of the models of one configuration."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Tariff | None] = {}
+
+    def of(self, provider: Provider, model: str) -> Tariff | None:
+        """The price of the upstream's `model` at `provider`; None if it is not known."""
+        name = provider.name, model
+        try:
+            return self._known[name]
+        except KeyError:
+            if len(self._known) >= _MOST_KNOWN:  # there are endless names
+                self._known.clear()
+            price = price_of(provider, model)
+            tariff = self._known[name] = Tariff(price) if price else None
+            return tariff
+
+
+def is_usual(service_tier: str) -> bool:
+    """Whether a tier has the usual price."""
+    return service_tier in _USUAL_TIERS
+
+
 def has_tier(price: Price, service_tier: str) -> bool:
-    """Whether it is known what a tier, or Anthropic's `speed`, makes of the price."""
-    return service_tier in _USUAL_TIERS or service_tier in price.tiers
+    """Whether the price of a tier, or of Anthropic's `speed`, is known."""
+    return is_usual(service_tier) or service_tier in price.tiers
 
 
 def cost(price: Price, usage: Usage, service_tier: str | None = None) -> int | None:
-    """What `usage` costs in micro-dollars, upwards; None where a tier or audio has no price.
+    """The cost of `usage` in micro-dollars, rounded up; None if a tier or audio has no price.
 
-    `service_tier` is the one that has served, in OpenAI's name for it; None is the usual one.
-    `fast` is Anthropic's `speed` too.
+    `service_tier` is the one that was used, by OpenAI's name; None means the usual one. `fast` is
+    also Anthropic's `speed`.
     """
-    usual = service_tier is None or service_tier in _USUAL_TIERS
-    factor = 1.0 if usual else price.tiers.get(service_tier or "")
+    tier = service_tier or ""
+    factor = 1.0 if is_usual(tier) else price.tiers.get(tier)
     if factor is None:
         return None
-    audio_out = usage.completion_audio
-    outside = (price.output, max(0, usage.completion - audio_out)), (price.audio_output, audio_out)
-    long = price.long if price.long and usage.prompt > price.long.over else Long(0)
+    long = price.long if price.long and usage.prompt > price.long.over else _NOT_LONG
     total = 0
-    for rates, more in ((_inside(price, usage), long.input), (outside, long.output)):
+    for rates, more in ((_inside(price, usage), long.input), (_outside(price, usage), long.output)):
         for rate, tokens in rates:
-            if tokens and rate is None:
-                return None
-            total += tokens * _micros(rate or 0, more * factor)
+            if tokens:
+                if rate is None:
+                    return None
+                total += tokens * _micros(rate, more * factor)
     return _per_million(total)
 
 
-def most(price: Price, input_tokens: int, output_tokens: int) -> int:
-    """The most micro-dollars that so many tokens can cost, upwards.
+def most(
+    price: Price, input_tokens: int, output_tokens: int, tiers: Iterable[str] | None = None
+) -> int:
+    """The most micro-dollars that so many tokens can cost, rounded up.
 
-    Every token is held to be of the dearest class and to be served by the dearest tier.
+    Every token counts as the most expensive kind, in the most expensive of `tiers` and the usual
+    one. None means all tiers.
     """
-    factor = max(1.0, *price.tiers.values()) if price.tiers else 1.0
-    long = price.long if price.long and input_tokens > price.long.over else Long(0)
-    inside = (price.cached, price.cache_write, price.cache_write_hour, price.audio_input)
-    dearest_in = max(price.input, *(it or 0 for it in inside))
-    dearest_out = max(price.output, price.audio_output or 0)
+    factor = 1.0
+    if tiers is None:
+        factor = max(1.0, *price.tiers.values()) if price.tiers else 1.0
+    elif tiers:
+        factor = max(1.0, *(price.tiers.get(tier, 1.0) for tier in tiers))
+    long = price.long if price.long and input_tokens > price.long.over else _NOT_LONG
+    dearest_in, dearest_out = _dearest(price)
     return _per_million(
         input_tokens * _micros(dearest_in, max(1, long.input) * factor)
         + output_tokens * _micros(dearest_out, max(1, long.output) * factor)
     )
 
 
+def _dearest(price: Price) -> tuple[float, float]:
+    """The prices of the most expensive kinds of input and output tokens."""
+    written = max(price.cache_write or 0, price.cache_write_hour or 0)
+    inside = max(price.input, price.cached or 0, written, price.audio_input or 0)
+    return inside, max(price.output, price.audio_output or 0)
+
+
 def _micros(rate: float, factor: float) -> int:
-    """Micro-dollars for a million tokens: whole ones, for sums of fractions are not exact."""
+    """Micro-dollars for a million tokens, as whole numbers.
+
+    Sums of fractions would not be exact.
+    """
     return round(rate * factor * _PER_DOLLAR)
 
 
 def _per_million(total: int) -> int:
-    """Micro-dollars, of what a million times as many tokens would cost."""
+    """Micro-dollars, from the cost of a million times as many tokens."""
     return -(-total // 1_000_000)
 
 
-def _inside(price: Price, usage: Usage) -> tuple[tuple[float | None, int], ...]:
-    """The classes of tokens that went in: what a million costs, and how many there were."""
-    written, hour = usage.cache_written, min(usage.cache_written_hour, usage.cache_written)
-    plain = usage.prompt - usage.cached - written - usage.prompt_audio
+_Rates = tuple[tuple[float | None, int], ...]
+"""Kinds of tokens: the price of a million, and how many there were."""
+
+
+def _outside(price: Price, usage: Usage) -> _Rates:
+    audio = usage.completion_audio
+    if not audio:
+        return ((price.output, usage.completion),)
+    return (price.output, max(0, usage.completion - audio)), (price.audio_output, audio)
+
+
+def _inside(price: Price, usage: Usage) -> _Rates:
+    cached, written, audio = usage.cached, usage.cache_written, usage.prompt_audio
+    if not (cached or written or audio):
+        return ((price.input, usage.prompt),)
+    plain = usage.prompt - cached - written - audio
+    hour = min(usage.cache_written_hour, written)
     write = price.input if price.cache_write is None else price.cache_write
     return (
         (price.input, max(0, plain)),
-        (price.input if price.cached is None else price.cached, usage.cached),
+        (price.input if price.cached is None else price.cached, cached),
         (write, written - hour),
         (write if price.cache_write_hour is None else price.cache_write_hour, hour),
-        (price.audio_input, usage.prompt_audio),
+        (price.audio_input, audio),
     )

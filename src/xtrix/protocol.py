@@ -10,7 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from xtrix.answer import Expected, Reader, StreamWriter, Usage, WholeWriter, Writer
+from xtrix.answer import (
+    NOTHING_SAID,
+    Expected,
+    Reader,
+    Served,
+    StreamWriter,
+    Usage,
+    WholeWriter,
+    Writer,
+)
 from xtrix.errors import ApiError, UpstreamError
 from xtrix.http import Reply, UpstreamHead, UpstreamRequest
 from xtrix.prompt import Json, Origin, Prompt
@@ -106,12 +115,16 @@ class Stream(Protocol):
         """The usage that is known so far."""
 
     @property
+    def served(self) -> Served:
+        """What is known of it so far."""
+
+    @property
     def unknown_stop_reason(self) -> str | None:
         """See `Reader.unknown_stop_reason`; known at the end."""
 
     @property
     def finish_reasons(self) -> tuple[str, ...]:
-        """Why the answer ended, or each of its choices, as the client is told; nothing before."""
+        """Why the answer, or each of its choices, ended, in the client's protocol; empty before."""
 
     @property
     def carried(self) -> str | None:
@@ -160,6 +173,7 @@ class Whole(NamedTuple):
     unknown_stop_reason: str | None = None
     finish_reasons: tuple[str, ...] = ()
     """As `Stream.finish_reasons`."""
+    served: Served = NOTHING_SAID
 
 
 class Counter(NamedTuple):
@@ -239,17 +253,21 @@ class Codec(NamedTuple):
     is_optional: bool = False
     """Whether an upstream that speaks the protocol may lack the called path. The request is then
     translated, as for an upstream of another protocol."""
+    relays_bodies: bool = False
+    """Whether a body that is passed on stays as it came, instead of being written from its
+    fields."""
     request_id_header: str | None = None
     """The header in which its clients look for the request's id, besides `x-request-id`."""
     claims: Callable[[Json], bool] | None = None
-    """Whether fields that the protocol of a path makes no sense of are a request of this one, by
-    their shape. None: it claims nobody's, and what comes to its path is held to be its own."""
+    """Whether fields that the path's own protocol cannot read are a request of this protocol, by
+    their shape. None if it never claims such fields, and takes everything that comes to its own
+    path for its own."""
     disowns: Callable[[Json], bool] | None = None
-    """Whether fields that `decode_request` took have what no request of this protocol has. None
-    where `decode_request` judges the whole shape."""
+    """Whether fields that `decode_request` accepted have something that no request of this protocol
+    has. None if `decode_request` checks the whole shape."""
     unmix: Callable[[Json], Json | None] | None = None
-    """The fields with what is another protocol's form put as this one has it; None where nothing
-    is."""
+    """The fields, with parts in another protocol's form rewritten in this one's; None if there are
+    none."""
 
 
 class Compactor(NamedTuple):
@@ -290,6 +308,11 @@ class Translation:
     def usage(self) -> Usage:
         """See `Stream`."""
         return self._reader.usage
+
+    @property
+    def served(self) -> Served:
+        """As `Stream` has it."""
+        return self._reader.served
 
     @property
     def unknown_stop_reason(self) -> str | None:

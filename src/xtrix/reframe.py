@@ -1,12 +1,12 @@
-"""Upstream data in, client frames out: one upstream stream from its first event to its last.
+"""Turns one upstream stream into the client's events, from the first to the last.
 
-Knows when a stream has begun and when it is over, and that it ends in a finish or in an error,
-never in silence. Refuses to know a dialect's events and the chunk's JSON.
+It knows when a stream has begun and ended, and that it always ends with a finish or an error. A
+protocol's events are not known here. *Frames* are the text of the client's events.
 """
 
 from collections.abc import Callable
 
-from xtrix.answer import Usage
+from xtrix.answer import Served, Usage
 from xtrix.errors import BAD_RESPONSE, ApiError, bad_response
 from xtrix.protocol import Stream
 from xtrix.sse import Decoder, Event, EventTooLong
@@ -14,28 +14,28 @@ from xtrix.template import Template, learn
 
 
 class Reframer:
-    """Turns the text of one upstream stream, cut anywhere, into the client's frames.
+    """Turns the text of one upstream stream, which may be cut anywhere, into the client's frames.
 
-    An error before the first frame is kept in `error`, for a real HTTP status; a later one is told
-    in the stream, which is then over.
+    An error before the first frame is kept in `error`, so that it can set the status. A later error
+    is written into the stream, and ends it.
     """
 
     def __init__(
         self, stream: Stream, redact: Callable[[str], str], *, holds_opening: bool = False
     ) -> None:
-        """`redact` takes out of an error's message what the client must not see.
+        """`redact` removes from an error's message what the client must not see.
 
-        `holds_opening` keeps back what only announces an answer until the first of the answer.
+        `holds_opening` holds back what only announces an answer, until the answer itself begins.
         """
         self.begun = False
-        """Whether the client has been told anything."""
+        """Whether the client has got anything."""
         self.over = False
         self.fed = 0
-        """Pieces taken in so far."""
+        """The number of pieces that have come."""
         self.advanced = 0
-        """How often the answer was taken further; see `Stream.advances`."""
+        """How many events contained a part of the answer; see `Stream.advances`."""
         self.characters = 0
-        """Of what the upstream has said, about: text, reasoning and arguments of calls."""
+        """About how many characters the answer has: text, reasoning and arguments of calls."""
         self.error: ApiError | None = None
         self._stream = stream
         self._redact = redact
@@ -43,31 +43,36 @@ class Reframer:
         self._opening = ""
         self._sse = Decoder()
         self.template: Template | None = None
-        """What the last event that carried text showed. Whoever feeds text may leave out events of
-        this form that stand between others, if it says so with `moved`."""
+        """The template of the last event with text. The caller of `feed` may handle events of this
+        form itself, if it reports them with `moved`."""
 
     @property
     def finished(self) -> bool:
-        """Whether the answer is whole, though the upstream may still hold the line."""
+        """Whether the answer is whole, even if the upstream keeps the connection open."""
         return self._stream.finished
 
     @property
     def usage(self) -> Usage:
-        """What the upstream has said of it so far."""
+        """What the upstream has reported so far."""
         return self._stream.usage
 
     @property
+    def served(self) -> Served:
+        """What the upstream has reported so far."""
+        return self._stream.served
+
+    @property
     def unknown_stop_reason(self) -> str | None:
-        """Why the upstream stopped, where its word for that is not known here."""
+        """The upstream's word for why it stopped, if it is not known here."""
         return self._stream.unknown_stop_reason
 
     @property
     def finish_reasons(self) -> tuple[str, ...]:
-        """Why the answer ended, as the client is told."""
+        """Why the answer ended, in the client's protocol."""
         return self._stream.finish_reasons
 
     def feed(self, text: str) -> str:
-        """The frames that `text` completes."""
+        """The frames for the events that end in `text`."""
         self.fed += 1
         if self.over or self._stream.finished:
             return ""
@@ -83,23 +88,22 @@ class Reframer:
 
     @property
     def waits(self) -> bool:
-        """Whether there are frames that were too many to be given at once; `more` gives them."""
+        """Whether there are further frames, which `more` gives."""
         return self._stream.waits
 
     @property
     def is_told(self) -> bool:
-        """Whether the stream is over and all its frames are given."""
+        """Whether the stream has ended and all its frames have been returned."""
         return self.over and not self.waits
 
     def more(self) -> str:
-        """The next of those that wait."""
+        """The next of these frames."""
         return self._stream.more()
 
     def moved(self, count: int, text: str) -> None:
-        """Take note of events that became frames by the template.
+        """Notes events that the fast path has turned into frames.
 
-        There were `count` of them, and `text` is what they carried, all together: the inside of
-        JSON strings.
+        There were `count` of them. `text` is all the text in them, as the inside of JSON strings.
         """
         assert self.template is not None
         self.fed += 1
@@ -109,9 +113,9 @@ class Reframer:
         self._stream.moved(count, text)
 
     def close(self, broken: ApiError | None = None) -> str:
-        """The last frames, at the upstream's end; `broken` says why where it was no clean end.
+        """The last frames, at the upstream's end; `broken` says why, if the connection broke.
 
-        An answer whose finish reason has come is whole, however its connection ended.
+        An answer is whole once its finish reason has come, however the connection ended.
         """
         if self.over:
             return ""
@@ -128,7 +132,7 @@ class Reframer:
         return self._opening + frames
 
     def fail(self, error: ApiError) -> str:
-        """The last frames when the answer cannot go on."""
+        """The last frames of an answer that cannot go on."""
         if self.over:
             return ""
         self.over = True
@@ -138,7 +142,10 @@ class Reframer:
         return self._stream.fail(error) if self.begun else ""
 
     def _learn(self, text: str, events: list[Event], frames: list[str], *, at_start: bool) -> None:
-        """Take what the last of `events` shows, and forget what any other may have changed."""
+        """Learns the template of the last of `events`.
+
+        A template that other events may have changed is forgotten.
+        """
         known, self.template = self.template, None
         carried = self._stream.carried
         if carried is None or self.over or self.waits or len(frames) != len(events):
@@ -146,13 +153,13 @@ class Reframer:
         event = _last_event(text, events, at_start=at_start)
         is_same = known and len(events) == 1 and known.frame(carried[1:-1]) == frames[-1]
         if known and is_same and (event is None or known.middle is None):
-            # The same event again, cut in two or spelled otherwise.
+            # The same event again, cut in two or written in another way.
             self.template = known.past(1)
         elif event:
             self.template = learn(event, frames[-1], carried, self._stream.sequence)
 
     def _take(self, events: list[Event], *, last: bool = False) -> list[str]:
-        """The frames of each of `events`, as far as they are taken."""
+        """The frames of each of `events`, as far as they can be read."""
         frames = []
         for event in events:
             if self._stream.finished:
@@ -160,7 +167,7 @@ class Reframer:
             try:
                 frame = self._stream.feed(event)
             except ApiError as error:
-                # An event that the end cut in two is no more than a sign of the end.
+                # An event that was cut off at the end only shows that the stream broke.
                 if not (last and error.code == BAD_RESPONSE):
                     frames.append(self.fail(error))
                 break
@@ -172,7 +179,7 @@ class Reframer:
         return frames
 
     def _begin(self, frame: str) -> str:
-        """The first frame that the client gets, behind those that were kept back, if it is that."""
+        """The first frame for the client, after those that were held back, if `frame` is it."""
         self._opening += frame
         if self._holds_opening and not self.advanced:
             return ""
@@ -182,9 +189,9 @@ class Reframer:
 
 
 def _last_event(text: str, events: list[Event], *, at_start: bool) -> str | None:
-    """The text of the last of `events` where it stands alone between two others; else None.
+    """The text of the last of `events` if it is alone between two others; else None.
 
-    `text` ended them; `at_start` whether it begins with the first of them.
+    `text` is the piece in which they ended; `at_start` says that it begins with the first of them.
     """
     end = "\r\n\r\n" if text.endswith("\r\n\r\n") else "\n\n"
     before = text.rfind(end, 0, -len(end)) if text.endswith(end) else -1
@@ -192,5 +199,5 @@ def _last_event(text: str, events: list[Event], *, at_start: bool) -> str | None
         return text if at_start and len(events) == 1 else None
     event = text[before + len(end) :]
     decoder = Decoder()
-    decoder.feed("\n")  # past what only the first event of a stream may begin with
+    decoder.feed("\n")  # after what only the first event of a stream may begin with
     return event if decoder.feed(event) == events[-1:] else None

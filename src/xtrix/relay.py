@@ -1,7 +1,8 @@
-"""An answer that is streamed: upstream text in, the client's frames out, and time in between.
+"""Relays one stream to its client, with its time limits: upstream text in, client frames out.
 
-Knows when silence has lasted too long and when the client should hear that we are still here.
-Time is told in ticks of the shell's clock, so that a piece of data costs no look at it.
+It decides when a silence has been too long, and when the client should get a keep-alive. The
+shell's clock calls `tick` from time to time, so that a piece of data does not have to look at the
+time.
 """
 
 from typing import NamedTuple
@@ -21,15 +22,17 @@ class Patience(NamedTuple):
     """Seconds of silence."""
 
     first_byte: float
-    """Until the first event that the client is told."""
+    """Until the first event that the client gets."""
     idle: float
-    """Between two pieces, once it has come."""
+    """Between two pieces, after the first event."""
     keep_alive: float
-    """Until the client is sent a comment; 0 sends none."""
+    """Until the client gets a comment; 0 sends none."""
     progress: float = 600
-    """Between two events that take the answer further: an upstream may send others for ever."""
+    """Between two events that contain a part of the answer: an upstream may send others for
+    ever."""
     holds_opening: bool = False
-    """Whether the first event has to be of the answer. What only announces one is kept back."""
+    """Whether the first event must contain a part of the answer. What only announces one is held
+    back."""
 
 
 class _Counts(NamedTuple):
@@ -61,27 +64,27 @@ class Relay(Reframer):
         patience: Patience,
         clock: Clock,
     ) -> None:
-        """`clock` is the one that the answer is dated by; each tick sets it."""
+        """`clock` dates the answer; each tick sets it."""
         super().__init__(stream, redactor, holds_opening=patience.holds_opening)
         self._redactor = redactor
         self.headers = headers
         self.patience = patience
         self._clock = clock
         self._tail = ""
-        """The end of frames that have not all been given: a secret may begin there."""
+        """The end of frames of which more will follow: a secret may begin there."""
         self.recorder: Recorder | None = None
-        """Hears what the client is told; None where nothing of it is kept."""
+        """Listens to what the client gets; None if nothing of it is kept."""
         self._sent = 0
-        """Pieces that made frames for the client."""
+        """The number of pieces that gave frames for the client."""
         self._seen = _Counts()
-        """What had come by the last tick."""
+        """The counts at the last tick."""
         self._since: _Times | None = None
         self._had_begun = self._had_finished = False
-        """By the last tick."""
+        """Whether the answer had begun and finished at the last tick."""
 
     @property
     def secrets(self) -> list[str]:
-        """What stands in no answer, spelled as JSON."""
+        """The secrets that no answer may contain, in the form of JSON."""
         return self._redactor.in_answers
 
     @property
@@ -91,31 +94,31 @@ class Relay(Reframer):
         shortest = min(first_byte, idle, keep_alive or idle, progress)
         return max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
 
-    # `typing.override` came with Python 3.12, and this runs on 3.11 too.
+    # `typing.override` came with Python 3.12, and this code also runs on 3.11.
     def feed(self, text: str) -> str:  # type: ignore[explicit-override]
-        """As a `Reframer`'s, without an upstream's secrets."""
+        """See `Reframer`; without an upstream's secrets."""
         frames = self._clean(super().feed(text))
         if frames:
             self._sent += 1
         return frames
 
     def more(self) -> str:  # type: ignore[explicit-override]
-        """As a `Reframer`'s, without an upstream's secrets."""
+        """See `Reframer`; without an upstream's secrets."""
         return self._clean(super().more())
 
     def moved(self, count: int, text: str) -> None:  # type: ignore[explicit-override]
-        """As a `Reframer` has it."""
+        """See `Reframer`."""
         super().moved(count, text)
         self._sent += 1
 
     def close(  # type: ignore[explicit-override]
         self, broken: ApiError | None = None
     ) -> str:
-        """As a `Reframer`'s, without an upstream's secrets."""
+        """See `Reframer`; without an upstream's secrets."""
         return self._clean(super().close(broken))
 
     def fail(self, error: ApiError) -> str:  # type: ignore[explicit-override]
-        """As a `Reframer`'s, without a secret in any field of `error`."""
+        """See `Reframer`; without a secret in any field of `error`."""
         self._redactor.clean(error)
         return super().fail(error)
 
@@ -124,11 +127,11 @@ class Relay(Reframer):
         return self._clean(self.fail(errors.internal_error()))
 
     def tick(self, now: float, *, reading: bool = True) -> str:
-        """What is due at `now` (seconds): a comment into a long silence, or the end of it.
+        """What is due at `now` (seconds): a keep-alive, or the end of a stream that is too silent.
 
-        `reading` is whether the upstream is waited for. Else it is the client, who has not taken
-        the last frames yet, and the upstream's silence is none. The first call starts the clock.
-        Until the client is told something, nothing that comes resets it.
+        `reading` says that the upstream is waited for. Otherwise the client has not taken the last
+        frames yet, and the upstream's silence does not count. The first call starts the clock.
+        Until the client has got something, nothing that comes resets it.
         """
         self._clock.now = now
         if self.over:
@@ -140,7 +143,8 @@ class Relay(Reframer):
             self._since = _Times(now, now, now)
             return ""
         if self._had_finished:
-            # The upstream has said all and does not hang up. The client need not wait for it.
+            # The upstream has sent everything and does not close the connection. The client need
+            # not wait for that.
             return self.close()
         self._had_finished = self.finished
         if self.begun:
@@ -155,11 +159,14 @@ class Relay(Reframer):
         return ""
 
     def _clean(self, frames: str) -> str:
-        """`frames` without an upstream's secrets, also such as more frames would complete."""
+        """`frames` without an upstream's secrets.
+
+        A secret that further frames would complete is hidden too.
+        """
         text = self._tail + frames
         clean = self._redactor.answer(text)
         if clean is not text:
-            self.template = None  # no frame is made like one of these
+            self.template = None  # no frame may be made like one of these
         end = max(0, len(clean) - self._redactor.longest) if self.waits else len(clean)
         self._tail, frames = clean[end:], clean[:end]
         if self.recorder:

@@ -1,28 +1,29 @@
-r"""Server-sent events: text in, events out.
+r"""Decodes server-sent events: text in, events out.
 
 Written from the HTML standard, section 9.2.6, «Interpreting an event stream»
-(html.spec.whatwg.org/multipage/server-sent-events.html, read 2026-11). Lines end at CRLF, LF or
-CR and nowhere else. `id` and `retry` steer a browser's reconnection and are passed over.
+(html.spec.whatwg.org/multipage/server-sent-events.html, read 2026-11). Lines end at CRLF, LF or CR
+and nowhere else. `id` and `retry` control how a browser reconnects, and are ignored.
 
-Knows framing only. Refuses to know bytes (the shell's streaming TextDecoder turns them into text)
-and what an event's data means.
+Bytes are not known here (the shell's streaming TextDecoder turns them into text), nor what an
+event's data means.
 """
 
 import re
 from typing import NamedTuple
 
 MAX_EVENT_LENGTH = 16 * 1024 * 1024
-"""Characters one event may have. A stream that never ends its line would fill the isolate."""
+"""The most characters of one event. A stream that never ends its line would otherwise fill the
+isolate's memory."""
 
 _JOINED_AT_ONCE = 512
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 class _Pieces:
-    """Text that comes in pieces.
+    """A text that comes in pieces.
 
-    A piece of a character or two takes thirty times that as a string of its own, so pieces are
-    joined a few hundred at a time.
+    A string of one or two characters takes thirty times that in memory. So a few hundred pieces at
+    a time are joined.
     """
 
     def __init__(self) -> None:
@@ -36,7 +37,7 @@ class _Pieces:
             self._last.clear()
 
     def take(self) -> str:
-        """All of it; nothing is left."""
+        """Returns all of the text, and forgets it."""
         text = "".join(self._joined) + "".join(self._last)
         self._joined.clear()
         self._last.clear()
@@ -44,18 +45,18 @@ class _Pieces:
 
 
 class Event(NamedTuple):
-    """One dispatched event. `name` is "message" where the stream gave none."""
+    """One event. `name` is "message" if the stream gave none."""
 
     name: str
     data: str
 
 
 class EventTooLong(ValueError):
-    """An event passed `MAX_EVENT_LENGTH`."""
+    """An event has more than `MAX_EVENT_LENGTH` characters."""
 
 
 class Decoder:
-    """Turns the text of one stream, cut anywhere, into events."""
+    """Turns the text of one stream, which may be cut anywhere, into events."""
 
     def __init__(self) -> None:
         self._start = True
@@ -69,11 +70,11 @@ class Decoder:
 
     @property
     def between_events(self) -> bool:
-        """Whether nothing is held: what comes next is the first character of an event."""
+        """Whether the next character begins a new event."""
         return not (self._start or self._after_cr or self._held or self._name)
 
     def feed(self, text: str) -> list[Event]:
-        """The events that `text` completes, in order. Raises EventTooLong."""
+        """Returns the events that end in `text`, in order. Raises EventTooLong."""
         *lines, rest = _LINE_END.split(self._strip(text))
         if lines and self._line_length:
             lines[0] = self._take_line() + lines[0]
@@ -87,10 +88,10 @@ class Decoder:
         return events
 
     def close(self) -> list[Event]:
-        """The event that the end of the stream cut short, if it has data.
+        """Returns the last event, if the stream ended before the blank line after it.
 
-        The standard drops it. Here it is handed out, for upstreams that leave out the last blank
-        line; whoever reads it finds out from its data whether it is whole.
+        The standard drops such an event. Here it is returned, because some upstreams leave out the
+        last blank line. The reader of its data finds out whether it is whole.
         """
         line = self._take_line()
         event = (self._take(line) if line else None) or self._dispatch()
@@ -109,7 +110,7 @@ class Decoder:
         return text
 
     def _take_line(self) -> str:
-        """The line that has begun."""
+        """Returns the line that has begun."""
         self._held -= self._line_length
         self._line_length = 0
         return self._line.take()

@@ -1,7 +1,8 @@
-"""One client's kept responses as the gateway deals with them: before a call, after it, and without.
+"""Serves the kept responses of one client, and keeps new ones.
 
-Knows the calls below `/responses/{id}` and when something is kept: before the client has the end of
-its answer, so that its next request finds it. Refuses to know how it is kept (`archive` does).
+The calls below `/responses/{id}` are known here, and when a response is kept: before the client has
+the end of its answer, so that its next request can refer to it. How it is kept is known to
+`archive`.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from xtrix.recorder import Recorder
 from xtrix.steps import AskArchive, Failure
 
 SECONDS = 5.0
-"""For an answer of the archive."""
+"""The most seconds for an answer of the archive."""
 METHODS = ("GET", "DELETE", "HEAD")
 _PATH = "/responses/"
 _INPUT = "input_items"
@@ -27,18 +28,18 @@ _USUAL_ITEMS = 20
 
 
 class Store(NamedTuple):
-    """What is kept of one client."""
+    """The kept responses of one client."""
 
     name: str
-    """Of the archive's object."""
+    """The name of the archive's object."""
     days: float
     limit: int
-    """Characters that are handed out at once."""
+    """The most characters that one request may refer to."""
 
     def recall(
         self, memory: Memory, request: Request
     ) -> Generator[AskArchive, bytes | Failure, Request]:
-        """The steps to `request` with all that it refers to. Raises ApiError."""
+        """The steps that add to `request` what it refers to. Raises ApiError."""
         previous, items = memory.references(request)
         if previous is None and not items:
             return request
@@ -52,9 +53,9 @@ class Store(NamedTuple):
         return memory.resolve(request, earlier, named)
 
     def recorder(self, memory: Memory, request: Request, token: str, now: float) -> Recorder | None:
-        """What is to listen to the answer of `request`; None where nothing is to be kept.
+        """A recorder for the answer of `request`; None if it is not kept.
 
-        It has to be made before the request is resolved.
+        It must be made before the request's references are resolved.
         """
         given = memory.kept_input(request, token)
         if given is None:
@@ -90,7 +91,7 @@ class Store(NamedTuple):
 
 
 def store_of(client: bytes, days: float, limit: int) -> Store:
-    """The store of the client whom `client` stands for, as its key's digest does."""
+    """The store of the client with the digest `client`."""
     return Store(hashlib.sha256(b"responses\0" + client).hexdigest(), days, limit)
 
 
@@ -101,7 +102,7 @@ def is_kept(path: str) -> bool:
 
 
 class _Page(NamedTuple):
-    """Which of a response's input items a client asks for."""
+    """The page of a response's input items that a client asks for."""
 
     limit: int
     is_newest_first: bool
@@ -109,7 +110,7 @@ class _Page(NamedTuple):
 
     @classmethod
     def of(cls, query: dict[str, str]) -> "_Page":
-        """The page that `query` asks for. Raises ClientError."""
+        """Decodes a URL's query. Raises ClientError."""
         limit = query.get("limit", str(_USUAL_ITEMS))
         if not (limit.isdecimal() and 1 <= int(limit) <= _MOST_ITEMS):
             raise invalid("limit", f"it must be a number from 1 to {_MOST_ITEMS}.")
@@ -119,7 +120,7 @@ class _Page(NamedTuple):
         return cls(int(limit), order == "desc", query.get("after"))
 
     def cut(self, items: list[Any]) -> dict[str, Any]:
-        """The list object with the page's items. Raises ClientError."""
+        """The list object with the items of this page. Raises ClientError."""
         ordered = items[::-1] if self.is_newest_first else items
         start = 0
         if self.after is not None:
@@ -138,13 +139,13 @@ class _Page(NamedTuple):
 
 
 def _within(path: str) -> str:
-    """What follows the path of the protocol's calls; empty for other paths."""
+    """The part of the path after that of the protocol's calls; empty for other paths."""
     rest = path.rstrip("/").removeprefix("/v1")
     return rest.removeprefix(_PATH) if rest.startswith(_PATH) else ""
 
 
 def _answer(outcome: bytes | Failure) -> tuple[json.Json, list[str]]:
-    """What the archive has answered. Raises ApiError where it has not."""
+    """The archive's answer. Raises ApiError if it has failed."""
     if isinstance(outcome, Failure):
         message = "The store of responses does not answer. Try again."
         raise ApiError(503, "store_unavailable", message, headers=(("retry-after", "5"),))

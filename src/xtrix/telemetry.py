@@ -1,7 +1,7 @@
-"""What OpenTelemetry calls what the log says of a request, and the span that tells it a collector.
+"""OpenTelemetry's names for the fields of a log line, and the span that a collector gets.
 
-Names are those of OpenTelemetry's semantic conventions for generative AI, where there is one. Has
-no place for a prompt, an answer or a key. Refuses to know when a span is sent and by whom.
+The names come from OpenTelemetry's semantic conventions for generative AI, where it has one. There
+is no field for a prompt, an answer or a key. When a span is sent, and by whom, is not known here.
 
 Sources, read 2026-11: opentelemetry-semantic-conventions 0.66b2 (`gen_ai_attributes`), and
 opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding: ids are hex, 64-bit numbers are text.
@@ -27,7 +27,7 @@ NAMES = {
     "completion_tokens": "gen_ai.usage.output_tokens",
     "error": "error.type",
 }
-"""By our name of it in the log."""
+"""OpenTelemetry's names, by our names in the log."""
 _OF_THE_SPAN = {
     "method": "http.request.method",
     "path": "url.path",
@@ -35,7 +35,7 @@ _OF_THE_SPAN = {
     "id": "xtrix.request_id",
 }
 _NEWER = ("operation", "finish_reasons")
-"""What the log has by OpenTelemetry's name alone."""
+"""Fields that the log has under OpenTelemetry's name only."""
 _SERVER = 2
 _FAILED = 2
 _SECOND = 1_000_000_000
@@ -52,10 +52,10 @@ class Collector(NamedTuple):
 
 
 def collector(endpoint: str, headers: str, service: str) -> Collector:
-    """The collector at `endpoint`, without its path for traces. Raises ValueError.
+    """The collector at `endpoint`, given without the path for traces. Raises ValueError.
 
-    `headers` are as `OTEL_EXPORTER_OTLP_HEADERS` has them: `name=value` with commas between,
-    values percent-encoded.
+    `headers` are as in `OTEL_EXPORTER_OTLP_HEADERS`: `name=value`, separated by commas, values
+    percent-encoded.
     """
     given = []
     for pair in filter(None, (each.strip() for each in headers.split(","))):
@@ -72,7 +72,7 @@ def _is_sendable(value: str) -> bool:
 
 
 def in_words_of_the_field(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A line of the log: ours, and beside it what has a name in OpenTelemetry's conventions."""
+    """The fields of a log line, with a second field for each that OpenTelemetry has a name for."""
     line = dict(record)
     line |= {theirs: record[name] for name, theirs in NAMES.items() if name in record}
     for name in _NEWER:
@@ -83,7 +83,7 @@ def in_words_of_the_field(record: Mapping[str, Any]) -> dict[str, Any]:
 def span(
     to: Collector, record: Mapping[str, Any], parent: str, began: float, ended: float
 ) -> UpstreamRequest:
-    """The call that tells `to` of a request, as OTLP/HTTP has it in JSON.
+    """The call that sends a request's span to the collector `to`, as OTLP/HTTP in JSON.
 
     `parent` is the client's `traceparent`, or empty; the times are Unix seconds.
     """

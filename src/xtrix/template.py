@@ -1,50 +1,50 @@
-r"""What surrounds the one string in which nearly all events of a stream differ, in and out.
+r"""Templates for the fast path: the text around the one string in which most events differ.
 
-Once such an event has gone the general way, its text before and after that string, and its
-frame's, are known; the next event that has the same text around another string gives the same
-frame around that string. What is known so is a template. `splice.js` moves strings by it, without
-Python; anything else goes the general way.
+After one such event has taken the general path, the text around its string is known, in the event
+and in the client's event. Another event with the same text around another string becomes the same
+client event with that string. This knowledge is a template. `splice.js` uses it to move strings
+without Python. Everything else takes the general path.
 
-A protocol may number its events, and its frames. Then the number that stood in the one is counted
-on: an event with another number than the next is none of the known form.
+A protocol may number its events. Then the template counts along, and an event with another number
+than the next does not match.
 
-Both ways give equal bytes: only a string that is spelled as the general way would spell it is
-learnt from, and moved, which excludes escapes like `\/` and `\u00e9` and the line breaks that
-frames escape.
+Both paths give equal bytes. Only a string in the form in which the general path would write it is
+learnt from and moved. This excludes escapes such as `\/` and `\u00e9`, and the line breaks that are
+escaped in client events.
 """
 
 import re
 from typing import NamedTuple
 
-# Possessive: a string that fails at its last character would else be tried in every division.
+# Possessive: otherwise a string that fails at its last character would be tried in every division.
 _NUMBER = re.compile(r'"sequence_number": ?(\d{1,15})(?=[,}])')
 _STRING_BODY = re.compile(r'(?:[^"\\\x00-\x1f\x85\u2028\u2029]++|\\["\\bfnrt])++')
 
 
 class Template(NamedTuple):
-    """What surrounds the string, on the way in and on the way out."""
+    """The text around the string, in the upstream's event and in the client's."""
 
     before: str
-    """Up to the event's number, where it has one; else up to the string."""
+    """The text up to the event's number, if it has one; else up to the string."""
     middle: str | None
-    """From the number to the string; None where no number counts the events."""
+    """The text from the number to the string; None if events have no number."""
     after: str
     number: int
-    """The next event's; 0 where none counts them."""
+    """The next event's number; 0 if events have none."""
     frame_before: str
     frame_middle: str | None
     frame_after: str
     frame_number: int
 
     def frame(self, body: str) -> str:
-        """The next frame, around a string that is given without its quotes."""
+        """The next client event, around a string without its quotes."""
         if self.frame_middle is None:
             return f"{self.frame_before}{body}{self.frame_after}"
         head = f"{self.frame_before}{self.frame_number}{self.frame_middle}"
         return f"{head}{body}{self.frame_after}"
 
     def past(self, count: int) -> "Template":
-        """The same after `count` events more."""
+        """The template after `count` further events."""
         return self._replace(
             number=self.number if self.middle is None else self.number + count,
             frame_number=self.frame_number
@@ -54,10 +54,10 @@ class Template(NamedTuple):
 
 
 def learn(event: str, frame: str, carried: str, number: int | None = None) -> Template | None:
-    """The template that one event's text and its frame show, or None when they show none.
+    """The template of one event and the client's event for it; None if they show none.
 
-    `carried` is the JSON string that both hold. It must stand in each exactly once. `number` is
-    the one in the frame that counts the frames, if any does; it stands before the string.
+    `carried` is the JSON string that both contain, each exactly once. `number` is the number of the
+    client's event, if it has one; it comes before the string.
     """
     if not event.endswith(("\n\n", "\n\r\n")) or frame.count("\n\n") != 1:
         return None
@@ -80,9 +80,9 @@ def learn(event: str, frame: str, carried: str, number: int | None = None) -> Te
 
 
 def _counted(before: str, number: int | None) -> tuple[str, str | None, int] | None:
-    """What stands before the string, divided at its number, and the next number.
+    """The text before the string, divided at its number, and the next number.
 
-    None where the `number` is not there.
+    None if the `number` is not in it.
     """
     if number is None:
         return f'{before}"', None, 0

@@ -1,8 +1,8 @@
 """One client's request on its way to targets of any protocol, and their answers on the way back.
 
-Decides one thing: whether a target is called in the client's own protocol, which makes it a relay,
-or in another, which takes a Prompt, a Reader and a Writer. The Prompt is made when it is first
-needed.
+One thing is decided here: whether a target is called in the client's own protocol, or in another.
+In the same protocol the request is passed on (a relay). For another protocol, a Prompt, a Reader
+and a Writer translate. The Prompt is made when it is first needed.
 """
 
 from dataclasses import dataclass, field, replace
@@ -19,27 +19,27 @@ from xtrix.providers import Needs, Plan, Target, protocol_of
 from xtrix.reasoning import Carrier
 
 _TURNS = {"messages", "input", "system"}
-"""The fields that make a request large. No answer is read or written by them."""
+"""The fields that make a request large. They are not needed to read or write its answer."""
 
 _REASONING = (b'thinking"', b"encrypted_content", b"reasoning_content")
-"""What stands in every request that gives reasoning back."""
+"""Texts of which each request that contains reasoning has at least one."""
 
 
 @dataclass(slots=True)
 class TargetCall:
-    """What one target is asked, as often as its row allows."""
+    """The call of one target, and how often it may be made."""
 
     target: Target
     codec: Codec
     request: UpstreamRequest | None
-    """None once no further attempt can need it: it may be megabytes."""
+    """The request; None once no further attempt can need it, because it may have megabytes."""
     most_calls: int
-    """Calls that the target may be given for one request."""
+    """How often the target may be called for one request."""
     expected: Expected = field(default_factory=Expected)
     ignored: tuple[str, ...] = ()
     default_max_tokens: int | None = None
     forwarded: Forwarded | None = None
-    """What is to be known of its answer, where that goes to the client as it is."""
+    """What is known about its answer, if that is passed on as it is; otherwise None."""
     attempts: int = 0
 
     @property
@@ -48,7 +48,7 @@ class TargetCall:
         return self.attempts >= self.most_calls
 
     def take_request(self) -> UpstreamRequest:
-        """The request of the next attempt, which is forgotten with the last one."""
+        """Returns the request for the next attempt. The last attempt makes the call forget it."""
         request = self.request
         assert request is not None
         self.attempts += 1
@@ -58,41 +58,43 @@ class TargetCall:
 
 
 class Conversion:
-    """A request in its client's protocol, and what becomes of it in others."""
+    """A request in its client's protocol, which is encoded for each target."""
 
     def __init__(
         self, codec: Codec, request: Request, carrier: Carrier, clock: Clock | None = None
     ) -> None:
-        """`clock` is the one that answers are dated by."""
+        """`clock` tells the time at which answers end."""
         self.codec = codec
         small = {name: value for name, value in request.fields.items() if name not in _TURNS}
         self.settings = replace(request, fields=small, body=b"")
-        """The request without its turns, which is all that an answer needs."""
+        """The request without its turns, which is enough to write an answer."""
         self._request: Request | None = request
         self._has_reasoning = any(map(request.body.__contains__, _REASONING))
         self._prompt: Prompt | None = None
         self._carrier = carrier
         self._clock = clock
         self._translated_for: set[str] = set()
-        """The providers that speak the client's protocol and know nothing of this call."""
+        """Providers that speak the client's protocol but lack the called path, so that the request
+        is translated for them."""
         self._relayed_to = ""
-        """The first provider that speaks the client's protocol."""
+        """The first provider that got the request as it is."""
 
     @property
     def body(self) -> bytes:
-        """The request's body as it came, until the last target has it."""
+        """The request's body as it came, until the last target has been encoded."""
         assert self._request is not None
         return self._request.body
 
     @property
     def is_spent(self) -> bool:
-        """Whether the request is forgotten: no further target can be asked."""
+        """Whether the request has been forgotten, so that no further target can be called."""
         return self._request is None
 
     def reword(self, error: UpstreamError, call: TargetCall) -> str | None:
-        """How the target of `call`, which met with `error`, can be asked once more.
+        """Changes how the request is encoded, so that its target can be called once more.
 
-        In words for the log; None where it cannot. The next call is encoded like that.
+        `error` is the last call's. Returns what was changed, for the log; None if there is nothing
+        to change. The next call is encoded in this way.
         """
         if error.refuses_reasoning and self._drop_reasoning():
             return "without reasoning"
@@ -101,7 +103,7 @@ class Conversion:
         return None
 
     def _hold(self, request: Request, target: Target) -> None:
-        """Keep a request that names what one provider keeps from all but the first that could.
+        """Refuses a second provider for a request that names something only one stores.
 
         Raises ClientError.
         """
@@ -111,7 +113,7 @@ class Conversion:
             raise unsupported(request.held, "what it names is kept at another provider.")
 
     def _drop_reasoning(self) -> bool:
-        """Leave out what earlier answers have reasoned; whether there was any."""
+        """Leaves out the reasoning of earlier answers. Returns whether there was any."""
         if self._request is None or not self._has_reasoning:
             return False
         self._request = self.codec.without_reasoning(self._request)
@@ -119,17 +121,21 @@ class Conversion:
         return True
 
     def _give_up_relay(self, call: TargetCall) -> bool:
-        """Ask the provider of `call` by a Prompt, if it was not; whether there is a way to."""
+        """Has the request translated for the provider of `call`.
+
+        Returns false if it already was.
+        """
         if call.codec is not self.codec or not self.codec.is_optional:
             return False
         self._translated_for.add(call.target.provider.name)
         return True
 
     def encode(self, target: Target, plan: Plan, *, is_last: bool) -> TargetCall:
-        """What `target` is asked. Raises ClientError for what it cannot be asked.
+        """The call of `target`. Raises ClientError for a request that its protocol cannot express.
 
-        With the last target the request is forgotten, for it may be megabytes, unless it may have
-        to be said in other words: it gives reasoning back, which may be refused, or is optional.
+        After the last target the request is forgotten, because it may have megabytes. It is kept if
+        it may have to be encoded again: if it contains reasoning, which may be refused, or if its
+        path is optional.
         """
         request = self._request
         assert request is not None
@@ -160,7 +166,7 @@ class Conversion:
         )
 
     def encode_count(self, target: Target) -> UpstreamRequest | None:
-        """The request that has `target` count tokens; None where it cannot be asked to."""
+        """The request to count tokens at `target`; None if the target cannot do that."""
         request, counter = self._request, self.codec.counter
         assert request is not None
         if counter is None or counter.relay_request is None:
@@ -175,7 +181,7 @@ class Conversion:
         return self._asked(self._request)
 
     def stream(self, call: TargetCall, stamp: Stamp) -> Stream:
-        """What turns the events of a stream of the target into the client's frames."""
+        """The `Stream` that turns the target's events into the client's."""
         of = self._answering(call, stamp)
         if call.codec is self.codec:
             return self.codec.relay_stream(of)
@@ -183,21 +189,21 @@ class Conversion:
         return Translation(call.codec.reader(writer, of), writer)
 
     def whole(self, body: bytes, call: TargetCall, stamp: Stamp) -> Whole:
-        """The client's form of a whole answer of the target. Raises UpstreamError."""
+        """A target's whole answer, in the client's form. Raises UpstreamError."""
         of = self._answering(call, stamp)
         if call.codec is self.codec:
             return self.codec.relay_whole(body, of)
         writer = self.codec.whole_writer(of)
         reader = call.codec.reader(writer, of)
         reader.whole(body)
-        answer = json.encode_body(writer.body())
-        return Whole(answer, reader.usage, reader.unknown_stop_reason, writer.finish_reasons)
+        told, reasons = json.encode_body(writer.body()), writer.finish_reasons
+        return Whole(told, reader.usage, reader.unknown_stop_reason, reasons, reader.served)
 
     def own(self, error: UpstreamError, call: TargetCall) -> None:
-        """Take from the error of a call what it says of another request than the client's.
+        """Removes the places that an error names, unless the request was passed on as it is.
 
-        An upstream names places in the request that it was sent, and only a relayed one has those
-        of the client's.
+        An upstream names places in the request that it got. Only if that was the client's own
+        request does the client know these places.
         """
         if call.codec is not self.codec and error.param != "model":
             error.param = None
@@ -214,10 +220,10 @@ class Conversion:
         return PROTOCOLS[name]
 
     def _needs(self, request: Request, otherwise: Needs) -> Needs:
-        """What the request needs of a row that speaks two protocols.
+        """What the request needs, to choose between two protocols of a row.
 
-        A request that makes no sense as a Prompt needs nothing: whoever it is relayed to says what
-        is wrong with it.
+        A request that cannot be decoded needs nothing. The provider that gets it will say what is
+        wrong.
         """
         try:
             return needs_of(self._asked(request), self.codec.name)

@@ -1,6 +1,6 @@
-"""What an upstream sends, read as JSON: a whole answer, the data of an event, a count of tokens.
+"""Reads JSON that upstreams send: a whole answer, the data of an event, a count of tokens.
 
-Knows no protocol: what the members mean is a protocol's.
+No protocol is known here: each protocol knows what the members mean.
 """
 
 from typing import Any
@@ -10,12 +10,12 @@ from xtrix.errors import bad_response
 from xtrix.json import Json
 
 MOST_TOKENS = 2**53
-"""What is more is no count: clients read numbers as floats."""
+"""A larger number is not a valid count, because clients read numbers as floats."""
 _NUMBERS = {int, float}
 
 
 def decode_answer(body: bytes) -> Json:
-    """The object that a whole answer is. Raises UpstreamError."""
+    """The object in a whole answer. Raises UpstreamError."""
     try:
         return json.decode_object(body)
     except ValueError:
@@ -23,7 +23,7 @@ def decode_answer(body: bytes) -> Json:
 
 
 def decode_event(data: str) -> Json:
-    """The object that the data of an event is. Raises UpstreamError."""
+    """The object in the data of an event. Raises UpstreamError."""
     try:
         return json.decode_object(data)
     except ValueError:
@@ -39,7 +39,7 @@ def member(event: Json, name: str) -> Json:
 
 
 def token_count(counts: Json, name: str) -> int:
-    """The tokens that `counts` gives by `name`; 0 where that is no sound number."""
+    """The number of tokens that `counts` has under `name`; 0 if it is not a valid number."""
     count: Any = counts.get(name)
     if not count or type(count) not in _NUMBERS:
         return 0

@@ -1,10 +1,10 @@
-"""Embeddings in the form that the client has asked for, whatever form the upstream gave them.
+"""Converts embeddings to the form that the client asked for.
 
-And of a short answer what OpenAI's clients look for and some upstreams leave out.
+In a short answer it also adds what OpenAI's clients look for and some upstreams leave out.
 
-OpenAI's two SDKs ask for base64 unless their caller does not want it, and take either; others take
-what they have asked for and nothing else. Upstreams may ignore the wish. An answer of megabytes is
-changed while it streams: one vector is held at a time.
+OpenAI's two SDKs ask for base64 by default, and accept either form. Other clients accept only the
+form that they asked for, and upstreams may ignore what was asked. An answer of several megabytes is
+converted while it streams, with one vector in memory at a time.
 
 Sources, read 2026-11: platform.openai.com/docs/api-reference/embeddings; the numbers in base64 are
 32-bit floats, little-endian (openai-python 3.54.0, `resources/embeddings.py`).
@@ -24,11 +24,11 @@ _OPENERS = {"float": b"[", "base64": b'"'}
 _CLOSERS = {b"[": b"]", b'"': b'"'}
 _LONGEST_MARK = 64
 _LONGEST_VECTOR = 2_000_000
-"""Bytes. The longest known one has 8192 numbers of some twenty characters."""
+"""The most bytes of a vector. The longest known one has 8192 numbers of some twenty characters."""
 
 
 class Vectors:
-    """One answer's vectors."""
+    """Converts the vectors of one answer."""
 
     def __init__(self, wanted: str) -> None:
         """`wanted` is `float` or `base64`."""
@@ -37,7 +37,7 @@ class Vectors:
         self._is_as_wanted = False
 
     def feed(self, data: bytes) -> bytes:
-        """What `data` becomes, as far as it can be told yet. Raises UpstreamError."""
+        """Converts the next data, as far as it is complete. Raises UpstreamError."""
         if self._is_as_wanted:
             return data
         self._rest += data
@@ -59,7 +59,7 @@ class Vectors:
         return b"".join(done)
 
     def close(self) -> bytes:
-        """What is left at the end."""
+        """The rest, at the end."""
         return self._take(len(self._rest))
 
     def _take(self, size: int) -> bytes:
@@ -68,7 +68,7 @@ class Vectors:
 
 
 def filled(said: Any, model: str) -> bytes | None:
-    """The answer `said` with what it lacks; None where that is nothing, or it has no vectors.
+    """`said` with its missing members; None if nothing is missing, or it has no vectors.
 
     `model` is the one that was asked for. Tokens that the upstream does not count are 0, as in
     every answer.
@@ -86,13 +86,13 @@ def filled(said: Any, model: str) -> bytes | None:
 
 
 def _with(said: json.Json, **defaults: Any) -> json.Json:
-    """`said` with the defaults of what it has not."""
+    """`said` with the defaults for its missing members."""
     lacked = {name: value for name, value in defaults.items() if said.get(name) is None}
     return {**said, **lacked}
 
 
 def _converted(vector: bytes) -> bytes:
-    """A vector in the other form; one that is no list of numbers stays. Raises UpstreamError."""
+    """A vector in the other form. Anything else stays as it is. Raises UpstreamError."""
     try:
         value = json.decode(vector)
         return _packed(value) if isinstance(value, list) else _unpacked(value)

@@ -1,4 +1,4 @@
-"""The real Claude Code."""
+"""Runs the real Claude Code."""
 
 import json
 from pathlib import Path
@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 from tests.agents.installation import Installation
 
 QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "CLAUDE_CODE_MAX_RETRIES": "1"}
-"""It asks for nothing but answers, and for each at most once more."""
+"""It sends only requests for answers, and repeats each at most once."""
 
 
 class Run(NamedTuple):
-    """What a run of Claude Code came to."""
+    """The result of a run of Claude Code."""
 
     status: int
     result: dict[str, Any]
-    """What it printed: `result` is the text, or what went wrong where `is_error` says so."""
+    """Its output: `result` is the text, or what went wrong if `is_error` is true."""
 
 
 class Claude(Installation):

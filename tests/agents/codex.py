@@ -1,4 +1,4 @@
-"""The real Codex program."""
+"""Runs the real Codex program."""
 
 import json
 import time
@@ -7,13 +7,18 @@ from typing import Any, NamedTuple
 
 from tests.agents.installation import Installation
 
+UNKNOWN = "claude-sonnet-4-6"
+"""A model that Codex has not heard of; the one that the page names."""
+KNOWN = "gpt-5.5"
+"""One that it knows, and gives its own tools: `apply_patch` and `tool_search`."""
+
 
 class Turn(NamedTuple):
-    """What a run of Codex came to."""
+    """The result of a run of Codex."""
 
     status: int
     events: list[dict[str, Any]]
-    """What it printed, an event a line."""
+    """Its output: one event in each line."""
     seconds: float
 
     def items(self, kind: str) -> list[dict[str, Any]]:
@@ -40,9 +45,9 @@ class Codex(Installation):
         """Writes its config.toml."""
         (self.home / ".codex" / "config.toml").write_text(config)
 
-    def log_in(self, key: str) -> None:
-        """Gives the built-in provider its key, as a user would."""
-        self.start("login", "--with-api-key", said=key).check_returncode()
+    def log_in(self, lines: str) -> None:
+        """Gives the built-in provider its key by lines for a shell."""
+        self.paste(lines).check_returncode()
 
     def run(self, *words: str) -> Turn:
         """Takes one turn. Commands of the model run as they are: the folder is the test's own."""

@@ -1,4 +1,4 @@
-"""One of the real agent programs, in a home of its own, run without a terminal."""
+"""Runs one of the real agent programs in a home of its own, without a terminal."""
 
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -22,9 +22,9 @@ class Installation:
             "XTRIX_KEY": key,
         }
 
-    def start(self, *words: str | Path, said: str = "") -> CompletedProcess[str]:
+    def start(self, *words: str | Path) -> CompletedProcess[str]:
         """Runs the program with these arguments to its end."""
-        return programs.run((self._program, *words), self._environment, self.work, said)
+        return programs.run((self._program, *words), self._environment, self.work)
 
     def paste(self, lines: str, *words: str | Path, **variables: str) -> CompletedProcess[str]:
         """Runs lines for a shell, the last of which starts the program, with these arguments."""

@@ -1,19 +1,19 @@
-"""The real Claude Code at work through the real Worker, on upstreams of all three dialects.
+"""The real Claude Code works through the real Worker, with upstreams of all three dialects.
 
-What its upstream says is scripted. Every test counts the calls that reached the upstream: Claude
-Code repeats what it does not understand.
+The upstream's answers are scripted. Every test counts the calls that reached the upstream, because
+Claude Code repeats what it does not understand.
 """
 
 import base64
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.agents.claude import Claude
-from tests.clients.pasted import blocks
+from tests.agents.media import DOCUMENT, PICTURE
+from tests.clients.pasted import blocks, other_blocks
 from tests.clients.sdk import KEY
 from tests.clients.upstreams import (
     Answer,
@@ -29,9 +29,9 @@ from tests.clients.upstreams import (
     offered,
     turn,
 )
-from tests.worker.logs import Record, records
+from tests.worker.logs import Record, records_from_now_on
 from tests.worker.scripts import Script, whole
-from tests.worker.upstream import PATIENCE, Call, Upstream
+from tests.worker.upstream import Call, Upstream
 from tools import runtime
 
 CLAUDE = "claude-sonnet-4-6"
@@ -42,23 +42,10 @@ MODELS = {
     "gpt-5.5": "openai",
     "gpt-native": "openai-responses",
 }
-"""What to ask for, and the dialect of the upstream that answers."""
+"""The models to ask for, and the dialect of the upstream that answers."""
 QUESTION = "What is the capital of France?"
 THOUGHT = Thought("I run it.", "c2lnbmVk/+==")
 BASH = Asking("toolu_1", "Bash", '{"command": "echo made", "description": "Say made"}')
-PICTURE = Media(
-    "image/png",
-    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGP4z8CAFWEXHbQSACj/P8Fu7N9hAAAAAElF"
-    "TkSuQmCC",
-)
-PAGE = b"""%PDF-1.4
-1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
-2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
-3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj
-trailer<</Root 1 0 R>>
-%%EOF
-"""
-DOCUMENT = Media("application/pdf", base64.b64encode(PAGE).decode())
 
 
 @pytest.fixture(scope="module")
@@ -116,16 +103,7 @@ def claude(start: Callable[[str], Claude], model: str) -> Claude:
 @pytest.fixture
 def requests(worker: runtime.Served) -> Callable[[int], list[Record]]:
     """Waits for the records of as many requests since the test began, and returns all of them."""
-    before = len(records(worker.log()))
-
-    def since(number: int) -> list[Record]:
-        deadline = time.monotonic() + PATIENCE
-        while len(found := records(worker.log())[before:]) < number:
-            assert time.monotonic() < deadline, found
-            time.sleep(0.01)  # a file cannot be waited for
-        return found
-
-    return since
+    return records_from_now_on(worker.log)
 
 
 def conversation(call: Call) -> Answer:
@@ -299,8 +277,10 @@ def test_models_are_discovered(
 
     upstream.answer_each(plan)
     claude = start(CLAUDE)
+    (discovery,) = other_blocks("Claude Code")
+    claude.lines = discovery + claude.lines
 
-    run = claude.run(QUESTION, CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY="1")
+    run = claude.run(QUESTION)
 
     assert (run.status, run.result["result"]) == (0, "Paris.")
     kept = json.loads((claude.home / ".claude" / "cache" / "gateway-models.json").read_text())

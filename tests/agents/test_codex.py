@@ -1,25 +1,27 @@
-"""The real Codex program at work through the real Worker, on upstreams of all three dialects.
+"""The real Codex program works through the real Worker, with upstreams of all three dialects.
 
-What its upstream says is scripted; what Codex makes of it, runs and sends back is its own. Every
-test counts the calls that reached the upstream: Codex repeats what it does not understand, up to
-thirty times a turn.
+The upstream's answers are scripted. What Codex makes of them, runs and sends back is its own. Every
+test counts the calls that reached the upstream, because Codex repeats what it does not understand,
+up to thirty times a turn.
 """
 
+import base64
 import json
 import sys
-import tempfile
-from collections.abc import Iterator
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.agents.codex import Codex
-from tests.clients.pasted import blocks
-from tests.clients.sdk import KEY
+from tests.agents.codex import KNOWN, UNKNOWN, Codex
+from tests.agents.media import PICTURE
+from tests.clients.pasted import blocks, other_blocks
 from tests.clients.upstreams import (
-    PATHS,
     Answer,
     Asking,
+    Compaction,
+    Media,
     Result,
     Thought,
     Writing,
@@ -29,52 +31,14 @@ from tests.clients.upstreams import (
     heard,
     in_terms_of,
 )
+from tests.worker.logs import records_from_now_on
 from tests.worker.scripts import Script, whole
 from tests.worker.upstream import Call, Upstream
-from tools import paths, runtime
+from tools import runtime
 
-UNKNOWN = "claude-sonnet-4-6"
-"""A model that Codex has not heard of; the one that the page names."""
-KNOWN = "gpt-5.5"
-"""One that it knows, and gives its own tools: `apply_patch` and `tool_search`."""
 THOUGHT = Thought("I run it.", "c2lnbmVk/+==")
 SHELL = Asking("call_1", "exec_command", '{"cmd": "echo made > file; cat file"}')
 PATCH = "*** Begin Patch\n*** Add File: hello.txt\n+Hello\n*** End Patch\n"
-
-
-@pytest.fixture(scope="module", params=list(PATHS.values()))
-def dialect(request: pytest.FixtureRequest) -> str:
-    chosen: str = request.param
-    return chosen
-
-
-@pytest.fixture(scope="module")
-def worker(server: Upstream, dialect: str, snapshot: Path) -> Iterator[runtime.Served]:
-    """A Worker whose only upstream is of this dialect."""
-    served_as = "claude-sonnet-4-6" if dialect == "anthropic" else "served"
-    row = {
-        "name": "scripted",
-        "dialect": dialect,
-        "base_url": server.base_url,
-        "api_key": "UPSTREAM_KEY",
-        "aliases": {UNKNOWN: served_as, KNOWN: served_as},
-    }
-    bindings = {"API_KEYS": KEY, "UPSTREAM_KEY": "sk-upstream-0b6d", "PROVIDERS": [row]}
-    with runtime.serve(bindings, snapshot=snapshot) as served:
-        yield served
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """An empty folder outside of /tmp."""
-    with tempfile.TemporaryDirectory(dir=paths.CACHE) as folder:
-        yield Path(folder)
-
-
-@pytest.fixture
-def codex(folder: Path, codex_program: Path, worker: runtime.Served) -> Codex:
-    """Codex, set up as the page says."""
-    return Codex(folder, codex_program, KEY, blocks("Codex", worker.url)[0])
 
 
 def since(call: Call, word: str) -> Answer:
@@ -87,12 +51,14 @@ def since(call: Call, word: str) -> Answer:
     return parts[spoken.index(True) + 1 :]
 
 
-def test_text(codex: Codex, upstream: Upstream) -> None:
+def test_text(codex: Codex, upstream: Upstream, codex_worker: runtime.Served) -> None:
     upstream.answer_each(answers(["Paris."]))
+    requests = records_from_now_on(codex_worker.log)
 
     turn = codex.run("What is the capital of France?")
 
     assert (turn.status, turn.text) == (0, "Paris.")
+    assert [record["model"] for record in requests(1)] == [UNKNOWN]
     assert turn.events[-1]["usage"]["input_tokens"] == 12
     assert turn.events[-1]["usage"]["output_tokens"] == 7
     assert len(upstream.calls) == 1
@@ -140,11 +106,17 @@ def test_resume(codex: Codex, upstream: Upstream) -> None:
     assert len(upstream.calls) == 3
 
 
-def test_apply_patch(codex: Codex, upstream: Upstream, dialect: str) -> None:
+def test_apply_patch(
+    codex: Codex, upstream: Upstream, dialect: str, codex_worker: runtime.Served
+) -> None:
+    _, by_a_known_name, *_ = other_blocks("Codex")
+    assert tomllib.loads(by_a_known_name) == {"model": KNOWN}
+    config = blocks("Codex", codex_worker.url)[0]
+    codex.configure(by_a_known_name + config.replace(f'model = "{UNKNOWN}"\n', ""))
     writing = Writing("call_1", "apply_patch", PATCH)
     upstream.answer_each(answers([writing], ["Written."]))
 
-    turn = codex.run("--model", KNOWN, "Write it.")
+    turn = codex.run("Write it.")
 
     assert (turn.status, turn.text) == (0, "Written.")
     assert (codex.work / "hello.txt").read_text() == "Hello\n"
@@ -157,10 +129,180 @@ def test_apply_patch(codex: Codex, upstream: Upstream, dialect: str) -> None:
     assert len(upstream.calls) == 2
 
 
-def test_an_mcp_server(codex: Codex, upstream: Upstream, worker: runtime.Served) -> None:
+def test_view_image(codex: Codex, upstream: Upstream, dialect: str) -> None:
+    """The picture is a part of what the tool returned, where an upstream takes it there."""
+    draw(codex)
+    viewing = Asking("call_1", "view_image", '{"path": "dot.png"}')
+    upstream.answer_each(answers([viewing], ["It is red."]))
+
+    turn = codex.run("What is in dot.png?")
+
+    assert (turn.status, turn.text) == (0, "It is red.")
+    second = upstream.wait_for_call(2)
+    call, result, *rest = since(second, "What is in dot.png?")
+    assert call == viewing
+    assert isinstance(result, Result)
+    assert [part for part in rest if isinstance(part, Media)] == [PICTURE]
+    assert told(second)[-len(VIEWED[dialect]) :] == VIEWED[dialect]
+    assert len(upstream.calls) == 2
+
+
+def test_a_picture_of_the_users(codex: Codex, upstream: Upstream, dialect: str) -> None:
+    draw(codex)
+    upstream.answer_each(answers(["It is red."]))
+
+    turn = codex.run("What is this?", "--image", "dot.png")
+
+    assert (turn.status, turn.text) == (0, "It is red.")
+    (first,) = upstream.calls
+    assert PICTURE in heard(first)
+    assert SHOWN[dialect] in told(first)[-1]["content"]
+
+
+def draw(codex: Codex) -> None:
+    """Puts the picture into the folder where Codex works."""
+    (codex.work / "dot.png").write_bytes(base64.b64decode(PICTURE.data))
+
+
+def told(call: Call) -> list[dict[str, Any]]:
+    """The messages or items of a request, without their ids."""
+    body = json.loads(call.body)
+    items: list[dict[str, Any]] = body.get("input") or body["messages"]
+    return [{name: it for name, it in item.items() if name != "id"} for item in items]
+
+
+_URL = f"data:{PICTURE.kind};base64,{PICTURE.data}"
+SHOWN: dict[str, dict[str, Any]] = {
+    "anthropic": {
+        "type": "image",
+        "source": {"type": "base64", "media_type": PICTURE.kind, "data": PICTURE.data},
+    },
+    "openai": {"type": "image_url", "image_url": {"url": _URL, "detail": "high"}},
+    "openai-responses": {"type": "input_image", "image_url": _URL, "detail": "high"},
+}
+"""The picture, to an upstream of each dialect."""
+VIEWED: dict[str, list[dict[str, Any]]] = {
+    "anthropic": [
+        {
+            "role": "user",
+            "content": [
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "call_1",
+                    "content": [SHOWN["anthropic"]],
+                }
+            ],
+        }
+    ],
+    "openai": [
+        {"role": "tool", "tool_call_id": "call_1", "content": "[image: see the next message]"},
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "Output of call call_1:"}, SHOWN["openai"]],
+        },
+    ],
+    "openai-responses": [
+        {
+            "type": "function_call_output",
+            "call_id": "call_1",
+            "output": [SHOWN["openai-responses"]],
+        }
+    ],
+}
+"""The same as what a tool returned."""
+
+
+# Compaction
+
+SUMMARY = "A file was made."
+LIMIT = "model_auto_compact_token_limit=15"
+"""Less than what each answer says that the conversation is long."""
+
+
+def test_a_conversation_is_summed_up_in_the_midst_of_a_turn(
+    codex: Codex, upstream: Upstream
+) -> None:
+    """By a request like any other, whose last message asks for a summary."""
+    upstream.answer_each(answers([SHELL], [SUMMARY], ["It says made."], ["As I said."]))
+
+    turn = codex.run("-c", LIMIT, "Make it.")
+
+    assert (turn.status, turn.text) == (0, "It says made.")
+    call, result, wanted = since(upstream.wait_for_call(2), "Make it.")
+    assert (call, str(wanted).split(".")[0]) == (SHELL, ASKED_BY_CODEX)
+    assert isinstance(result, Result)
+    assert result.text.endswith("Output:\nmade\n")
+    assert since(upstream.wait_for_call(3), SUMMARY) == []
+    assert SHELL not in heard(upstream.calls[2])
+    assert len(upstream.calls) == 3
+
+    assert codex.run("resume", "--last", "What did it say?").text == "As I said."
+    assert since(upstream.wait_for_call(4), SUMMARY)[0] == "It says made."
+    assert SHELL not in heard(upstream.calls[3])
+
+
+ASKED_BY_CODEX = "You are performing a CONTEXT CHECKPOINT COMPACTION"
+
+
+def test_a_conversation_is_summed_up_before_a_turn(codex: Codex, upstream: Upstream) -> None:
+    upstream.answer_each(answers(["Paris."], ["They spoke of Paris."], ["As I said."]))
+    codex.run("What is the capital of France?")
+
+    turn = codex.run("resume", "--last", "-c", LIMIT, "Where is it?")
+
+    assert (turn.status, turn.text) == (0, "As I said.")
+    said, wanted = since(upstream.wait_for_call(2), "What is the capital of France?")
+    assert (said, str(wanted).split(".")[0]) == ("Paris.", ASKED_BY_CODEX)
+    spoken = "\n".join(part for part in heard(upstream.wait_for_call(3)) if isinstance(part, str))
+    assert "They spoke of Paris." in spoken
+    assert spoken.endswith("Where is it?")
+    assert "Paris." not in heard(upstream.calls[2])
+    assert len(upstream.calls) == 3
+
+
+def test_the_built_in_provider_has_the_gateway_sum_up(
+    codex: Codex, upstream: Upstream, dialect: str, codex_worker: runtime.Served
+) -> None:
+    """By an item that asks for it: the answer has to be one item, and is sealed.
+
+    An upstream of Responses does so itself; any other is asked for a summary in words.
+    """
+    is_native = dialect == "openai-responses"
+    codex.configure(blocks("Codex", codex_worker.url)[1])
+    codex.log_in(other_blocks("Codex")[-1])
+    sealed = Compaction("gAAAAABq/+==")
+    upstream.answer_each(
+        answers([SHELL], [sealed if is_native else SUMMARY], ["It says made."], ["As I said."])
+    )
+
+    turn = codex.run("--model", KNOWN, "-c", LIMIT, "Make it.")
+
+    assert (turn.status, turn.text) == (0, "It says made.")
+    call, result, wanted = since(upstream.wait_for_call(2), "Make it.")
+    assert call == SHELL
+    assert isinstance(result, Result)
+    if is_native:
+        assert wanted == Compaction("")
+        assert since(upstream.wait_for_call(3), "Make it.") == [sealed]
+    else:
+        assert str(wanted).startswith("Sum up this conversation")
+        assert since(upstream.wait_for_call(3), f"conversation so far:\n\n{SUMMARY}") == []
+    assert SHELL not in heard(upstream.calls[2])
+    assert len(upstream.calls) == 3
+
+    resumed = codex.run("resume", "--last", "--model", KNOWN, "What did it say?")
+    assert resumed.text == "As I said."
+    begun = since(upstream.wait_for_call(4), "Make it." if is_native else SUMMARY)
+    assert begun[:-1] == ([sealed] if is_native else []) + ["It says made."]
+
+
+# Tools of others
+
+
+def test_an_mcp_server(codex: Codex, upstream: Upstream, codex_worker: runtime.Served) -> None:
     program = Path(__file__).with_name("mcp_weather.py")
     server = f"command = {json.dumps(sys.executable)}\nargs = {json.dumps([str(program)])}"
-    config = blocks("Codex", worker.url)[0]
+    config = blocks("Codex", codex_worker.url)[0]
     codex.configure(f"{config}\n[mcp_servers.weather]\n{server}\nrequired = true\n")
     calling = Asking("call_1", "get_weather", '{"city": "Paris"}', "mcp__weather")
     upstream.answer_each(answers([calling], ["18 degrees."]))
@@ -178,20 +320,20 @@ def test_an_mcp_server(codex: Codex, upstream: Upstream, worker: runtime.Served)
 
 
 def test_the_built_in_provider_goes_on_without_a_socket_at_once(
-    codex: Codex, upstream: Upstream, worker: runtime.Served
+    codex: Codex, upstream: Upstream, codex_worker: runtime.Served
 ) -> None:
-    _, config = blocks("Codex", worker.url)
+    _, config = blocks("Codex", codex_worker.url)
     codex.configure(config)
-    codex.log_in(KEY)
+    codex.log_in(other_blocks("Codex")[-1])
     upstream.answer_each(answers(["Paris."], ["Paris."]))
-    upgrades = worker.log().count('"status":426')
+    upgrades = codex_worker.log().count('"status":426')
     codex.run("--model", KNOWN, "Begin.")  # after which it has made what it makes once
 
     turn = codex.run("--model", KNOWN, "What is the capital of France?")
 
     assert (turn.status, turn.text) == (0, "Paris.")
     assert turn.seconds < 2
-    assert worker.log().count('"status":426') == upgrades + 2
+    assert codex_worker.log().count('"status":426') == upgrades + 2
     assert len(upstream.calls) == 2
 
 
@@ -199,9 +341,9 @@ def test_the_built_in_provider_goes_on_without_a_socket_at_once(
 
 
 def test_a_wrong_key(
-    folder: Path, codex_program: Path, upstream: Upstream, worker: runtime.Served
+    folder: Path, codex_program: Path, upstream: Upstream, codex_worker: runtime.Served
 ) -> None:
-    config = blocks("Codex", worker.url)[0]
+    config = blocks("Codex", codex_worker.url)[0]
     codex = Codex(folder, codex_program, "sk-of-somebody-else", config)
 
     turn = codex.run("What is the capital of France?")

@@ -1,4 +1,4 @@
-"""The official SDKs, the real Worker on the real workerd, and an upstream that replays folders."""
+"""Fixtures: the official SDKs, the real Worker on workerd, and an upstream that replays folders."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tools import model, runtime
 
 UPSTREAM_KEY = "sk-upstream-0b6d"
 NEVER_LOGGED = re.compile(f"{KEY}|{UPSTREAM_KEY}|Paris|18 degrees|c2lnbmVk")
-"""Keys, what the clients and the models say, and a signature."""
+"""Matches keys, texts of clients and models, and a signature."""
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The lines that docs/clients.md and the README give to paste."""
+"""Reads the examples of docs/clients.md and the README."""
 
 import re
 from pathlib import Path
@@ -11,13 +11,21 @@ ADDRESS = "https://xtrix.example.workers.dev"
 
 
 def blocks(heading: str, address: str, page: Path = PAGE) -> list[str]:
-    """The blocks under a heading of the page, with this address in place of the page's."""
+    """The blocks under a heading of the page that name its address, with this one in its place."""
+    found = [block for block in _blocks(heading, page) if ADDRESS in block]
+    assert found, f"{page.name} names no address under {heading!r}"
+    return [block.replace(ADDRESS, address) for block in found]
+
+
+def other_blocks(heading: str) -> list[str]:
+    """The blocks under a heading of docs/clients.md that go with any address."""
+    return [block for block in _blocks(heading, PAGE) if ADDRESS not in block]
+
+
+def _blocks(heading: str, page: Path) -> list[str]:
     _, _, rest = page.read_text().partition(f"# {heading}\n")
     section = re.split(r"\n##+ ", rest, maxsplit=1)[0]
-    found = re.findall(r"^```\w+\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
-    assert found, f"{page.name} has nothing to paste under {heading!r}"
-    assert all(ADDRESS in block for block in found)
-    return [block.replace(ADDRESS, address) for block in found]
+    return re.findall(r"^```\w+\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
 
 
 def headings() -> list[str]:
@@ -26,5 +34,5 @@ def headings() -> list[str]:
 
 
 def of_the_readme() -> list[str]:
-    """The clients that the README gives lines for."""
+    """The clients for which the README has an example."""
     return re.findall(r"^### (.+)$", README.read_text(), re.MULTILINE)

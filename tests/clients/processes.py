@@ -1,6 +1,6 @@
-"""SDKs that run in a process of their own: those for Node, and the older ones for Python.
+"""Runs SDKs in a process of their own: those for Node, and the older ones for Python.
 
-Such a process reads a job a line from its standard input, and writes each result as a line.
+Such a process reads one job from each line of its input, and writes each result as a line.
 """
 
 import itertools
@@ -36,7 +36,7 @@ class ProcessSdk(Sdk):
         self._process.stdin.write(json.dumps(line) + "\n")
         self._process.stdin.flush()
         answers = map(json.loads, self._process.stdout)
-        # A test that ran out of time has left an answer that nobody took.
+        # A test that reached its time limit has left an answer that was not read.
         answer = next(answer for answer in answers if answer["id"] == number)
         if "raised" in answer:
             raise Raised(answer["raised"])
@@ -45,7 +45,7 @@ class ProcessSdk(Sdk):
 
 def node(program: str, package: str) -> Serve:
     """The SDK of that package, as the program beside this file uses it."""
-    # It adds up no text that it does not know.
+    # It does not add up texts that it does not know.
     forgets = frozenset({"reasoning_content"})
     return lambda url: _started([paths.NODE, FOLDER / program, url, package], {}, forgets)
 
@@ -64,7 +64,7 @@ def _started(
     with subprocess.Popen(
         command,
         cwd=paths.ROOT,
-        env=dict(environment),  # no key, organisation or log level of this one's
+        env=dict(environment),  # without the key, organisation or log level of this process
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -12,37 +12,41 @@ from tools import paths
 
 SECONDS = 60.0
 NOWHERE = "http://127.0.0.1:9"
-"""A proxy that nobody runs: whatever is not meant for this machine comes to nothing."""
+"""A proxy that does not exist: calls to any other machine fail."""
 ENVIRONMENT = {
     "HTTP_PROXY": NOWHERE,
     "HTTPS_PROXY": NOWHERE,
     "NO_PROXY": "127.0.0.1",
     "PATH": os.environ["PATH"],
 }
-"""All that a program knows of this machine."""
+"""Everything that a program knows about this machine."""
 
 
 def run(
     command: Sequence[str | Path],
     environment: Mapping[str, str] = ENVIRONMENT,
     folder: Path | None = None,
-    said: str = "",
+    *,
+    seconds: float = SECONDS,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a program to its end in `folder`, with `said` for its standard input."""
+    """Runs a program to its end in `folder`, with nothing on its standard input.
+
+    Raises TimeoutExpired if it needs more than so many seconds.
+    """
     return subprocess.run(
         [str(word) for word in command],
         cwd=folder,
         env=dict(environment),
-        input=said,
+        input="",
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=seconds,
         check=False,
     )
 
 
 def run_python(program: str) -> str:
-    """What the program prints. Raises AssertionError with its errors when it fails."""
+    """Returns what the program prints. Raises AssertionError with its errors if it fails."""
     return _printed([sys.executable, "-c", program])
 
 

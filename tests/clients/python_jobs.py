@@ -1,4 +1,4 @@
-"""Does for a Python SDK in a process of its own what `node_jobs.mjs` does for those of Node.
+"""Runs a Python SDK in a process of its own, as `node_jobs.mjs` does with those for Node.
 
 python -m tests.clients.python_jobs tests.clients.python_messages BASE-URL
 """

@@ -1,4 +1,4 @@
-"""anthropic-python, in this process, job by job. The jobs are those of `node_messages.mjs`."""
+"""Does the jobs with anthropic-python in this process. They are those of `node_messages.mjs`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ class PythonMessages(Sdk):
 @contextmanager
 def serve(base_url: str) -> Iterator[PythonMessages]:
     """The SDK, talking to this Worker."""
-    # Nothing between it and the Worker: neither a proxy nor a key that the environment names.
+    # It uses no proxy, and no key from the environment.
     http_client = anthropic.DefaultHttpxClient(trust_env=False)
     with Anthropic(base_url=base_url, api_key="unset", http_client=http_client) as client:
         yield PythonMessages(client)
@@ -59,7 +59,7 @@ def _stream(client: Anthropic, request: Json, events: list[Json]) -> Any:
 
 
 def _loop(client: Anthropic, job: Json, events: list[Json]) -> Any:
-    """Hands every call's result back, after the turn as the SDK gave it."""
+    """Sends every call's result back, after the turn as the SDK gave it."""
     request, returned = job["request"], job["returned"]
     messages = list(request["messages"])
     for _ in range(MOST_TURNS):
@@ -127,7 +127,7 @@ _JOBS: Mapping[str, Callable[[Anthropic, Json, list[Json]], Any]] = {
 
 
 def _json(value: Any) -> Json:
-    """What the program has got, as JSON: the fields that were set, and no others."""
+    """What the program has got, as JSON, with only the fields that were set."""
     if isinstance(value, anthropic.BaseModel):
         return value.to_dict(mode="json", warnings=False)
     return value

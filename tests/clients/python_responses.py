@@ -1,4 +1,4 @@
-"""openai-python's `responses`, job by job."""
+"""Does the jobs with `responses` of openai-python."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -49,7 +49,7 @@ def _parse(client: OpenAI, request: Json, _: list[Json]) -> Json:
 
 
 def _loop(client: OpenAI, job: Json, chunks: list[Json]) -> Json:
-    """Hands every call's result back, with all items as the SDK gave them."""
+    """Sends every call's result back, with all items as the SDK gave them."""
     request, returned = job["request"], job["returned"]
     items: list[Any] = [{"role": "user", "content": request["input"]}]
     for _ in range(MOST_TURNS):
@@ -70,7 +70,7 @@ def _loop(client: OpenAI, job: Json, chunks: list[Json]) -> Json:
 
 
 def _compact(client: OpenAI, request: Json, chunks: list[Json]) -> Json:
-    """Sums a conversation up and goes on with what comes of it."""
+    """Makes a summary of a conversation, and continues from it."""
     compaction = client.responses.compact(**request)
     items: list[Any] = [*compaction.output, NEXT]
     answer = _respond(client, {"model": request["model"], "input": items}, chunks)
@@ -84,7 +84,7 @@ def _final(client: OpenAI, request: Json, chunks: list[Json]) -> Any:
 
 
 def _completed(client: OpenAI, request: Json, chunks: list[Json]) -> Any:
-    """The response that the last event of `create` with `stream` holds."""
+    """The response in the last event of `create` with `stream`."""
     with client.responses.create(**request, stream=True) as stream:
         (response,) = [it.response for it in stream if it.type == "response.completed"]
     return response
@@ -108,13 +108,13 @@ JOBS: Mapping[str, Callable[[OpenAI, Json, list[Json]], Any]] = {
 
 
 def _typed(request: Json) -> Json:
-    """`request` with classes in the place of schemas, where it asks for parsing."""
+    """`request` with classes in place of schemas, if it asks for parsing."""
     typed = dict(request)
     if typed.pop("parsed", False):
         typed["text_format"] = Capital
     if "tools" in typed:
         (tool,) = typed["tools"]
-        # The SDK makes Chat Completions' form of a class; Responses has the same one level up.
+        # The SDK gives a class the form of Chat Completions. Responses has the same one level up.
         made = openai.pydantic_function_tool(Weather, name=tool["name"])["function"]
         typed["tools"] = [{"type": "function", **made}]
     return typed

@@ -1,4 +1,4 @@
-"""openai-python, in this process."""
+"""Does the jobs with openai-python in this process."""
 
 import base64
 import inspect
@@ -49,7 +49,7 @@ class Weather(City):
 
 
 FORMATS = (Person, Review)
-"""What the folders ask for as structured output; the fields tell which is which."""
+"""The folders' structured output. The fields tell which is which."""
 
 TOOLS: dict[str, type[pydantic.BaseModel]] = {"get_weather": Weather, "get_time": City}
 """The arguments of the folders' tools."""
@@ -76,14 +76,14 @@ class PythonSdk(Sdk):
 @contextmanager
 def serve(base_url: str) -> Iterator[PythonSdk]:
     """The SDK, talking to this Worker."""
-    # Nothing between it and the Worker: neither a proxy nor a key that the environment names.
+    # It uses no proxy, and no key from the environment.
     http_client = openai.DefaultHttpxClient(trust_env=False)
     with OpenAI(base_url=base_url, api_key="unset", http_client=http_client) as client:
         yield PythonSdk(client)
 
 
 def _known(request: Json) -> Json:
-    """`request` with the parameters that the SDK has no name for where it wants them."""
+    """`request` with unknown parameters where the SDK expects them."""
     if not isinstance(request, dict) or "messages" not in request:
         return request
     others = request.keys() - inspect.signature(Completions.stream).parameters.keys()
@@ -122,7 +122,7 @@ def _parse_stream(client: OpenAI, request: Json, chunks: list[Json]) -> ChatComp
 
 
 def _typed(request: Json) -> dict[str, Any]:
-    """`request` with classes in the place of schemas."""
+    """`request` with classes in place of schemas."""
     typed = dict(request)
     if "response_format" in typed:
         fields = typed["response_format"]["json_schema"]["schema"]["properties"].keys()
@@ -196,7 +196,7 @@ def _speech(client: OpenAI, request: Json, _: list[Json]) -> Json:
 
 
 def _transcription(client: OpenAI, request: Json, _: list[Json]) -> Json:
-    # Text itself where subtitles were asked for, whatever its types say.
+    # A plain text if subtitles were asked for, whatever its types say.
     return client.audio.transcriptions.create(**request, file=("a.mp3", FILE))
 
 
@@ -248,7 +248,7 @@ _JOBS: Mapping[str, Callable[[OpenAI, Json, list[Json]], Any]] = {
 
 
 def _json(value: Any) -> Json:
-    """What the program has got, as JSON: the fields that were set, and no others."""
+    """What the program has got, as JSON, with only the fields that were set."""
     if isinstance(value, openai.BaseModel):
         return value.to_dict(mode="json", warnings=False)
     return value

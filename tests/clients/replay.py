@@ -1,4 +1,4 @@
-"""Plays the upstream of golden folders: whole or streamed as it was called for, or its error."""
+"""Replays the upstream's answers of the scenario folders: whole, streamed, or as an error."""
 
 import json
 import re
@@ -10,7 +10,8 @@ from tests.worker.scripts import JSON, Script, stream, whole
 from tests.worker.upstream import Call, Plan
 
 RESPONSES = "replayed-openai-responses/"
-"""Before a model's name: the row that speaks Responses, for another has the same models."""
+"""Goes before a model's name: the row that speaks Responses, because another row has the same
+models."""
 
 _BY_NAME = {str(scenario): scenario for scenario in scenarios()}
 
@@ -21,16 +22,16 @@ def named(name: str) -> Scenario:
 
 
 def by_row(scenario: Scenario) -> dict[str, Any]:
-    """The request of `scenario`. A model that two rows have is asked for by its row's name."""
+    """The request of `scenario`. A model of two rows is asked for with its row's name."""
     request: dict[str, Any] = scenario.json("request.json")
     prefix = RESPONSES if scenario.dialect == "openai-responses" else ""
     return {**request, "model": prefix + request["model"]}
 
 
 def replay(*turns: Scenario, headers: Mapping[str, str] | None = None) -> Plan:
-    """Plays these upstreams, a call each, and the last one again for every call after.
+    """Plays one of these upstreams for each call, and the last one for every further call.
 
-    The headers go with the answers that are errors, in the place of their own of that name.
+    Errors have these headers, instead of their own of the same name.
     """
     left = list(turns)
 
@@ -47,12 +48,12 @@ def replay(*turns: Scenario, headers: Mapping[str, str] | None = None) -> Plan:
 
 
 def ended(scenario: Scenario, reason: str) -> Plan:
-    """Plays this upstream, with another reason for its end, in the words of its dialect."""
+    """Plays this upstream, with another finish reason in its dialect."""
     return lambda call: _spoken(call, scenario, reason)
 
 
 def asked(call: Call) -> dict[str, Any]:
-    """Returns the request that reached the upstream, but for what makes it a stream."""
+    """Returns the request that reached the upstream, without the fields that ask for a stream."""
     request: dict[str, Any] = json.loads(call.body)
     streaming = {"stream", "stream_options"}
     return {name: value for name, value in request.items() if name not in streaming}

@@ -1,7 +1,7 @@
-"""What both of OpenAI's SDKs are asked to do, in words that fit either.
+"""The jobs that the tests give to both of OpenAI's SDKs.
 
-A job is one thing that a program does with an SDK, its result what the SDK gives the program, as
-JSON. So one test holds for both. How each SDK does a job is in `python_sdk.py` and `node_sdk.mjs`.
+A job is one thing that a program does with an SDK. Its result is what the SDK returns, as JSON. So
+one test works for both SDKs. How each SDK does a job is in `python_sdk.py` and `node_sdk.mjs`.
 """
 
 import json
@@ -15,14 +15,14 @@ import pytest
 Json = Any
 
 KEY = "sk-client-of-the-sdk-4f1a"
-"""The only key that the Worker takes."""
+"""The only key that the Worker accepts."""
 
 FILE = bytes(range(256)) * 40
-"""What is uploaded, whatever it is called."""
+"""The content of every uploaded file."""
 
 
 class Options(NamedTuple):
-    """How the SDK's client is made. `retries` is how often it tries again: 2, unless told."""
+    """How the SDK's client is made. `retries` is how often it tries again: 2 by default."""
 
     key: str = KEY
     retries: int = 2
@@ -36,13 +36,13 @@ Serve: TypeAlias = "Callable[[str], AbstractContextManager[Sdk]]"
 
 
 class Raised(Exception):
-    """An exception of the SDK's, whose fields are named alike in both. None is what it lacks."""
+    """An exception of the SDK. Both SDKs have the same fields; None if one is missing."""
 
     def __init__(self, said: dict[str, Json]) -> None:
         super().__init__(json.dumps(said))
         self.fields = said
         self.kind: str = said["kind"]
-        """The name of its class: the SDKs have the same ones."""
+        """The name of its class, which both SDKs share."""
         self.message: str = said["message"]
         self.status: int | None = said.get("status")
         self.code: str | None = said.get("code")
@@ -50,14 +50,14 @@ class Raised(Exception):
         self.param: str | None = said.get("param")
         self.request_id: str | None = said.get("request_id")
         self.chunks: list[Json] = said["chunks"]
-        """The chunks of a stream that the program had got by then."""
+        """The chunks of a stream that the program had got before."""
 
 
 class Sdk(ABC):
-    """One SDK, pointed at the Worker. The jobs raise `Raised` where the SDK raises."""
+    """One SDK that calls the Worker. The jobs raise `Raised` if the SDK raises."""
 
     forgets: frozenset[str]
-    """The fields of a message that its helper does not add up, but keeps the last delta of."""
+    """Fields of a message that its helper does not add up: it keeps only the last delta."""
 
     @abstractmethod
     def do(self, job: str, request: Json = None, options: Options = USUAL) -> Json:
@@ -85,7 +85,7 @@ class Sdk(ABC):
         return self.do("parse", request)
 
     def converse(self, how: str, request: Json, returned: dict[str, str]) -> Json:
-        """Takes a second turn: hands back what the called tools returned, or just goes on.
+        """Takes a second turn: sends back what the called tools returned, or just continues.
 
         `how` is the job that takes the first turn. The message it gives goes back as the SDK gave
         it, and after it the results, found by the names of the tools, or a word of the user.

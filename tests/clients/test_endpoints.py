@@ -50,6 +50,19 @@ def test_a_real_model_ranks_sentences(sdk: Sdk, form: Json) -> None:
     assert answer["usage"]["prompt_tokens"] > len(texts)
 
 
+def test_what_an_upstream_leaves_out_is_there(sdk: Sdk, upstream: Upstream) -> None:
+    """Some say neither which vector is whose nor how many tokens that was."""
+    data = [{"embedding": [0.5, -1.0]}, {"embedding": [2.0, 0.25]}]
+    upstream.answer(whole(200, json.dumps({"data": data}).encode()))
+    answer = sdk.do("embeddings", {"model": "gpt-embed", "input": ["a", "b"]})
+    assert [(each["index"], each["embedding"]) for each in answer["data"]] == [
+        (0, [0.5, -1.0]),
+        (1, [2.0, 0.25]),
+    ]
+    assert answer["usage"] == {"prompt_tokens": 0, "total_tokens": 0}
+    assert answer["model"] == "gpt-embed"
+
+
 def test_langchain_ranks_them_too(worker: runtime.Served) -> None:
     """It sends tokens unless told that the model is not OpenAI's."""
     with httpx.Client(trust_env=False) as client:

@@ -1,6 +1,6 @@
-"""Errors: the class that is raised, what it says, and whether the SDK tries again.
+"""Errors in the SDKs: which exception is raised, what it says, and whether the SDK tries again.
 
-How often it has tried is the upstream's own count.
+The upstream counts how often the SDK has tried.
 """
 
 import time
@@ -14,10 +14,10 @@ from tests.worker.scripts import Script
 from tests.worker.upstream import Call, Plan, Upstream
 
 AT_ONCE = {"retry-after-ms": "1"}
-"""So that no test waits for the SDK's own pause, which is half a second and more."""
+"""So that no test waits for the SDK's own pause of half a second and more."""
 
 WAIT_MS = 700
-"""Longer than any pause that the SDKs make on their own before they try again the first time."""
+"""Longer than any pause that the SDKs make before their first retry."""
 
 TRIES = 3
 ASKING = ["create", "chunks"]

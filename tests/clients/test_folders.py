@@ -18,7 +18,7 @@ pytestmark = PRESENT
 
 STAMPS = {"id": "chatcmpl-0", "created": 0, "system_fingerprint": "fp_0000000000"}
 LATE = {"openai-responses": frozenset({"service_tier"})}
-"""What an upstream says only at its end, by dialect: openai-python reads it in the first chunk."""
+"""What an upstream says only at its end, by dialect. openai-python reads it in the first chunk."""
 
 FILLED_IN = {"index", "parsed", "parsed_arguments"}
 """What the helpers add to a message."""
@@ -82,7 +82,7 @@ def test_a_stream_adds_up(sdk: Sdk, upstream: Upstream, scenario: Scenario) -> N
 
 
 def settled(completion: Json) -> Json:
-    """`completion` with the folders' stamps, and the JSON of its calls' arguments read."""
+    """`completion` with the folders' ids and times, and with decoded arguments."""
     settled: dict[str, Any] = unsigned(json.loads(json.dumps(completion)))
     for choice in settled["choices"]:
         for call in choice["message"].get("tool_calls") or ():
@@ -93,7 +93,7 @@ def settled(completion: Json) -> Json:
 
 
 def said(value: Json, forgotten: frozenset[str]) -> Json:
-    """`value` without what says nothing, what a helper fills in and what it has forgotten."""
+    """`value` without empty members, and without those that a helper fills in or loses."""
     if isinstance(value, list):
         return [said(item, forgotten) for item in value]
     if isinstance(value, dict):

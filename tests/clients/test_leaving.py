@@ -1,7 +1,7 @@
-"""A program that has read enough: the upstream is told, and need not say all that it has to say.
+"""A program that stops reading early: the upstream's call is ended too.
 
-The SDKs close in order, and the local runtime notices that when it next writes. So this upstream
-goes on talking, as a model does.
+The SDKs close their connection in order, and the local runtime notices that only when it next
+writes. So this upstream keeps sending, as a model does.
 """
 
 from collections.abc import Iterator

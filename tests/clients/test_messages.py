@@ -1,4 +1,4 @@
-"""Anthropic's own SDKs, on upstreams of all three dialects."""
+"""Anthropic's own SDKs, with upstreams of all three dialects."""
 
 import json
 from collections.abc import Iterator

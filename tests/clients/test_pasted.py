@@ -1,6 +1,7 @@
-"""The lines of docs/clients.md and of the README, run as they stand, on upstreams of all dialects.
+"""Runs the examples of docs/clients.md and of the README, with upstreams of all dialects.
 
-The pages name `claude-sonnet-4-6`. Which dialect answers is decided by what stands there instead.
+The pages name `claude-sonnet-4-6`. The test puts another model in its place, which decides the
+dialect.
 """
 
 import json
@@ -10,7 +11,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.clients.pasted import ADDRESS, README, blocks, headings, of_the_readme
+from tests.clients.pasted import ADDRESS, README, blocks, headings, of_the_readme, other_blocks
 from tests.clients.programs import run_node, run_python
 from tests.clients.sdk import KEY
 from tests.clients.test_responses import MODELS
@@ -122,6 +123,11 @@ def test_a_program_that_no_test_can_start_finds_what_it_calls(
     texts = [each["delta"].get("content") or "" for it in chunks for each in it["choices"]]
     assert "".join(texts) == TEXT
     assert chunks[-1]["usage"]["total_tokens"] > 0
+
+
+@pytest.mark.parametrize("heading", [*WITH_A_TOOL, *WITHOUT_TOOLS, *OUTSIDE])
+def test_no_line_of_a_section_is_left_out(heading: str) -> None:
+    assert other_blocks(heading) == []
 
 
 def test_every_section_of_the_page_is_run() -> None:

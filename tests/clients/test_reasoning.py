@@ -1,4 +1,4 @@
-"""Reasoning: what the program sees of it, and that it finds its way back to the model."""
+"""Reasoning: what the program sees of it, and that it goes back to the model that wrote it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The official SDKs' `responses`, on upstreams of all three dialects."""
+"""The official SDKs' `responses`, with upstreams of all three dialects."""
 
 import json
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Libraries that speak Responses: what docs/clients.md has no lines for, streams above all."""
+"""Libraries that speak Responses, as far as docs/clients.md has no example: mostly streams."""
 
 import json
 from collections.abc import Callable

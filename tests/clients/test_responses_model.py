@@ -1,4 +1,4 @@
-"""Responses from a real language model, in each of its dialects. It may say what it likes."""
+"""Responses from a real language model, in each of its dialects, whatever it says."""
 
 import pytest
 

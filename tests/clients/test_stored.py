@@ -1,4 +1,4 @@
-"""Responses that are kept (`STORE_DAYS`): the official SDKs go on from them, on the real Worker."""
+"""Kept responses (`STORE_DAYS`): the official SDKs continue from them, on the real Worker."""
 
 import json
 import sqlite3
@@ -331,4 +331,10 @@ def test_an_answer_comes_whole_where_nothing_can_be_kept(
             refused = refusal(lambda made=made: openai.responses.retrieve(made.id))  # type: ignore[misc]
             assert refused == (503, "store_unavailable")
             upstream.forget()
-        assert "sk-secret-of-the-archive" not in served.log()
+        log = served.log()
+        lines = [json.loads(line) for line in log.splitlines() if '"method":"POST"' in line]
+        assert [(line["stream"], line["not_kept"]) for line in lines] == [
+            (False, True),
+            (True, True),
+        ]
+        assert "sk-secret-of-the-archive" not in log

@@ -1,4 +1,4 @@
-"""Structured output, and the ends at which the SDKs refuse to parse, as with OpenAI itself."""
+"""Structured output, and the cases in which the SDKs refuse to parse, as with OpenAI itself."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Each SDK is of the version that its name says."""
+"""Each SDK has the version that its name says."""
 
 import pytest
 

@@ -1,9 +1,9 @@
-"""Plays an upstream of any dialect from one script, and reads back what it was sent.
+"""Plays an upstream of any dialect from one script, and reads the requests that it gets.
 
-An answer is a list of parts: a thought, text, a call. In which dialect it is told, and whether it
-is streamed, is decided by the call that arrives, so that one script serves all three. What a test
-compares is again such parts, read from the upstream's own form of the request. Written from the
-vendors' documentation (November 2026), not from the Worker.
+An answer is a list of parts: a thought, text, a call. The call that arrives decides in which
+dialect it is sent, and whether as a stream, so one script serves all three dialects. A test
+compares such parts too: they are read from the request in the upstream's own form. This is written
+from the vendors' documentation (November 2026), not from the Worker.
 """
 
 import itertools
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 class Thought(NamedTuple):
-    """Reasoning, and what its provider wants back with it."""
+    """Reasoning, and what its provider needs back."""
 
     text: str
     signature: str
@@ -31,7 +31,8 @@ class Asking(NamedTuple):
     tool: str
     arguments: str
     namespace: str = ""
-    """Where the tool is, for a dialect that has such places. In the others it begins its name."""
+    """The tool's namespace, for a dialect that has these. In others the tool's name begins with
+    it."""
 
 
 class Writing(NamedTuple):
@@ -64,7 +65,14 @@ class Reference(NamedTuple):
     tool: str
 
 
-Part: TypeAlias = Thought | Asking | Writing | Result | Media | Reference | str
+class Compaction(NamedTuple):
+    """What a provider of Responses has summed a conversation up to, for itself alone to read."""
+
+    sealed: str
+    """Empty where one is asked for."""
+
+
+Part: TypeAlias = Thought | Asking | Writing | Result | Media | Reference | Compaction | str
 """A string is text of the user, or of the model."""
 Answer: TypeAlias = Sequence[Part]
 
@@ -121,6 +129,18 @@ def breaks_off(turn: Answer, *, after: int | str, error: bool = False) -> Plan:
         return [stream_head(), *map(chunk, events), CLOSE]
 
     return plan
+
+
+def fails(dialect: str, kind: str, message: str, code: str | None = None) -> bytes:
+    """The event by which a stream of this dialect says that it cannot go on."""
+    error: Json = {"type": kind, "message": message}
+    if dialect == "openai":
+        return _event({"error": {**error, "code": code}})
+    if dialect == "anthropic":
+        return _event({"type": "error", "error": error})
+    failed: Json = {"status": "failed", "output": [], "usage": None}
+    response = {**_RESPONSE, **failed, "error": {"code": code, "message": message}}
+    return _event({"type": "response.failed", "response": response})
 
 
 def in_terms_of(dialect: str, turn: Answer) -> Answer:
@@ -396,6 +416,9 @@ def _item(index: int, part: Part) -> Json:
     if isinstance(part, Writing):
         head = {"id": f"ctc_upstream_{index}", "type": "custom_tool_call", "status": "completed"}
         return {**head, "call_id": part.id, "name": part.tool, "input": part.text}
+    if isinstance(part, Compaction):
+        head = {"id": f"cmp_upstream_{index}", "type": "compaction"}
+        return {**head, "encrypted_content": part.sealed}
     if isinstance(part, Thought):
         summary: list[Json] = [{"type": "summary_text", "text": part.text}]
         head = {"id": f"rs_upstream_{index}", "type": "reasoning", "summary": summary}
@@ -439,6 +462,7 @@ def _item_events(index: int, part: Part) -> list[Json]:
     empty["status"] = "in_progress"
     begun: Json = {name: empty.get(name, value) for name, value in item.items()}
     here = {"item_id": item["id"], "output_index": index}
+    inside: list[Json] = []
     if isinstance(part, Thought):
         begun.pop("encrypted_content")
         inside = _part_events(
@@ -451,7 +475,7 @@ def _item_events(index: int, part: Part) -> list[Json]:
         inside = _call_events(here, "response.function_call_arguments", "arguments", item)
     elif isinstance(part, Writing):
         inside = _call_events(here, "response.custom_tool_call_input", "input", item)
-    else:
+    elif isinstance(part, str):
         inside = _part_events(
             {**here, "content_index": 0},
             "response.content_part",
@@ -503,6 +527,8 @@ def _responses_heard(body: Json) -> list[Part]:
                 parts.append(Writing(item["call_id"], item["name"], item["input"]))
             case "function_call_output" | "custom_tool_call_output":
                 parts += _result(item["call_id"], item["output"])
+            case "compaction" | "compaction_trigger":
+                parts.append(Compaction(item.get("encrypted_content", "")))
             case _:
                 if item["role"] not in {"system", "developer"}:
                     text, others = _joined(item["content"])

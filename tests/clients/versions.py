@@ -1,4 +1,4 @@
-"""The SDKs that the tests drive: the present version of each, and the major version before it."""
+"""The SDKs of the tests: the present version of each, and the major version before it."""
 
 import pytest
 

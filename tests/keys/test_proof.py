@@ -1,4 +1,4 @@
-"""Keys that prove themselves: every other text is refused."""
+"""Signed keys: every other text is refused."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Limits hold whatever happens between isolates and the ledger, over many worlds."""
+"""Limits hold, whatever happens between isolates and the ledger, in many random worlds."""
 
 from random import Random
 
@@ -20,8 +20,10 @@ def live(world: World, *, faults: bool) -> None:
         if roll < 0.45:
             most = dice.choice([100, 1_000, 9_000])
             world.start(isolate, most, dice.randint(0, most))
-        elif roll < 0.75:
+        elif roll < 0.72:
             world.end(isolate)
+        elif roll < 0.75:
+            world.try_again(isolate)
         elif roll < 0.9:
             world.tell(isolate)
         elif not faults:

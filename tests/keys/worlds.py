@@ -1,7 +1,7 @@
-"""A world of isolates on one ledger, in which things go wrong by the dice.
+"""A random world: several isolates use one ledger, and things go wrong.
 
-What is true is counted here: which calls ran when, what they have cost. The ledger and the leases
-know nothing of it, and have to keep it within a key's limits.
+This module counts the truth: which calls ran when, and what they have cost. The ledger and the
+leases do not see these counts, and must keep them within a key's limits.
 """
 
 from collections import Counter
@@ -91,13 +91,30 @@ class World:
     def start(self, isolate: Isolate, aside: int, cost: int) -> bool:
         """A call; whether it was let in."""
         call = Admission(self.client(), lambda record, average: (10, aside))
+        if not self._admit(isolate, call):
+            return False
+        self.begun[int(self.now // 60)] += 1
+        isolate.running.append((call, cost))
+        running = sum(len(each.running) for each in self.isolates)
+        self.most_running = max(self.most_running, running)
+        return True
+
+    def try_again(self, isolate: Isolate) -> None:
+        """Another attempt of one of the calls, after one that may have been charged for."""
+        if not isolate.running:
+            return
+        at = self.dice.randrange(len(isolate.running))
+        call, cost = isolate.running[at]
+        _, aside = call.measure(None, 0)
+        call.asked = 0
+        if self._admit(isolate, call):
+            isolate.running[at] = call, cost + self.dice.randint(0, aside)
+
+    def _admit(self, isolate: Isolate, call: Admission) -> bool:
+        """Whether a call was let in."""
         for _ in range(6):
             verdict = isolate.leases.admit(call, self.now + isolate.skew)
             if verdict is True:
-                self.begun[int(self.now // 60)] += 1
-                isolate.running.append((call, cost))
-                running = sum(len(each.running) for each in self.isolates)
-                self.most_running = max(self.most_running, running)
                 return True
             if verdict is not False:
                 self.refusals += 1
@@ -114,7 +131,7 @@ class World:
         call, cost = isolate.running.pop(at)
         self.spent["ever"] += cost
         row = Row(KEY, "sim", "model", requests=1, input=8, output=2, micros=cost)
-        isolate.leases.finish(call, row, 10, self.now + isolate.skew)
+        isolate.leases.finish(call, [row], self.now + isolate.skew)
 
     def crash(self, isolate: Isolate) -> None:
         """The end of an isolate; what its calls cost is charged all the same."""

@@ -1,10 +1,10 @@
-"""The loss table: what each client can ask and each upstream can answer, and what becomes of it.
+"""Makes the table of losses: what happens to each thing that clients ask and upstreams answer.
 
-Everything is played through the whole core twice, with what is asked or said and without, and the
-two requests that reach the upstream, or the two answers that reach the client, are compared. So the
+Each thing is sent through the whole core, and the same request or answer without it. The two
+requests that reach the upstream, or the two answers that reach the client, are compared. So the
 table says what the code does, not what somebody meant it to do.
 
-    python -m tests.losses.table            rewrites docs/losses.md
+python -m tests.losses.table            rewrites docs/losses.md
     python -m tests.losses.table --check    exits 1 when it is stale
 """
 

@@ -1,4 +1,4 @@
-"""The loss table: current, complete, and without a loss that nobody is told of."""
+"""The table of losses is up to date and complete, and every loss is reported to the client."""
 
 from collections.abc import Iterator
 from typing import Any

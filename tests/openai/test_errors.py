@@ -1,4 +1,4 @@
-"""Errors as OpenAI and those who follow it word them."""
+"""Errors of OpenAI and of upstreams that follow it."""
 
 from typing import Any
 
@@ -31,6 +31,10 @@ def decoded(status: int, said: object, **headers: str) -> UpstreamError:
         (422, {"code": 422}, 422, None),
         (500, {"type": "server_error"}, 500, "upstream_error"),
         (503, {"code": "x"}, 503, "upstream_error"),
+        (503, {"code": "slow_down"}, 503, "slow_down"),
+        (503, {"code": "server_is_overloaded"}, 503, "server_is_overloaded"),
+        (500, {"code": "slow_down"}, 500, "upstream_error"),
+        (200, {"code": "slow_down"}, 503, "slow_down"),
         (200, {"code": 429}, 429, "rate_limit_exceeded"),
         (200, {"code": "rate_limit_exceeded"}, 429, "rate_limit_exceeded"),
         (200, {"type": "overloaded_error"}, 503, "server_is_overloaded"),

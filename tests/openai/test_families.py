@@ -1,4 +1,4 @@
-"""What models take, and the nearest word for an effort."""
+"""What models accept, and the nearest effort that they have."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A browser for the session; for each test a tab that keeps what its console said."""
+"""Fixtures: a browser for the session, and a tab for each test, with its console's output."""
 
 from collections.abc import Iterator
 

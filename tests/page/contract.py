@@ -1,7 +1,7 @@
-"""A server that answers as the admin API is documented, and serves the page `/admin` as it is.
+"""A server that answers as the admin API is documented, and serves the page `/admin` itself.
 
-With it the page can be shown what takes weeks to come up: a month of usage, a budget that is all
-but spent, a model without a price. The real Worker has tests of its own.
+So the page can be tested with data that would take weeks to arise: a month of usage, a budget that
+is almost spent, a model without a price. The real Worker has tests of its own.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""An origin of somebody else: serves a blank page, npm packages and Python ones to the browser."""
+"""Another origin: serves a blank page, and npm and Python packages, to the browser."""
 
 import importlib.metadata
 import io

@@ -1,4 +1,4 @@
-"""Pictures of pages for the documentation, each of which says which page it shows."""
+"""Pictures of pages for the documentation. Each says which version of its page it shows."""
 
 import hashlib
 import os

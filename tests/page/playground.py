@@ -1,4 +1,4 @@
-"""The page as a person sees it: what can be done on it and read from it, in one place."""
+"""The page as a person uses it: everything that can be done on it and read from it."""
 
 import re
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""The headers that `public/_headers` gives a page, read as Cloudflare reads them.
+"""Reads from `public/_headers`, as Cloudflare does, which headers a page gets.
 
-https://developers.cloudflare.com/workers/static-assets/headers/ (read 2026-11): every rule whose
-path fits counts, in order, and `! Name` takes away what an earlier one has set.
+https://developers.cloudflare.com/workers/static-assets/headers/ (read 2026-11): every rule with a
+matching path applies, in order, and `! Name` removes what an earlier one has set.
 """
 
 from tools.paths import ROOT

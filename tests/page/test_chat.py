@@ -1,4 +1,4 @@
-"""The conversation: what the page asks of the API, and what it makes of every kind of answer."""
+"""The conversation: what the page sends, and how it shows every kind of answer."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The same request as code: what is copied runs as it is, and asks exactly what the page asked."""
+"""The request as code: the copied code runs, and sends exactly what the page sent."""
 
 import json
 import os

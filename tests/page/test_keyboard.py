@@ -1,4 +1,4 @@
-"""The page without a mouse, and as a screen reader meets it."""
+"""The page without a mouse, and with a screen reader."""
 
 from playwright.sync_api import expect
 

@@ -1,4 +1,4 @@
-"""The page's policy: it names exactly what is in the page, and the browser holds to it."""
+"""The page's content security policy allows exactly what is in the page, and is enforced."""
 
 import base64
 import hashlib

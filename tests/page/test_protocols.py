@@ -1,6 +1,6 @@
-"""The page asks in each of the three protocols, and shows the same of what comes back.
+"""The page uses each of the three protocols, and shows the same answer.
 
-The upstream speaks Chat Completions, so two of the three go through the gateway's translation.
+The upstream speaks Chat Completions, so the gateway translates two of the three.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""The page's own two parsers, in the browser: what they read does not depend on the cuts."""
+"""The page's two parsers, in the browser: the result does not depend on how the text is cut."""
 
 import pytest
 

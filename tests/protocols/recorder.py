@@ -1,7 +1,7 @@
-"""A Writer that writes nothing: it keeps what it is told, block by block, and its grammar.
+"""A Writer that only records its calls, block by block, and checks their order.
 
-The grammar is that of `xtrix.answer`, written down once more as an automaton. Whatever a Reader
-tells, in whatever order its upstream sent it, has to pass.
+The allowed order is that of `xtrix.answer`, written here once more as an automaton. Every Reader
+must keep to it, in whatever order its upstream sends things.
 """
 
 from typing import Any, NamedTuple

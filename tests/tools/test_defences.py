@@ -1,6 +1,6 @@
 """The list of defences fits the code and the tests, and covers the table of docs/reliability.md.
 
-That the tests fail without them is shown by `make defences`, which takes many minutes.
+`make defences` shows that the tests fail without them, which takes many minutes.
 """
 
 import subprocess

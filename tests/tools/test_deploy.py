@@ -1,6 +1,6 @@
-"""`make deploy`: what it refuses to send, what it sends, and what it asks afterwards.
+"""`make deploy`: what it refuses, what it sends, and what it checks afterwards.
 
-The real wrangler, against a server that answers as Cloudflare's API does, and real servers for
+The real wrangler runs, with a server that answers as Cloudflare's API does, and real servers for
 /health. No account is needed, and none is touched.
 """
 

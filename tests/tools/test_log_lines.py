@@ -1,4 +1,4 @@
-"""The log as a person reads it: what a line says, and what is no request's line."""
+"""The readable log: what a line says, and which lines are not about a request."""
 
 import json
 import re

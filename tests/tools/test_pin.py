@@ -1,4 +1,4 @@
-"""What is installed is named by its hash: in the Worker, and in the tools."""
+"""Everything that is installed is pinned by its hash: in the Worker, and in the tools."""
 
 import re
 from pathlib import Path

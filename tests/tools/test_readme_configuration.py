@@ -1,4 +1,4 @@
-"""docs/configuration.md leaves out nothing that a configuration may say."""
+"""docs/configuration.md has everything that a configuration may contain."""
 
 import re
 import tomllib

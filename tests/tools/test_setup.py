@@ -100,6 +100,6 @@ def test_a_tool_that_is_not_the_one_named_is_refused(bare_tree: Path) -> None:
 
     assert refused.returncode == 1
     assert refused.stderr == (
-        "setup: .venv: what pip would install is not what its hash names, and is left out\n"
+        "setup: .venv: a downloaded package does not have its pinned hash; nothing was kept\n"
     )
     assert not list((bare_tree / ".venv").rglob("parcel.py"))

@@ -1,7 +1,7 @@
-"""A client of the Worker that looks at the bytes, and leaves as rudely as it likes.
+"""A client of the Worker that reads raw bytes, and disconnects as rudely as a test wants.
 
-Every answer it takes, whatever the test is about, is searched for what no answer may hold: a
-key, a page of HTML, a traceback, a header that is not on the list.
+Every answer that it reads, in any test, is searched for what no answer may contain: a key, a page
+of HTML, a traceback, a header that is not on the list.
 """
 
 import contextlib

@@ -1,9 +1,9 @@
 """The real Worker on the real workerd, between a client that looks at bytes and an upstream that
 does as it is told.
 
-One Worker serves nearly every test. Its providers differ in where they point and how long they
-wait; a model's prefix chooses one: `refused-claude-sim` is an Anthropic upstream that nobody
-listens for. All Workers start from one snapshot, as a deployed one does.
+One Worker serves almost every test. Its providers differ in where they point and how long they
+wait. A model's prefix chooses one: nobody listens at the Anthropic upstream of
+`refused-claude-sim`. All Workers start from one snapshot, as a deployed one does.
 """
 
 import contextlib

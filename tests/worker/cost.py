@@ -1,7 +1,7 @@
-"""What a body costs the isolate that takes it: its memory, and the time that all others wait.
+"""Measures what a body costs the isolate: its memory, and the time that other requests wait.
 
-Everything is seen from outside: the kernel's books on the process, and the answers to a second
-client that asks for `/health` without pause.
+Everything is measured from outside: by the kernel's figures for the process, and by a second client
+that calls `/health` without pause.
 """
 
 import contextlib

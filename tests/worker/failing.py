@@ -1,7 +1,7 @@
-"""FAILING: sixteen ways in which a model's first target fails, and what becomes of the request.
+"""FAILING: sixteen ways in which a model's first target fails, and what happens to the request.
 
-One row is one way; `test_failing.py` runs each on the real Worker, and the table of
-docs/reliability.md is made from them. A row's scripts are made for the dialect of the target.
+Each row is one way. `test_failing.py` runs it on the real Worker, and the table of
+docs/reliability.md is made from it. A row's scripts are made for the dialect of the target.
 """
 
 from collections.abc import Callable, Sequence

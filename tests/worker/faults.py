@@ -1,7 +1,7 @@
-"""FAULTS: everything an upstream can do wrong, and what the client must see of it.
+"""FAULTS: everything that an upstream can do wrong, and what the client must see of it.
 
-One row is one fault; the tests run it, and docs/reliability.md's table is made from it. A row's
-script is made for a dialect; `GATE` in it stands where the client has read the first text.
+Each row is one fault. The tests run it, and the table of docs/reliability.md is made from it. A
+row's script is made for a dialect; at `GATE` the client has read the first text.
 """
 
 import json

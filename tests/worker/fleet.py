@@ -1,7 +1,7 @@
-"""A Worker whose keys have names: in several isolates on one ledger, with an operator.
+"""A Worker with named keys: several isolates with one ledger, and an operator.
 
-Between isolates and ledger stands an object in JavaScript that does to each message what the test
-says, and shows it: so a test sees what reaches the ledger, and can lose or repeat it.
+A JavaScript object between the isolates and the ledger does to each message what the test says, and
+shows it. So a test sees what reaches the ledger, and can lose or repeat messages.
 """
 
 import json
@@ -27,11 +27,13 @@ _MIDDLE = """
 import { DurableObject } from "cloudflare:workers";
 export class Ledger extends DurableObject {
   async call(text) {
-    const told = await fetch("http://127.0.0.1:PORT/", { method: "POST", body: text });
+    const path = this.known ? "" : "forgotten";
+    this.known = true;
+    const told = await fetch(`http://127.0.0.1:PORT/${path}`, { method: "POST", body: text });
     const fate = await told.text();
+    const real = this.env.REAL.getByName("keys");
     if (fate === "raises") throw new Error("overloaded");
     if (fate === "silent") await scheduler.wait(60000);
-    const real = this.env.REAL.getByName("keys");
     const answer = await real.call(text);
     if (fate === "late") await scheduler.wait(LATE);
     if (fate === "twice") await real.call(text);
@@ -51,6 +53,7 @@ class Way:
     """The way to the ledger."""
 
     def __init__(self) -> None:
+        self._last = time.monotonic()
         self.fate = "arrives"
         """Or `raises` and `silent`, on which nothing arrives; `unheard`, whose answer is lost;
         `late`; and `twice`."""
@@ -67,10 +70,25 @@ class Way:
         """What isolates have told so far."""
         return [json.loads(call.body) for call in self._server.calls]
 
+    @property
+    def restarts(self) -> int:
+        """How often a message has found the object between with nothing in its memory.
+
+        Where the runtime has forgotten that, it has forgotten the ledger behind it too, which was
+        idle for as long.
+        """
+        return sum(call.path == "/forgotten" for call in self._server.calls)
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last message."""
+        return time.monotonic() - self._last
+
     def stop(self) -> None:
         self._server.stop()
 
     def _script(self, _: Call) -> Script:
+        self._last = time.monotonic()
         return whole(200, self.fate.encode(), TEXT)
 
 

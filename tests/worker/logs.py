@@ -1,4 +1,4 @@
-"""The Worker's log as a test reads it: one JSON object a line, one line a request."""
+"""Reads the Worker's log: one JSON object in each line, one line for each request."""
 
 import json
 import time
@@ -25,3 +25,17 @@ def record_of(read: Callable[[], str], request_id: str) -> Record:
             return found[0]
         time.sleep(0.01)  # a file cannot be waited for
     raise AssertionError(f"no log line of {request_id}")
+
+
+def records_from_now_on(read: Callable[[], str]) -> Callable[[int], list[Record]]:
+    """What waits for the records of so many requests from now on, and returns all of them."""
+    before = len(records(read()))
+
+    def since(number: int) -> list[Record]:
+        deadline = time.monotonic() + PATIENCE
+        while len(found := records(read())[before:]) < number:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.01)  # a file cannot be waited for
+        return found
+
+    return since

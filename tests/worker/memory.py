@@ -1,4 +1,4 @@
-"""How much memory a running workerd holds: from the kernel's books (Linux), and from V8's."""
+"""How much memory a running workerd uses: by the kernel's figures (Linux), and by V8's."""
 
 import json
 from collections.abc import Callable

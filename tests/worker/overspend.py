@@ -1,6 +1,6 @@
-"""How far a key that is not strict may overspend its budget, by case.
+"""How far a key that is not strict may exceed its budget, case by case.
 
-The test holds each row, and the table of docs/keys.md is made from them.
+A test checks each row, and the table of docs/keys.md is made from them.
 """
 
 from typing import NamedTuple

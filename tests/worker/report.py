@@ -1,7 +1,7 @@
-"""What can go wrong, what the client sees of it, and the test that proves it, as one table.
+"""The table of what can go wrong, what the client sees of it, and which test proves it.
 
-The upstream's faults are the rows that `test_faults.py` runs. The rest is named here, and
-`test_report.py` sees to it that every test named exists.
+The upstream's faults are the rows that `test_faults.py` runs. The others are named here, and
+`test_report.py` checks that every named test exists.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,18 +16,18 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
     "The wire": {
         "lines that end in LF, CRLF, CR or a mixture, a BOM, comments, one byte at a time, a "
         "missing `[DONE]`, text after it": (
-            "the same bytes as ever",
+            "the same bytes",
             "test_streams.py::test_the_wire_makes_no_difference",
         ),
         "an event cut at any byte": (
-            "the same bytes as ever",
+            "the same bytes",
             "test_streams.py::test_an_event_cut_at_every_offset",
         ),
-        "gzip": ("the same bytes as ever", "test_streams.py::test_gzip"),
+        "gzip": ("the same bytes", "test_streams.py::test_gzip"),
         "an event of 1 MB": ("the event", "test_streams.py::test_an_event_of_a_megabyte"),
         "100,000 events": ("all of them", "test_streams.py::test_a_hundred_thousand_events"),
         "a line or a body that never ends": (
-            "an error, and the upstream is hung up on",
+            "an error; the connection to the upstream is closed",
             "test_hostile.py::test_a_line_that_never_ends",
         ),
         "random bytes as a stream": (
@@ -49,7 +49,7 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
             "test_clients_leave.py::test_leaving_a_flowing_stream",
         ),
         "after 3 MB, within the request, before the head, before the first event, in mid-stream": (
-            "all that was held is let go of, and the log says so within a second",
+            "everything that was held is freed, and the log says so within a second",
             "test_clients_leave.py::test_who_leaves_before_the_answer_leaves_nothing_behind",
         ),
         "5,000 of them": (
@@ -71,15 +71,15 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
             "test_crumbs.py::test_a_request_in_crumbs",
         ),
         "an answer before the body was sent: 401, 404, 413, 415": (
-            "it arrives; up to 16 MB that are still sent are dropped, for 3 seconds",
+            "it arrives; for 3 seconds, up to 16 MB of the rest of the body are read and dropped",
             "test_hostile.py::test_an_early_answer_reaches_who_is_still_sending",
         ),
         "nesting of up to 200 levels": (
-            "it goes through",
+            "it is passed on",
             "test_depth.py::test_a_deep_schema_goes_through",
         ),
         "deeper nesting, in bodies, tool arguments and answers": (
-            "400 with the parameter, or 502 where it is the upstream's; the isolate lives",
+            "400 with the parameter, or 502 if it came from the upstream; the isolate survives",
             "test_hostile.py::test_a_deep_body",
         ),
         "NaN, Infinity, 1e999, invalid UTF-8, half a JSON text": (
@@ -100,7 +100,7 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
             "test_hostile.py::test_an_image_is_never_fetched_from_anywhere",
         ),
         "a redirect": (
-            "502; the key goes nowhere else",
+            "502; the key is sent to no other server",
             "test_faults.py::test_never_follows_a_redirect",
         ),
         "anything a fuzzer thinks of": (
@@ -132,11 +132,11 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
             "test_secrets.py::test_the_log_says_what_was_done_and_not_what_was_said",
         ),
         "a missing, malformed or wrong key": (
-            "401, always the same; no byte of the body is awaited",
+            "401, always the same; the body is not read",
             "test_surface.py::test_a_wrong_key",
         ),
         "no `API_KEYS`": (
-            "everyone is refused",
+            "every call is refused",
             "test_surface.py::test_without_keys_everyone_is_refused",
         ),
     },

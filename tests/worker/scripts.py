@@ -1,7 +1,7 @@
-"""Scripts: what one call to the simulated upstream gets, step by step.
+"""Scripts: what the simulated upstream does with one call, step by step.
 
-A step is bytes to write as they are, seconds to wait, or a `Step`. The functions frame bodies
-as HTTP/1.1 does; what the bodies say is in `speech.py`.
+A step is bytes to write, seconds to wait, or a `Step`. The functions frame bodies as HTTP/1.1 does.
+What the bodies say is in `speech.py`.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What a client may see of an upstream's fault, in words and as a check of the answer's bytes."""
+"""What a client may see of an upstream's fault: in words, and as a check of the answer's bytes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,8 +1,8 @@
-"""Shapes of bodies that cost more than their bytes where somebody was careless.
+"""Shapes of bodies that cost careless code more than their bytes.
 
-A shape is a text in which a unit is repeated until the body is as long as is wanted. Knows what
-goes over the wire, and nothing of what the Worker does with it. The anchor of every comparison is
-`CONVERSATION`: an ordinary request of the same length.
+A shape is a text in which a unit is repeated until the body has the wanted length. The module knows
+what is sent, and nothing of what the Worker does with it. Every comparison is with `CONVERSATION`,
+an ordinary request of the same length.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Many clients at once, on as few cycles as will do: a test machine has two cores for all."""
+"""Many clients at once, with little processor time: a test machine has two cores for everything."""
 
 import asyncio
 import json

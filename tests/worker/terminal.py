@@ -1,6 +1,6 @@
-"""A program as a person meets it: in a terminal of its own, read until it says what is waited for.
+"""Runs a program in a terminal of its own, and reads its output until an awaited text comes.
 
-Knows terminals and processes, and nothing of what is run in them.
+It knows terminals and processes, and nothing of what is run in them.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
-"""A new provider is a row and a folder of fixtures: the real Worker runs it with nothing else.
+"""A new provider needs a row and a folder of fixtures, and nothing else.
 
-Two that exist nowhere come as text in this file, one in each dialect, as odd as rows can make
-them. The golden folders of the real ones are then held to the same few lines.
+Two invented providers are text in this file, one in each dialect, as odd as rows can make them. The
+scenario folders of the real ones are then played in the same way.
 """
 
 import ast

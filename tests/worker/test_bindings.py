@@ -1,8 +1,8 @@
-"""Rows whose call goes through a binding, on the real workerd: no socket of the Worker's own.
+"""Rows whose calls go through a binding, on the real workerd, without a socket of the Worker.
 
-No host in these rows exists, so an answer can have come through the binding alone. Behind each is
-a server of the test's, or another Worker. The AI binding is the runtime's own class; only what
-stands behind it at Cloudflare's is ours, and was never called.
+No host in these rows exists, so an answer can only have come through the binding. Behind each
+binding is a server of the test, or another Worker. The AI binding is the runtime's own class, with
+a server of ours in place of Cloudflare's, which was never called.
 """
 
 import json

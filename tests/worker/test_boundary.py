@@ -1,8 +1,8 @@
-"""Whatever fails in our own code once a request has come in is answered, logged and let go of.
+"""Every failure in our own code is answered and logged, and frees what the request held.
 
-A Worker is served that has lines which fail, in the core, in the shell's Python or in its
-JavaScript: each for the requests that name it in a header. What it fails with holds a word that
-nobody may ever see.
+The Worker of these tests has lines that fail, in the core, in the shell's Python or in its
+JavaScript: each for the requests that name it in a header. The error contains a word that must
+never be seen.
 """
 
 import json
@@ -89,7 +89,7 @@ BEFORE_THE_ANSWER = {
     "its body": Defect("xtrix/foreign.py", "        request = codec.decode_request(body", calls=0),
     "the way to a target": Defect(
         "xtrix/exchange.py",
-        "        limits = call.target.provider.timeouts\n        self.record.attempts += 1",
+        "        self._calls.begin(call.target)",
         calls=0,
     ),
     "what is said to JavaScript": Defect("edge.py", "    request = step.request", calls=0),

@@ -1,8 +1,8 @@
-"""A client that leaves takes the upstream call with it, and leaves nothing in the Worker.
+"""When a client leaves, the upstream call ends, and nothing remains in the Worker.
 
-The judge is the upstream's own socket. A client leaves with RST, as a process that dies does, or
-in order (FIN); local workerd notices a FIN only by writing, so there the keep-alive comment or
-the model's next words must do it.
+The upstream's own socket shows it. A client leaves with RST, as a process that dies does, or in
+order (FIN). The local workerd notices a FIN only when it writes, so there the keep-alive comment or
+the model's next words reveal it.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""A request costs what its bytes cost, and so does an upstream's answer, whatever their shape.
+"""A request costs no more than its bytes, and so does an upstream's answer, whatever their shape.
 
-`make hostile` prints all shapes in all sizes; here are all of them small, where what each byte
-costs is seen best, and those large that once took the most. All of a group meet one fresh Worker,
-for the interpreter's memory never shrinks.
+`make hostile` prints all shapes in all sizes. Here all of them are small, which shows best what
+each byte costs, and those large that once took the most. All of a group meet one fresh Worker,
+because the interpreter's memory never shrinks.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Bodies that come one byte at a time cost what their bytes cost, whoever sends them."""
+"""Bodies that come one byte at a time cost no more than their bytes, whoever sends them."""
 
 import itertools
 import json

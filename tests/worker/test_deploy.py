@@ -1,7 +1,7 @@
 """What a deployment would upload and check, without an account.
 
-The dry run shows the upload but runs no Python; saving a snapshot is the part of a deployment that
-does, and refuses what `wrangler dev` accepts.
+The dry run shows the upload but runs no Python. Saving a snapshot is the part of a deployment that
+does, and it refuses code that `wrangler dev` accepts.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""What is nested deep goes through, or is refused by its name: never a failure of ours.
+"""Deeply nested JSON is passed on, or refused by its name; it never fails in the gateway.
 
-On the real Worker only, for in WebAssembly the stack is smaller and so is what fits on it.
+These tests need the real Worker, because WebAssembly has a smaller stack.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Hundreds of requests at once through targets that fail at random, on the real Worker.
 
-What each call meets with is drawn from the request's number, so that a plain model of the policy
-says beforehand what has to come of it. Each request has a model of its own, so that none depends on
-which targets rest because of another.
+What each call meets with is derived from the request's number, so a simple model of the rules says
+beforehand what must happen. Each request has a model of its own, so that none depends on targets
+that rest because of another.
 """
 
 import json

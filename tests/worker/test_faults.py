@@ -1,7 +1,7 @@
-"""Whatever the upstream does wrong, the client gets the whole truth or an error that says so.
+"""Whatever the upstream does wrong, the client gets a correct answer or a clear error.
 
 Each row of `FAULTS` is run on the real Worker in every dialect, and after each the Worker must
-still answer. What follows the table is what a row cannot say.
+still answer. Further tests are for what a row cannot express.
 """
 
 import json

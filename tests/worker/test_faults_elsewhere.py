@@ -1,7 +1,6 @@
-"""The table of faults, for clients of Responses and of Messages, on upstreams of every dialect.
+"""The table of faults, for clients of Responses and of Messages, with upstreams of every dialect.
 
-What a client of Chat Completions sees of each is in `sees`; here it is the same in the words and
-events of the other two protocols.
+`sees` says what a client of Chat Completions gets. Here it is the same in the other two protocols.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""Requests made to hurt, and upstreams that do the same. The Worker refuses and goes on.
+"""Hostile requests, and hostile upstreams: the Worker refuses, and goes on.
 
 After every test the Worker must still answer.
 """

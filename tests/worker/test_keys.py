@@ -1,4 +1,4 @@
-"""Keys with names on the real Worker: four isolates on one ledger, and what goes wrong between."""
+"""Named keys on the real Worker: four isolates with one ledger, and what can go wrong."""
 
 import json
 import time

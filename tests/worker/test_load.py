@@ -1,4 +1,4 @@
-"""Many at once, and many in all: every byte right, no memory kept, nobody hurt by a neighbour."""
+"""Many requests at once, and many in all: every byte is right, and no memory is kept."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""Clients of Messages on the real Worker: what they hear in a silence, and counts all at once."""
+"""Clients of Messages on the real Worker: keep-alives, and many counts of tokens at once."""
 
 import json
 import re

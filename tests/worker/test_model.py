@@ -1,4 +1,4 @@
-"""A real language model behind the real Worker, in every dialect. It may say what it likes."""
+"""A real language model behind the real Worker, in every dialect, whatever it says."""
 
 import time
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
-"""No key and no word of a conversation is where it should not be.
+"""No key and no word of a conversation appears where it should not.
 
-Every answer that any test here takes is searched for keys (`client.py`), every call that reaches
-the upstream for the client's (`conftest.py`), and the shared Worker's log at its end for both and
-for what was said. These tests have the upstream try to give its key away.
+Every answer of every test here is searched for keys (`client.py`), every upstream call for the
+client's key (`conftest.py`), and the shared Worker's log, at its end, for both and for
+conversations. In these tests the upstream tries to give its key away.
 """
 
 import json

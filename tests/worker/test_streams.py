@@ -1,7 +1,7 @@
-"""However the wire treats a stream, the client gets the same bytes.
+"""However the network treats a stream, the client gets the same bytes.
 
-The undisturbed stream is judged by the contract, frame by frame. Every variant of it on the wire
-is then compared with that, byte for byte, but for the id and the time.
+The undisturbed stream is checked against the contract, event by event. Every variant on the wire is
+then compared with it, byte for byte, except for the id and the time.
 """
 
 import gzip

@@ -1,6 +1,6 @@
-"""One span a request, sent by the real Worker after the answer, to a real HTTP server.
+"""One span for each request, sent by the real Worker after the answer to a real HTTP server.
 
-What it says is judged by OpenTelemetry's own messages (`tests/test_telemetry.py` has the rest).
+OpenTelemetry's own messages check its content (`tests/test_telemetry.py` has the rest).
 """
 
 import gzip

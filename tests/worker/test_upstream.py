@@ -1,4 +1,4 @@
-"""The simulated upstream does what its scripts say: the tests that rest on it rest on this."""
+"""The simulated upstream does what its scripts say, which the other tests rely on."""
 
 import contextlib
 import http.client

@@ -1,8 +1,8 @@
 """A real HTTP/1.1 server that does exactly what a test tells it to, however wrong.
 
-What one call gets is a script (`scripts.py`). Of the content it knows nothing. One event loop
-in one thread serves every connection, so that hundreds of streams can be open at once; the
-public methods may be called from any thread.
+A script says what one call gets (`scripts.py`); its content is not known here. One event loop in
+one thread serves every connection, so that hundreds of streams can be open at once. The public
+methods may be called from any thread.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Clients' keys that have a name: who holds one, what it may use and spend, what it has spent.
+"""Named keys of clients: who has one, what it may use and spend, and what it has spent.
 
-`record` is a key as data, `proof` how one is told from a guess. Two state machines share the
-counting: `ledger` is the one place that knows all of it, `leases` what one isolate may give out of
-that without asking. What they tell each other is in `message`. None of them knows a clock, a
-network or a database: time is handed in, and so is what runs a statement of SQL.
+`record` is a key as data, and `proof` tells real keys from guessed ones. Two state machines share
+the counting: `ledger` is the one place that knows everything, and `leases` is what one isolate may
+give out without asking it. `message` is what they send to each other. None of them knows a clock, a
+network or a database: the time, and a function that runs a statement of SQL, are passed in.
 """

@@ -1,20 +1,27 @@
-"""How many tokens a call may come to, before it is made: the most, and what is likely.
+"""How many tokens a call can have, before it is made: the most, and the likely number.
 
-The most is for keys that must not overspend, and errs upwards in everything; what has no bound at
-all is refused. What is likely is cheap to find: it is set aside for every call of other keys.
+The most is for keys that must not exceed their budget. It is rather too high than too low, and a
+call without any limit is refused. The likely number is cheap to find, and is reserved for every
+call of other keys.
 """
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from xtrix.errors import ClientError
 from xtrix.json import Json
 from xtrix.prompt import Block, File, Image, Opaque, Prompt, Result
+from xtrix.providers import Quirks
 
-MOST_OUTPUT = 128_000
-"""Tokens: the largest limit of an answer that any model has (2026-11)."""
+MOST_OUTPUT = 1_000_000
+"""The most tokens of an answer: the whole context window, for models whose maker names no limit,
+such as xAI's.
+
+DeepSeek's is 384,000 (docs.x.ai/docs/models, api-docs.deepseek.com/quick_start/pricing, 2026-11).
+"""
 MOST_INPUT = 1_000_000
-"""Tokens: the largest window that any model has (2026-11)."""
+"""The most tokens of a prompt: the largest context window of any model (2026-11)."""
 
 _UNSEEN = 1_000
 """Tokens that an upstream adds for tools and roles."""
@@ -25,26 +32,69 @@ _LIMITS = {
     "responses": ("max_output_tokens",),
     "messages": ("max_tokens",),
 }
-"""By the client's protocol: another's field is one that the upstream may well pass over."""
+"""By the client's protocol. A field of another protocol might be ignored by the upstream."""
+_LIMITS_ELSEWHERE = ("max_completion_tokens", "max_output_tokens")
+"""The names that a limit gets in other protocols."""
+_ONCE = (b'"model"', b'"max_tokens"')
+_ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")
+_MULTIPLIERS = ("n", "best_of", "prompt")
 _CLIENTS_TOOLS = re.compile(r"function|custom|(bash|text_editor|computer|memory)_.*")
-"""The types of tools that a client runs itself; Anthropic's own carry a date."""
+"""The types of tools that a client runs itself. Anthropic's own have a date in their name."""
 _MOST_ANSWERS = 1_000_000
 _PER_TOKEN = 4
-"""Characters."""
+"""Characters for one token."""
 _BINARY = b"base64,"
 _MOST_TEXT = 65_536
 _LIKELY_BINARY = 1_600
+"""The tokens of a picture. Also the bytes of a recording for one token, which is ten tokens a
+second at 128 kbit/s."""
 _FIRST_OUTPUT = 500
-"""Tokens that are set aside for an answer of a key of which no answer is known."""
+"""The tokens that are reserved for an answer of a key without earlier answers."""
+
+
+def check_once(body: bytes) -> None:
+    """Raises ClientError for a body that contains its model or its limit twice.
+
+    The upstream might read another of the two than the gateway does.
+    """
+    if not _ESCAPED_ASCII.search(body) and all(body.count(name) < 2 for name in _ONCE):
+        return
+    names: list[str] = []
+
+    def note(members: list[tuple[str, object]]) -> None:
+        names[:] = [name for name, _ in members]  # the outermost object comes last
+
+    json.loads(body, object_pairs_hook=note)
+    for name in _ONCE:
+        field = name.decode().strip('"')
+        if names.count(field) > 1:
+            raise ClientError(400, "invalid_value", f"'{field}' is there twice.", param=field)
+
+
+def check_bounded(fields: Json) -> None:
+    """Raises ClientError for a request that makes the provider work on more than it contains.
+
+    Source: platform.claude.com/docs/en/build-with-claude/compaction, and OpenAI's
+    developers.openai.com/api/docs/guides/compaction (read 2026-11).
+    """
+    managed = fields.get("context_management")
+    edits = managed.get("edits") if isinstance(managed, dict) else managed
+    found = edits if isinstance(edits, list) else []
+    kinds = [it.get("type") for it in found if isinstance(it, dict)]
+    if fields.get("compaction") or any(str(kind).startswith("compact") for kind in kinds):
+        raise _unbounded("a summary of the conversation", "context_management")
 
 
 def most_input(prompt: Prompt, size: int) -> int:
-    """The most tokens that a request of `size` bytes can have. Raises ClientError where none is.
+    """The most tokens that a request of `size` bytes can have.
 
-    No token is less than a byte of text. What stands for more than its own bytes is counted apart.
+    Raises ClientError if there is no limit.
+
+    A token has at least one byte of text. What stands for more than its own bytes is counted
+    separately.
     """
     if prompt.settings.web_search or any(tool.kind == "hosted" for tool in prompt.tools):
-        raise _unbounded()
+        raise _unbounded("a tool that the provider runs", "tools")
     tokens = size + _UNSEEN
     for block in _blocks(prompt):
         if isinstance(block, Image):
@@ -55,7 +105,7 @@ def most_input(prompt: Prompt, size: int) -> int:
 
 
 def most_unread(fields: Json) -> int:
-    """The same of a request that has no form as a Prompt. Raises ClientError where none is."""
+    """The same, for a request that cannot be a Prompt. Raises ClientError if there is no limit."""
     tools = fields.get("tools")
     kinds = (
         [it.get("type") for it in tools if isinstance(it, dict)] if isinstance(tools, list) else []
@@ -63,15 +113,29 @@ def most_unread(fields: Json) -> int:
     is_hosted = any(it is not None and not _CLIENTS_TOOLS.fullmatch(str(it)) for it in kinds)
     options = fields.get("web_search_options")  # an empty object asks for a search too
     if is_hosted or fields.get("mcp_servers") or options is not None:
-        raise _unbounded()
+        raise _unbounded("a tool that the provider runs", "tools")
     return MOST_INPUT
 
 
-def most_output(fields: Json, protocol: str) -> int:
-    """The most tokens that the answer can have, of a request's own fields in its protocol."""
-    given = [fields.get(name) for name in _LIMITS.get(protocol, ())]
-    limits = [it for it in given if isinstance(it, int) and 0 < it < MOST_OUTPUT]
-    return (max(limits) if limits else MOST_OUTPUT) * _answers(fields)
+def most_output(fields: Json, protocol: str, quirks: Sequence[Quirks] = ()) -> int:
+    """The most tokens that the answer can have, by a request's own fields in its protocol.
+
+    `quirks` are those of all targets. A limit that one of them does not get is no limit.
+    """
+    limit = 0
+    for name in _LIMITS.get(protocol, ()):
+        given = fields.get(name)
+        if type(given) is not int or not limit < given < MOST_OUTPUT:
+            continue
+        if not quirks or all(_tells(name, each) for each in quirks):
+            limit = given
+    return (limit or MOST_OUTPUT) * _answers(fields)
+
+
+def _tells(limit: str, quirks: Quirks) -> bool:
+    """Whether an upstream with these quirks gets a client's limit of output tokens."""
+    names = {limit, *_LIMITS_ELSEWHERE}
+    return not {*names, *(quirks.rename.get(name) for name in names)} & {*quirks.drop}
 
 
 def likely_input(body: bytes) -> int:
@@ -83,9 +147,14 @@ def likely_input(body: bytes) -> int:
 
 
 def likely_output(fields: Json, protocol: str, average: float) -> int:
-    """The tokens that the answer is likely to have, of a key whose answers have that `average`."""
+    """The tokens that the answer is likely to have, if the key's answers have this `average`."""
     likely = int(average * 1.5) + 1 if average else _FIRST_OUTPUT
     return min(most_output(fields, protocol), likely * _answers(fields))
+
+
+def of_recording(size: int) -> int:
+    """The tokens that a form with a recording of `size` bytes is likely to have."""
+    return -(-size // _LIKELY_BINARY)
 
 
 def of_text(characters: int) -> int:
@@ -94,7 +163,9 @@ def of_text(characters: int) -> int:
 
 
 def _answers(fields: Json) -> int:
-    """How many answers are made: `n`, or `best_of` of which `n` are shown, to each prompt."""
+    """How many answers are made for each prompt: `n`, or `best_of`, of which `n` are shown."""
+    if fields.keys().isdisjoint(_MULTIPLIERS):
+        return 1
     asked = [fields.get(name) for name in ("n", "best_of")]
     counts = [int(min(it, _MOST_ANSWERS)) for it in asked if isinstance(it, int | float)]
     prompts = fields.get("prompt")
@@ -102,12 +173,12 @@ def _answers(fields: Json) -> int:
     return max([1, *counts]) * (len(prompts) if prompts and is_many else 1)
 
 
-def _unbounded() -> ClientError:
+def _unbounded(what: str, param: str) -> ClientError:
     message = (
-        "This key has a strict budget, and what a tool that the provider runs will cost is not"
-        " known before; leave such tools out."
+        f"This key has a strict budget, and what {what} will cost is not known before. Leave it"
+        f" out of '{param}'."
     )
-    return ClientError(403, "unbounded_cost", message, param="tools")
+    return ClientError(403, "unbounded_cost", message, param=param)
 
 
 def _blocks(prompt: Prompt) -> Iterator[Block]:

@@ -1,15 +1,16 @@
-"""What one isolate may give out to its clients without asking, and what it owes to the ledger.
+"""What one isolate may give out to its clients without asking, and what it must report.
 
-A call is let in out of what is left of its key's lease, and what it may need is set aside; at its
-end the difference to what it used goes back. What was used is noted, and told to the ledger in one
-message a second for all keys, whose answer renews the leases. Only a call that a lease has not
-enough for waits for the ledger.
+A call is accepted if enough is left of its key's lease. What it may need is reserved; at its end
+the difference to what it used goes back. What was used is noted, and reported to the ledger in one
+message a second for all keys. The ledger's answer renews the leases. A call waits for the ledger
+only if the lease does not have enough.
 
-Refuses to know what a call costs (`metering` does) and how a message gets to the ledger.
+What a call costs is known to `metering`; how a message gets to the ledger is not known here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import add, lt, mul, sub
 from typing import NamedTuple
 
 from xtrix import json
@@ -19,6 +20,7 @@ from xtrix.keys.message import (
     CALLS,
     KINDS,
     LEASE_SECONDS,
+    LOST_SECONDS,
     MONEY,
     REQUESTS,
     TOKENS,
@@ -29,86 +31,101 @@ from xtrix.keys.message import (
 from xtrix.keys.record import KeyRecord
 
 OPEN_SECONDS = 10.0
-"""For which keys that are not strict are let in without a lease once the ledger did not answer."""
+"""For how many seconds keys that are not strict are accepted without a lease after the ledger did
+not answer."""
 SETTLE_SECONDS = 1.0
-"""After something is noted, until the ledger is told, for keys with limits; else longer."""
+"""Seconds until something that was noted is reported to the ledger, for keys with limits; for
+others longer."""
 UNLIMITED_SETTLE_SECONDS = 5.0
 BEAT_SECONDS = 10.0
-"""Between two messages while calls run and nothing else happens."""
+"""Seconds between two messages while calls are running and nothing else happens."""
 _LONGEST_PAUSE = 10.0
 UNSETTLED_SECONDS = 30.0
-"""After which what could not be told is in the log."""
+"""Seconds after which something that could not be reported is written to the log."""
 _REMEMBERED = 1.0
 """Seconds for which a refusal holds without asking again."""
 _NEVER = -1
+_MOST_ROWS = 1_000
+"""The most rows that wait to be reported, for models of calls that cost nothing."""
 _SMOOTHING = 8
-"""Calls that an average is made of, about."""
+"""An average is made of about so many calls."""
 
 
 class Client(NamedTuple):
-    """Who calls, as the key alone tells."""
+    """A client, as far as the key itself tells who it is."""
 
     id: str
     name: str
-    """Empty until the ledger has told it."""
+    """The key's name; empty until the ledger has told it."""
     strict: bool = False
-    """Whether nothing goes while nothing is known of the key."""
+    """Whether calls are refused while nothing is known about the key."""
     generation: int = 0
     record: KeyRecord | None = None
-    """Where the key stands in the configuration, all that is to know of it."""
+    """For a key of the configuration, everything that is known about it; else None."""
 
 
 class Shortage(NamedTuple):
-    """Why a call is not let in, in numbers."""
+    """Why a call is refused, in numbers."""
 
     kind: int
-    """Which of `KINDS` there is too little of."""
+    """The kind, of `KINDS`, of which there is too little."""
     need: int
     rest: int
-    """What the key still has of it, whoever holds that."""
+    """How much of it the key still has, in all isolates."""
     retry_after: float | None
-    """Seconds; None where waiting does not help."""
+    """Seconds to wait; None if waiting does not help."""
+
+
+class Standing(NamedTuple):
+    """What is left of the limits for a minute."""
+
+    rates: list[tuple[int, int, int]]
+    """For each kind that has a limit: the kind, the limit, and what is left of it."""
+    seconds: float
+    """Seconds until all of it is whole again."""
 
 
 @dataclass(slots=True)
 class Admission:
-    """One call, from the question whether it may go to its end."""
+    """One call, from the question whether it is accepted to its end."""
 
     client: Client
     measure: Callable[[KeyRecord | None, float], tuple[int, int]]
-    """Tokens and micro-dollars to set aside, of the record and of the average of tokens that the
-    key's answers have. Raises ClientError where the key may not make the call at all."""
-    aside: list[int] = field(default_factory=lambda: [0] * len(KINDS))
-    """What is set aside for it; nothing where it was let in without a lease."""
+    """Returns the tokens and micro-dollars to reserve, for the record and the average tokens of the
+    key's answers. Raises ClientError if the key may not make the call at all."""
+    aside: Sequence[int] = (0, 0, 0, 0)
+    """What is reserved for it; nothing if it was accepted without a lease."""
     minute: int = _NEVER
     asked: int = 0
-    """The number of the message that tells of its need; 0 before it has asked."""
+    """The number of the message that reports its need; 0 before it has asked."""
     running: bool = False
     strict: bool = False
 
 
 @dataclass(slots=True)
 class _Lease:
-    """What is known and held of one key."""
+    """What is known about one key, and what this isolate holds of it."""
 
     record: KeyRecord | None = None
     is_gone: bool = False
-    """Whether the ledger knows no such key."""
+    """Whether the ledger does not know the key."""
     fresh_until: float = 0
     open_until: float = 0
     limited: list[bool] = field(default_factory=lambda: [False] * len(KINDS))
+    rates: list[tuple[int, int]] = field(default_factory=list)
+    """The limits for a minute, by their kind."""
     minute: int = _NEVER
     minute_end: float = 0
     left: list[int] = field(default_factory=lambda: [0] * len(KINDS))
     used: list[int] = field(default_factory=lambda: [0] * len(KINDS))
-    """Of requests and tokens in this minute; of calls, those that run; of money what is set
-    aside for them. Calls that were let in without a lease are in none of these."""
+    """Requests and tokens used in this minute, running calls, and the money that is reserved for
+    these. Calls that were accepted without a lease are in none of them."""
     owed: int = 0
-    """Micro-dollars that were spent and are in no batch yet."""
+    """Micro-dollars that were spent and are not in a batch yet."""
     pace: list[int] = field(default_factory=lambda: [0] * len(KINDS))
     """Given out since the last message."""
     recent: list[int] = field(default_factory=lambda: [0] * len(KINDS))
-    """The same as it was told last."""
+    """The same, as it was last reported."""
     want: list[int] = field(default_factory=lambda: [0] * len(KINDS))
     running: int = 0
     rest: list[int] = field(default_factory=lambda: [0] * len(KINDS))
@@ -116,11 +133,11 @@ class _Lease:
     unspent: int = 0
     refused: dict[int, tuple[float, Shortage]] = field(default_factory=dict)
     answered: int = 0
-    """The number of the last message whose answer told of this key."""
+    """The number of the last message whose answer was about this key."""
     average: float = 0
-    """Tokens of an answer."""
+    """The average tokens of an answer."""
     opened: int = 0
-    """Calls that were let in without a lease since the last answer."""
+    """Calls that were accepted without a lease since the last answer."""
     has_news: bool = False
 
     @property
@@ -128,16 +145,16 @@ class _Lease:
         return self.record is not None and self.record.limits.strict
 
     def turn(self, now: float) -> None:
-        """Let go of what is left of a minute that is over.
+        """Forgets what is left of a minute that has passed.
 
-        What was used of it is told until the ledger has another minute too: its clock ends that
-        some milliseconds later, for an answer's way is counted against us.
+        What was used in it is reported until the ledger has another minute too. The ledger's minute
+        ends some milliseconds later, because the way of an answer is counted against this isolate.
         """
         if now >= self.minute_end:
             self.left[REQUESTS] = self.left[TOKENS] = 0
 
     def return_idle(self) -> None:
-        """Give back all that no call has need of."""
+        """Gives back everything that no call needs."""
         for kind in range(len(KINDS)):
             self.left[kind] = 0
 
@@ -151,7 +168,7 @@ class Leases:
         self._leases: dict[str, _Lease] = {}
         self._seq = 0
         self._under_way: tuple[int, float, tuple[str, ...]] | None = None
-        """The number of the message that is not answered, its time, and its keys."""
+        """The number of the message without an answer yet, its time, and its keys."""
         self._rows: dict[tuple[str, str, str], tuple[Row, float]] = {}
         self._batch: Json | None = None
         self._batches = 0
@@ -162,48 +179,59 @@ class Leases:
     # Calls
 
     def record_of(self, client: Client, now: float) -> KeyRecord | None:
-        """What is known of a key at `now`; None where the ledger has to be asked."""
+        """What is known about a key at `now`; None if the ledger must be asked."""
         if client.record:
             return client.record
         lease = self._leases.get(client.id)
         return lease.record if lease and now < lease.fresh_until else None
 
     def is_gone(self, client: Client) -> bool:
-        """Whether the ledger has said that it knows no such key."""
+        """Whether the ledger has said that it does not know the key."""
         lease = self._leases.get(client.id)
         return lease is not None and lease.is_gone
 
+    def knows(self, key: str) -> bool:
+        """Whether anything is held of a key, or known about it."""
+        return key in self._leases
+
     def is_open(self, client: Client, now: float) -> bool:
-        """Whether the key is let in without a lease, because the ledger has not answered."""
+        """Whether the key is accepted without a lease, because the ledger has not answered."""
         lease = self._leases.get(client.id)
         return lease is not None and now < lease.open_until
 
     def admit(self, call: Admission, now: float) -> Shortage | bool:
-        """Let `call` in: True. False: ask the ledger, then again. Raises what `measure` raises."""
+        """True: `call` is accepted.
+
+        False: ask the ledger, then call again. Raises what `measure` raises.
+
+        For a call that is running already, as much is reserved again: it is tried once more, after
+        it may have been charged for.
+        """
         lease = self._lease(call.client)
         lease.turn(now)
         record = lease.record
         is_open = now < lease.open_until
         call.strict = record.limits.strict if record else call.client.strict
         tokens, money = call.measure(record, lease.average)
-        need = (1, tokens, 1, money)
+        need = (0, tokens, 0, money) if call.running else (1, tokens, 1, money)
         if not self._is_fresh(lease, call.client, now):
             return self._open(call, lease, now) if is_open else self._ask(call, lease, need)
-        for kind, amount in enumerate(need):
-            if lease.limited[kind] and lease.left[kind] < amount:
-                if is_open:
-                    return self._open(call, lease, now)
-                refusal = self._refusal(call, lease, kind, amount, now)
-                if refusal is None:
-                    return self._ask(call, lease, need)
-                self._take_back(call, lease, need)
-                return refusal
-        self._take(call, lease, need)
+        limited = (*map(mul, need, lease.limited),)
+        if any(map(lt, lease.left, limited)):
+            if is_open:
+                return self._open(call, lease, now)
+            kind = next(it for it in range(len(KINDS)) if lease.left[it] < limited[it])
+            refusal = self._refusal(call, lease, kind, need[kind], now)
+            if refusal is None:
+                return self._ask(call, lease, need)
+            self._take_back(call, lease, need)
+            return refusal
+        self._take(call, lease, limited)
         self._take_back(call, lease, need)
         return True
 
     def inquire(self, client: Client, now: float) -> bool:
-        """Whether the ledger has to be asked what the key may do; if so, have it asked."""
+        """Whether the ledger must be asked what the key may do; if so, has it asked."""
         lease = self._lease(client)
         if client.record or now < lease.fresh_until or now < lease.open_until:
             return False
@@ -211,50 +239,52 @@ class Leases:
         return True
 
     def unreachable(self, client: Client, now: float) -> None:
-        """Note that the ledger did not answer in time for a key that is not strict."""
+        """Notes that the ledger did not answer in time for a key that is not strict."""
         self._lease(client).open_until = now + OPEN_SECONDS
 
-    def standing(self, client: Client, now: float) -> dict[int, tuple[int, int, float, float]]:
-        """Of requests and tokens, where they have one: limit, what is left, when it is whole again.
-
-        The last is `now`.
-        """
+    def standing(self, client: Client, now: float) -> Standing | None:
+        """What is left of the limits for a minute; None if there are none, or it is not known."""
         lease = self._leases.get(client.id)
-        if lease is None or lease.record is None or now >= lease.fresh_until:
-            return {}
-        limits = lease.record.limits
-        most = {REQUESTS: limits.requests_per_minute, TOKENS: limits.tokens_per_minute}
-        return {
-            kind: (limit, max(0, lease.rest[kind] + lease.left[kind]), lease.minute_end, now)
-            for kind, limit in most.items()
-            if limit is not None and lease.limited[kind]
-        }
+        if lease is None or now >= lease.fresh_until or not lease.rates:
+            return None
+        rest, left = lease.rest, lease.left
+        rates = [(kind, limit, rest[kind] + left[kind]) for kind, limit in lease.rates]
+        return Standing(rates, lease.minute_end - now)
 
-    def finish(self, call: Admission, row: Row, tokens: int, now: float) -> None:
-        """Note how `call` ended: what it has used, and of these the tokens that a limit counts.
+    def finish(self, call: Admission, rows: Sequence[Row], now: float) -> None:
+        """Notes how `call` ended: what it has used at each upstream.
 
-        `row.micros` is what it cost; what costs nobody knows what is 0 there.
+        The `micros` of a row are its cost; 0 if the cost is not known.
         """
         lease = self._lease(call.client)
         lease.turn(now)
+        micros = tokens = 0
+        for row in rows:
+            micros += row.micros
+            tokens += row.input + row.output
+            average = lease.average
+            if row.output:
+                lease.average += (row.output - average) / _SMOOTHING if average else row.output
+            self._note(row, now)
         if call.running:
-            self._give_back(call, lease, row.micros, tokens)
-        if row.output:
-            lease.average += (
-                (row.output - lease.average) / _SMOOTHING if lease.average else (row.output)
-            )
-        self._note(row, now)
-        lease.owed += row.micros
+            self._give_back(call, lease, micros, tokens)
+        lease.owed += micros
         lease.has_news = True
 
     def refuse(self, client: Client, now: float) -> None:
-        """Note that a request of `client` was answered with an error before it was let in."""
+        """Notes that a request of `client` was answered with an error before it was accepted."""
         self._note(Row(client.id, "", "", requests=1, errors=1), now)
         self._lease(client).has_news = True
 
     def _note(self, row: Row, now: float) -> None:
-        known = self._rows.get(row[:3])
-        self._rows[row[:3]] = (added(known[0], row) if known else row, now)
+        name = row[:3]
+        known = self._rows.get(name)
+        if known is None and len(self._rows) >= _MOST_ROWS and not row.micros:
+            # While nothing can be reported, clients could ask for endless names of models that do
+            # not exist.
+            name = (row.key, "", "")
+            row, known = row._replace(provider="", model=""), self._rows.get(name)
+        self._rows[name] = (added(known[0], row) if known else row, now)
 
     def _lease(self, client: Client) -> _Lease:
         lease = self._leases.get(client.id)
@@ -265,13 +295,13 @@ class Leases:
         return lease
 
     def _is_fresh(self, lease: _Lease, client: Client, now: float) -> bool:
-        """Whether what is known of a key may still be believed."""
+        """Whether what is known about a key is recent enough."""
         if client.record and not any(lease.limited):
             return True
         return now < lease.fresh_until
 
     def _ask(self, call: Admission, lease: _Lease, need: tuple[int, ...]) -> bool:
-        """Have the next message tell of a call's need, once."""
+        """Has the next message report a call's need, once."""
         if call.asked <= self._seq:
             for kind, amount in enumerate(need):
                 lease.want[kind] += amount
@@ -279,34 +309,37 @@ class Leases:
         return False
 
     def _take_back(self, call: Admission, lease: _Lease, need: tuple[int, ...]) -> None:
-        """Have the next message not tell of it after all."""
+        """Has the next message not report it after all."""
         if call.asked > self._seq:
             for kind, amount in enumerate(need):
                 lease.want[kind] -= amount
             call.asked = 0
 
     def _open(self, call: Admission, lease: _Lease, now: float) -> bool:
-        """Let a call in without a lease."""
-        call.running = True
+        """Accepts a call without a lease."""
         call.minute = _NEVER
-        lease.running += 1
-        lease.opened += 1
+        if not call.running:
+            call.running = True
+            lease.running += 1
+            lease.opened += 1
         return True
 
     def _take(self, call: Admission, lease: _Lease, need: tuple[int, ...]) -> None:
-        for kind, amount in enumerate(need):
-            if lease.limited[kind]:
-                lease.left[kind] -= amount
-                lease.used[kind] += amount
-                lease.pace[kind] += amount
-                call.aside[kind] = amount
-        lease.running += 1
+        """Reserves `need`, as far as it is limited."""
+        if call.running and call.minute != lease.minute:
+            requests, _, calls, money = call.aside
+            call.aside = requests, 0, calls, money  # the tokens are from a minute that has passed
+        lease.left = [*map(sub, lease.left, need)]
+        lease.used = [*map(add, lease.used, need)]
+        lease.pace = [*map(add, lease.pace, need)]
+        call.aside = [*map(add, call.aside, need)]
+        lease.running += not call.running
         call.running, call.minute = True, lease.minute
 
     def _refusal(
         self, call: Admission, lease: _Lease, kind: int, amount: int, now: float
     ) -> Shortage | None:
-        """Why there is too little; None where the ledger may have more."""
+        """Why there is too little; None if the ledger may have more."""
         until, known = lease.refused.get(kind, (0.0, None))
         if known and now < until and amount >= known.need:
             return known._replace(need=amount)
@@ -332,29 +365,27 @@ class Leases:
         return max(0.001, lease.minute_end - now)
 
     def _give_back(self, call: Admission, lease: _Lease, micros: int, tokens: int) -> None:
-        """Put what was set aside for `call` right by what it has used."""
+        """Replaces what was reserved for `call` by what it has used."""
         call.running = False
         lease.running -= 1
-        aside = call.aside
-        if lease.limited[CALLS] and aside[CALLS]:
-            lease.used[CALLS] -= aside[CALLS]
-            lease.left[CALLS] += aside[CALLS]
-        if lease.limited[TOKENS]:
-            is_same = call.minute == lease.minute and call.minute != _NEVER
-            more = tokens - aside[TOKENS]
-            if is_same or more > 0:
-                lease.used[TOKENS] += more
-                lease.pace[TOKENS] += max(0, more)
-                lease.left[TOKENS] = max(0, lease.left[TOKENS] - more)
-        if lease.limited[MONEY] and aside[MONEY]:
-            lease.used[MONEY] -= aside[MONEY]
-            lease.pace[MONEY] += max(0, micros - aside[MONEY])
-            lease.left[MONEY] = max(0, lease.left[MONEY] + aside[MONEY] - micros)
+        limited, used = lease.limited, lease.used
+        _, tokens_aside, calls_aside, money_aside = call.aside
+        if calls_aside and limited[CALLS]:
+            used[CALLS] -= calls_aside
+            lease.left[CALLS] += calls_aside
+        if limited[TOKENS]:
+            more = tokens - tokens_aside
+            if more > 0 or call.minute == lease.minute != _NEVER:
+                used[TOKENS] += more
+                _put_right(lease, TOKENS, more)
+        if money_aside and limited[MONEY]:
+            used[MONEY] -= money_aside
+            _put_right(lease, MONEY, micros - money_aside)
 
     # The ledger
 
     def pause(self, now: float) -> float | None:
-        """Seconds until the ledger is to be told something; None where there is nothing."""
+        """Seconds until the next message to the ledger is due; None without anything to report."""
         if self._failures and (self._rows or self._batch):
             return min(_LONGEST_PAUSE, SETTLE_SECONDS * 2.0 ** min(self._failures, 8))
         leases = self._leases.values()
@@ -366,10 +397,11 @@ class Leases:
         return BEAT_SECONDS if any(it.running for it in leases) else None
 
     def compose(self, now: float) -> str | None:
-        """The next message; None where there is nothing to tell.
+        """The next message; None if there is nothing to report.
 
-        One that was not answered is given up with that: its answer counts for nothing.
+        A message without an answer is given up then, and a later answer to it is ignored.
         """
+        self._forget(now)
         told = {key: lease for key, lease in self._leases.items() if self._has_to_tell(lease)}
         if not (told or self._rows or self._batch):
             return None
@@ -389,7 +421,7 @@ class Leases:
         )
 
     def learn(self, text: str, now: float) -> None:
-        """Take the ledger's answer. One to a message that was given up is left alone."""
+        """Reads the ledger's answer. An answer to a message that was given up is ignored."""
         answer = json.decode_object(text)
         if self._under_way is None or answer.get("seq") != self._under_way[0]:
             return
@@ -407,14 +439,14 @@ class Leases:
             self._take_in(lease, answer, answer["keys"][key], sent)
 
     def lost(self, now: float) -> None:
-        """Note that the message that is under way was not answered."""
+        """Notes that the last message was not answered."""
         self._under_way = None
         self._failures += 1
         if self._failing_since is None:
             self._failing_since = now
 
     def unsettled(self, now: float) -> str | None:
-        """What could not be told for too long, for the log, once."""
+        """What could not be reported for too long: for the log, once."""
         since = self._failing_since
         if since is None or self._has_told or now - since < UNSETTLED_SECONDS:
             return None
@@ -423,12 +455,23 @@ class Leases:
         rows += [Row(*row)._asdict() for row, _ in (self._batch or {"rows": []})["rows"]]
         return json.encode({"unsettled": rows})
 
+    def _forget(self, now: float) -> None:
+        """Forgets keys that were not used for long. The ledger knows what they have done."""
+        over = [
+            key
+            for key, lease in self._leases.items()
+            if now >= max(lease.fresh_until, lease.open_until) + LOST_SECONDS
+            and not self._has_to_tell(lease)
+        ]
+        for key in over:
+            del self._leases[key]
+
     def _has_to_tell(self, lease: _Lease) -> bool:
         is_idle = lease.is_strict and lease.left[MONEY]
         return bool(any(lease.want) or lease.has_news or lease.running or is_idle)
 
     def _make_batch(self) -> None:
-        """Put what was spent into a batch, unless the one before is not booked yet."""
+        """Puts what was spent into a batch, unless the last batch is not booked yet."""
         if self._batch is None and self._rows:
             self._batches += 1
             self._batch = {
@@ -440,13 +483,13 @@ class Leases:
                 lease.owed = 0
 
     def _state(self, lease: _Lease, now: float) -> Json:
-        """What is held of a key, for the ledger."""
+        """What this isolate holds of a key, for the ledger."""
         lease.turn(now)
         is_quiet = not any(lease.want) and not any(lease.pace)
-        # What is not renewed in time is free for others by then.
+        # A lease that is not renewed in time is free for others by then.
         if (is_quiet and lease.is_strict) or now >= lease.fresh_until:
             lease.return_idle()
-        # Messages may follow each other fast: what the one before has told still counts.
+        # Messages may follow each other fast, so what the last one reported still counts.
         earlier = [0 if is_quiet else pace // 2 for pace in lease.recent]
         lease.recent = [max(each) for each in zip(lease.pace, earlier, strict=True)]
         held = [used + left for used, left in zip(lease.used, lease.left, strict=True)]
@@ -466,11 +509,11 @@ class Leases:
         return said
 
     def _take_in(self, lease: _Lease, answer: Json, said: Json, sent: float) -> None:
-        """Take what the ledger says of one key, in answer to what was `sent` at that time."""
+        """Reads what the ledger says about one key, in answer to what was `sent` at that time."""
         lease.fresh_until, lease.open_until = sent + LEASE_SECONDS, 0
         lease.refused = {}
         if said["record"] is None:
-            lease.record, lease.is_gone = None, True
+            lease.record, lease.is_gone, lease.rates = None, True, []
             return
         lease.is_gone = False
         lease.record = records.decode(said["record"])
@@ -480,17 +523,32 @@ class Leases:
                 lease.left[kind] = lease.used[kind] = 0
         lease.minute_end = sent + answer["minute_left"]
         lease.limited = said["limited"]
+        lease.rates = _rates(lease.record)
         for kind, is_limited in enumerate(said["limited"]):
             if is_limited:
                 lease.left[kind] += said["grant"][kind]
             else:
                 lease.left[kind] = lease.used[kind] = 0
-        if lease.limited[REQUESTS]:  # they count in the minute that is known of first
+        if lease.limited[REQUESTS]:  # they count in the minute that becomes known first
             lease.used[REQUESTS] += lease.opened
             lease.left[REQUESTS] = max(0, lease.left[REQUESTS] - lease.opened)
         lease.opened = 0
         lease.rest = said["rest"]
         lease.unspent = said["unspent"] or 0
+
+
+def _put_right(lease: _Lease, kind: int, more: int) -> None:
+    """Notes that a call has used `more` than was reserved, or less."""
+    left = lease.left[kind] - more
+    lease.left[kind] = left if left > 0 else 0
+    if more > 0:
+        lease.pace[kind] += more
+
+
+def _rates(record: KeyRecord) -> list[tuple[int, int]]:
+    limits = record.limits
+    rates = (REQUESTS, limits.requests_per_minute), (TOKENS, limits.tokens_per_minute)
+    return [(kind, limit) for kind, limit in rates if limit is not None]
 
 
 def _limited(record: KeyRecord) -> list[bool]:
@@ -499,5 +557,5 @@ def _limited(record: KeyRecord) -> list[bool]:
         limits.requests_per_minute is not None,
         limits.tokens_per_minute is not None,
         limits.parallel is not None,
-        bool(limits.budgets),
+        limits.has_budget,
     ]

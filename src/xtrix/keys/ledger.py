@@ -1,9 +1,9 @@
-"""The ledger: the one place that knows every key, what it has spent, and who holds what of it.
+"""The ledger: the one place that knows every key, what it has spent, and which isolate holds what.
 
-It gives out in leases what is left, so that no sum of them is ever more than a limit. What it knows
-stands in its tables and is read from there each time, but for sums of what was spent; so nothing
-is lost, and nothing is to be undone, when the object that runs it is restarted or a statement
-fails. Refuses to know HTTP, prices and what a model is.
+It gives out what is left in leases, so that their sum is never more than a limit. Its knowledge is
+in its tables, and is read from there each time, except for sums of what was spent. So nothing is
+lost, and nothing must be undone, if the object is restarted or a statement fails. HTTP, prices and
+models are not known here.
 """
 
 from collections.abc import Callable
@@ -28,16 +28,16 @@ from xtrix.keys.message import (
 from xtrix.keys.record import KeyRecord
 
 Execute = Callable[..., list[list[Any]]]
-"""Runs a statement of SQL with its arguments, and gives the rows that it gives."""
+"""Runs a statement of SQL with its arguments, and returns its rows."""
 
 NAME = "keys"
-"""Of the one object that is the ledger."""
+"""The name of the object that is the ledger."""
 
 _MINUTE = 60
 _MOST_ROWS = 200
-"""Of one key's day, for the models of calls that all failed."""
+"""The most rows of one key and day, for models whose calls all failed."""
 _FORGOTTEN_DAYS = 2
-"""After which an isolate that nothing was heard of is forgotten: it will not send a batch again."""
+"""Days after which a silent isolate is forgotten. It will not send a batch again."""
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS keys (id TEXT PRIMARY KEY, record TEXT) WITHOUT ROWID",
@@ -64,7 +64,7 @@ _SUMS = (
 
 
 class Refusal(Exception):
-    """What cannot be done: a status and a code of the admin API, and why."""
+    """Why a message is refused: a status and a code of the admin API, and a text."""
 
     def __init__(self, status: int, code: str, message: str, param: str | None = None) -> None:
         super().__init__(message)
@@ -72,7 +72,7 @@ class Refusal(Exception):
 
 
 class _Spent(NamedTuple):
-    """Micro-dollars that one key has spent: on this day, in its month, and ever."""
+    """Micro-dollars that one key has spent: on this day, in its month, and in all."""
 
     date: str
     day: int
@@ -80,7 +80,7 @@ class _Spent(NamedTuple):
     total: int
 
     def plus(self, date: str, micros: int) -> "_Spent":
-        """The same after `micros` more of that date."""
+        """The same after `micros` more on that date."""
         return self._replace(
             day=self.day + micros * (date == self.date),
             month=self.month + micros * (month_of(date) == month_of(self.date)),
@@ -94,17 +94,17 @@ class _Lease(NamedTuple):
     isolate: str
     heard: float
     minute: int
-    """The minute that `requests` and `tokens` are counted in."""
+    """The minute in which `requests` and `tokens` are counted."""
     requests: int
-    """Given out in that minute, used or not; so are tokens."""
+    """Given out in that minute, used or not. The same holds for tokens."""
     tokens: int
     calls: int
     running: int
-    """Of the `calls` that may run, those that do."""
+    """How many of the `calls` that may run are running."""
     idle: int
     """Micro-dollars that it may give out."""
     aside: int
-    """Micro-dollars that are set aside for calls that run, or spent and not yet booked."""
+    """Micro-dollars that are reserved for running calls, or spent and not yet booked."""
 
     def held(self, minute: int, now: float, *, strict: bool) -> list[int]:
         """How much of each kind counts as given out in that minute."""
@@ -119,7 +119,7 @@ class _Lease(NamedTuple):
 
 
 class Ledger:
-    """All keys and all that was spent with them."""
+    """All keys, and everything that was spent with them."""
 
     def __init__(self, execute: Execute) -> None:
         self._execute = execute
@@ -128,10 +128,10 @@ class Ledger:
             execute(statement)
 
     def call(self, text: str, now: float) -> str:
-        """The answer to a message. `now` is in Unix seconds.
+        """Answers a message. `now` is in Unix seconds.
 
-        All that it writes belongs together: where it raises, nothing of it may stay, and this
-        ledger is to be replaced by a new one.
+        Everything that it writes belongs together. If it raises, nothing of it may stay, and this
+        ledger must be replaced by a new one.
         """
         message = json.decode_object(text)
         try:
@@ -143,11 +143,11 @@ class Ledger:
     # Isolates
 
     def _sync(self, message: Json, now: float) -> Json:
-        """Take in what an isolate has spent and holds, and give it what it may have."""
+        """Reads what an isolate has spent and holds, and gives it what it may have."""
         isolate, seq = message["isolate"], message["seq"]
         seen = self._execute("SELECT seq, batch FROM isolates WHERE id = ?", isolate)
         last, booked = seen[0] if seen else (0, 0)
-        if seq <= last:  # it has been given up, and told again since
+        if seq <= last:  # it was given up, and reported again since
             return {"seq": seq, "stale": True}
         if not seen:
             self._forget(now)
@@ -155,8 +155,8 @@ class Ledger:
         if batch and batch["number"] > booked:
             booked = batch["number"]
             for row, at in batch["rows"]:
-                # By our own clock. Counted as late as it may be: a lease of a day before was held
-                # against this day's budget too, but not the other way round.
+                # The day is that of our own clock, the latest possible: a lease of the day before
+                # was also counted against this day's budget, but not the other way round.
                 self._book(Row(*row), now - max(0.0, message["now"] - at))
         self._execute(
             "INSERT INTO isolates VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
@@ -169,7 +169,7 @@ class Ledger:
         return {"seq": seq, "batch": booked, "minute": minute, "minute_left": left, "keys": keys}
 
     def _renew(self, key: str, isolate: str, said: Json, now: float) -> Json:
-        """What `isolate` may know and have of `key`, of which it holds what it `said`."""
+        """What `isolate` may know and have of `key`. It holds what it `said`."""
         if "record" in said:
             self._configured(key, said["record"])
         record = self._record(key)
@@ -206,7 +206,7 @@ class Ledger:
         }
 
     def _others(self, key: str, isolate: str, now: float, record: KeyRecord) -> list[_Lease]:
-        """What other isolates hold of a key. What nobody is heard of any more is settled here."""
+        """What other isolates hold of a key. Leases of silent isolates are settled here."""
         rows = self._execute(
             "SELECT isolate, heard, minute, requests, tokens, calls, running, idle, aside"
             " FROM leases WHERE key = ? AND isolate != ?",
@@ -223,7 +223,7 @@ class Ledger:
         return [lease for lease in leases if now - lease.heard < limit]
 
     def _keep(self, key: str, own: _Lease, grants: list[int], minute: int) -> None:
-        """Note what an isolate holds after it was given `grants`."""
+        """Notes what an isolate holds after it was given `grants`."""
         if own.minute != minute:
             own = own._replace(minute=minute, requests=0, tokens=0)
         own = own._replace(
@@ -243,9 +243,13 @@ class Ledger:
         self._execute("DELETE FROM leases WHERE key = ? AND isolate = ?", key, isolate)
 
     def _forget(self, now: float) -> None:
-        """Forget isolates of days ago, and what they held of keys that nobody uses any more."""
+        """Forgets isolates of days ago, and settles what others held of unused keys."""
         before = now - _FORGOTTEN_DAYS * DAY_SECONDS
         self._execute("DELETE FROM isolates WHERE heard < ?", before)
+        silent = "SELECT DISTINCT key FROM leases WHERE heard < ?"
+        for (key,) in self._execute(silent, now - LOST_SECONDS):
+            if record := self._record(key):
+                self._others(key, "", now, record)
 
     # What was spent
 
@@ -258,9 +262,9 @@ class Ledger:
             self._spent_by[row.key] = self._spent_by[row.key].plus(date, row.micros)
 
     def _has_many(self, row: Row, date: str) -> bool:
-        """Whether a key has so many rows of a day that one for another model is not to be added.
+        """Whether a key has so many rows for a day that none for another model may be added.
 
-        A model that nobody has costs nothing to ask for, and there are names without end.
+        Asking for a model that does not exist costs nothing, and there are endless names.
         """
         ((many, known),) = self._execute(
             "SELECT count(*), coalesce(sum(provider = ? AND model = ?), 0) FROM usage"
@@ -270,7 +274,7 @@ class Ledger:
         return bool(many >= _MOST_ROWS and not known)
 
     def _spent(self, key: str, date: str) -> _Spent:
-        """What a key has spent by that day."""
+        """What a key has spent up to that day."""
         known = self._spent_by.get(key)
         if known is None or known.date != date:
             (sums,) = self._execute(_SUMS, date, month_of(date), key)
@@ -278,7 +282,7 @@ class Ledger:
         return known
 
     def _usage(self, message: Json, now: float) -> Json:
-        """What was used from a day to another one, by all keys or by one."""
+        """What was used from one day to another, by all keys or by one."""
         statement = (
             f"SELECT day, key, provider, model, {', '.join(COUNTS)} FROM usage"
             " WHERE day >= ? AND day <= ?"
@@ -301,7 +305,7 @@ class Ledger:
         return answer
 
     def _running(self, now: float) -> dict[str, int]:
-        """How many calls run, by key."""
+        """The number of running calls, by key."""
         rows = self._execute(
             "SELECT key, sum(running) FROM leases WHERE heard > ? AND running > 0 GROUP BY key",
             now - RUNNING_SECONDS,
@@ -323,13 +327,13 @@ class Ledger:
         self._execute("INSERT OR REPLACE INTO keys VALUES (?, ?)", record.id, text)
 
     def _configured(self, key: str, said: Json) -> None:
-        """Take in a key of the configuration as it is there."""
+        """Stores a key as it is in the configuration."""
         record = records.decode(said)
         if self._record(key) != record:
             self._put(record)
 
     def _list(self, message: Json, now: float) -> Json:
-        """Every key that there is."""
+        """All keys."""
         for said in message.get("configured", ()):
             self._configured(said["id"], said)
         running = self._running(now)
@@ -347,7 +351,7 @@ class Ledger:
         return self._view(record, {}, now)
 
     def _change(self, message: Json, now: float) -> Json:
-        """Change what is named; so are keys switched off, rotated and deleted."""
+        """Changes the given fields. Keys are also switched off, rotated and deleted in this way."""
         record = records.changed(self._owned(message["id"]), message["changes"])
         if not record.deleted:
             self._check_name(record)
@@ -385,7 +389,7 @@ class Ledger:
                 raise Refusal(409, "name_taken", "Another key has this name.", "name")
 
     def _view(self, record: KeyRecord, running: dict[str, int], now: float) -> Json:
-        """A key as the admin API shows it."""
+        """A key in the form of the admin API."""
         date = date_of(now)
         spent = self._spent(record.id, date)
         ((requests, errors),) = self._execute(
@@ -447,17 +451,17 @@ def _lease_of(isolate: str, said: Json, now: float) -> _Lease:
 
 
 def _unspent(record: KeyRecord, spent: _Spent) -> int | None:
-    """Micro-dollars that the tightest of the budgets has left; None where there is none."""
+    """Micro-dollars that are left of the tightest budget; None without a budget."""
     left = [budget - getattr(spent, span) for span, budget in record.limits.budgets.items()]
     return min(left) if left else None
 
 
 def _grant(free: int, left: int, asked: tuple[int, int], holders: int) -> int:
-    """How much an isolate gets, of which `free` is nobody's and `left` is what it still has.
+    """How much an isolate gets, if `free` is not given out and it still has `left`.
 
-    `asked` is what waits for it and what it has lately given out. It gets what is waited for, and
-    as much as will last for some settles, if that is no more than its share of half of what there
-    is: the smaller the rest, the less lies idle with somebody who may not need it.
+    `asked` is what its calls wait for, and what it has given out lately. It gets what is waited
+    for, and as much as will last for some reports, if that is no more than its share of half of the
+    rest. The smaller the rest, the less of it lies unused with isolates that may not need it.
     """
     want, pace = asked
     share = max(0, free + left) // 2 // holders

@@ -1,9 +1,9 @@
-"""Keys that prove themselves: that one is ours is seen from the key alone, and stored nowhere.
+"""Signed keys: the key alone shows that it is ours, and no key is stored.
 
-A key is `sk-xt-<id>-<generation><s or o>-<proof>`. The proof is an HMAC of all before it, so a
-guessed key is refused with no look at any store, and what is stored opens nothing. A key that is
-rotated keeps its id and gets the next generation. The letter says whether it is refused (s,
-strict) or let in (o, open) where the ledger cannot be asked what the key may do.
+A key is `sk-xt-<id>-<generation><s or o>-<proof>`. The proof is an HMAC of everything before it. So
+a guessed key is refused without looking anything up, and what is stored opens nothing. A rotated
+key keeps its id and gets the next generation. The letter says whether the key is refused (s,
+strict) or accepted (o, open) while the ledger cannot be asked.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ _PROOF_LENGTH = 32
 
 
 class Proven(NamedTuple):
-    """What a key says of itself, once that is proved."""
+    """What a key says about itself, once it has been checked."""
 
     id: str
     generation: int
@@ -26,18 +26,18 @@ class Proven(NamedTuple):
 
 
 def secret_of(admin_key: str, own: str = "") -> bytes:
-    """What keys are proved with: the operator's `own` secret for that, or one of the admin key."""
+    """The secret that signs keys: the operator's `own`, or one made from the admin key."""
     return hmac.digest((own or admin_key).encode(), b"xtrix client keys", "sha256")
 
 
 def make(secret: bytes, proven: Proven) -> str:
-    """The key that proves `proven`."""
+    """The key for `proven`."""
     text = f"{PREFIX}{proven.id}-{proven.generation}{'s' if proven.strict else 'o'}"
     return f"{text}-{_proof(secret, text)}"
 
 
 def check(secret: bytes, token: str) -> Proven | None:
-    """What `token` proves; None where it is no key of ours."""
+    """What the key `token` says about itself; None if it is not one of ours."""
     found = _FORM.fullmatch(token)
     if found is None:
         return None

@@ -1,7 +1,7 @@
 """A key as data: its name, its limits, and whether it may be used now.
 
-What comes from outside is checked here, field by field; what comes from the ledger is read
-leniently, for a Worker and its object may be of different versions for some seconds.
+Data from outside is checked here, field by field. Data from the ledger is read leniently, because a
+Worker and its object may have different versions for some seconds.
 """
 
 import fnmatch
@@ -17,32 +17,37 @@ MICROS = 1_000_000
 """Micro-dollars in a dollar."""
 
 BUDGETS = {"day": "usd_per_day", "month": "usd_per_month", "total": "usd_total"}
-"""The limit of each span of time that money is counted in."""
+"""The limit for each span of time in which money is counted."""
 
 _LONGEST_GRACE = 86_400
 
 
 class Limits(NamedTuple):
-    """What a key may do. None sets no limit."""
+    """What a key may do. None means no limit."""
 
     models: tuple[str, ...] | None = None
-    """Patterns of the names that clients ask for, as `claude-*`."""
+    """Patterns of the names that clients ask for, such as `claude-*`."""
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     parallel: int | None = None
-    """Calls at once."""
+    """Calls at the same time."""
     usd_per_day: float | None = None
     usd_per_month: float | None = None
     usd_total: float | None = None
     strict: bool = False
-    """Whether the budgets hold whatever happens: the most that a call can cost is set aside before
-    it starts, and nothing goes while the ledger cannot be asked."""
+    """Whether the budgets can never be exceeded: the most that a call can cost is reserved before
+    it starts, and calls are refused while the ledger cannot be asked."""
     unpriced: bool = False
-    """Whether models without a price may be used in spite of a budget."""
+    """Whether models without a price may be used although there is a budget."""
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether any of the budgets is set."""
+        return (self.usd_per_day, self.usd_per_month, self.usd_total) != (None, None, None)
 
     @property
     def budgets(self) -> dict[str, int]:
-        """Micro-dollars, by the span of `BUDGETS`; those without a limit are not there."""
+        """The budgets in micro-dollars, by the span of `BUDGETS`, without unlimited ones."""
         given = ((span, getattr(self, name)) for span, name in BUDGETS.items())
         return {span: round(usd * MICROS) for span, usd in given if usd is not None}
 
@@ -60,7 +65,7 @@ class KeyRecord(NamedTuple):
     name: str
     limits: Limits = Limits()
     source: str = "admin"
-    """`config` for one that stands in API_KEYS."""
+    """`config` for a key of API_KEYS."""
     created: int = 0
     expires: int | None = None
     active: bool = True
@@ -68,10 +73,10 @@ class KeyRecord(NamedTuple):
     generation: int = 1
     rotated: int | None = None
     grace_until: int = 0
-    """Until when the generation before this one is let in too."""
+    """The time until which the generation before this one is accepted too."""
 
     def state(self, now: float) -> str:
-        """In one word: `active`, `off`, `expired` or `deleted`."""
+        """The state in one word: `active`, `off`, `expired` or `deleted`."""
         if self.deleted:
             return "deleted"
         if not self.active:
@@ -79,7 +84,7 @@ class KeyRecord(NamedTuple):
         return "expired" if self.expires is not None and now >= self.expires else "active"
 
     def takes(self, generation: int, now: float) -> bool:
-        """Whether a key of this generation is still one of this record's."""
+        """Whether a key of this generation is still valid."""
         is_last = generation == self.generation - 1 and now < self.grace_until
         return generation == self.generation or is_last
 
@@ -90,7 +95,7 @@ def encode(record: KeyRecord) -> Json:
 
 
 def decode(said: Json) -> KeyRecord:
-    """The record that `encode` made, whatever its version: what is not known is left out."""
+    """The record that `encode` made, in any version. Unknown members are left out."""
     limits = {name: it for name, it in said["limits"].items() if name in Limits._fields}
     if limits.get("models") is not None:
         limits["models"] = tuple(limits["models"])
@@ -98,7 +103,7 @@ def decode(said: Json) -> KeyRecord:
     return KeyRecord(**{**known, "limits": Limits(**limits)})
 
 
-# What comes from outside
+# Data from outside
 
 
 def _worded(message: str, schema: cs.CoreSchema) -> cs.CoreSchema:
@@ -136,11 +141,11 @@ LIMIT_FIELDS: dict[str, Any] = {
     "strict": _FLAG,
     "unpriced": _FLAG,
 }
-"""The form of each limit, for JSON and for TOML."""
+"""The allowed values of each limit, for JSON and for TOML."""
 
 
 def _table(required: str = "", **fields: cs.CoreSchema) -> cs.CoreSchema:
-    """An object of these fields, of which those in `required` have to be there."""
+    """An object with these fields, of which those in `required` must be there."""
     return cs.typed_dict_schema(
         {
             name: cs.typed_dict_field(schema, required=name in required.split())
@@ -166,28 +171,28 @@ _CONFIGURED = SchemaValidator(_table("key", key=_NAME, expires=_TIME, **LIMIT_FI
 
 
 def parse_new(said: object) -> Json:
-    """The fields of a key that is to be made. Raises ClientError."""
+    """The fields for a new key. Raises ClientError."""
     return _parse(_NEW, said)
 
 
 def parse_changes(said: object) -> Json:
-    """What is to be changed of a key. Raises ClientError."""
+    """The changes for a key. Raises ClientError."""
     return _parse(_CHANGES, said)
 
 
 def parse_grace(said: object) -> int:
-    """For how many seconds the key before goes on. Raises ClientError."""
+    """For how many seconds the old key is still accepted. Raises ClientError."""
     seconds: int = _parse(_ROTATION, said).get("grace_seconds", 0)
     return seconds
 
 
 def configured(name: str) -> KeyRecord:
-    """A key of API_KEYS that has a name and no limits."""
+    """A key of API_KEYS with a name and without limits."""
     return KeyRecord(name, name, source="config")
 
 
 def parse_configured(where: str, table: Json) -> KeyRecord:
-    """A key of API_KEYS, of its row in LIMITS at `where`. Raises ConfigurationError."""
+    """A key of API_KEYS, from its row in LIMITS at `where`. Raises ConfigurationError."""
     try:
         fields: Json = _CONFIGURED.validate_python(table)
     except ValidationError as failure:
@@ -199,7 +204,7 @@ def parse_configured(where: str, table: Json) -> KeyRecord:
 
 
 def changed(record: KeyRecord, changes: Json) -> KeyRecord:
-    """`record` with `changes`. Limits that these do not name stay, and null takes one away."""
+    """`record` with `changes`. Limits that they do not name stay, and null removes a limit."""
     said = encode(record)
     return decode({**said, **changes, "limits": {**said["limits"], **changes.get("limits", {})}})
 

@@ -1,8 +1,9 @@
-"""What each family of models takes over OpenAI's protocols, as data.
+"""What each family of models accepts in OpenAI's protocols, as data.
 
-The first row whose pattern matches counts, a provider's own rows before these. Over Chat
-Completions a model that no row knows is sent no effort, all else as the client says it, and system
-text only where every chat template bears it: in front. A server that speaks Responses bears more.
+The first row with a matching pattern counts, and a provider's own rows come first. A model without
+a row is treated carefully in Chat Completions: it gets no effort, and system text only at the
+beginning, which every chat template accepts. Everything else is sent as the client sent it. A
+server of Responses accepts more.
 
 Sources, read 2026-11: developers.openai.com/api/docs/guides/reasoning and …/models (efforts,
 output limits, and that models that reason refuse `temperature` and `top_p` unless their effort is
@@ -17,13 +18,13 @@ from xtrix.prompt import Settings
 from xtrix.providers import Family
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""The words for an effort, from the least to the most."""
+"""The names of efforts, from the least to the most."""
 
 _UNLIMITED = 2**53
 OTHER_CHAT = Family("*", "both", "none", (), max_output=_UNLIMITED)
-"""A model that no row knows, over Chat Completions."""
+"""A model without a row, in Chat Completions."""
 OTHER_RESPONSES = Family("*", "any", "adaptive", EFFORTS, max_output=_UNLIMITED)
-"""The same over Responses."""
+"""A model without a row, in Responses."""
 
 _OPENAI = OTHER_CHAT._replace(system_inside=True)
 _REASONING = _OPENAI._replace(sampling="none", thinking="adaptive", max_output=128_000)
@@ -31,7 +32,7 @@ _GRADED = ("low", "medium", "high")
 
 
 def _rows(family: Family, *patterns: str) -> tuple[Family, ...]:
-    """`family` under each of `patterns`, as OpenAI and as OpenRouter name its models."""
+    """`family` for each of `patterns`, with the names of OpenAI and of OpenRouter."""
     return tuple(
         family._replace(pattern=prefix + pattern)
         for pattern in patterns
@@ -61,15 +62,15 @@ FAMILIES = (
 
 @functools.lru_cache(maxsize=256)
 def family_of(model: str, rows: tuple[Family, ...] = (), other: Family = OTHER_CHAT) -> Family:
-    """The family of the upstream's `model`. `rows`, a provider's own, go first, `other` last."""
+    """The family of the upstream's `model`. A provider's own `rows` come first, `other` last."""
     known = (*rows, *FAMILIES, other)
     return next(row for row in known if fnmatch.fnmatchcase(model, row.pattern))
 
 
 def encode_effort(settings: Settings, family: Family) -> tuple[str | None, bool]:
-    """The family's word for how much a client wants its model to reason, and whether it says less.
+    """The family's name for the effort that the client asks for, and whether it is less than that.
 
-    Where the client gives its wish in Messages' words, that is `thinking`.
+    A client of Messages may ask for it with `thinking`.
     """
     thinking = (settings.thinking or {}).get("type")
     wanted = settings.effort or ("none" if thinking == "disabled" else None)
@@ -80,10 +81,10 @@ def encode_effort(settings: Settings, family: Family) -> tuple[str | None, bool]
 
 
 def nearest_effort(effort: str, family: Family) -> str | None:
-    """The family's word for `effort` or for the next that it has; None where it has none.
+    """The family's name for `effort`, or for the nearest that it has; None if it has none.
 
-    More is better than less, and the most it has is as near as it gets to more than that. Only
-    the least of its words can stand for `none`.
+    The next higher effort is nearest; above the highest, the highest. Only the lowest of all can
+    replace `none`.
     """
     if effort not in EFFORTS:
         return None

@@ -1,7 +1,7 @@
-"""Requests for what models there are, as OpenAI takes them, whichever of its protocols is spoken.
+"""Makes requests for the list of models, the same in both of OpenAI's protocols.
 
 Source: platform.openai.com/docs/api-reference/models, read 2026-11. OpenAI's list has no pages;
-`after` is the word that its other lists have for them.
+`after` is the parameter that its other lists have for pages.
 """
 
 from urllib.parse import quote, urlencode
@@ -11,7 +11,7 @@ from xtrix.providers import Provider
 
 
 def encode_models(provider: Provider, after: str | None) -> UpstreamRequest:
-    """The request for a page of the models, which begins after the model `after`."""
+    """The request for a page of the list, which begins after the model `after`."""
     return _get(provider, "/models", urlencode({"after": after}) if after else "")
 
 

@@ -1,4 +1,4 @@
-"""The upstream's names of a client's tools and calls, and back."""
+"""Gives tools and calls names that OpenAI accepts, and finds them again in the answer."""
 
 import hashlib
 import re
@@ -10,24 +10,24 @@ from xtrix.prompt import Tool
 
 LONGEST_NAME = 64
 LONGEST_ID = 40
-"""Characters of a call's id that OpenAI takes (github.com/vercel/ai/issues/5171, read 2026-11)."""
+"""The most characters of a call's id at OpenAI (github.com/vercel/ai/issues/5171, read 2026-11)."""
 
 _ODD = re.compile(r"[^a-zA-Z0-9_-]")
 
 _Key = tuple[str | None, str]
-"""A namespace, and a tool's name in it."""
+"""A namespace, and the name of a tool in it."""
 
 
 class ToolNames:
     """The upstream's name for each of the client's tools.
 
-    OpenAI takes 1 to 64 letters, digits, `_` and `-`. A tool of a namespace has that in front of
-    its name. A name that has to be rewritten, or that another tool has too, ends in a hash of its
-    own, so that it is the same in every request of a conversation.
+    OpenAI accepts 1 to 64 letters, digits, `_` and `-`. A tool of a namespace gets the namespace in
+    front of its name. A name that must be rewritten, or that another tool has too, ends in a hash,
+    so that it is the same in every request of a conversation.
     """
 
     def __init__(self, tools: Iterable[Tool]) -> None:
-        """`tools` are those that the client sent; a history may name others."""
+        """`tools` are those that the client sent. The history may name others."""
         own = [tool for tool in tools if tool.kind != "hosted"]
         self._tools = {
             (tool.namespace, tool.name): ToolName(tool.name, tool.kind, tool.namespace)
@@ -36,7 +36,7 @@ class ToolNames:
         }
         self._theirs: dict[_Key, str] = {}
         self._taken: set[str] = set()
-        # Names that need no change go first, so that no other tool can take one from them.
+        # Names that need no change come first, so that no other tool can take one of them.
         for key in sorted(self._tools, key=lambda key: (_written(key) != key[1], str(key))):
             self(*key)
 
@@ -53,9 +53,9 @@ class ToolNames:
         return theirs
 
     def table(self) -> dict[str, ToolName]:
-        """The upstream's name to the client's tool, where its name alone does not tell that.
+        """The client's tools by the upstream's names, where the name alone does not tell the tool.
 
-        A model may leave out a tool's namespace; where that leaves no doubt, it is understood.
+        A model may leave out a tool's namespace. It is understood if only one tool has the name.
         """
         table = {
             theirs: self._tools.get(key) or ToolName(key[1], namespace=key[0])
@@ -69,14 +69,14 @@ class ToolNames:
 
 
 class CallIds:
-    """The upstream's id for each call of a history, where equal ids would be taken for one call."""
+    """The upstream's id for each call of a history. Equal ids would be taken for one call."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
         self._repeats: dict[str, int] = {}
 
     def new(self, said: str) -> str:
-        """An id for the next call that the client calls `said`."""
+        """An id for the next call, which the client calls `said`."""
         plain = call_id(said)
         theirs = plain
         while theirs in self._taken:
@@ -92,7 +92,7 @@ def call_id(said: str) -> str:
 
 
 def _written(key: _Key) -> str:
-    """The name of `key` as OpenAI takes it."""
+    """The name of `key` in a form that OpenAI accepts."""
     namespace, name = key
     joined = f"{namespace}__{name}" if namespace else name
     written = _ODD.sub("_", joined[: LONGEST_NAME + 1])

@@ -1,4 +1,4 @@
-"""Which schemas OpenAI can hold a model to.
+"""Which schemas OpenAI can enforce.
 
 Source: developers.openai.com/api/docs/guides/structured-outputs, read 2026-11.
 """
@@ -14,7 +14,7 @@ _STRICT_KEYWORDS = {
 
 
 def is_strict(schema: Json | None) -> bool:
-    """Whether `schema` keeps to OpenAI's rules for strict schemas: then it costs nothing to ask."""
+    """Whether `schema` follows OpenAI's rules for strict schemas, so that asking for it is safe."""
     return bool(schema) and schema is not None and "anyOf" not in schema and _fits(schema)
 
 

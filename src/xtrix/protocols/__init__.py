@@ -1,4 +1,4 @@
-"""The protocols: by name, and by the dialect that a provider's row gives."""
+"""The protocols, by name and by dialect."""
 
 from xtrix import providers
 from xtrix.protocol import Codec
@@ -17,4 +17,4 @@ PROTOCOLS: dict[str, Codec] = {
 DIALECTS: dict[str, Codec] = {
     dialect: PROTOCOLS[name] for dialect, name in providers.PROTOCOLS.items()
 }
-"""The protocol that a row of each dialect speaks, or speaks first."""
+"""The protocol of each dialect; of a row that speaks two, the first."""

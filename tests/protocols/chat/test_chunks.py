@@ -1,4 +1,4 @@
-"""The frames of chat.completion.chunk, to the byte."""
+"""The events of chat.completion.chunk, byte for byte."""
 
 from typing import Any
 

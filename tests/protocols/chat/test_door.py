@@ -1,4 +1,4 @@
-"""The request's shape at the door, and the shape of what goes back."""
+"""The check of a request's shape, and the shape of answers."""
 
 from collections.abc import Iterator
 from typing import Any

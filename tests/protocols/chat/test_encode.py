@@ -1,4 +1,4 @@
-"""Prompts of clients of other protocols as Chat Completions requests: one rule after the other."""
+"""Encoding Prompts from other protocols as Chat Completions requests, rule by rule."""
 
 import base64
 from typing import Any

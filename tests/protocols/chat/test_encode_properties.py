@@ -1,7 +1,7 @@
-"""Whatever a Prompt says, what is sent keeps to OpenAI's rules, or is refused by its place.
+"""Any Prompt becomes a request that follows OpenAI's rules, or is refused with its place.
 
-The rules are those of platform.openai.com/docs/api-reference/chat and of the errors that its API
-and its followers were seen to answer, written from there and not from the code.
+The rules come from platform.openai.com/docs/api-reference/chat, and from errors that its API and
+its followers were seen to answer. They are written from there and not from the code.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""A real language model, asked by Prompts of other protocols' clients. It may say what it likes."""
+"""A real language model gets Prompts from other protocols' clients, and may answer anything."""
 
 import urllib.request
 

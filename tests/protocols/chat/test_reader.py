@@ -1,4 +1,4 @@
-"""Answers of OpenAI-compatible upstreams as blocks: one rule after the other."""
+"""Reading answers of OpenAI-compatible upstreams as blocks, rule by rule."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A request for an OpenAI-compatible upstream: the client's own, but for what the row says."""
+"""Passing a client's own request on to an OpenAI-compatible upstream, with the row's changes."""
 
 from typing import Any
 

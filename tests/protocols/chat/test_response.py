@@ -1,4 +1,4 @@
-"""A whole answer of an OpenAI-compatible upstream, brought to the contract."""
+"""Rewriting a whole answer of an OpenAI-compatible upstream."""
 
 from typing import Any
 

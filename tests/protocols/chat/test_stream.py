@@ -1,4 +1,4 @@
-"""An OpenAI-compatible stream, brought to the contract: one deviation after the other."""
+"""Rewriting an OpenAI-compatible stream, one deviation after the other."""
 
 from collections.abc import Callable
 from typing import Any

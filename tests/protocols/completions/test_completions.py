@@ -1,4 +1,4 @@
-"""Legacy Completions: relayed where the provider has it, else one turn of the user."""
+"""Legacy Completions: passed on if the provider has it, else translated to one turn."""
 
 from typing import Any
 

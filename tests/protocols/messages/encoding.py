@@ -1,4 +1,4 @@
-"""What an Anthropic upstream gets of a request, and why it gets nothing."""
+"""What an Anthropic upstream gets for a request, or why the request is refused."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,6 +1,6 @@
-"""What Anthropic's own SDK makes of frames and objects, and the grammar that other clients need.
+"""Reads events and objects with Anthropic's own SDK, and checks the order that other clients need.
 
-The frames go through the SDK's decoder, its types and its accumulator, in this process.
+The events go through the SDK's decoder, its types and its accumulator, in this process.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""Clients of Messages on upstreams of the other protocols, there and back.
+"""Clients of Messages with upstreams of the other protocols, in both directions.
 
-What such an upstream is asked has to be what Claude Code meant, and whatever it answers has to be a
-message that Anthropic's SDK takes, streamed as whole.
+The request for such an upstream must mean what Claude Code meant. Each of its answers must become a
+message that Anthropic's SDK accepts, streamed and whole.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The fields of a request, one by one: mapped, refused, or left out and named."""
+"""The fields of a request, one by one: translated, refused, or reported as ignored."""
 
 import hashlib
 from typing import Any

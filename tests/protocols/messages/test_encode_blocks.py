@@ -1,4 +1,4 @@
-"""Content parts as blocks: images and files by what they are, whatever their label says."""
+"""Content parts as blocks: images and files go by their content, whatever is declared."""
 
 import base64
 import tracemalloc

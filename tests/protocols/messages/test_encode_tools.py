@@ -1,4 +1,4 @@
-"""The client's tools, their names, and what it says of their use."""
+"""The client's tools, their names, and the choice among them."""
 
 import re
 from typing import Any

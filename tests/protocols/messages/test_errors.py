@@ -1,4 +1,4 @@
-"""Anthropic's errors, whole: the status decides, the type only where there is none."""
+"""Anthropic's errors: the status decides, and the type only if there is no status."""
 
 import pytest
 

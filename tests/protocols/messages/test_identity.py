@@ -1,4 +1,4 @@
-"""The model's name is all that a relay changes in a body, whatever else JSON may spell."""
+"""Only the model's name is changed in a body that is passed on, whatever its JSON looks like."""
 
 import json as plain
 from typing import Any

@@ -1,4 +1,4 @@
-"""Junk in every place of the recorded requests: nothing but a ClientError may come of it."""
+"""Junk in every place of the recorded requests: the only error may be a ClientError."""
 
 from collections.abc import Iterator
 from typing import Any

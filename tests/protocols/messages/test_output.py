@@ -1,4 +1,4 @@
-"""`response_format` and `reasoning_effort`, by what the model has for them."""
+"""`response_format` and `reasoning_effort`, for what each model has."""
 
 from typing import Any
 

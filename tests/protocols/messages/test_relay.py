@@ -1,4 +1,4 @@
-"""Messages through to an upstream of Messages: bodies, headers, whole answers and streams."""
+"""Passing Messages on to an upstream of Messages: bodies, headers, whole answers and streams."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is judged at the door, and what stands for a conversation."""
+"""What is checked of every request, and what identifies a conversation."""
 
 import json as plain
 from typing import Any

@@ -1,4 +1,4 @@
-"""Answers as Messages tells them, by what Anthropic's own SDK makes of them."""
+"""Writing answers in Messages, read again with Anthropic's own SDK."""
 
 from collections.abc import Callable
 from typing import Any

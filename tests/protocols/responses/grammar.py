@@ -1,6 +1,6 @@
-"""Reads a stream of Responses as its grammar has it, or says where it breaks it.
+"""Reads a stream of Responses, and checks its events against this grammar:
 
-    stream    = created in_progress item* terminal DONE
+stream    = created in_progress item* terminal DONE
     item      = message | reasoning | call | custom | other        one after the other
     message   = item.added part+ item.done
     part      = part.added delta* annotation* text.done part.done
@@ -9,7 +9,7 @@
     other     = item.added [in_progress searching completed] item.done
     terminal  = completed | incomplete | error failed
 
-What is told several times has to be told the same every time.
+What a stream contains several times must be the same every time.
 """
 
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""A Writer that notes its calls, and checks that they keep to the grammar of `xtrix.answer`."""
+"""A Writer that records its calls, and checks that their order is that of `xtrix.answer`."""
 
 from typing import Any
 

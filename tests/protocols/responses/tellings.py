@@ -1,4 +1,4 @@
-"""Answers as calls on a Writer: scripted, drawn, or read from an upstream's events."""
+"""Answers as calls on a Writer: scripted, random, or read from an upstream's events."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""A conversation summed up, from the client's request to the next one."""
+"""Summaries of conversations, from the client's request to its next one."""
 
 from typing import Any
 

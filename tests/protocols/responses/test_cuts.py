@@ -1,4 +1,4 @@
-"""Streams to a Responses client, cut anywhere: equal to the byte, spliced or not."""
+"""Streams to a Responses client, cut anywhere: the same bytes, with and without the fast path."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
-"""What the compliance suite of Open Responses asks over HTTP, on upstreams of every dialect.
+"""The checks of the compliance suite of Open Responses, with upstreams of every dialect.
 
-The suite checks every answer and event against the project's document, in which members are
-required that no official SDK needs. Both lists are written here from the edition of 2026-04-24 of
-openresponses.org (read 2026-11): the suite itself is in no registry.
+The suite checks every answer and event against the project's document, which requires members that
+no official SDK needs. Its requests and these members are written here from the edition of
+2026-04-24 of openresponses.org (read 2026-11), because the suite itself is in no package registry.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""OpenAI's own SDK on what the Writer writes: its types, its stream, its accumulator."""
+"""OpenAI's own SDK reads what the Writer writes: its types, its stream, its accumulator."""
 
 from collections.abc import Callable
 from typing import Any

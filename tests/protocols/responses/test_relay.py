@@ -1,4 +1,4 @@
-"""A Responses client on a Responses upstream: what is passed on, and what is the gateway's own."""
+"""A Responses client with a Responses upstream: what is passed on, and what the gateway changes."""
 
 from typing import Any
 
@@ -21,6 +21,7 @@ from xtrix.errors import ApiError, ClientError, UpstreamError, truncated
 from xtrix.prompt import Origin, Sealed
 from xtrix.protocol import Answering, Encoded, Request, Stamp
 from xtrix.protocols.responses import RESPONSES
+from xtrix.protocols.responses.frames import PIECE
 from xtrix.providers import Provider, Quirks, Target
 from xtrix.reasoning import Carrier
 from xtrix.sse import Decoder
@@ -351,6 +352,19 @@ def test_a_failure_is_told_twice_with_the_next_numbers() -> None:
     assert said[4]["response"]["id"] == said[0]["response"]["id"]
     assert said[4]["response"]["status"] == "failed"
     assert told[-1].data == "[DONE]"
+
+
+def test_a_failure_is_told_whole_however_much_of_the_request_it_repeats() -> None:
+    tool = {"type": "function", "name": "f", "description": "x" * 2 * PIECE}
+    stream = RESPONSES.relay_stream(answering(tools=[tool], instructions="y" * 2 * PIECE))
+    frames = [stream.feed(event) for event in Decoder().feed(events(CREATED, DELTA))]
+    frames.append(stream.fail(truncated()))
+    while stream.waits:
+        frames.append(stream.more())
+    *_, failed, done = Decoder().feed("".join(frames))
+    response = json.decode_object(failed.data)["response"]
+    assert (response["status"], response["error"]["code"]) == ("failed", "server_error")
+    assert (response["tools"][0]["description"], done.data) == ("x" * 2 * PIECE, "[DONE]")
 
 
 def test_text_is_carried_with_its_number() -> None:

@@ -1,4 +1,4 @@
-"""What a Responses client asks: its shape at the door, and the Prompt that it becomes."""
+"""A Responses client's request: the check of its shape, and the Prompt that it becomes."""
 
 from typing import Any
 

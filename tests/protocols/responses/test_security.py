@@ -1,4 +1,4 @@
-"""What a client of Responses sends back, and what it must not reach by it."""
+"""What a client of Responses can send back, and what it must not reach with it."""
 
 import base64
 import re

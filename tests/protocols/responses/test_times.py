@@ -1,4 +1,4 @@
-"""When a response was completed, on upstreams of every dialect, by the shell's clock."""
+"""The time at which a response was completed, with upstreams of every dialect."""
 
 import json
 

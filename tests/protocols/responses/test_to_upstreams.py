@@ -1,4 +1,4 @@
-"""What upstreams of other protocols are asked for a Responses client, and how they answer it."""
+"""What upstreams of other protocols get for a Responses client, and what their answers become."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Usage, there and back."""
+"""Usage, read and written."""
 
 from xtrix.answer import Usage
 from xtrix.protocols.responses.usage import decode_usage, encode_usage

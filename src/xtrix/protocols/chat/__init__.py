@@ -1,4 +1,4 @@
-"""OpenAI's Chat Completions, as OpenAI and the many who follow it speak it."""
+"""OpenAI's Chat Completions, as spoken by OpenAI and many others."""
 
 from xtrix.http import error_reply
 from xtrix.openai.errors import decode_error

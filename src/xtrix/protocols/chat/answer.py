@@ -1,4 +1,4 @@
-"""Facts about an OpenAI-compatible answer that hold whole and streamed alike."""
+"""What is the same in whole and streamed answers of an OpenAI-compatible upstream."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,7 +17,7 @@ _TYPES: dict[str, type] = {
     "function_call": dict,
     "audio": dict,
 }
-"""What the members that clients read have to be; what is of another type says nothing."""
+"""The types of the members that clients read. A value of another type counts as absent."""
 _LISTS = {name for name, kind in _TYPES.items() if kind is list}
 _NUMBERS = (int, float)
 
@@ -28,8 +28,8 @@ _REASONS = {
     "content_filter": "content_filter",
     "function_call": "function_call",
     "tool_calls": "stop",
-    # What others say: some of Anthropic's words, Mistral's, DeepSeek's (their API references,
-    # read 2026-11).
+    # Other servers' reasons: some of Anthropic's, Mistral's, DeepSeek's (their API references, read
+    # 2026-11).
     "max_tokens": "length",
     "model_length": "length",
     "insufficient_system_resource": "length",
@@ -37,13 +37,16 @@ _REASONS = {
 
 
 def finish_reason(said: object, *, called: bool) -> str:
-    """OpenAI's word for why an answer ended. Tool calls decide where the upstream says "stop"."""
+    """OpenAI's finish reason.
+
+    If the upstream says "stop" and there are tool calls, it is theirs.
+    """
     reason = _REASONS.get(_lowered(said), "stop")
     return "tool_calls" if called and reason == "stop" else reason
 
 
 def unknown_reason(reasons: Iterable[object]) -> str | None:
-    """A word for the log on the first of the choices' `reasons` that is unknown here or missing."""
+    """A word for the log, for the first of the choices' `reasons` that is unknown or missing."""
     for said in reasons:
         if _lowered(said) not in _REASONS:
             return word(said)
@@ -55,7 +58,7 @@ def _lowered(said: object) -> str:
 
 
 def choice_index(said: dict[str, Any], default: int) -> int:
-    """The index of a choice; `default` where it says none. Raises UpstreamError."""
+    """The index of a choice, or `default` if it has none. Raises UpstreamError."""
     index = said.get("index")
     if index is None:
         return default
@@ -65,17 +68,17 @@ def choice_index(said: dict[str, Any], default: int) -> int:
 
 
 def trim(said: dict[str, Any]) -> dict[str, Any]:
-    """A message or delta without what says nothing, its reasoning under the one name.
+    """A message or delta without empty members, and with one name for its reasoning.
 
-    Keys that are not OpenAI's stay, but for numbers and booleans.
-    Mistral's reasoning models give content as a list of thinking and text parts
-    (docs.mistral.ai/capabilities/reasoning, read 2026-11). OpenRouter tells reasoning twice; its
-    list is left out, for it holds nothing that OpenAI's clients can add up.
+    Members that OpenAI does not have stay, except numbers and booleans. Mistral's reasoning models
+    give content as a list of thinking and text parts (docs.mistral.ai/capabilities/reasoning, read
+    2026-11). OpenRouter sends reasoning twice. Its list is left out, because OpenAI's clients
+    cannot add it up.
     """
     kept = {key: value for key, value in said.items() if value not in (None, "", [])}
     kept.pop("role", None)
     kept.pop("reasoning_details", None)
-    # Clients add the pieces of a delta up: numbers would become sums.
+    # Clients add up the members of deltas, so a number would become a sum.
     for key in [key for key, value in kept.items() if isinstance(value, _NUMBERS)]:
         del kept[key]
     for key in _TYPES.keys() & kept.keys():
@@ -106,14 +109,14 @@ def trim(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _placed(item: dict[str, Any]) -> dict[str, Any]:
-    """`item` without an index that is no number, on which openai-python's helper fails."""
+    """`item` without an invalid index, on which openai-python's helper fails."""
     if type(item.get("index", 0)) is int:
         return item
     return {name: value for name, value in item.items() if name != "index"}
 
 
 def _called(function: dict[str, Any]) -> dict[str, str]:
-    """What `function`, whole or in part a call of the older form, says in text."""
+    """The texts of `function`, a call of the older form or a part of one."""
     said = {name: function.get(name) for name in ("name", "arguments")}
     texts = {name: text for name, text in said.items() if text and isinstance(text, str)}
     return {"arguments": "", **texts}
@@ -125,10 +128,11 @@ def _joined(parts: list[Any], name: str) -> str:
 
 
 def usage_of(said: object) -> Usage | None:
-    """The usage that an upstream reports, or None where it reports none.
+    """The usage that an upstream reports; None if it reports none.
 
-    xAI and Gemini leave the tokens of reasoning out of `completion_tokens` and count them in the
-    total alone (vercel/ai#12425, read 2026-11); what the total has beyond its parts is theirs.
+    xAI and Gemini count the tokens of reasoning only in the total, not in `completion_tokens`
+    (vercel/ai#12425, read 2026-11). So if the total is more than its parts, the difference is
+    reasoning.
     """
     if not isinstance(said, dict):
         return None
@@ -155,10 +159,10 @@ def _details(usage: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def logprobs_of(said: dict[str, Any]) -> dict[str, Any] | None:
-    """The log probabilities of a choice; None where they are not of OpenAI's form."""
+    """The log probabilities of a choice; None if they do not have OpenAI's form."""
     found = said.get("logprobs")
     if not isinstance(found, dict) or not any(found.values()):
         return None
     if not all(isinstance(it, list | None) for it in found.values()):
         return None
-    return {name: it or None for name, it in found.items()}  # a stream cannot tell an empty list
+    return {name: it or None for name, it in found.items()}  # a stream has no empty lists

@@ -1,8 +1,8 @@
-"""What a Chat Completions answer says, told to a Writer as one block at a time.
+"""Turns a Chat Completions answer into blocks for a Writer, one at a time.
 
-Chat Completions has no blocks: reasoning, text and calls come as they like, calls in fragments
-between each other's. A text that is interrupted becomes two blocks. A call cannot be interrupted,
-so what comes before its arguments are whole is held back until they are, or until the end.
+Chat Completions has no blocks. Reasoning, text and calls come in any order, and fragments of
+several calls may be mixed. If a text is interrupted, it becomes two blocks. A call cannot be
+interrupted, so everything else is held back until its arguments are whole, or until the end.
 """
 
 from collections import deque
@@ -38,25 +38,25 @@ class _Call:
     def __init__(self, call_id: str, kind: str, extra: Json) -> None:
         self.id = call_id
         self.kind = kind
-        """What the upstream takes it for: `function` or `custom`."""
+        """The kind that the upstream gives: `function` or `custom`."""
         self.extra = extra
         self.start: CallStart | None = None
-        """None until its name has come."""
+        """The start of the call; None until its name has come."""
         self.nameless: list[Piece] = []
-        """What came before its name."""
+        """Pieces that came before its name."""
         self.given = Pieces()
-        """Its arguments, where they are told at its end."""
+        """Its arguments, if the Writer gets them at the call's end."""
         self.progress = Progress()
         self.is_empty = True
         self.is_over = False
 
     @property
     def is_buffered(self) -> bool:
-        """Whether its arguments are told in one piece at its end, as a custom tool's are."""
+        """Whether its arguments are written in one piece at its end, as for a custom tool."""
         return self.start is not None and self.start.tool.kind == "custom"
 
     def is_whole(self) -> bool:
-        """Whether its arguments are known to be whole: text never is before the end."""
+        """Whether its arguments are known to be whole. Plain text never is, before the end."""
         return self.kind == "function" and self.progress.is_whole()
 
 
@@ -67,7 +67,7 @@ class Blocks:
         self.told = 0
         """How often the Writer was called."""
         self.last: str | None = None
-        """The text it was last told, where it may be told another in the same way."""
+        """The last text that was written, if another could be written in the same way."""
         self.open: Key | None = None
         self.has_refused = False
         self._writer = writer
@@ -75,9 +75,9 @@ class Blocks:
         self._origin: Origin = of.origin
         self._calls: dict[int, _Call] = {}
         self._held: deque[tuple[Key, list[Piece]]] = deque()
-        """The blocks that have to wait, in the order in which they came."""
+        """The blocks that must wait, in the order in which they came."""
         self._held_calls: dict[int, list[Piece]] = {}
-        """The calls among them."""
+        """The calls among these blocks."""
         self._returns = Returns(keeps_text=of.expected.reasoning_back)
         self._citations: list[Citation] = []
         self._has_ended_text = False
@@ -88,7 +88,7 @@ class Blocks:
         return bool(self._held)
 
     def put(self, key: Key, piece: Piece) -> None:
-        """More text of the kind `key`, or of the call `key`. Raises UpstreamError."""
+        """Adds text of the kind `key`, or of the call `key`. Raises UpstreamError."""
         if isinstance(key, int) and self._calls[key].start is None:
             self._calls[key].nameless.append(piece)
         elif key != self.open and self._is_busy():
@@ -99,7 +99,10 @@ class Blocks:
                 self._take_up()
 
     def call(self, fragment: Json) -> None:
-        """A fragment of a call, in the form that `ToolCalls` gives it. Raises UpstreamError."""
+        """Adds a fragment of a call, in the form that `ToolCalls` gives it.
+
+        Raises UpstreamError.
+        """
         index = fragment["index"]
         kind = "custom" if "custom" in fragment else "function"
         said = fragment[kind]
@@ -117,22 +120,22 @@ class Blocks:
             self.put(index, Piece(text))
 
     def reason(self, name: str, text: str) -> None:
-        """More reasoning, which the upstream tells as `name`."""
+        """Adds reasoning, which the upstream calls `name`."""
         self._returns.name = name
         self.put(THINKING, Piece(text))
 
     def give_back(self, name: str, items: list[Json]) -> None:
-        """More of the list `name`, which the upstream wants back. Raises UpstreamError."""
+        """Adds to the list `name`, which the upstream needs back. Raises UpstreamError."""
         if self.open is None:
             self.put(THINKING, Piece(""))
         self._returns.add(name, items)
 
     def cite(self, citations: list[Citation]) -> None:
-        """Sources of the answer's text, whose places count from its beginning."""
+        """Adds sources of the answer's text. Their places are counted from its beginning."""
         self._citations += citations
 
     def end(self, *, is_cut: bool) -> None:
-        """Close what is open; `is_cut` where the limit may have cut it. Raises UpstreamError."""
+        """Closes what is open; `is_cut` if the limit may have cut it off. Raises UpstreamError."""
         while self._held:
             self._take_up()
         if any(call.nameless for call in self._calls.values()):
@@ -142,7 +145,7 @@ class Blocks:
             self._end_text()
 
     def moved(self, text: str) -> None:
-        """`text`, the inside of a JSON string, went on the open block without us."""
+        """The fast path has added `text`, the inside of a JSON string, to the open block."""
         if self.open == THINKING:
             self._returns.moved(text)
         elif isinstance(self.open, int):
@@ -152,7 +155,7 @@ class Blocks:
         tool = self._tools.get(name)
         return tool or ToolName(name, "custom" if kind == "custom" else "function")
 
-    # What has to wait
+    # Waiting blocks
 
     def _is_busy(self) -> bool:
         """Whether a call is open whose arguments are not whole yet."""
@@ -169,7 +172,7 @@ class Blocks:
                 self._held_calls[key] = self._held[-1][1]
 
     def _take_up(self) -> None:
-        """Tell what has waited longest."""
+        """Writes what has waited longest."""
         key, pieces = self._held.popleft()
         if isinstance(key, int):
             del self._held_calls[key]
@@ -177,13 +180,16 @@ class Blocks:
             self._tell(key, piece)
 
     def _is_late(self, key: Key, piece: Piece) -> bool:
-        """Whether the call `key` is over. Raises UpstreamError when that loses something."""
+        """Whether the call `key` has already ended.
+
+        Raises UpstreamError if that loses something.
+        """
         is_over = isinstance(key, int) and self._calls[key].is_over
         if is_over and piece.text.strip():
             raise bad_response("a piece of a call that was over")
         return is_over
 
-    # What the Writer is told
+    # Calls on the Writer
 
     def _tell(self, key: Key, piece: Piece) -> None:
         if key != self.open:
@@ -225,7 +231,7 @@ class Blocks:
         self.told += 1
 
     def _close(self, *, is_cut: bool = False) -> None:
-        """End the open block, and tell what has to go back and came too late for another."""
+        """Ends the open block, and writes what must come back and belongs to no other block."""
         key, self.open = self.open, None
         if isinstance(key, int):
             self._end_call(self._calls[key], is_cut=is_cut)
@@ -240,7 +246,7 @@ class Blocks:
         if call.is_buffered and call.kind == "function":
             text = unwrap_custom(text)
         elif call.is_empty and not (call.is_buffered or is_cut):
-            text = "{}"  # no text is no JSON
+            text = "{}"  # an empty text is not JSON
         if text:
             self._writer.arguments(text)
         self._writer.call_end()
@@ -250,7 +256,8 @@ class Blocks:
     def _end_text(self) -> None:
         citations = self._citations
         if self._has_ended_text:
-            # Their places count from the beginning of a text of which this is a later part.
+            # Their places count from the beginning of the whole text, and this block is a later
+            # part of it.
             citations = [each._replace(start=None, end=None) for each in citations]
         self._writer.text_end(citations)
         self.told += 1

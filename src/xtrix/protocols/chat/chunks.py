@@ -1,7 +1,8 @@
-r"""The chat.completion.chunk frames: the one place that knows the chunk's JSON.
+r"""Writes the events of a stream: the only place that knows the JSON of a `chat.completion.chunk`.
 
-A stream's head (id, created, model, fingerprint) is serialised once; a frame is that head around a
-delta. Every frame is one `data:` line: no `event:`, `id:` or `retry:`, which some clients choke on.
+The members that are the same in each chunk (id, created, model, fingerprint) are serialised once.
+Each event is one `data:` line. There is no `event:`, `id:` or `retry:`, because some clients cannot
+read these.
 
 U+0085, U+2028 and U+2029 are escaped: JSON may hold them raw, but clients that split lines as
 Python's `splitlines` does would break a frame there.
@@ -23,17 +24,17 @@ _LINE_BREAKS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": 
 
 
 class UsageForm(Enum):
-    """Where a stream tells its usage."""
+    """Where a stream has its usage."""
 
     ON_FINISH = None
-    """With the finish reason, as the API documents by default."""
+    """With the finish reason, the documented default."""
     SEPARATE = True
-    """Alone in one more chunk without choices: OpenAI's `include_usage`."""
+    """Alone, in one more chunk without choices: OpenAI's `include_usage`."""
     NEVER = False
 
 
 class ChunkWriter:
-    """Writes one stream's frames."""
+    """Writes the events of one stream."""
 
     def __init__(self, stamp: Stamp, usage_form: UsageForm) -> None:
         head = _line(
@@ -51,22 +52,22 @@ class ChunkWriter:
         self._unfinished = ',"usage":null}\n\n' if usage_form is UsageForm.SEPARATE else "}\n\n"
 
     def served_by(self, service_tier: str | None) -> None:
-        """Let every frame from here on say which tier serves the request, as OpenAI's do."""
+        """Adds the service tier to all further events, as OpenAI does."""
         if service_tier and not self._tier:
             self._tier = f',"service_tier":{_line(service_tier)}'
             self._head = self._head.replace(',"choices":', f'{self._tier},"choices":')
 
     def delta(self, delta: dict[str, Any], index: int = 0, logprobs: object = None) -> str:
-        """The frame of one delta of choice `index`."""
+        """The event for one delta of choice `index`."""
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": None}
         return self._frame(choice, self._unfinished)
 
     def role(self, index: int = 0) -> str:
-        """The first frame of choice `index`."""
+        """The first event of choice `index`."""
         return self.delta({"role": "assistant", "content": ""}, index)
 
     def end(self, finish_reasons: dict[int, str], usage: Usage) -> str:
-        """The last frames: a finish for each choice, the usage in its form, and [DONE]."""
+        """The last events: a finish reason for each choice, the usage, and [DONE]."""
         counted = f',"usage":{json.encode(encode_usage(usage))}'
         frames = []
         for index, reason in sorted(finish_reasons.items()):
@@ -83,17 +84,17 @@ class ChunkWriter:
 
 
 def chunk_writer(of: Answering) -> ChunkWriter:
-    """The writer of one answer's chunks, its usage in the form that the client asked for."""
+    """The writer for one answer's chunks, with usage where the client asked for it."""
     options = of.request.fields.get("stream_options") or {}
     return ChunkWriter(of.stamp, UsageForm(options.get("include_usage")))
 
 
 def error_frames(error: ApiError) -> str:
-    """The last frames of a stream that failed."""
+    """The last events of a stream that failed."""
     return f"data: {_line(error.envelope())}\n\n{DONE}"
 
 
 def _line(value: object) -> str:
-    """`value` as JSON that no client takes for more than one line."""
+    """`value` as JSON that is a single line for every client."""
     text = json.encode(value)
     return text if text.isascii() else text.translate(_LINE_BREAKS)

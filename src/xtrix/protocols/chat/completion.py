@@ -1,4 +1,4 @@
-"""The `chat.completion` object: the one place that knows its JSON."""
+"""Writes the `chat.completion` object: the only place that knows its JSON."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 def encode_completion(
     stamp: Stamp, choices: list[Json], usage: Usage, service_tier: str | None
 ) -> Json:
-    """A whole answer of `choices`."""
+    """A whole answer with these `choices`."""
     body: Json = {
         "id": f"chatcmpl-{stamp.token}",
         "object": "chat.completion",

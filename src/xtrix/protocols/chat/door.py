@@ -1,8 +1,8 @@
-"""The shape of a Chat Completions request, checked once.
+"""Checks the shape of a Chat Completions request, once.
 
-Past `decode_request` no code looks again whether a field has the right type. Fields the schema
-does not name are kept, so that an OpenAI-compatible upstream gets what its own clients send;
-another protocol drops what it cannot use. Null means "not sent" for every optional field.
+After `decode_request`, no code checks again whether a field has the right type. Fields that the
+schema does not name are kept, so that an OpenAI-compatible upstream gets what its own clients send;
+other protocols drop what they cannot use. For every optional field null means "not sent".
 
 Source: platform.openai.com/docs/api-reference/chat (OpenAPI document 2.3.0, read 2026-11).
 """
@@ -18,7 +18,7 @@ _REQUEST = Shape(REQUEST_SCHEMA)
 
 
 def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
-    """The request that `body` spells, its model filled in. Raises ClientError."""
+    """The request in `body`, with a model. Raises ClientError."""
     said = _REQUEST.decode(body)
     said["model"] = said.get("model") or default_model
     if said.get("stream_options") and not said.get("stream"):

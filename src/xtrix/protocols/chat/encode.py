@@ -1,8 +1,8 @@
-"""A Prompt, which a client of another protocol sent, as a Chat Completions request.
+"""Encodes a Prompt, from a client of another protocol, as a Chat Completions request.
 
-The body is built from what is known here and from nothing else. What the target cannot be told is
-refused by the client's own name of it where the answer would be wrong without it, and named as
-ignored where it is a hint. What only some servers take is sent to those whose row says so.
+The body contains only fields that are known here. A parameter that the target does not have is
+refused, by the client's name of it, if the answer would be wrong without it. Otherwise it is
+reported as ignored. What only some servers accept is sent only if the provider's row says so.
 
 Sources, read 2026-11: platform.openai.com/docs/api-reference/chat (OpenAPI document 2.3.0) and the
 pages that docs/providers.md links.
@@ -26,13 +26,13 @@ from xtrix.providers import Family, Quirks, Target
 PROTOCOL = "chat"
 
 _REFUSED = ("container", "mcp_servers", "thread", "compaction", "moderation")
-"""Fields without which the answer would be another."""
+"""Fields without which the answer would be wrong."""
 _KEPT = (
     *("frequency_penalty", "presence_penalty", "logit_bias", "seed", "logprobs", "top_logprobs"),
 )
 """Fields that mean the same here."""
 _OWN = ("metadata", "prompt_cache_retention", "prompt_cache_options")
-"""Fields that mean the same here, to servers that take them."""
+"""Fields that mean the same here, for servers that accept them."""
 _SETTINGS = {
     "max_completion_tokens": "max_tokens",
     "reasoning_effort": "effort",
@@ -43,7 +43,7 @@ _SETTINGS = {
     "web_search_options": "web_search",
     "tool_choice": "choice",
 }
-"""Our name of a setting by Chat Completions' name of it, where the two differ."""
+"""The names of settings in Chat Completions that differ from ours."""
 _DEFAULT_TIERS = {"auto", "default"}
 _DEFAULT_VERBOSITY = "medium"
 _LONGEST_CACHE_KEY = 64
@@ -51,7 +51,7 @@ _LONGEST_FORMAT_NAME = 64
 
 
 def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
-    """`prompt` for `target`. Raises ClientError."""
+    """`prompt`, encoded for `target`. Raises ClientError."""
     for name in _REFUSED:
         if prompt.extras.get(name):
             raise unsupported(name, "the upstream has nothing like it.")
@@ -64,7 +64,7 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
 
 
 class _Encoding:
-    """One prompt on its way into Chat Completions' form."""
+    """Encodes one prompt."""
 
     def __init__(self, prompt: Prompt, target: Target) -> None:
         self._prompt = prompt
@@ -88,7 +88,7 @@ class _Encoding:
             self.ignored.add("messages.content.citations")
 
     def body(self) -> Json:
-        """The request, as OpenAI itself would take it."""
+        """The request, as OpenAI itself would accept it."""
         effort = self._effort()
         fields: Json = {
             "model": self._target.model,
@@ -108,7 +108,7 @@ class _Encoding:
         return {name: value for name, value in fields.items() if value is not None}
 
     def expected(self) -> Expected:
-        """How the answer is to be read."""
+        """How to read the answer."""
         return Expected(
             tools=self._names.table(),
             cited=self._tools.cites,
@@ -138,7 +138,7 @@ class _Encoding:
         return wanted
 
     def _sampling(self, effort: str | None) -> Json:
-        """`temperature`, `top_p` and `top_k` as far as the model takes them."""
+        """`temperature`, `top_p` and `top_k`, as far as the model accepts them."""
         said = {name: getattr(self._settings, name) for name in ("temperature", "top_p", "top_k")}
         wanted = {name: value for name, value in said.items() if value is not None}
         dropped: set[str] = set()
@@ -161,20 +161,20 @@ class _Encoding:
         return [*stop] or None
 
     def _effort(self) -> str | None:
-        """The family's word for how much the client wants the model to reason."""
+        """The family's name for the effort that the client asks for."""
         thinking = (self._settings.thinking or {}).get("type")
         wanted = self._settings.effort or ("none" if thinking == "disabled" else None)
         word = nearest_effort(wanted, self._family) if wanted else None
         reasons = self._family.thinking != "none"
         if word != wanted and (reasons or wanted != "none"):
-            # With these it is the other word for the same.
+            # With these, `thinking` asks for the same as the effort.
             self._ignore("thinking" if thinking in {"enabled", "disabled"} else "effort")
         if thinking in {"adaptive", "enabled"} and not reasons:
             self._ignore("thinking")
         return word
 
     def _hints(self) -> Json:
-        """What only some servers take, and what can be told to them alone."""
+        """The parameters that only some servers accept, as far as this one does."""
         settings = self._settings
         hints: dict[str, Any] = {
             name: self._prompt.extras.get(name) for name in _OWN if self._takes(name)
@@ -190,7 +190,7 @@ class _Encoding:
         return hints | self._user() | self._session()
 
     def _user(self) -> Json:
-        """Who is asking: a hash, for what clients send may be longer than is taken, or private."""
+        """A hash of the end user's id, because that may be too long, or private."""
         user = self._settings.user
         if not user:
             return {}

@@ -1,4 +1,4 @@
-"""A Prompt's tools, and what it says of their use, as Chat Completions has them.
+"""Encodes a Prompt's tools, and the choice of a tool, for Chat Completions.
 
 Source: platform.openai.com/docs/api-reference/chat (OpenAPI document 2.3.0, read 2026-11).
 """
@@ -12,7 +12,7 @@ from xtrix.prompt import Call, Json, Prompt, Tool, ToolChoice, WebSearch
 from xtrix.providers import Quirks
 
 CUSTOM_INPUT = "input"
-"""The one property of the object that stands for a custom tool's text."""
+"""The one property of the object that replaces a custom tool's text."""
 
 _CUSTOM_SCHEMA = {
     "type": "object",
@@ -26,10 +26,10 @@ _SEARCH_NAME = "web_search"
 
 
 class Toolset:
-    """The tools of one request, and what is to be said of them."""
+    """The tools of one request, encoded."""
 
     def __init__(self, prompt: Prompt, quirks: Quirks, names: ToolNames) -> None:
-        """Raises ClientError for a tool that cannot be had."""
+        """Raises ClientError for a tool that is not possible here."""
         self.ignored: set[str] = set()
         self._quirks = quirks
         self._names = names
@@ -42,11 +42,11 @@ class Toolset:
 
     @property
     def cites(self) -> bool:
-        """Whether the answer may name what a search of the web has found."""
+        """Whether the answer may cite results of a web search."""
         return self._search is not None
 
     def fields(self) -> Json:
-        """`tools`, `tool_choice` and what belongs to them. Raises ClientError."""
+        """`tools`, `tool_choice` and related fields. Raises ClientError."""
         fields: Json = {}
         if self._search:
             fields[_WEB_SEARCH] = _web_search(self._search)
@@ -59,17 +59,17 @@ class Toolset:
                 fields["parallel_tool_calls"] = False
         return fields
 
-    # What is shown
+    # Which tools the model sees
 
     def _leave_search(self, search: WebSearch) -> None:
-        """Do without a search of the web, if there are other tools. Raises ClientError."""
+        """Leaves out the web search if there are other tools. Raises ClientError otherwise."""
         if not self._shown:
             raise unsupported(search.path, "the upstream does not search the web.", value=True)
         self.ignored.add(search.path)
         self._search = None
 
     def _select(self, prompt: Prompt) -> list[Tool]:
-        """The tools that the model is to see. Raises ClientError for one that a provider runs."""
+        """The tools that the model sees. Raises ClientError for one that a provider runs."""
         for tool in prompt.tools:
             if tool.hosted is not None:
                 why = f"no upstream tool is like '{str(tool.hosted.get('type'))[:64]}'."
@@ -85,7 +85,7 @@ class Toolset:
             return tools
         return [tool for tool in tools if (tool.namespace, tool.name) in allowed]
 
-    # What is told of it
+    # How tools are encoded
 
     def _tool(self, tool: Tool) -> Json:
         named: Json = {"name": self._names(tool.namespace, tool.name)}
@@ -99,7 +99,7 @@ class Toolset:
         return {"type": "function", "function": named}
 
     def _custom(self, tool: Tool, named: Json) -> Json:
-        """A tool that takes text, or the function that stands for it where there are none."""
+        """A custom tool, or a function in its place if the server has no custom tools."""
         grammar = tool.format and {key: tool.format.get(key) for key in ("syntax", "definition")}
         if "tools.custom" in self._quirks.takes:
             if grammar:
@@ -112,7 +112,7 @@ class Toolset:
         return {"type": "function", "function": {**named, "parameters": _CUSTOM_SCHEMA}}
 
     def _tool_choice(self) -> Json | str | None:
-        """None where the model may choose freely. Raises ClientError."""
+        """The `tool_choice`; None if the model may choose freely. Raises ClientError."""
         choice = self._choice
         if choice is None or (choice.mode == "auto" and choice.allowed is None):
             return None
@@ -135,7 +135,7 @@ class Toolset:
             if (tool.namespace, tool.name) == (choice.namespace, choice.name):
                 return self._reference(tool)
         if self._search and choice.name == _SEARCH_NAME:
-            return None  # it searches for every answer
+            return None  # the provider then searches for every answer
         raise invalid(choice.path, f"there is no tool '{choice.name[:128]}' in 'tools'.")
 
     def _reference(self, tool: Tool) -> Json:
@@ -145,12 +145,12 @@ class Toolset:
 
 
 def wrap_custom(text: str) -> str:
-    """The arguments of the function that stands for a custom tool."""
+    """The arguments of the function that replaces a custom tool."""
     return json.encode({CUSTOM_INPUT: text})
 
 
 def unwrap_custom(arguments: str) -> str:
-    """The text in a function's arguments; all of it where a model kept to no form."""
+    """The text in such a function's arguments; all of it if the model did not keep to the form."""
     try:
         given = json.decode_object(arguments).get(CUSTOM_INPUT)
     except ValueError:
@@ -159,7 +159,7 @@ def unwrap_custom(arguments: str) -> str:
 
 
 def _found(prompt: Prompt) -> Iterator[tuple[str | None, str]]:
-    """Namespace and name of the tools that are chosen, or were called before."""
+    """Namespaces and names of tools that are chosen, or were called before."""
     if prompt.choice:
         yield prompt.choice.namespace, prompt.choice.name
     for turn in prompt.turns:

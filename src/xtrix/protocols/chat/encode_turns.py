@@ -1,8 +1,8 @@
-"""The turns of a Prompt as Chat Completions' messages.
+"""Encodes the turns of a Prompt as messages of Chat Completions.
 
-Results stand right behind the calls they answer, whatever the client put between; pictures and
-files in them, for which a `tool` message has no room, follow in a message of the user's. Text goes
-as one string wherever it can: many servers take lists of parts only for pictures.
+A result comes directly after the calls that it belongs to, whatever the client put between them. A
+`tool` message has no room for pictures and files, so these follow in a message of the user. Text is
+sent as one string if possible, because many servers accept lists of parts only for pictures.
 
 Sources, read 2026-11: platform.openai.com/docs/api-reference/chat, and of servers that want strings
 github.com/QwenLM/qwen-code/pull/2320 (DeepSeek) and github.com/gptme/gptme/pull/896 (Groq).
@@ -42,31 +42,31 @@ _NO_OUTPUT = "(no output)"
 _ERROR = "Error: "
 _DETAILS = {"auto", "low", "high"}
 _ELSEWHERE = {"image_url": "image", "file": "file", "input_audio": "recording"}
-"""What a `tool` message calls what stands in the message behind it."""
+"""The name that a `tool` message has for content that follows in the next message."""
 _NO_REASONING = " "
-"""What stands for reasoning that is another provider's. DeepSeek takes no message without any, and
-none that is empty (github.com/NousResearch/hermes-agent/pull/18263, read 2026-11)."""
+"""Replaces reasoning of another provider. DeepSeek accepts no message without reasoning, and no
+empty one (github.com/NousResearch/hermes-agent/pull/18263, read 2026-11)."""
 
 
 class Messages:
     """The messages of one request."""
 
     def __init__(self, names: ToolNames, quirks: Quirks, family: Family, origin: Origin) -> None:
-        """`origin` is the target: only what it issued goes back to it."""
+        """`origin` is the target. Only what this target issued goes back to it."""
         self.messages: list[Json] = []
         self._names = names
         self._quirks = quirks
         self._family = family
         self._origin = origin
         self._system: list[Part] = []
-        """Text of the system's in front that has to become one message."""
+        """System text at the beginning, which must become one message."""
         self._user: list[Part] = []
-        """What the next message of the user's is made of."""
+        """The parts of the next message of the user."""
         self._calls: list[str] = []
-        """The upstream's ids of the calls that are open."""
+        """The upstream's ids of calls without a result."""
 
     def encode(self, turns: list[Turn]) -> list[Json]:
-        """The messages that `turns` are. Raises ClientError."""
+        """`turns` as messages. Raises ClientError."""
         for is_assistant, section in groupby(turns, lambda turn: turn.role == "assistant"):
             if is_assistant:
                 self._assistant([*section])
@@ -86,7 +86,7 @@ class Messages:
     # System, user and tools
 
     def _others(self, turns: list[Turn]) -> None:
-        """Take in what stands between two turns of the assistant."""
+        """Adds the turns between two turns of the assistant."""
         blocks = [block for turn in turns for block in turn.blocks]
         self._results([block for block in blocks if isinstance(block, Result)])
         for turn in turns:
@@ -111,7 +111,7 @@ class Messages:
             self._system += parts
 
     def _flush(self) -> None:
-        """Write what waits to be one message."""
+        """Writes the waiting parts as one message."""
         self._add("system", self._system)
         self._add("user", self._user)
         self._system, self._user = [], []
@@ -121,7 +121,10 @@ class Messages:
             self.messages.append({"role": role, "content": _content(parts)})
 
     def _results(self, results: list[Result]) -> None:
-        """Write a message for each result, in the order of the calls, and keep their pictures."""
+        """Writes a message for each result, in the order of the calls.
+
+        Their pictures are kept for the next message of the user.
+        """
         place = {said: index for index, said in enumerate(self._calls)}
         for result in sorted(results, key=lambda it: place.get(call_id(it.call_id), len(place))):
             parts = self._parts(result.content)
@@ -144,7 +147,7 @@ class Messages:
         return parts
 
     def _marked(self, part: Part, block: Block) -> Part:
-        """`part` with the block's cache mark, for the few servers that know it."""
+        """`part` with the block's cache mark, for the few servers that accept it."""
         if block.cache is None or "cache_control" not in self._quirks.takes:
             return part
         return {**part, "cache_control": block.cache}
@@ -152,7 +155,7 @@ class Messages:
     # Assistant
 
     def _assistant(self, turns: list[Turn]) -> None:
-        """Write one message for `turns`, none where nothing is left of them."""
+        """Writes one message for `turns`, or none if nothing is left of them."""
         blocks = [block for turn in turns for block in turn.blocks]
         refuses = "messages.refusal" in self._quirks.takes
         refusals = [block.text for block in blocks if refuses and isinstance(block, Refusal)]
@@ -186,11 +189,11 @@ class Messages:
         return {**call.extra, **returned.extra_of(call), **entry}
 
 
-# What the upstream has issued and wants back
+# What the upstream has issued and needs back
 
 
 class _Returned:
-    """What goes back to its issuer with one message and its calls."""
+    """What must go back to its issuer with one message and its calls."""
 
     def __init__(self) -> None:
         self.message: Json = {}
@@ -198,7 +201,7 @@ class _Returned:
         self._by_place: dict[int, Json] = {}
 
     def add(self, value: Json, following: Call | None) -> None:
-        """Take in `value`, which came before the call `following`."""
+        """Adds `value`, which came before the call `following`."""
         value = {**value}
         for call in value.pop("tool_calls", ()):
             extra = {key: it for key, it in call.items() if key != "id"}
@@ -210,7 +213,10 @@ class _Returned:
             self.message[name] = said if known is None else known + said
 
     def extra_of(self, call: Call) -> Json:
-        """What goes back with `call`. Where its id was changed on the way, its place tells it."""
+        """What must go back with `call`.
+
+        If its id was changed on the way, it is found by its place.
+        """
         return self._by_id.get(call.id) or self._by_place.get(id(call)) or {}
 
 
@@ -229,7 +235,10 @@ def _returned(blocks: list[Block], origin: Origin) -> _Returned:
 
 
 def _joined_text(turns: list[Turn], *, keeps_refusals: bool) -> str:
-    """The assistant's text: that of neighbouring blocks as one, that of others apart."""
+    """The assistant's text.
+
+    Neighbouring blocks are joined directly, others with space between them.
+    """
     paragraphs: list[str] = []
     for turn in turns:
         goes_on = False
@@ -255,14 +264,14 @@ def _assistant_text(block: Block, *, keeps_refusals: bool) -> str:
 
 
 def _content(parts: list[Part]) -> str | list[Part]:
-    """`parts` as a string where they are nothing but text."""
+    """`parts`, or a string if they contain only text."""
     if all(part.keys() == {"type", "text"} for part in parts):
         return PARAGRAPH.join(part["text"] for part in parts)
     return parts
 
 
 def _told(parts: list[Part], *, is_error: bool) -> tuple[str, list[Part]]:
-    """What a `tool` message says of a result, and what has to follow elsewhere."""
+    """The text of a `tool` message for a result, and the parts that must follow elsewhere."""
     lines = [
         part.get("text") or f"[{_ELSEWHERE[part['type']]}: see the next message]" for part in parts
     ]
@@ -301,7 +310,7 @@ def _file(file: File) -> Part:
 
 
 def _read(file: File) -> str:
-    """The text that a file's base64 spells. Raises ClientError."""
+    """The text in a file's base64. Raises ClientError."""
     try:
         return media.text_of(file.source, file.path)
     except ValueError:
@@ -309,7 +318,7 @@ def _read(file: File) -> str:
 
 
 def _url(block: Image | File, media_type: str) -> str:
-    """The address of a block's content, or a data URI with it. Raises ClientError."""
+    """The URL of a block's content, or a data URI with it. Raises ClientError."""
     source = block.source
     if source.kind == "id":
         why = "an upload's id means nothing to the upstream; send the data itself."

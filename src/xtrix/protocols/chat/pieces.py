@@ -1,4 +1,4 @@
-"""Text, JSON and lists that come in pieces."""
+"""Collects text, JSON and lists that come in pieces."""
 
 import re
 from typing import Any
@@ -8,34 +8,37 @@ from xtrix.prompt import Json
 
 _MARK = re.compile(r'\\.|["{}\[\]]', re.DOTALL)
 PIECEWISE = {"reasoning.text": "text", "reasoning.summary": "summary", "thinking": "thinking"}
-"""By type of an item that the upstream wants back, the member that comes in pieces. OpenRouter
-streams one block as many, its signature last (github.com/agno-agi/agno/issues/8794, read 2026-11);
-LiteLLM so does `thinking_blocks`."""
+"""For each type of item that the upstream needs back: the member that comes in pieces. OpenRouter
+streams one block as many, with its signature last (github.com/agno-agi/agno/issues/8794, read
+2026-11). LiteLLM does so with `thinking_blocks`."""
 
 
 class Pieces:
-    """A text in pieces, some of which are the inside of a JSON string."""
+    """A text in pieces, some of which are the inside of JSON strings."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
 
     def add(self, text: str) -> None:
-        """More of it."""
+        """Adds a piece."""
         self._pieces.append(text)
 
     def add_json(self, inside: str) -> None:
-        """More of it, as the inside of a JSON string."""
+        """Adds a piece, given as the inside of a JSON string."""
         self._pieces.append(json.decode(f'"{inside}"'))
 
     def take(self) -> str:
-        """What has come since the last call."""
+        """Returns what was added since the last call."""
         text = "".join(self._pieces)
         self._pieces.clear()
         return text
 
 
 class Progress:
-    """Whether a JSON object is whole. Each piece is looked at once, when that is first asked."""
+    """Tells whether a JSON object is whole.
+
+    Each piece is looked at once, when this is first asked.
+    """
 
     def __init__(self) -> None:
         self._new = Pieces()
@@ -45,15 +48,15 @@ class Progress:
         self._is_whole = False
 
     def add(self, text: str) -> None:
-        """More of it."""
+        """Adds a piece."""
         self._new.add(text)
 
     def moved(self, text: str) -> None:
-        """More of it, as the inside of a JSON string."""
+        """Adds a piece, given as the inside of a JSON string."""
         self._new.add_json(text)
 
     def is_whole(self) -> bool:
-        """Whether its last brace has come. What follows that does not matter."""
+        """Whether the last brace has come. What comes after it does not matter."""
         text = self._escape + self._new.take()
         end = 0
         for match in _MARK.finditer(text):
@@ -62,7 +65,7 @@ class Progress:
                 self._in_string = not self._in_string
             elif not self._in_string:
                 self._nest(mark)
-        # A backslash alone at the end belongs to what comes next.
+        # A single backslash at the end belongs to the next piece.
         self._escape = "\\" if text.endswith("\\") and end < len(text) else ""
         return self._is_whole
 
@@ -75,10 +78,10 @@ class Progress:
 
 
 class Returns:
-    """What has come since the last block of reasoning and has to go back to the upstream."""
+    """Collects what must go back to the upstream, since the last block of reasoning."""
 
     def __init__(self, *, keeps_text: bool) -> None:
-        """`keeps_text` where readable reasoning has to go back too."""
+        """`keeps_text` says that readable reasoning must go back too."""
         self.name = ""
         """The upstream's name of readable reasoning."""
         self._keeps_text = keeps_text
@@ -86,17 +89,17 @@ class Returns:
         self._lists: dict[str, list[_Item]] = {}
 
     def reason(self, text: str) -> None:
-        """More readable reasoning."""
+        """Adds readable reasoning."""
         if self._keeps_text:
             self._text.add(text)
 
     def moved(self, text: str) -> None:
-        """More readable reasoning, as the inside of a JSON string."""
+        """Adds readable reasoning, given as the inside of a JSON string."""
         if self._keeps_text:
             self._text.add_json(text)
 
     def add(self, name: str, items: list[Json]) -> None:
-        """More of the list `name`."""
+        """Adds to the list `name`."""
         known = self._lists.setdefault(name, [])
         count = len(known)
         for item in items:
@@ -107,7 +110,7 @@ class Returns:
                 known.append(_Item(item))
 
     def take(self) -> Json:
-        """All of it, as members of the message that it came with."""
+        """Returns all of it, as members of the message that it came with."""
         value: Json = {name: [it.value() for it in items] for name, items in self._lists.items()}
         self._lists.clear()
         text = self._text.take()
@@ -115,7 +118,7 @@ class Returns:
 
 
 class _Item:
-    """An item of a list, of which some come in pieces."""
+    """An item of a list. Some items come in pieces."""
 
     def __init__(self, said: Json) -> None:
         self._member = PIECEWISE.get(str(said.get("type")), "")
@@ -124,18 +127,18 @@ class _Item:
         self._add_piece(said)
 
     def goes_on(self, item: Json) -> bool:
-        """Whether `item` is more of this one."""
+        """Whether `item` is a further piece of this one."""
         is_same = all(item.get(key) == self._said.get(key) for key in ("type", "index"))
         begins = bool(item.get(self._member)) and bool(self._said.get("signature"))
         return bool(self._member) and is_same and not begins
 
     def add(self, item: Json) -> None:
-        """Take in more of it."""
+        """Adds a further piece."""
         self._add_piece(item)
         self._said |= {key: value for key, value in item.items() if value is not None}
 
     def value(self) -> Json:
-        """The item as a whole answer has it."""
+        """The item, as in a whole answer."""
         return {**self._said, self._member: self._pieces.take()} if self._member else self._said
 
     def _add_piece(self, item: Json) -> None:

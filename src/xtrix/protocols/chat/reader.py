@@ -1,15 +1,15 @@
-"""An answer of an OpenAI-compatible upstream, whole or streamed, as calls on a Writer.
+"""Reads an answer of an OpenAI-compatible upstream, whole or streamed, for a Writer.
 
-Upstreams leave out what OpenAI sends (indexes, ids, a finish reason, [DONE]) and repeat what it
-sends once. The first choice is read, for more are never asked for. The finish waits for the end, so
-that the usage can go with it wherever it comes.
+Some upstreams leave out what OpenAI sends (indexes, ids, a finish reason, [DONE]), and repeat what
+OpenAI sends once. Only the first choice is read, because no more are asked for. The end of the
+answer is written at the end of the stream, so that the usage is known, wherever it comes.
 
 Sources, read 2026-11: platform.openai.com/docs/api-reference/chat, openrouter.ai/docs (errors,
 reasoning), docs.vllm.ai (`stop_reason`), docs.sglang.ai (`matched_stop`).
 """
 
 from xtrix import json
-from xtrix.answer import Citation, Finish, FinishReason, Usage, Writer
+from xtrix.answer import Citation, Finish, FinishReason, Served, Usage, Writer, served_by
 from xtrix.errors import UpstreamError, bad_response, truncated
 from xtrix.openai.errors import error_of
 from xtrix.prompt import Json
@@ -29,12 +29,12 @@ from xtrix.upstream import decode_answer, decode_event
 
 _REASONS = {"length": FinishReason.LENGTH, "content_filter": FinishReason.FILTERED}
 _PLAIN = {"content"}
-"""What most deltas have, and nothing else."""
+"""The only member of most deltas."""
 _DETAILS = "reasoning_details"
 _RETURNED = (_DETAILS, "thinking_blocks")
-"""Lists in a message that OpenRouter and LiteLLM want back with it."""
+"""Lists in a message that OpenRouter and LiteLLM need back with it."""
 _STOPPED_BY = ("stop_reason", "matched_stop")
-"""Where vLLM and SGLang name the sequence that ended a choice."""
+"""Where vLLM and SGLang name the stop sequence that ended a choice."""
 _FAILED = {"message": "The upstream could not finish its answer."}
 
 
@@ -57,10 +57,15 @@ class Reader:
         self._reason: object = None
         self._stopped_by: str | None = None
         self._logprobs: list[Json] = []
-        """Those of tokens without text, which go with the next text."""
+        """Log probabilities of tokens without text, which are written with the next text."""
+
+    @property
+    def served(self) -> Served:
+        """As `Reader` has it."""
+        return served_by(self._tier)
 
     def feed(self, event: Event) -> None:
-        """Tell what `event` says. Raises UpstreamError."""
+        """Reads one event. Raises UpstreamError."""
         self.carried = None
         self.advances = False
         if self.finished or not event.data.strip():
@@ -74,7 +79,7 @@ class Reader:
         self._read(chunk, "delta")
 
     def close(self) -> None:
-        """The upstream's end. Raises UpstreamError when it came before the answer's."""
+        """The upstream's stream has ended. Raises UpstreamError if the answer had not."""
         self.carried = None
         if self.finished:
             return
@@ -83,7 +88,7 @@ class Reader:
         self._end()
 
     def whole(self, body: bytes) -> None:
-        """Tell a whole answer. Raises UpstreamError."""
+        """Reads a whole answer. Raises UpstreamError."""
         answer = decode_answer(body)
         first = answer.get("choices")
         if isinstance(first, list) and first and not answer.get("error"):
@@ -96,12 +101,12 @@ class Reader:
         self._end()
 
     def moved(self, count: int, text: str) -> None:
-        """Events were passed on without us."""
+        """Some events were written by the fast path."""
         del count
         self._blocks.moved(text)
 
     def _read(self, chunk: Json, member: str) -> None:
-        """Tell what a chunk says in `delta`, or a whole answer in `message`."""
+        """Reads `delta` of a chunk, or `message` of a whole answer."""
         if chunk.get("error"):
             raise _error(chunk["error"])
         usage = usage_of(chunk.get("usage"))
@@ -124,7 +129,7 @@ class Reader:
             self.carried = json.encode(self._blocks.last)
 
     def _read_choice(self, choice: Json, member: str) -> bool:
-        """Tell what `choice` says, and whether another text in it would change that text alone."""
+        """Reads `choice`. Returns whether another text in it would change only that text."""
         index = choice_index(choice, 0)
         if choice.get("error") or choice.get("finish_reason") == "error":
             raise _error(choice.get("error") or _FAILED)
@@ -139,7 +144,7 @@ class Reader:
         said = _member(choice, member)
         message = trim(said)
         if message.keys() == _PLAIN and not said.get(_DETAILS):
-            self._read_text(message)  # as most events are
+            self._read_text(message)  # the form of most events
         else:
             is_plain &= self._read_message(said, message, is_whole=member == "message")
         ends = bool(choice.get("finish_reason")) and not self._reason
@@ -151,7 +156,7 @@ class Reader:
         return is_plain and not self._reason
 
     def _read_message(self, said: Json, message: Json, *, is_whole: bool) -> bool:
-        """As `_read_choice`, of what is `said` in its message or delta, trimmed to `message`."""
+        """Like `_read_choice`, for the choice's message or delta, which is trimmed to `message`."""
         citations = _citations(said.get("annotations"))
         self._blocks.cite(citations)
         reasoning = _text(message, "reasoning_content")
@@ -177,7 +182,7 @@ class Reader:
             self._logprobs = []
 
     def _end(self) -> None:
-        """Tell the end. Raises UpstreamError where there was no answer."""
+        """Writes the end. Raises UpstreamError if there was no answer."""
         if self._choice is None:
             raise truncated()
         reason = _REASONS.get(finish_reason(self._reason, called=False), FinishReason.STOP)
@@ -195,7 +200,7 @@ def _error(said: object) -> UpstreamError:
 
 
 def _member(said: Json, name: str) -> Json:
-    """The object `name` in `said`; an empty one where there is none."""
+    """The object `name` in `said`; an empty one if there is none."""
     value = said.get(name)
     return value if isinstance(value, dict) else {}
 
@@ -206,7 +211,7 @@ def _text(said: Json, name: str) -> str:
 
 
 def _items(value: object) -> list[Json]:
-    """The objects in a list; none where it is no list."""
+    """The objects in a list; none if it is not a list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
@@ -220,13 +225,13 @@ def _calls(message: Json, *, is_whole: bool) -> list[object]:
 
 
 def _returned_text(items: list[Json]) -> str:
-    """What can be read in a list that the upstream wants back."""
+    """The readable text in a list that the upstream needs back."""
     named = (item.get(PIECEWISE.get(str(item.get("type")), "")) for item in items)
     return "".join(text for text in named if isinstance(text, str))
 
 
 def _citations(said: object) -> list[Citation]:
-    """Those of a message's annotations that have an address."""
+    """The annotations of a message that have a URL."""
     found = [_member(each, "url_citation") for each in _items(said)]
     return [
         Citation(each["url"], _text(each, "title"), *_span(each))
@@ -236,7 +241,7 @@ def _citations(said: object) -> list[Citation]:
 
 
 def _span(said: Json) -> tuple[int | None, int | None]:
-    """Where a citation's passage begins and ends; None twice where that makes no sense."""
+    """Where a citation's passage begins and ends; None twice if the values are not valid."""
     start, end = said.get("start_index"), said.get("end_index")
     if type(start) is not int or type(end) is not int or not 0 <= start <= end:
         return None, None

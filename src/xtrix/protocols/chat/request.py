@@ -1,7 +1,7 @@
-"""A Chat Completions request as a Prompt, for upstreams that speak another protocol.
+"""Decodes a Chat Completions request to a Prompt, for upstreams of another protocol.
 
-Its shape has been checked by `schema`. What is checked here is what holds between messages: every
-call has its result before the assistant speaks again, and every result answers a call.
+`schema` has checked its shape. Here it is checked that messages fit together: every call has a
+result before the assistant speaks again, and every result belongs to a call.
 
 Source: platform.openai.com/docs/api-reference/chat (OpenAPI document 2.3.0, read 2026-11).
 """
@@ -47,11 +47,11 @@ _KNOWN = {
     *("user", "safety_identifier", "prompt_cache_key", "service_tier", "verbosity"),
     *("cache_control", "web_search_options"),
 }
-"""What a Prompt has words for; the other fields are its extras."""
+"""The fields that a Prompt has. All other fields become its extras."""
 
 
 def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
-    """What `request` asks. Raises ClientError."""
+    """`request` as a Prompt. Raises ClientError."""
     said = {name: value for name, value in request.fields.items() if value is not None}
     tools = _tools(said)
     conversation = _Conversation(carrier)
@@ -86,14 +86,14 @@ def _settings(said: Json) -> Settings:
         user=said.get("safety_identifier") or said.get("user") or None,
         session=_word(said, "prompt_cache_key"),
         service_tier=said.get("service_tier"),
-        # The older form has room for one call.
+        # The older form has room for one call only.
         parallel_calls=False if said.get("functions") else said.get("parallel_tool_calls"),
         web_search=_web_search(said.get("web_search_options")),
     )
 
 
 def _word(said: Json, name: str) -> str | None:
-    """A field that the schema passes over. Raises ClientError."""
+    """A text field that the schema does not check. Raises ClientError."""
     text = said.get(name)
     if text is not None and not isinstance(text, str):
         raise invalid_type(name, "it should be a string.")
@@ -101,7 +101,7 @@ def _word(said: Json, name: str) -> str | None:
 
 
 def _thinking(said: object) -> Json | None:
-    """Anthropic's `thinking`, as far as others than Anthropic read it. Raises ClientError."""
+    """Anthropic's `thinking`, as far as other protocols use it. Raises ClientError."""
     if said is None:
         return None
     if not isinstance(said, dict):
@@ -112,7 +112,7 @@ def _thinking(said: object) -> Json | None:
 
 
 def _names(said: Json) -> dict[str, str]:
-    """The client's names of the settings that have another one here."""
+    """The client's names of settings that have another name in a Prompt."""
     return {
         "max_tokens": "max_completion_tokens" if "max_completion_tokens" in said else "max_tokens",
         "effort": "reasoning_effort",
@@ -156,7 +156,7 @@ def _web_search(said: Json | None) -> WebSearch | None:
 
 
 def _tools(said: Json) -> list[Tool]:
-    """The request's tools, `functions` among them. Raises ClientError for a name given twice."""
+    """The request's tools, also `functions`. Raises ClientError for a name that is used twice."""
     given = [
         *(said.get("tools") or ()),
         *({"type": "function", "function": each} for each in said.get("functions") or ()),
@@ -194,7 +194,7 @@ def _tool(said: Json, path: str) -> Tool:
 
 
 def _grammar(form: Json) -> Json | None:
-    """A custom tool's grammar as Responses spells it; Chat Completions nests it once more."""
+    """A custom tool's grammar, as in Responses. Chat Completions has it one level deeper."""
     if form.get("type", "text") == "text":
         return None
     nested = form.get("grammar")
@@ -202,7 +202,7 @@ def _grammar(form: Json) -> Json | None:
 
 
 def _choice(said: Json, tools: list[Tool]) -> ToolChoice | None:
-    """Which tools may be called. Raises ClientError for one that is not there."""
+    """Which tools may be called. Raises ClientError for a tool that is not there."""
     path = "tool_choice" if said.get("tool_choice") else "function_call"
     wanted = said.get(path)
     if not wanted:
@@ -235,18 +235,18 @@ def _entry_name(entry: Json) -> str:
 
 
 class _Conversation:
-    """The messages taken in so far."""
+    """The messages so far."""
 
     def __init__(self, carrier: Carrier) -> None:
         self.turns: list[Turn] = []
         self._carrier = carrier
         self._budget = ValueBudget()
         self._open: dict[str, Call] = {}
-        """The calls without a result yet, by what their result will name: an id, or of the older
-        form the function."""
+        """The calls without a result, by what a result names: the call's id, or in the older form
+        the function."""
 
     def add(self, message: Json, path: str, call_id: str) -> None:
-        """Take in the message at `path`. `call_id` is for its `function_call`, which has none."""
+        """Adds the message at `path`. `call_id` is for its `function_call`, which has no id."""
         role = message["role"]
         if role == "assistant":
             self._refuse_open()
@@ -259,7 +259,7 @@ class _Conversation:
         self.turns.append(Turn(_TURN_ROLES[role], blocks, path, extra))
 
     def close(self) -> None:
-        """Finish the conversation. Raises ClientError for a call without a result."""
+        """Ends the conversation. Raises ClientError for a call without a result."""
         self._refuse_open()
 
     def _system(self, message: Json, path: str, call_id: str) -> list[Block]:
@@ -308,7 +308,7 @@ class _Conversation:
         return self._opened(said["id"], call)
 
     def _given(self, text: str, path: str) -> Json:
-        """The object that a call's arguments spell; "" is none. Raises ClientError."""
+        """The object in a call's arguments; an empty text means none. Raises ClientError."""
         self._budget.spend(text)
         try:
             return json.decode_object(text) if text.strip() else {}
@@ -338,7 +338,10 @@ class _Conversation:
         return [Result(call.id, decode_content(message["content"], f"{path}.content"), path=path)]
 
     def _thinking(self, message: Json, path: str) -> list[Block]:
-        """The signed blocks that the client sends back; unsigned ones are of no use to anybody."""
+        """The signed blocks that the client sends back.
+
+        Unsigned ones are of no use to any provider.
+        """
         said = message.get("thinking_blocks")
         if not isinstance(said, list):
             return []
@@ -362,7 +365,7 @@ class _Conversation:
         return Thinking(text, Sealed(value), path)
 
     def _refuse_open(self) -> None:
-        """Raise ClientError for the first call that has no result by now."""
+        """Raises ClientError for the first call that has no result by now."""
         for name, call in self._open.items():
             why = f"the call '{_echo(name)}' has no result; send a 'tool' message with its id."
             raise invalid(call.path, why)
@@ -388,7 +391,7 @@ _TURN_ROLES: dict[str, Role] = {
 
 
 def _echo(said: str) -> str:
-    """As much of the client's own words as an error repeats."""
+    """The beginning of a client's value, short enough to be repeated in an error."""
     return said[:_LONGEST_ECHO]
 
 
@@ -413,7 +416,7 @@ def decode_part(part: Json, path: str) -> Block:
 
 
 def cache_mark(said: Json) -> Json | None:
-    """`cache_control` as the client asked for it, in Messages' or in OpenAI's words."""
+    """The cache mark that the client asked for, in the form of Messages or of OpenAI."""
     control = said.get("cache_control")
     if isinstance(control, dict):
         return control

@@ -1,7 +1,7 @@
-"""The request of Chat Completions as a pydantic-core schema: what is checked at the door.
+"""The pydantic-core schema that a request of Chat Completions must match.
 
-Knows types, ranges and which words a field may hold, for every dialect alike. Refuses to judge
-what only one upstream minds, and passes over fields and part types it does not name.
+It has types, ranges and allowed values, the same for every dialect. What only one upstream would
+refuse is not checked, and fields and part types that it does not name are allowed.
 
 Source: platform.openai.com/docs/api-reference/chat (OpenAPI document 2.3.0, read 2026-11).
 """
@@ -188,4 +188,4 @@ REQUEST_SCHEMA = members(
     ),
     modalities=maybe(items(one_of("text", "audio"))),
 )
-"""The request as pydantic-core checks it; the API's description is made from it too."""
+"""The schema of the request. The API's description is made from it too."""

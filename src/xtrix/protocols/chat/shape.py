@@ -1,4 +1,4 @@
-"""Whether a body is a chat by its shape, and one whose functions are flat, as Responses has them.
+"""Tells by its shape whether a body is a chat, and rewrites functions in Responses' flat form.
 
 Cursor and others mix the two forms of a tool.
 """
@@ -9,12 +9,12 @@ from xtrix.json import Json
 
 
 def claims(fields: Json) -> bool:
-    """As `Codec.claims` has it: whatever has messages, where no other protocol claims it."""
+    """See `Codec.claims`: everything with messages, unless another protocol claims it."""
     return isinstance(fields.get("messages"), list) and "input" not in fields
 
 
 def unmix(fields: Json) -> Json | None:
-    """As `Codec.unmix` has it: flat functions are put as a chat has them."""
+    """See `Codec.unmix`: flat functions get the form that a chat has."""
     said = fields.get("tools")
     tools = [it for it in said if isinstance(it, dict)] if isinstance(said, list) else []
     if "messages" not in fields or not any(map(_is_flat, tools)):

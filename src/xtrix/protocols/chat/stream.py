@@ -1,14 +1,15 @@
-"""An OpenAI-compatible stream, brought to the contract.
+"""Rewrites an OpenAI-compatible stream so that it has the form that clients expect.
 
-Upstreams leave out what OpenAI sends (indexes, ids, a finish reason, [DONE]) and repeat what it
-sends once (role, tool names). Here every choice gets its role once, every tool call its own index
-from 0 with id and name once, and the finish waits for the end so that usage can go with it.
+Some upstreams leave out what OpenAI sends (indexes, ids, a finish reason, [DONE]), and repeat what
+OpenAI sends once (role, tool names). Here every choice gets its role once, and every tool call an
+index from 0, with its id and name once. The finish reason is written at the end of the stream, so
+that usage can come with it.
 """
 
 from typing import Any
 
 from xtrix import json
-from xtrix.answer import Usage
+from xtrix.answer import Served, Usage, served_by
 from xtrix.errors import ApiError, bad_response, truncated
 from xtrix.openai.errors import error_of
 from xtrix.protocol import Answering
@@ -29,19 +30,20 @@ Delta = dict[str, Any]
 
 
 class _Choice:
-    """What one choice has said so far."""
+    """One choice, as far as it has come."""
 
     def __init__(self, index: int) -> None:
         self.calls = ToolCalls(f"call_{index}")
         self.reason: object = None
         self.lists: Delta = {}
-        """Lists whose items have no index. The SDKs bear such a list once, so they go last."""
+        """Lists whose items have no index. The SDKs accept such a list only once, so they are sent
+        last."""
         self.function: str | None = None
         """The name in a call of the older form, empty until it comes; None without a call."""
 
 
 class StreamRelay:
-    """Turns one upstream stream's events into the client's frames."""
+    """Turns one upstream stream's events into the client's."""
 
     keep_alive = KEEP_ALIVE
     sequence = None
@@ -50,6 +52,7 @@ class StreamRelay:
     def __init__(self, of: Answering) -> None:
         self.finished = False
         self.usage = Usage()
+        self.served: Served = {}
         self.carried: str | None = None
         self.advances = False
         self.unknown_stop_reason: str | None = None
@@ -58,11 +61,11 @@ class StreamRelay:
         self._choices: dict[int, _Choice] = {}
 
     def more(self) -> str:
-        """Nothing: all frames are given at once."""
+        """Nothing: `feed` returns all events at once."""
         return ""
 
     def feed(self, event: Event) -> str:
-        """The frames that `event` gives rise to. Raises UpstreamError."""
+        """The client's events for `event`. Raises UpstreamError."""
         self.carried = None
         self.advances = False
         if event.data == "[DONE]":
@@ -75,17 +78,17 @@ class StreamRelay:
         return self._chunk(chunk)
 
     def close(self) -> str:
-        """The last frames. Raises UpstreamError when no choice, or not every one, has finished."""
+        """The last events. Raises UpstreamError unless there are choices and all have finished."""
         if not all(choice.reason for choice in self._choices.values()):
             raise truncated()
         return self._end()
 
     def fail(self, error: ApiError) -> str:
-        """The last frames of a stream that cannot go on."""
+        """The last events of a stream that cannot go on."""
         return error_frames(error)
 
     def moved(self, count: int, text: str) -> None:
-        """Nothing: no text is needed again."""
+        """Nothing to do: no text is needed again."""
 
     def _chunk(self, chunk: Delta) -> str:
         usage = usage_of(chunk.get("usage")) or usage_of(_groq(chunk).get("usage"))
@@ -93,6 +96,7 @@ class StreamRelay:
             self.usage = usage
         tier = chunk.get("service_tier")
         self._writer.served_by(tier if isinstance(tier, str) else None)
+        self.served = served_by(tier) or self.served
         choices = chunk.get("choices") or []
         if not isinstance(choices, list):
             raise bad_response("choices that are no list")
@@ -163,7 +167,10 @@ def _unindexed(value: object) -> bool:
 
 
 def _carried(delta: Delta) -> str | None:
-    """The JSON of the one text in `delta`, where it has one and nothing that changes state."""
+    """The one text in `delta`, as JSON.
+
+    None if there is no text, or more than one, or something that changes the state.
+    """
     if len(delta) != 1:
         return None
     name, value = next(iter(delta.items()))

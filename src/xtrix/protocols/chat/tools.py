@@ -1,7 +1,7 @@
-"""The tool calls of one choice: whose fragment is whose.
+"""Finds out which fragment belongs to which tool call of a choice.
 
-OpenAI gives each call an index, and its id and name once. What others were seen to do, and what it
-is taken for:
+OpenAI gives each call an index, and its id and name once. Other servers were seen to send the
+following, which is read like this:
 
 - An id that is known, the name again (vLLM, Mistral): more of that call.
 - An index that is known, a name and an id that is not (index 0 for every call): a new call.
@@ -27,7 +27,7 @@ NAMELESS = "a call without a tool's name"
 
 
 class _Known:
-    """One call as far as it has come."""
+    """One call, as far as it has come."""
 
     def __init__(self, index: int, kind: str, name: str) -> None:
         self.index = index
@@ -38,10 +38,10 @@ class _Known:
 
 
 class ToolCalls:
-    """Numbers the calls of one choice from 0 and gives each its id and name once."""
+    """Numbers the calls of one choice from 0, and gives each its id and name once."""
 
     def __init__(self, prefix: str) -> None:
-        """`prefix` begins the ids of calls to which the upstream gives none."""
+        """`prefix` is the beginning of ids for calls without one."""
         self._prefix = prefix
         self._calls: list[_Known] = []
         self._by_id: dict[str, _Known] = {}
@@ -51,7 +51,7 @@ class ToolCalls:
         return len(self._calls)
 
     def feed(self, calls: list[object]) -> list[Call]:
-        """The same fragments in OpenAI's form, empty ones left out."""
+        """The same fragments in OpenAI's form, without empty ones."""
         return [
             fragment
             for call in calls
@@ -59,9 +59,9 @@ class ToolCalls:
         ]
 
     def whole(self, calls: list[object]) -> list[Call]:
-        """The calls of a whole answer in OpenAI's form, where no index belongs.
+        """The calls of a whole answer in OpenAI's form, which has no index there.
 
-        Raises UpstreamError for one without a name, before anything is made of the others.
+        Raises UpstreamError for one without a name, before any other is used.
         """
         if not all(map(_is_named, calls)):
             raise bad_response(NAMELESS)
@@ -113,14 +113,14 @@ class ToolCalls:
         self._by_id.setdefault(call_id, call)
         self._by_index[str(_index(fragment, call.index))] = call
         identity = {"index": call.index, "id": call_id, "type": kind}
-        # What else a call carries, such as Gemini's thought signature, has to come back with it.
+        # Other members of a call, such as Gemini's thought signature, must come back with it.
         known = {*identity, "function", "custom"}
         extra = {key: value for key, value in fragment.items() if key not in known}
         field = "input" if kind == "custom" else "arguments"
         return {**identity, kind: {"name": name, field: text}, **extra}
 
     def _find(self, fragment: Call, name: str, text: str) -> _Known | None:
-        """The call that this fragment goes on with; None where it begins a new one."""
+        """The call that this fragment continues; None if it begins a new one."""
         call_id = _string(fragment, "id")
         if call_id in self._by_id:
             return self._by_id[call_id]
@@ -135,7 +135,7 @@ class ToolCalls:
 
 
 def _is_named(call: object) -> bool:
-    """Whether `call`, one of a whole answer, says what it calls; what is no object is none."""
+    """Whether `call`, of a whole answer, has a name. Anything but an object counts as named."""
     if not isinstance(call, dict):
         return True
     said = call.get("custom") if isinstance(call.get("custom"), dict) else call.get("function")
@@ -143,7 +143,7 @@ def _is_named(call: object) -> bool:
 
 
 def may_begin(fragment: object) -> bool:
-    """Whether it depends on its arguments if this fragment goes on with the call before it."""
+    """Whether only the arguments tell if this fragment continues the call before it."""
     if not isinstance(fragment, dict) or _string(fragment, "id"):
         return False
     function = fragment.get("function")
@@ -156,7 +156,7 @@ def _index(fragment: Call, default: int | None) -> object:
 
 
 def _text(body: Call, name: str) -> str:
-    """The arguments of a fragment as text: a call that has some is never told without."""
+    """The arguments of a fragment, as text."""
     value = body.get(name)
     if value is None or isinstance(value, str):
         return value or ""

@@ -1,7 +1,8 @@
-"""A request for an OpenAI-compatible upstream: the client's own, but for what the row says.
+"""Passes a client's own request on to an OpenAI-compatible upstream, with what its row changes.
 
-Nothing is clamped, invented or swallowed. The model is the target's, usage is always asked for in
-a stream (its place in the answer is ours to choose), and the row's quirks rename and drop.
+No value is changed, added or dropped, except this: the model is the target's, a stream is always
+asked for its usage (the gateway decides where it comes in the answer), and the row's quirks rename
+and drop parameters.
 """
 
 from dataclasses import replace
@@ -15,21 +16,21 @@ from xtrix.providers import Quirks, Target
 from xtrix.reasoning import Carrier
 
 _OURS = frozenset({"thinking_blocks"})
-"""What this gateway alone has added to the messages of its answers."""
+"""Members that only this gateway adds to the messages of its answers."""
 
 _REASONING = {"thinking_blocks", "reasoning_content", "reasoning"}
 
 
 def relay_request(request: Request, target: Target, carrier: Carrier) -> Encoded:
-    """`request` for `target`."""
-    del carrier  # reasoning that it has opened is for others
+    """`request`, encoded for `target`."""
+    del carrier  # it is for clients of other protocols
     return Encoded(*upstream_request(request.fields, target, kept_here=_OURS))
 
 
 def upstream_request(
     fields: dict[str, Any], target: Target, *, kept_here: frozenset[str] = frozenset()
 ) -> tuple[UpstreamRequest, tuple[str, ...]]:
-    """The call that asks `fields` of `target`, and the sorted names of those that were dropped.
+    """The call of `target` with `fields`, and the sorted names of those that were dropped.
 
     `kept_here` are fields of messages that no upstream gets.
     """
@@ -52,7 +53,7 @@ def upstream_request(
 
 
 def _message(message: dict[str, Any], quirks: Quirks, kept_here: frozenset[str]) -> dict[str, Any]:
-    """`message` as the upstream takes it."""
+    """`message` in the form that the upstream accepts."""
     said = {
         name: value
         for name, value in message.items()

@@ -1,4 +1,4 @@
-"""The usage of Chat Completions, as it is read and as it is written."""
+"""Writes the usage object of Chat Completions."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ Json = dict[str, Any]
 
 
 def encode_usage(usage: Usage) -> Json:
-    """OpenAI's usage object; its total is the sum."""
+    """OpenAI's usage object. Its total is the sum."""
     return {
         "prompt_tokens": usage.prompt,
         "completion_tokens": usage.completion,

@@ -1,14 +1,14 @@
-"""A whole answer of an OpenAI-compatible upstream, brought to the contract.
+"""Rewrites a whole OpenAI-compatible answer so that it has the form that clients expect.
 
-What a message or a call says beyond the contract is kept, but for what `answer.trim` takes from it,
-so that a stream adds up to the same. What the answer, a choice or the usage says beyond it is left
-out. What is missing is filled in.
+Further members of messages and calls are kept, except those that `answer.trim` removes, so that a
+stream adds up to the same answer. Further members of the answer, of a choice and of the usage are
+left out. Missing members are added.
 """
 
 from typing import Any
 
 from xtrix import json
-from xtrix.answer import Usage
+from xtrix.answer import Usage, served_by
 from xtrix.errors import bad_response
 from xtrix.openai.errors import error_of
 from xtrix.protocol import Answering, Whole
@@ -26,7 +26,7 @@ from xtrix.upstream import decode_answer
 
 
 def relay_whole(body: bytes, of: Answering) -> Whole:
-    """The completion that `body` spells. Raises UpstreamError."""
+    """The completion in `body`. Raises UpstreamError."""
     answer = decode_answer(body)
     if isinstance(answer.get("error"), dict):
         raise error_of(answer["error"])
@@ -46,7 +46,7 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
     )
     unknown = unknown_reason([said.get("finish_reason") for said in choices])
     reasons = tuple(choice["finish_reason"] for choice in read)
-    return Whole(json.encode_body(completion), usage, unknown, reasons)
+    return Whole(json.encode_body(completion), usage, unknown, reasons, served_by(tier))
 
 
 def _choice(said: object, index: int) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""A model's answer as Chat Completions tells it: chunks of a stream, or one `chat.completion`.
+"""Writes a model's answer in Chat Completions: chunks of a stream, or one `chat.completion`.
 
-Knows the three forms that a call has here: functions, custom tools (text instead of JSON), and the
-older `function_call`, of which an answer has one. Reasoning is told as `reasoning_content`, which
-many servers and clients know, and what its provider wants back as `thinking_blocks`.
+A call has one of three forms: functions, custom tools (text instead of JSON), and the older
+`function_call`, of which an answer has one. Reasoning is written as `reasoning_content`, which many
+servers and clients know. What its provider needs back is written as `thinking_blocks`.
 
 Source: platform.openai.com/docs/api-reference/chat (OpenAPI document 2.3.0, read 2026-11).
 """
@@ -28,15 +28,15 @@ _REASONS = {
 
 
 class _Told:
-    """What both forms of an answer keep until its end."""
+    """What both forms of an answer remember until the end."""
 
     def __init__(self, of: Answering) -> None:
         fields = of.request.fields
         self.has_functions = fields.get("functions") is not None and not fields.get("tools")
-        """Whether the client speaks of `functions`, as before tools."""
+        """Whether the client uses `functions`, the form before tools."""
         self.annotations: list[Json] = []
         self.thinking: list[Json] = []
-        """The blocks that a client sends back."""
+        """The blocks that the client sends back."""
         self.calls: list[CallStart] = []
         self._carrier = of.carrier
         self._length = 0
@@ -64,7 +64,7 @@ class _Told:
         self.thinking.append({"type": "thinking", "thinking": text, "signature": signature})
 
     def reason(self, finish: Finish) -> str:
-        """OpenAI's word. What was called decides about tool calls."""
+        """OpenAI's finish reason. Tool calls are recognised by the calls that were written."""
         if self.calls and finish.reason is FinishReason.STOP:
             return "function_call" if self.has_functions else "tool_calls"
         return _REASONS[finish.reason]
@@ -89,13 +89,13 @@ class StreamWriter:
         self._thinks = False
 
     def take(self) -> str:
-        """The frames written since the last call."""
+        """The events that were written since the last call."""
         frames = "".join(self._frames)
         self._frames.clear()
         return frames
 
     def begin(self, usage: Usage, service_tier: str | None) -> None:
-        """As `Writer` has it, and so are the others."""
+        """See `Writer`, also for the other methods."""
         del usage
         self._chunks.served_by(service_tier)
         self._frames.append(self._chunks.role())
@@ -106,11 +106,11 @@ class StreamWriter:
         self._told.text(text)
         probabilities = {"content": logprobs, "refusal": None} if logprobs else None
         self._frames.append(self._chunks.delta({"content": text}, logprobs=probabilities))
-        # Where sources are named their places in the text have to be counted.
+        # If there will be citations, their places in the text must be counted.
         self.continues = not (self._is_cited or logprobs)
 
     def text_end(self, citations: list[Citation]) -> None:
-        """Sources are told at the end: the SDKs bear a list without indexes once."""
+        """Keeps the sources for the end: the SDKs accept a list without indexes only once."""
         self._told.text_end(citations)
         self.continues = False
 
@@ -121,9 +121,9 @@ class StreamWriter:
         self.continues = self._thinks = True
 
     def thinking_end(self, sealed: Sealed | None) -> None:
-        """All blocks are told in one delta at the end.
+        """Keeps the block: all of them are sent in one delta at the end.
 
-        openai-node keeps the last list only, openai-python adds lists up by their indexes.
+        openai-node keeps only the last list, and openai-python adds lists up by their indexes.
         """
         self._told.thinking_end("".join(self._thought), sealed)
         self._thought.clear()
@@ -152,7 +152,7 @@ class StreamWriter:
             self.continues = False
 
     def call_end(self) -> None:
-        """Nothing: the next call, or the end, says it."""
+        """Nothing to write: the next call, or the end, shows it."""
         self.continues = False
 
     def refusal(self, text: str) -> None:
@@ -161,7 +161,7 @@ class StreamWriter:
         self.continues = False
 
     def search(self, queries: list[str], sources: list[Json]) -> None:
-        """Nothing: the citations name what was found."""
+        """Nothing to write: the citations name what was found."""
         del queries, sources
         self.continues = False
 
@@ -185,7 +185,7 @@ class StreamWriter:
         self.continues = False
 
     def moved(self, count: int, text: str) -> None:
-        """Of what is moved only reasoning is needed again."""
+        """Keeps moved reasoning. Other text is not needed again."""
         del count
         if self._thinks:
             self._thought.append(json.decode(f'"{text}"'))
@@ -213,20 +213,20 @@ class WholeWriter:
         self._finish = Finish(FinishReason.STOP, Usage())
 
     def begin(self, usage: Usage, service_tier: str | None) -> None:
-        """As `Writer` has it, and so are the others."""
+        """See `Writer`, also for the other methods."""
 
     def text(self, text: str, logprobs: list[Json] | None = None) -> None:
-        """More of the content."""
+        """Adds to the content."""
         self._told.text(text)
         self._texts.append(text)
         self._logprobs += logprobs or []
 
     def text_end(self, citations: list[Citation]) -> None:
-        """The sources of the text since the last one."""
+        """Adds the sources of the text since the last call."""
         self._told.text_end(citations)
 
     def thinking(self, text: str) -> None:
-        """More of `reasoning_content`."""
+        """Adds to `reasoning_content`."""
         self._thoughts.append(text)
 
     def thinking_end(self, sealed: Sealed | None) -> None:
@@ -241,18 +241,18 @@ class WholeWriter:
         self._arguments.append([])
 
     def arguments(self, text: str) -> None:
-        """More of the last call's arguments."""
+        """Adds to the last call's arguments."""
         self._arguments[-1].append(text)
 
     def call_end(self) -> None:
         """Nothing to add."""
 
     def refusal(self, text: str) -> None:
-        """More of the refusal."""
+        """Adds to the refusal."""
         self._refusals.append(text)
 
     def search(self, queries: list[str], sources: list[Json]) -> None:
-        """Nothing: the citations name what was found."""
+        """Nothing to write: the citations name what was found."""
 
     def end(self, finish: Finish) -> None:
         """The finish reason and the usage."""
@@ -260,7 +260,7 @@ class WholeWriter:
         self.finish_reasons = (self._told.reason(finish),)
 
     def moved(self, count: int, text: str) -> None:
-        """Happens in streams only."""
+        """Never called: whole answers have no fast path."""
 
     def body(self) -> Json:
         """OpenAI's `chat.completion` object."""
@@ -296,19 +296,19 @@ class WholeWriter:
 
 
 def _form(tool: ToolName) -> tuple[str, str]:
-    """The member of a call that names `tool`, and the member in that for what it is given."""
+    """The member of a call that contains `tool`, and the member in that for its arguments."""
     return ("custom", "input") if tool.kind == "custom" else ("function", "arguments")
 
 
 def _call(call: CallStart, given: str) -> Json:
-    """One of `tool_calls`, or its beginning."""
+    """One of `tool_calls`, or the beginning of one."""
     kind, field = _form(call.tool)
     named = {"name": call.tool.name, field: given}
     return {"id": call.id, "type": kind, kind: named, **call.extra}
 
 
 def _function_call(call: CallStart, arguments: list[str]) -> Json:
-    """The older form, which has JSON only: a custom tool's text is wrapped as its one argument."""
+    """The older form, which has only JSON: a custom tool's text becomes its one argument."""
     given = "".join(arguments)
     if call.tool.kind == "custom":
         given = json.encode({"input": given})

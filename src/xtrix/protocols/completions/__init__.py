@@ -1,7 +1,7 @@
-"""OpenAI's legacy Completions: a prompt to be gone on with, and no conversation.
+"""OpenAI's legacy Completions: the model continues a prompt; there is no conversation.
 
-A protocol of clients only. A provider that has the endpoint is called as it is, and its answer goes
-to the client as it comes; every other one is asked in a protocol of conversations.
+Only clients speak this protocol. A provider that has the endpoint gets the request as it is, and
+its answer is passed on. For any other provider the prompt is translated into a conversation.
 """
 
 from typing import Any, NoReturn
@@ -20,7 +20,10 @@ from xtrix.protocols.completions.writer import StreamWriter, WholeWriter
 
 
 def _never(*given: Any) -> NoReturn:
-    """Stands where an upstream would be read or written: rows have other protocols only."""
+    """Replaces the functions for upstreams, which are never called.
+
+    No provider's row has this protocol.
+    """
     del given
     raise AssertionError("no upstream is read or written in this protocol")
 

@@ -1,7 +1,7 @@
-"""A Completions request: relayed to who has the endpoint, else one turn of the user.
+"""Decodes a Completions request: passed on to a provider with the endpoint, else one user turn.
 
-A prompt in words that asks something says the same as a turn. What only a model that goes on with a
-text can be asked is refused by name: several prompts, tokens, a suffix, an echo, probabilities.
+A prompt in words means the same as a turn of the user. What only a model that continues a text can
+do is refused by name: several prompts, tokens, a suffix, an echo, probabilities.
 
 Source: platform.openai.com/docs/api-reference/completions (OpenAPI document 2.3.0, read 2026-11).
 """
@@ -37,7 +37,7 @@ PROTOCOL = "completions"
 
 _ANSWERS = ("application/json", "text/event-stream")
 _DEFAULT_MAX_TOKENS = 16
-"""OpenAI's own."""
+"""OpenAI's own default."""
 _EXTRAS = ("presence_penalty", "frequency_penalty", "logit_bias", "seed")
 _REFUSED = {
     "suffix": "a model that answers turns does not fill gaps.",
@@ -68,7 +68,7 @@ REQUEST_SCHEMA = members(
     seed=maybe(cs.int_schema(strict=True)),
     user=maybe(STRING),
 )
-"""The request as pydantic-core checks it; the API's description is made from it too."""
+"""The schema of the request. The API's description is made from it too."""
 _REQUEST = Shape(REQUEST_SCHEMA)
 _KNOWN = {
     *("model", "prompt", "max_tokens", "temperature", "top_p", "stream", "stream_options"),
@@ -77,7 +77,7 @@ _KNOWN = {
 
 
 def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
-    """The request that `body` spells, its model filled in. Raises ClientError."""
+    """The request in `body`, with a model. Raises ClientError."""
     fields = _REQUEST.decode(body)
     fields["model"] = fields.get("model") or default_model
     if fields.get("stream_options") and not fields.get("stream"):
@@ -99,7 +99,7 @@ def relay_request(request: Request, target: Target, carrier: Carrier) -> Encoded
 
 
 def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
-    """What `request` asks of a model that answers turns. Raises ClientError."""
+    """`request` as a Prompt of one turn. Raises ClientError."""
     del carrier
     fields = {name: value for name, value in request.fields.items() if value is not None}
     for name, why in _REFUSED.items():
@@ -125,7 +125,7 @@ def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
 
 
 def _text(prompt: Any) -> str:
-    """The one text that `prompt` is. Raises ClientError."""
+    """The text of `prompt`, if it is one text. Raises ClientError."""
     if isinstance(prompt, list) and len(prompt) == 1:
         (prompt,) = prompt
     if prompt is None or prompt == "":

@@ -1,6 +1,6 @@
-"""A model's answer as Completions tells it: text alone, whole or in chunks.
+"""Writes a model's answer in Completions: only text, whole or in chunks.
 
-What is no text has no place here: reasoning and sources are left out. No tool can be called.
+There is no place for anything but text: reasoning and sources are left out. No tool can be called.
 
 Source: platform.openai.com/docs/api-reference/completions (OpenAPI document 2.3.0, read 2026-11).
 """
@@ -26,14 +26,14 @@ _REASONS = {
 
 
 class _TextWriter:
-    """Writes nothing of what has no place here."""
+    """The methods for everything that has no place here: they write nothing."""
 
     continues = False
     sequence = None
     finish_reasons: tuple[str, ...] = ()
 
     def begin(self, usage: Usage, service_tier: str | None) -> None:
-        """As `Writer` has it, and so are the others."""
+        """See `Writer`, also for the other methods."""
 
     def text_end(self, citations: list[Citation]) -> None:
         """Sources have no place."""
@@ -61,7 +61,7 @@ class _TextWriter:
         self.continues = False
 
     def moved(self, count: int, text: str) -> None:
-        """Frames were made without this writer, which keeps nothing of what it has written."""
+        """Nothing to do: this writer needs nothing of what was written before."""
 
 
 class StreamWriter(_TextWriter):
@@ -77,7 +77,7 @@ class StreamWriter(_TextWriter):
         self._frames: list[str] = []
 
     def take(self) -> str:
-        """The frames written since the last call."""
+        """The events that were written since the last call."""
         frames = "".join(self._frames)
         self._frames.clear()
         return frames
@@ -89,7 +89,7 @@ class StreamWriter(_TextWriter):
         self.continues = True
 
     def refusal(self, text: str) -> None:
-        """What a model refuses in is text too."""
+        """A refusal is written as text."""
         self._write([_choice(text, None)])
         self.continues = False
 
@@ -122,12 +122,12 @@ class WholeWriter(_TextWriter):
         self._finish = Finish(FinishReason.STOP, Usage())
 
     def text(self, text: str, logprobs: list[Json] | None = None) -> None:
-        """More of the text."""
+        """Adds to the text."""
         del logprobs
         self._texts.append(text)
 
     def refusal(self, text: str) -> None:
-        """What a model refuses in is text too."""
+        """A refusal is written as text."""
         self._texts.append(text)
 
     def end(self, finish: Finish) -> None:

@@ -14,7 +14,7 @@ from xtrix.protocols.messages.writer import StreamWriter, WholeWriter
 
 
 def encode_count(tokens: int, request: Request) -> Json:
-    """The answer to a client that has asked for a count."""
+    """The answer to a client that asks for a count."""
     body: Json = {"input_tokens": tokens}
     if request.fields.get("context_management"):
         body["context_management"] = {"original_input_tokens": tokens}
@@ -41,4 +41,5 @@ MESSAGES = Codec(
     request_id_header="request-id",
     claims=claims,
     disowns=disowns,
+    relays_bodies=True,
 )

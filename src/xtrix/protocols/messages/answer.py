@@ -1,12 +1,13 @@
-"""Facts about an answer of Messages that hold whole and streamed, read and written alike.
+"""What is the same in whole and streamed answers of Messages, for reading and for writing.
 
 Source: platform.claude.com/docs/en/api/messages and …/handling-stop-reasons (read 2026-11).
 """
 
 import hashlib
 import re
+from operator import add
 
-from xtrix.answer import Finish, FinishReason, Usage
+from xtrix.answer import Finish, FinishReason, Served, Usage
 from xtrix.prompt import Json
 from xtrix.redact import word
 from xtrix.upstream import MOST_TOKENS
@@ -18,18 +19,18 @@ STOP_REASONS = {
     "compaction": FinishReason.STOP,
     "max_tokens": FinishReason.LENGTH,
     "model_context_window_exceeded": FinishReason.LENGTH,
-    # The loop of a server's own tools was cut short: the answer is not whole.
+    # The server's own tool loop was cut short, so the answer is not whole.
     "pause_turn": FinishReason.LENGTH,
     "refusal": FinishReason.REFUSED,
 }
 SERVICE_TIERS = {"standard": "default", "priority": "priority", "batch": "flex"}
-"""Messages' words to OpenAI's."""
+"""OpenAI's names of the service tiers, by those of Messages."""
 
 _HOUR = "ephemeral_1h_input_tokens"
 
 OWN_SEARCH_ID = "srvtoolu_xt1_"
-"""What the ids of searches begin with that another protocol's provider has made. No upstream of
-this protocol knows them."""
+"""The beginning of the ids of web searches that a provider of another protocol has made. No
+upstream of Messages knows them."""
 
 _ADVANCING = {
     *("content_block_start", "content_block_delta", "content_block_stop"),
@@ -41,7 +42,7 @@ _ODD = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 def advances(kind: str, said: Json) -> bool:
-    """Whether the event `said` of this kind takes the answer further; see `Reader.advances`."""
+    """Whether an event of this kind contains a part of the answer; see `Reader.advances`."""
     if kind != "content_block_delta":
         return kind in _ADVANCING
     delta = said.get("delta")
@@ -50,15 +51,15 @@ def advances(kind: str, said: Json) -> bool:
 
 
 def unknown_reason(stop_reason: object) -> str | None:
-    """A word for the log where `stop_reason` is not known here, or missing."""
+    """A word for the log, if `stop_reason` is unknown or missing."""
     return None if str(stop_reason) in STOP_REASONS else word(stop_reason)
 
 
 def encode_stop_reason(finish: Finish, *, called: bool, refused: bool) -> str:
-    """The word for the end of an answer that has `called` a tool or told why it has `refused`.
+    """The stop reason of an answer. `called` and `refused` say what it contains.
 
-    `refusal` and `max_tokens` are costly: Claude Code asks again up to three times. They are not
-    said unless the upstream said so.
+    Claude Code asks up to three times again after `refusal` and `max_tokens`. So they are used only
+    if the upstream gave that reason.
     """
     if refused or finish.reason in {FinishReason.FILTERED, FinishReason.REFUSED}:
         return "refusal"
@@ -70,7 +71,21 @@ def encode_stop_reason(finish: Finish, *, called: bool, refused: bool) -> str:
 
 
 def decode_usage(counts: Json) -> Usage:
-    """The usage in `counts`, whose input tokens leave the cache out."""
+    """The usage in `counts`. Its input tokens do not include those of the cache.
+
+    Work that the provider did beside the answer, such as a summary of the conversation, is charged
+    too, and is told in `iterations` only
+    (platform.claude.com/docs/en/build-with-claude/compaction, read 2026-11).
+    """
+    usage = _decode_counts(counts)
+    iterations = counts.get("iterations")
+    for it in iterations if isinstance(iterations, list) else ():
+        if isinstance(it, dict) and it.get("type") not in {None, "message"}:
+            usage = Usage(*map(add, usage, _decode_counts(it)))
+    return usage
+
+
+def _decode_counts(counts: Json) -> Usage:
     cached = _count(counts, "cache_read_input_tokens")
     written = _count(counts, "cache_creation_input_tokens")
     details, by_age = counts.get("output_tokens_details"), counts.get("cache_creation")
@@ -85,7 +100,7 @@ def decode_usage(counts: Json) -> Usage:
 
 
 def encode_usage(usage: Usage) -> Json:
-    """The usage object: its three counts of input tokens add up to the prompt."""
+    """The usage object. Its three counts of input tokens add up to the prompt."""
     return {
         "input_tokens": max(0, usage.prompt - usage.cached - usage.cache_written),
         "cache_creation_input_tokens": usage.cache_written,
@@ -96,21 +111,32 @@ def encode_usage(usage: Usage) -> Json:
 
 
 def decode_tier(usage: Json) -> str | None:
-    """OpenAI's name for the tier that `usage` says has served, None where it says nothing."""
+    """OpenAI's name of the service tier in `usage`; None if there is none."""
     return SERVICE_TIERS.get(str(usage.get("service_tier")))
 
 
+def decode_served(usage: Json) -> Served:
+    """The tier and the speed that `usage` says have served.
+
+    Source: platform.claude.com/docs/en/api/service-tiers and …/build-with-claude/fast-mode
+    (read 2026-11).
+    """
+    said = {name: usage.get(name) for name in ("service_tier", "speed")}
+    words = {name: word for name, word in said.items() if word and isinstance(word, str)}
+    return {name: SERVICE_TIERS.get(word, word) for name, word in words.items()}
+
+
 def encode_tier(service_tier: str | None) -> Json:
-    """`service_tier`, in OpenAI's word for it, as a member of the usage; none where unknown."""
+    """`service_tier`, given by OpenAI's name, as a member of the usage; empty if unknown."""
     tier = _TIERS_HERE.get(service_tier or "")
     return {"service_tier": tier} if tier else {}
 
 
 def encode_call_id(call_id: str) -> str:
-    """`call_id` as Anthropic would take it, always the same for the same.
+    """`call_id` in a form that Anthropic accepts, always the same for the same id.
 
-    A session that holds an odd id (`functions.Bash:0`) could not be carried on with Claude, which
-    takes letters, digits, `_` and `-`.
+    Anthropic accepts letters, digits, `_` and `-`. A conversation with another id (such as
+    `functions.Bash:0`) could not be continued with Claude.
     """
     if _CALL_ID.fullmatch(call_id):
         return call_id

@@ -1,7 +1,8 @@
-"""Content blocks of Messages as blocks of a Prompt, one at a time.
+"""Decodes content blocks of Messages to blocks of a Prompt, one at a time.
 
-What only Anthropic can read is kept for it or told in words; what lives at Anthropic alone, such as
-an upload, is refused by its place. Refuses to know which block may follow which: `turns` does.
+A block that only Anthropic can read is kept for Anthropic, or described in words. Something that is
+stored at Anthropic, such as an upload, is refused with its place. Which block may follow which is
+known to `turns`.
 
 Source: platform.claude.com/docs/en/api/messages, read 2026-11.
 """
@@ -34,7 +35,7 @@ _UPLOAD = "an upload is known to its own provider alone; send the data itself."
 
 
 def each(content: str | list[Json] | None, path: str) -> Iterator[tuple[Json, str]]:
-    """The blocks of a content with their places; a string is a text block."""
+    """The blocks of a content, with their places. A string counts as a text block."""
     if isinstance(content, str):
         yield {"type": "text", "text": content}, path
         return
@@ -43,7 +44,7 @@ def each(content: str | list[Json] | None, path: str) -> Iterator[tuple[Json, st
 
 
 def shown(block: Json, path: str) -> list[Block]:
-    """A block that a user or a tool shows: text, an image, a document. Raises ClientError."""
+    """A block from a user or a tool: text, an image, a document. Raises ClientError."""
     decode = _SHOWN.get(block["type"])
     if decode is None:
         why = f"blocks of the type '{block['type'][:64]}' are known to Anthropic's models only."
@@ -52,7 +53,7 @@ def shown(block: Json, path: str) -> list[Block]:
 
 
 def result(block: Json, path: str) -> Result:
-    """What a tool gave back. Raises ClientError."""
+    """The result of a tool. Raises ClientError."""
     content = [
         decoded
         for inner, place in each(block.get("content"), f"{path}.content")
@@ -68,14 +69,14 @@ def result(block: Json, path: str) -> Result:
 
 
 def call(block: Json, path: str) -> Call:
-    """A call to one of the client's tools."""
+    """A call of one of the client's tools."""
     arguments = json.encode(block["input"])
     cache = block.get("cache_control")
     return Call(block["id"], block["name"], arguments, path=path, cache=cache)
 
 
 def thinking(block: Json, path: str, carrier: Carrier) -> list[Block]:
-    """Reasoning; sealed if its signature is Anthropic's or one of ours that opens."""
+    """Reasoning. It is sealed if its signature is Anthropic's, or one of ours that opens."""
     words, signature = block["thinking"], block.get("signature")
     sealed = Sealed(block) if signature else None
     if is_carried(signature):
@@ -84,7 +85,7 @@ def thinking(block: Json, path: str, carrier: Carrier) -> list[Block]:
 
 
 def redacted(block: Json, path: str, carrier: Carrier) -> list[Block]:
-    """Reasoning that nobody but its issuer can read."""
+    """Reasoning that only its issuer can read."""
     data = block["data"]
     sealed = Sealed(block) if data else None
     if is_carried(data):
@@ -93,13 +94,13 @@ def redacted(block: Json, path: str, carrier: Carrier) -> list[Block]:
 
 
 def opaque(block: Json, path: str) -> Opaque:
-    """A block that Anthropic alone can read."""
+    """A block that only Anthropic can read."""
     words = block.get("content") if block["type"] == "compaction" else line_of(block)
     return Opaque(PROTOCOL, block, words or "", path, _mark(block))
 
 
 def text(block: Json, path: str) -> list[Block]:
-    """Text; an empty one, which Anthropic refuses, is no block."""
+    """Text. An empty text, which Anthropic refuses, gives no block."""
     return [Text(block["text"], path, block.get("cache_control"))] if block["text"] else []
 
 
@@ -149,7 +150,7 @@ def _file(block: Json, source: Source, path: str) -> File:
 
 
 def _composed(block: Json, path: str) -> list[Block]:
-    """A document that is made of blocks: text alone is one text file, with images it is no file."""
+    """A document made of blocks. Text alone becomes one text file; with images it is no file."""
     blocks: list[Block] = []
     for inner, place in each(block["source"]["content"], path):
         if inner["type"] not in _INSIDE:

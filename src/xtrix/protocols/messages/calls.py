@@ -1,8 +1,9 @@
-"""What a call carries for its provider, on its way through a client of Messages and back.
+"""Carries members of a tool call that its provider needs back through a client of Messages.
 
-A `tool_use` block has room for an id, a name and an input. What else an upstream wants back with a
-call (Gemini signs some) rides in a `redacted_thinking` block before it, sealed as reasoning is:
-unknown members of a block itself are dropped by some clients (the AI SDK, observed 2026-11).
+A `tool_use` block has room for an id, a name and an input. If the upstream needs more back with a
+call (Gemini signs some), it is put into a `redacted_thinking` block before the call, sealed as
+reasoning is. It cannot be a further member of the block, because some clients drop these (the AI
+SDK, observed 2026-11).
 """
 
 from collections.abc import Mapping
@@ -15,12 +16,12 @@ _EXTRA = "extra"
 
 
 def seal_extra(call_id: str, extra: Mapping[str, Any], origin: Origin) -> Sealed:
-    """What is to come back with the call of `call_id`."""
+    """The members that must come back with the call `call_id`, sealed."""
     return Sealed({_CALL: call_id, _EXTRA: dict(extra)}, origin)
 
 
 def extra_of(sealed: Sealed | None) -> dict[str, Json]:
-    """The extra of a call by its id, if that is what was sealed; else empty."""
+    """The members for a call, by its id, if `sealed` contains such; else empty."""
     value = sealed.value if sealed and sealed.origin else {}
     if value.keys() != {_CALL, _EXTRA}:
         return {}

@@ -1,8 +1,8 @@
-"""A Prompt as a Messages request.
+"""Encodes a Prompt as a request of Messages.
 
-The body is built from what is known here and from nothing else: an unknown field never reaches the
-upstream. What the upstream cannot do is refused by name where the answer would be wrong without
-it, and listed as ignored where it is a hint.
+The body contains only fields that are known here, so no unknown field reaches the upstream. What
+the upstream cannot do is refused by name if the answer would be wrong without it. Otherwise it is
+reported as ignored.
 
 Source: platform.claude.com/docs/en/api/messages, read 2026-11.
 """
@@ -33,16 +33,16 @@ from xtrix.protocols.messages.thinking import budget_of, encode_effort, is_exact
 from xtrix.providers import Family, Target
 
 DEFAULT_MAX_TOKENS = 8192
-"""What an absent `max_tokens` means: Anthropic wants one."""
+"""The value for an absent `max_tokens`, which Anthropic requires."""
 MOST_CACHE_MARKS = 4
 SEARCH_TOOL = "web_search"
 
 EPHEMERAL: Json = {"type": "ephemeral"}
 
 _TAKEN = {"betas", *EXTENSIONS}
-"""The client's other fields that have a meaning here."""
+"""Further fields of the client that have a meaning here."""
 _NO_LOSS = {"n", "logprobs", "top_logprobs", "modalities", "audio", "moderation"}
-"""Those that are refused, or ask for what comes anyway."""
+"""Fields that are refused elsewhere, or ask for what happens anyway."""
 _UNHARMED = _TAKEN | _NO_LOSS
 _SAMPLING = ("temperature", "top_p", "top_k")
 _FORCED = {"any", "tool"}
@@ -51,7 +51,7 @@ _SEARCHES = {"low": 1, "medium": 5, "high": 10}
 
 
 def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
-    """`prompt` for `target`. Raises ClientError."""
+    """`prompt`, encoded for `target`. Raises ClientError."""
     _refuse(prompt)
     check_thinking(prompt.settings.thinking)
     family = family_of(target.model, target.provider.families)
@@ -59,7 +59,7 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
     encoding = _Encoding(prompt, target, family)
     body = {"model": target.model, **encoding.body()}
     text = json.encode_body(body)
-    # Most requests have neither, and the text tells so faster than its blocks.
+    # Most requests have none, and a search in the text is faster than a search in its blocks.
     if b'"cache_control"' in text:
         _limit_cache_marks(body)
         text = json.encode_body(body)
@@ -76,7 +76,7 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
 
 
 def _refuse(prompt: Prompt) -> None:
-    """Raise ClientError for what would make the answer wrong if it were left out."""
+    """Raises ClientError for fields without which the answer would be wrong."""
     said = prompt.extras
     if said.get("n", 1) != 1:
         raise unsupported("n", "the upstream gives one choice.", value=True)
@@ -91,7 +91,7 @@ def _refuse(prompt: Prompt) -> None:
 
 
 class _Encoding:
-    """One prompt on its way into Messages' form."""
+    """Encodes one prompt."""
 
     def __init__(self, prompt: Prompt, target: Target, family: Family) -> None:
         self.ignored = {
@@ -114,7 +114,7 @@ class _Encoding:
                 self.ignored.add(prompt.param(name))
 
     def body(self) -> Json:
-        """The Messages request, all but its model."""
+        """The request, without its model."""
         body: Json = {"max_tokens": self._max_tokens(), "messages": self._turns.turns}
         system = [*self._turns.system, *self._output.system]
         if system:
@@ -131,7 +131,7 @@ class _Encoding:
         return body | self._extras()
 
     def expected(self, *, cites: bool) -> Expected:
-        """How the answer is to be read. `cites` when a document asks for citations."""
+        """How to read the answer; `cites` if a document asks for citations."""
         kinds = {
             (each.namespace, each.name): ToolName(each.name, each.kind, each.namespace)
             for each in self._tools
@@ -156,7 +156,7 @@ class _Encoding:
 
     def _max_tokens(self) -> int:
         said = self._settings.max_tokens
-        # What a model may think comes on top of what it may answer by default.
+        # The default limit is for the answer, so the tokens for thinking are added to it.
         budget = (self._settings.thinking or {}).get("budget_tokens")
         if budget is None:
             budget = budget_of(self._settings.effort, self._family)
@@ -176,7 +176,7 @@ class _Encoding:
         if self._settings.web_search is not None:
             tools.append(_web_search(self._settings.web_search))
         if self._output.tool:
-            # Beside other tools the model may call any, but has to call one.
+            # If there are other tools, the model may call any of them, but must call one.
             others = tools and (choice or {}).get("type") != "none"
             name = self._output.tool["name"]
             choice = _retyped(
@@ -184,7 +184,8 @@ class _Encoding:
             )
             tools.append(self._output.tool)
         if not tools and self._turns.has_calls:
-            # Anthropic wants the tools of a history that has calls; none is to be called now.
+            # Anthropic requires the tools of a history that has calls. None of them may be called
+            # now.
             past = _past_tools(self._turns.turns)
             return {"tools": past, "tool_choice": {"type": "none"}}
         if choice and choice["type"] in _FORCED and not self._family.forced_tools:
@@ -193,10 +194,14 @@ class _Encoding:
         return _present(tools=tools, tool_choice=choice if tools else None)
 
     def _thinking(self, body: Json) -> Json:
-        """What asks for thinking, where the client does and the rest of the request lets it."""
+        """The fields that ask for thinking.
+
+        They are empty if the client does not ask, or the rest of the request does not allow it.
+        """
         thinking = self._settings.thinking
         if thinking is not None and self._output.tool and thinking["type"] != "disabled":
-            # The tool that is the answer has to be called, which no model that thinks can be made.
+            # The model must call the tool whose input is the answer, and a model that thinks cannot
+            # be forced to.
             self.ignored.add("thinking")
             return {}
         if thinking is not None:
@@ -217,7 +222,7 @@ class _Encoding:
         return asked
 
     def _sampling(self, *, thinks: bool) -> Json:
-        """`temperature`, `top_p` and `top_k` as far as the model takes them."""
+        """`temperature`, `top_p` and `top_k`, as far as the model accepts them."""
         said = {name: getattr(self._settings, name) for name in _SAMPLING}
         wanted: Json = {name: value for name, value in said.items() if value is not None}
         if self._family.sampling == "any":
@@ -235,7 +240,10 @@ class _Encoding:
         return wanted
 
     def _implicit_cache(self) -> Json | None:
-        """The mark for a client that expects a cache without asking for it: here it has to be."""
+        """A cache mark for a client that expects caching without asking.
+
+        Messages needs to be asked.
+        """
         return EPHEMERAL if self._prompt.implicit_cache else None
 
     def _extras(self) -> Json:
@@ -249,7 +257,8 @@ class _Encoding:
         user = settings.user
         return _present(
             stop_sequences=kept,
-            # Anthropic refuses what looks like an address; the hash still tells users apart.
+            # Anthropic refuses ids that look like an email address. The hash still distinguishes
+            # users.
             metadata={"user_id": hashlib.sha256(user.encode()).hexdigest()} if user else None,
             service_tier=_TIERS.get(str(tier)),
             cache_control=self._prompt.cache or self._implicit_cache(),
@@ -257,7 +266,7 @@ class _Encoding:
 
 
 def _retyped(choice: Json | None, **fields: str) -> Json:
-    """A tool choice of another type, that allows as many calls at once as `choice` does."""
+    """A tool choice of another type, which allows as many calls at once as `choice`."""
     kept = {key: value for key, value in (choice or {}).items() if key not in {"type", "name"}}
     return {**fields, **kept}
 
@@ -271,10 +280,10 @@ def _blocks(turns: list[Json]) -> Iterator[Json]:
 
 
 def _refuses_thinking(turns: list[Json], family: Family) -> bool:
-    """Whether a model with a budget refuses to think about `turns`.
+    """Whether a model with a thinking budget refuses to think about `turns`.
 
-    It does where it has to go on with a text, and where the calls now answered came without the
-    signed thinking that led to them.
+    It does if it must continue a text, and if the answered calls lack the signed thinking that led
+    to them.
     """
     if family.thinking != "budget":
         return False
@@ -282,7 +291,7 @@ def _refuses_thinking(turns: list[Json], family: Family) -> bool:
 
 
 def _has_unsigned_calls(turns: list[Json]) -> bool:
-    """Whether `turns` end in answers to calls that came without signed thinking."""
+    """Whether `turns` end in results of calls that came without signed thinking."""
     if len(turns) < 2:
         return False
     before, last = turns[-2]["content"], turns[-1]["content"]
@@ -291,7 +300,7 @@ def _has_unsigned_calls(turns: list[Json]) -> bool:
 
 
 def _past_tools(turns: list[Json]) -> list[Json]:
-    """A tool for each name that the turns call."""
+    """A tool for each name that was called in the turns."""
     uses = (block for block in _blocks(turns) if block["type"] == "tool_use")
     called = dict.fromkeys(use["name"] for use in uses)
     schema = {"type": "object", "properties": {}}
@@ -299,7 +308,10 @@ def _past_tools(turns: list[Json]) -> list[Json]:
 
 
 def _web_search(wanted: WebSearch) -> Json:
-    """Anthropic's search tool; OpenAI's context size becomes a number of searches, as LiteLLM's."""
+    """Anthropic's search tool.
+
+    OpenAI's context size becomes a number of searches, as in LiteLLM.
+    """
     search: Json = {"type": "web_search_20250305", "name": SEARCH_TOOL}
     search["max_uses"] = wanted.max_uses or _SEARCHES.get(wanted.context_size or "medium", 5)
     if wanted.domains:
@@ -310,7 +322,10 @@ def _web_search(wanted: WebSearch) -> Json:
 
 
 def _limit_cache_marks(body: Json) -> None:
-    """Keep the last four marks; Anthropic refuses more, and a later one covers more."""
+    """Keeps the last four cache marks.
+
+    Anthropic refuses more, and a later one includes earlier ones.
+    """
     blocks: list[Any] = [*body.get("tools", ()), *body.get("system", ())]
     for block in _blocks(body["messages"]):
         inner = block.get("content")

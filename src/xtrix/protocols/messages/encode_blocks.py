@@ -1,4 +1,4 @@
-"""Images and files as Messages' content blocks.
+"""Encodes images and files as content blocks of Messages.
 
 Nothing is fetched here: an image's URL is passed on for the upstream to read.
 Source: platform.claude.com/docs/en/build-with-claude/vision and …/pdf-support, read 2026-11.
@@ -11,7 +11,7 @@ from xtrix.prompt import Audio, Block, File, Image, Json, Source
 _IMAGES = {"image/jpeg", "image/png", "image/gif", "image/webp"}
 _PDF = "application/pdf"
 _TEXTS = {"application/json", "application/xml"}
-"""What is text without being called so."""
+"""Types that are text although their name does not say so."""
 
 
 def encode_media(block: Block, ignored: set[str]) -> Json:
@@ -30,7 +30,7 @@ def encode_media(block: Block, ignored: set[str]) -> Json:
 
 
 def marked(block: Json, cache: Json | None) -> Json:
-    """`block` with a cache mark, where there is one."""
+    """`block` with its cache mark, if there is one."""
     return {**block, "cache_control": cache} if cache else block
 
 

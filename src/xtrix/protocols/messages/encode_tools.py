@@ -1,4 +1,4 @@
-"""A Prompt's tools, and what it says of their use, in Messages' terms.
+"""Encodes a Prompt's tools, and the choice of a tool, for Messages.
 
 Source: platform.claude.com/docs/en/agents-and-tools/tool-use, read 2026-11.
 """
@@ -26,7 +26,7 @@ _CUSTOM_SCHEMA = {
 
 
 def allowed(tools: list[Tool], choice: ToolChoice | None) -> list[Tool]:
-    """The tools that `choice` leaves, where it names the allowed ones."""
+    """The tools that `choice` allows."""
     if choice is None or choice.allowed is None:
         return tools
     wanted = set(choice.allowed)
@@ -45,11 +45,11 @@ def encode_tools(tools: list[Tool], names: ToolNames) -> list[Json]:
 
 
 def limit_strict(tools: list[Json], most: int, taken: Size) -> bool:
-    """Take `strict` from Messages' `tools` past `most` of them, and past what a grammar can say.
+    """Removes `strict` from tools beyond the first `most`, and beyond what a grammar can hold.
 
-    The schema of one that stays strict is brought into the grammar's keywords, for others are
-    refused there (earendil-works/pi#9953, read 2026-11). `taken` is the size of what else needs a
-    grammar. Returns whether any tool has lost it.
+    The schema of a tool that stays strict is rewritten in the grammar's keywords, because others
+    are refused there (earendil-works/pi#9953, read 2026-11). `taken` is the size of everything else
+    that needs a grammar. Returns whether any tool has lost `strict`.
     """
     lost = False
     for tool in tools:
@@ -70,7 +70,7 @@ def limit_strict(tools: list[Json], most: int, taken: Size) -> bool:
 def encode_choice(
     choice: ToolChoice | None, names: ToolNames, *, parallel: bool | None
 ) -> Json | None:
-    """Messages' `tool_choice`, None where the client leaves it open."""
+    """The `tool_choice`; None if the client leaves it open."""
     encoded: Json | None = None
     if choice is not None and choice.mode == "named":
         encoded = {"type": "tool", "name": names(choice.namespace, choice.name)}
@@ -109,7 +109,7 @@ def _hosted(tool: Tool, said: Json) -> Json:
 
 
 def _description(tool: Tool) -> str | None:
-    """What the tool is for; a grammar, which Anthropic does not keep to, is at least told."""
+    """The tool's description. A grammar, which Anthropic cannot enforce, is added to it."""
     if tool.format is None:
         return tool.description
     syntax, definition = (str(tool.format.get(name, "")) for name in ("syntax", "definition"))
@@ -118,7 +118,7 @@ def _description(tool: Tool) -> str | None:
 
 
 def _input_schema(parameters: Json | None, path: str) -> Json:
-    """`parameters` with every keyword kept; the root is an object. Raises ClientError."""
+    """`parameters` with all keywords. The root must be an object. Raises ClientError."""
     schema: dict[str, Any] = {**(parameters or {}), "type": "object"}
     schema.setdefault("properties", {})
     for union in _UNIONS:

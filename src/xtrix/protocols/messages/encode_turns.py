@@ -1,9 +1,9 @@
-"""A Prompt's turns as Messages' system blocks and turns.
+"""Encodes a Prompt's turns as system blocks and turns of Messages.
 
-The rules they have to keep, each a 400 upstream: every `tool_use` is answered in the next user
-turn, its results come first there and answer nothing else; ids are unique; no text is empty; a
-turn is not. Turns of one role in a row are made one: results in turns of their own would teach the
-model to stop calling in parallel.
+Anthropic answers with 400 if a rule is broken: the next user turn has a result for every
+`tool_use`; results come first in it and belong to no other call; ids are unique; no text is empty,
+but a turn may be. Several turns of one role become one turn, because results in turns of their own
+would teach the model not to call tools in parallel.
 
 Source: platform.claude.com/docs/en/api/messages and …/tool-use/implement-tool-use, read 2026-11.
 """
@@ -40,7 +40,7 @@ _SYSTEM_MARK = "[system] "
 
 
 class Turns:
-    """The turns taken in so far, in Messages' form."""
+    """The turns so far, in the form of Messages."""
 
     def __init__(self, target: Target, family: Family, names: ToolNames) -> None:
         self.system: list[Json] = []
@@ -53,20 +53,20 @@ class Turns:
         self._ids: set[str] = set()
         self._repeats: dict[str, int] = {}
         self._open: dict[str, str] = {}
-        """The calls without a result yet: the client's id to the upstream's."""
+        """The calls without a result: the client's id, and the upstream's."""
         self._results = 0
-        """Results that the last turn begins with."""
+        """The number of results at the beginning of the last turn."""
         self._budget = ValueBudget()
         self._held: list[Json] = []
-        """System text that came later than the first turn, until it is known what follows it."""
+        """System text after the first turn. It waits until the next turn is known."""
 
     @property
     def has_calls(self) -> bool:
-        """Whether any tool has been called in it."""
+        """Whether the conversation has calls of tools."""
         return bool(self._ids)
 
     def add(self, turn: Turn) -> None:
-        """Take in `turn`. Raises ClientError."""
+        """Adds `turn`. Raises ClientError."""
         if turn.extra.get("name"):
             self.ignored.add("messages.name")
         role = "system" if turn.role == "developer" else turn.role
@@ -75,7 +75,7 @@ class Turns:
         _ROLES[role](self, turn)
 
     def close(self, prompt: Prompt) -> None:
-        """Finish after the last turn of `prompt`. Raises ClientError."""
+        """Ends the turns, after the last one of `prompt`. Raises ClientError."""
         self._tell_system("assistant")
         if not self.turns and self.system:
             self._turn("user", [self.system.pop()])
@@ -90,10 +90,11 @@ class Turns:
         (self._held if self.turns else self.system).extend(blocks)
 
     def _tell_system(self, next_role: str) -> None:
-        """Put the system text held where it came, before a turn of `next_role`.
+        """Adds the waiting system text where it came, before a turn of `next_role`.
 
-        Not hoisted, which would change the prefix that prompt caching rests on. Models that take
-        system turns inside the chat take them between a user's turn and an assistant's.
+        It is not moved to the front, because that would change the prefix that prompt caching
+        needs. Some models accept system turns inside the conversation, between a turn of the user
+        and one of the assistant.
         """
         blocks, self._held = self._held, []
         if not blocks:
@@ -119,7 +120,7 @@ class Turns:
             self._turn("assistant", blocks)
 
     def block(self, block: Block) -> Json | None:
-        """The block in Messages' form; None for one that is left out. Raises ClientError."""
+        """The block in the form of Messages; None if it is left out. Raises ClientError."""
         encode = _BLOCKS.get(type(block))
         encoded = encode(self, block) if encode else encode_media(block, self.ignored)
         return marked(encoded, block.cache) if encoded else None
@@ -128,7 +129,10 @@ class Turns:
         return {"type": "text", "text": block.text} if block.text.strip() else None
 
     def _thinking(self, block: Thinking) -> Json | None:
-        """A signed block as it was, where it was issued here; a foreign signature is refused."""
+        """A signed block, unchanged, if it was issued here.
+
+        A foreign signature would be refused.
+        """
         sealed = block.sealed
         if sealed is None:
             return None
@@ -150,7 +154,7 @@ class Turns:
         return {"type": "tool_use", "id": theirs, "name": name, "input": given}
 
     def _arguments(self, call: Call) -> Json:
-        """The object that a call's arguments spell; "" is none. Raises ClientError."""
+        """The object in a call's arguments; an empty text means none. Raises ClientError."""
         if call.given is not None:
             return call.given
         self._budget.spend(call.arguments)
@@ -174,7 +178,7 @@ class Turns:
         return marked(encoded, block.cache)
 
     def _turn(self, role: str, blocks: list[Json], results: list[Json] | None = None) -> None:
-        """Add to the last turn where it has the same role, else begin one."""
+        """Adds to the last turn if it has the same role; else begins a new one."""
         if not self.turns or self.turns[-1]["role"] != role:
             self.turns.append({"role": role, "content": []})
             self._results = 0
@@ -185,7 +189,7 @@ class Turns:
         content += blocks
 
     def _unique(self, said: str) -> str:
-        """`said` as an id that Anthropic takes and that no other call has."""
+        """`said` as an id that Anthropic accepts and that no other call has."""
         if len(said) > _LONGEST_ID:
             said = hashlib.sha256(said.encode(errors="replace")).hexdigest()
         plain = _ODD_ID.sub("_", said) or "call"
@@ -220,7 +224,7 @@ _BLOCKS: dict[type, Callable[[Turns, Any], Json | None]] = {
 
 
 def encode_turns(prompt: Prompt, target: Target, family: Family, names: ToolNames) -> Turns:
-    """The turns of `prompt` in Messages' form. Raises ClientError."""
+    """The turns of `prompt`, in the form of Messages. Raises ClientError."""
     turns = Turns(target, family, names)
     for turn in prompt.turns:
         turns.add(turn)

@@ -1,9 +1,9 @@
-"""Errors as Messages has them: an upstream's decoded, ours encoded.
+"""Errors in Messages: decodes an upstream's, and encodes ours.
 
-Clients steer by them. Anthropic's SDKs make an exception's type of the status and retry 408, 409,
-429 and every 5xx twice, unless `x-should-retry` says otherwise; Claude Code reads the English of a
-400 to find out what to leave out. So an upstream's own words pass, whole, and words of other
-protocols for a prompt that is too long are turned into Anthropic's.
+Clients act on them. Anthropic's SDKs choose an exception's type by the status, and retry 408, 409,
+429 and every 5xx twice, unless `x-should-retry` says otherwise. Claude Code reads the English text
+of a 400 to find out what to leave out. So the whole text of an upstream's error is passed on. If
+another protocol says that a prompt is too long, its text is replaced by Anthropic's.
 
 Sources, read 2026-11: platform.claude.com/docs/en/api/errors; anthropic-python 2.14.0.
 """
@@ -32,27 +32,28 @@ _TYPES = {
 }
 _STATUSES = {kind: status for status, kind in _TYPES.items()}
 _BY_CODE = {"insufficient_quota": 402, "server_is_overloaded": 529}
-"""Statuses that OpenAI's clients are told otherwise."""
+"""Codes with another status than for OpenAI's clients."""
 _NEVER_AGAIN = {401, 402, 501}
 _LONGEST_WAIT = 600
-"""Seconds. The SDKs of 2026-10 sleep for as long as `retry-after` says, weeks if need be."""
+"""The longest wait, in seconds. The SDKs of 2026-10 sleep for as long as `retry-after` says, even
+weeks."""
 _OURS = {401, 403}
-"""Statuses of an upstream that speak of our key: their words are ours too."""
+"""Statuses of an upstream that are about our key. The client gets our own text for them."""
 _UNKNOWN = "unknown"
 
 
 def invalid(path: str, why: str) -> ClientError:
-    """What stands at `path` is wrong in itself."""
+    """The value at `path` is wrong."""
     return ClientError(400, "invalid_value", f"{path}: {why}", param=path)
 
 
 def unsupported(path: str, why: str) -> ClientError:
-    """What stands at `path` cannot be had from a model of another protocol."""
+    """A model of another protocol cannot do what `path` asks for."""
     return ClientError(400, "unsupported_value", f"{path}: {why}", param=path)
 
 
 def encode_error(error: ApiError, request_id: str) -> Reply:
-    """`error` as an answer, with what the SDKs are to make of it."""
+    """`error` as an answer, with the headers that tell the SDKs what to do."""
     status = _status(error)
     headers = dict(error.headers)
     if status in _NEVER_AGAIN or (error.retry_after or 0) > _LONGEST_WAIT:
@@ -62,12 +63,12 @@ def encode_error(error: ApiError, request_id: str) -> Reply:
 
 
 def error_frame(error: ApiError, request_id: str) -> str:
-    """The last frame of a stream that has begun and failed."""
+    """The last event of a stream that has begun and failed."""
     return frame(_envelope(error, _status(error), request_id))
 
 
 def decode_error(head: UpstreamHead, body: bytes) -> UpstreamError:
-    """The error that a response with a status other than 200 stands for."""
+    """The error in a response with a status other than 200."""
     try:
         error = json.decode_object(body).get("error")
     except ValueError:
@@ -76,9 +77,9 @@ def decode_error(head: UpstreamHead, body: bytes) -> UpstreamError:
 
 
 def error_of(error: object, status: int = 200, headers: Headers = ()) -> UpstreamError:
-    """The error that an upstream's error object stands for.
+    """The error for an upstream's error object.
 
-    With `status` 200, in a stream or in an answer that is no answer, its type decides.
+    With `status` 200 (in a stream, or in an answer that is an error), its type decides which it is.
     """
     said = error if isinstance(error, dict) else {}
     kind = said.get("type")
@@ -92,7 +93,10 @@ def error_of(error: object, status: int = 200, headers: Headers = ()) -> Upstrea
 
 
 def _relayed(error: Json) -> dict[str, object]:
-    """What of an upstream's error object may be shown: words, numbers, never a text."""
+    """The members of an upstream's error object that may be shown.
+
+    These are single words and numbers, but no texts.
+    """
     kept: dict[str, object] = {}
     kind = word(error.get("type"))
     if error.get("type") and kind != _UNKNOWN:
@@ -126,7 +130,10 @@ def _envelope(error: ApiError, status: int, request_id: str) -> Json:
 
 
 def _message(error: ApiError) -> str:
-    """What the client reads: the path first where there is one, as this protocol has no `param`."""
+    """The message for the client.
+
+    It begins with the path, if there is one, because this protocol has no `param`.
+    """
     if isinstance(error, UpstreamError):
         return encode_overflow(error)
     path = error.param

@@ -1,7 +1,7 @@
-"""Anthropic's own parameters, which a client of ours may send beside OpenAI's.
+"""Anthropic's own parameters, which a client of OpenAI's protocols may also send.
 
-They go on as they came, once their type is right: what is in them is the upstream's to judge.
-`betas` is none of the body's fields but a header, so of it only plain words go on.
+They are passed on unchanged if their type is right. The upstream checks their content. `betas`
+becomes a header, so only plain words of it are passed on.
 
 Sources, read 2026-11: platform.claude.com/docs/en/agents-and-tools/mcp-connector,
 …/build-with-claude/skills-guide (`container`) and …/api/beta-headers.
@@ -23,15 +23,15 @@ _TOOLS = re.compile(r"mcp_toolset|code_execution_[0-9]{8}")
 
 
 def is_own_tool(kind: str) -> bool:
-    """Whether `kind` is a tool that Anthropic runs, without which an extension is of no use.
+    """Whether `kind` is a tool that Anthropic runs and that one of these parameters needs.
 
-    Each MCP server has to be named by a toolset, and a container is what code is executed in.
+    Each MCP server must be named by a toolset, and code is executed in a container.
     """
     return _TOOLS.fullmatch(kind) is not None
 
 
 def encode_extensions(said: Body) -> Body:
-    """The fields of the request that go on as they came. Raises ClientError."""
+    """The fields of the request that are passed on unchanged. Raises ClientError."""
     found = {name: said[name] for name in EXTENSIONS if name in said}
     if found:
         _check(found)
@@ -39,7 +39,7 @@ def encode_extensions(said: Body) -> Body:
 
 
 def check_thinking(thinking: object) -> None:
-    """Raise ClientError for a `thinking` that is not Anthropic's."""
+    """Raises ClientError for a `thinking` that is not in Anthropic's form."""
     if thinking is None:
         return
     if not isinstance(thinking, dict):

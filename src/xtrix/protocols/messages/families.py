@@ -1,9 +1,9 @@
 """What each family of models can do, as data.
 
-The first row whose pattern matches the upstream's model id counts. A provider's own rows come
-first. A Claude that no other row knows is held to be new: the strictest row is its own. What does
-not look like a Claude (llama.cpp, vLLM, DeepSeek, Kimi, GLM and others speak this protocol too) is
-not known to refuse anything, and gets what the client sent.
+The first row whose pattern matches the upstream's model id counts, and a provider's own rows come
+first. A Claude model without a row is taken for a new one, and gets the strictest row. Other models
+without a row (llama.cpp, vLLM, DeepSeek, Kimi, GLM and others speak this protocol too) get
+everything that the client sent, because nothing is known that they refuse.
 
 Sources, read 2026-11: platform.claude.com/docs (models overview, extended thinking, adaptive
 thinking, effort, structured outputs, model deprecations) and BerriAI/litellm's
@@ -60,5 +60,5 @@ FAMILIES = (
 
 @functools.lru_cache(maxsize=256)
 def family_of(model: str, rows: tuple[Family, ...] = ()) -> Family:
-    """The family of the upstream's `model`. `rows`, a provider's own, go first."""
+    """The family of the upstream's `model`. A provider's own `rows` come first."""
     return next(row for row in (*rows, *FAMILIES) if fnmatch.fnmatchcase(model, row.pattern))

@@ -1,6 +1,6 @@
-"""The frames of a stream of Messages: an event's name, its object, a blank line.
+"""Writes the events of a stream of Messages: a name, an object, a blank line.
 
-The name is no ornament: Anthropic's SDKs skip a frame without one. There is no `[DONE]`.
+The name is necessary: Anthropic's SDKs ignore an event without one. There is no `[DONE]`.
 
 Source: platform.claude.com/docs/en/build-with-claude/streaming, read 2026-11.
 """
@@ -12,12 +12,12 @@ PING = 'event: ping\ndata: {"type":"ping"}\n\n'
 
 
 def frame(event: Json) -> str:
-    """The frame of one event, which is named by its own `type`."""
+    """The text of one event, whose name is its `type`."""
     return f"event: {event['type']}\ndata: {json.encode_line(event)}\n\n"
 
 
 def frame_of(name: str, data: str) -> str:
-    """The frame of an event's data as it came."""
+    """The text of an event with its data as it came."""
     if "\n" not in data:
         return f"event: {name}\ndata: {data}\n\n"
     lines = "".join(f"data: {line}\n" for line in data.split("\n"))

@@ -5,11 +5,12 @@ from xtrix.protocols.messages.extensions import BETA_HEADER, encode_betas
 from xtrix.providers import Provider
 
 VERSION = "2023-06-01"
-"""The API's version of a call whose client names none: Anthropic refuses it, curl users forget."""
+"""The API version of a call whose client names none. Anthropic requires one, and users of curl
+forget it."""
 
 
 def headers_of(provider: Provider, betas: object = None, version: str = VERSION) -> Headers:
-    """The headers with the provider's key. `betas` are the client's. Raises ClientError."""
+    """The headers, with the provider's key. `betas` are the client's. Raises ClientError."""
     headers = {
         "content-type": "application/json",
         "anthropic-version": version,

@@ -1,7 +1,7 @@
-"""What a client's request names that one provider keeps: containers, threads, files, credit.
+"""Finds what a request names that only one provider stores: containers, threads, files, credit.
 
-Another provider of Messages takes such a request and finds nothing there, so that only the one that
-it was made to first can answer it. Of the request only that `messages` is a list is certain.
+Another provider of Messages would not find it. So only the first provider that gets the request may
+answer it. The request has not been checked here, except that `messages` is a list.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _KEPT = ("container", "fallback_credit_token")
 
 
 def held_at(fields: Json) -> str:
-    """The first place in a request's `fields` that names such a thing; empty where none does."""
+    """The first place in a request's `fields` that names such a thing; empty if none does."""
     for name in _KEPT:
         if fields.get(name):
             return name
@@ -34,7 +34,7 @@ def _is_file(block: Json) -> bool:
 
 
 def _blocks(holder: Any) -> Iterator[Json]:
-    """The blocks of a message, and of the results among them."""
+    """The blocks of a message, and the blocks of results among them."""
     content = holder.get("content") if isinstance(holder, dict) else None
     for block in content if isinstance(content, list) else ():
         if isinstance(block, dict):

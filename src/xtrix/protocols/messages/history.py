@@ -1,8 +1,8 @@
-"""What Anthropic has run for an earlier answer, as lines of text for a model of another provider.
+"""Describes what Anthropic's own tools did, as lines of text for a model of another provider.
 
-The blocks of server tools, MCP servers and the like stand in a conversation for good. Another
-model is told in a line each what was asked and what came back, as far as that can be read: never
-what is encrypted. Nothing here is checked beforehand, so every type is looked at.
+Blocks of server tools, MCP servers and the like stay in a conversation for ever. Another model gets
+a line for each, which says what was asked and what came back, as far as that can be read. Encrypted
+text is left out. These blocks have not been checked before, so every type is checked here.
 
 Source: platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool and its neighbours,
 read 2026-11.
@@ -12,7 +12,8 @@ from xtrix import json
 from xtrix.prompt import Json
 
 _LONGEST = 2000
-"""Characters of one line. A fetched page or a program's output would drown the conversation."""
+"""The most characters of one line. A fetched page, or a program's output, would otherwise fill the
+conversation."""
 _CALLS = {"server_tool_use", "mcp_tool_use"}
 _RESULT = "_tool_result"
 _SHOWN = ("title", "url", "text", "stdout", "stderr", "error_code", "content", "tool_name")
@@ -20,7 +21,7 @@ _DEEPEST = 6
 
 
 def line_of(block: Json) -> str:
-    """What another model may read of `block`; "" for nothing."""
+    """The line for `block`; empty for none."""
     kind = str(block["type"])
     if kind in _CALLS:
         return _cut(f"[{_word(block.get('name')) or 'tool'}: {_given(block.get('input'))}]")
@@ -31,7 +32,7 @@ def line_of(block: Json) -> str:
 
 
 def _given(value: object) -> str:
-    """A call's input; of the one member that most have, its text alone."""
+    """A call's input. Most have one member; then only its text."""
     if isinstance(value, dict) and len(value) == 1:
         value = next(iter(value.values()))
     return value if isinstance(value, str) else json.encode(value)

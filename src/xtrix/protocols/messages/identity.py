@@ -1,8 +1,8 @@
-"""The one field that a relay writes: which model it is, in a body that else stays as it came.
+"""Replaces the model's name in a body, and leaves everything else as it came.
 
-Bytes are changed in one place instead of being written anew, because much of what JSON may spell
-does not survive that: repeated keys, the spelling of numbers, blanks, lone surrogates. It is done
-only where it is certain which place that is; else the object is written anew, in its order.
+Only the bytes of the name are changed. Writing the JSON anew would lose much that JSON may contain:
+repeated keys, the spelling of numbers, blanks, lone surrogates. If it is not certain where the name
+is, the object is written anew, with its keys in the same order.
 """
 
 import codecs
@@ -17,7 +17,7 @@ _BACKSLASH = ord("\\")
 
 
 def with_model(body: bytes, fields: Json, model: str) -> bytes:
-    """`body` with `model` in its field of that name. `fields` is what `body` spells."""
+    """`body` with another `model`. `fields` is the decoded `body`."""
     body = body.removeprefix(codecs.BOM_UTF8)
     named = fields.get(_FIELD)
     if named == model:
@@ -30,11 +30,11 @@ def with_model(body: bytes, fields: Json, model: str) -> bytes:
 
 
 def _place(body: bytes, named: str) -> tuple[int, int] | None:
-    """Where the name stands that `body`, a valid object, gives its model; None for not certain.
+    """The place of the model's name in `body`, a valid object; None if it is not certain.
 
-    A quotation mark that no backslash precedes begins or ends a string, and before a bare word it
-    begins one: so what is found is a key. It is the outermost object's if it is the only one with
-    this value, unless that one is spelled with escapes.
+    A quotation mark without a backslash before it begins or ends a string. Before a word it begins
+    one, so the match is a key. It belongs to the outermost object if no other key has this value,
+    unless the outermost key is written with escapes.
     """
     spelled = json.encode_body(named)
     if b"\\" in spelled or not spelled.isascii() or _may_be_escaped(body, named):
@@ -52,7 +52,7 @@ def _place(body: bytes, named: str) -> tuple[int, int] | None:
 
 
 def _may_be_escaped(body: bytes, named: str) -> bool:
-    """Whether some character of the field or its value is spelled as an escape anywhere."""
+    """Whether a character of the field's name or value may be written as an escape."""
     if "/" in named and rb"\/" in body:
         return True
     if rb"\u" not in body:

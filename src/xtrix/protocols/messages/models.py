@@ -1,4 +1,4 @@
-"""Requests for what models there are.
+"""Makes requests for the list of models.
 
 Source: platform.claude.com/docs/en/api/models-list, read 2026-11.
 """
@@ -10,11 +10,11 @@ from xtrix.protocols.messages.headers import VERSION
 from xtrix.providers import Provider
 
 _PAGE = "1000"
-"""The longest page there is."""
+"""The longest page that the API allows."""
 
 
 def encode_models(provider: Provider, after: str | None) -> UpstreamRequest:
-    """The request for a page of the models, which begins after the model `after`."""
+    """The request for a page of the list, which begins after the model `after`."""
     query = {"limit": _PAGE, **({"after_id": after} if after else {})}
     return _get(provider, f"/models?{urlencode(query)}")
 

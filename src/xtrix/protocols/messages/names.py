@@ -1,4 +1,4 @@
-"""The upstream's names of a client's tools, and back."""
+"""Gives tools names that Anthropic accepts, and finds them again in the answer."""
 
 import hashlib
 import re
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from xtrix.answer import ToolName
 
 CUSTOM_INPUT = "input"
-"""The one property of the object that stands for a custom tool's text."""
+"""The one property of the object that replaces a custom tool's text."""
 
 _ODD = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST = 128
@@ -19,12 +19,13 @@ _Key = tuple[str | None, str]
 class ToolNames:
     """The upstream's name for each of the client's tools.
 
-    Anthropic takes letters, digits, `_` and `-`. A name with others is rewritten, and gets a
-    hash where that makes it another tool's. A tool in a namespace has that in front of its name.
+    Anthropic accepts letters, digits, `_` and `-`. A name with others is rewritten, with a hash if
+    another tool has the same name then. A tool in a namespace gets the namespace in front of its
+    name.
     """
 
     def __init__(self, names: Iterable[_Key], reserved: Iterable[str] = ()) -> None:
-        """`reserved` are names that no tool of the client's may have upstream."""
+        """`reserved` are names that no tool of the client may have upstream."""
         self._theirs: dict[_Key, str] = {}
         self._taken: set[str] = set(reserved)
         for key in sorted(names, key=lambda key: _ODD.search(_joined(key)) is not None):
@@ -46,9 +47,9 @@ class ToolNames:
         return theirs
 
     def table(self, kinds: dict[_Key, ToolName]) -> dict[str, ToolName]:
-        """The upstream's name to the client's tool, where its name alone does not tell that.
+        """The client's tools by the upstream's names, where the name alone does not tell the tool.
 
-        `kinds` are the tools that the client sent; a history may name others.
+        `kinds` are the tools that the client sent. The history may name others.
         """
         named = {
             theirs: kinds.get(key) or ToolName(key[1], namespace=key[0])

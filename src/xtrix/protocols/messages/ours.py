@@ -1,8 +1,8 @@
-"""What this gateway has put into a conversation and no upstream of Messages can read.
+"""Removes from a conversation what this gateway has added and no upstream of Messages can read.
 
-An answer of another protocol's provider is told to a client of Messages as if it were Anthropic's.
-The client returns it with every turn, in the end perhaps to Anthropic, which refuses reasoning that
-it has not signed, and searches that it has not made. All that can be told apart is left out.
+A client of Messages sees the answer of any provider as if it were Anthropic's. It sends this answer
+back with every turn, and perhaps in the end to Anthropic. Anthropic refuses reasoning that it has
+not signed, and searches that it has not made. All of that can be recognised, and is left out.
 """
 
 from dataclasses import replace
@@ -19,9 +19,9 @@ _SEARCHES = {"server_tool_use": "id", "web_search_tool_result": "tool_use_id"}
 
 
 def without_ours(fields: Json) -> Json | None:
-    """A request's `fields` without what is ours; None where nothing is.
+    """A request's `fields` without such additions; None if there are none.
 
-    Of the request only that `messages` is a list is certain.
+    The request has not been checked here, except that `messages` is a list.
     """
     messages = [_kept(message) for message in fields["messages"]]
     if all(kept is message for kept, message in zip(messages, fields["messages"], strict=True)):
@@ -30,7 +30,7 @@ def without_ours(fields: Json) -> Json | None:
 
 
 def has_foreign_thinking(fields: Json) -> bool:
-    """Whether `fields` hold reasoning that another provider's seal is on."""
+    """Whether `fields` contain reasoning that is sealed by another provider."""
     return any(
         str(block.get("type")) in _SEALS and is_carried(block.get(_SEALS[block["type"]]))
         for message in fields["messages"]
@@ -44,7 +44,7 @@ _NOTHING: Json = {}
 
 
 def _kept(message: Any) -> Any:
-    """`message` itself where nothing in it is ours; `_NOTHING` where all is."""
+    """`message` itself if nothing in it is ours; `_NOTHING` if everything is."""
     if not isinstance(message, dict) or message.get("role") != "assistant":
         return message
     content = message.get("content")
@@ -57,7 +57,7 @@ def _kept(message: Any) -> Any:
 
 
 def _is_ours(block: Any) -> bool:
-    """Whether `block` is reasoning without its issuer's seal, or a search of another provider's."""
+    """Whether `block` is reasoning without its issuer's seal, or a search of another provider."""
     if not isinstance(block, dict):
         return False
     kind = str(block.get("type"))
@@ -68,7 +68,7 @@ def _is_ours(block: Any) -> bool:
 
 
 def _uncited(block: Any) -> Any:
-    """`block` without citations of searches that are not the vendor's: those have no index."""
+    """`block` without citations of other providers' searches: those have no index."""
     citations = block.get("citations") if isinstance(block, dict) else None
     if not isinstance(citations, list) or not any(map(_is_ours_cited, citations)):
         return block
@@ -88,9 +88,9 @@ def _is(one: Any, other: Any) -> bool:
 def without_reasoning(request: Request) -> Request:
     """`request` without the reasoning of earlier answers, whoever issued it.
 
-    Where calls are answered that some reasoning had led to, no more of it is asked for: Anthropic
-    refuses to think with a budget when the calls' own thinking is not there (…/extended-thinking,
-    read 2026-11).
+    If the last turn answers calls that followed some reasoning, the request no longer asks for
+    thinking: with a thinking budget Anthropic refuses calls without their own thinking
+    (…/extended-thinking, read 2026-11).
     """
     fields = request.fields
     messages = [_unreasoned(message) for message in fields["messages"]]
@@ -106,14 +106,17 @@ def _has_budget(fields: Json) -> bool:
 
 
 def _answers_calls(messages: list[Any]) -> bool:
-    """Whether the last of `messages` holds results of calls."""
+    """Whether the last of `messages` has results of calls."""
     content = messages[-1].get("content") if messages and isinstance(messages[-1], dict) else None
     blocks = content if isinstance(content, list) else []
     return any(isinstance(it, dict) and it.get("type") == "tool_result" for it in blocks)
 
 
 def _unthinking(fields: Json) -> Json:
-    """`fields` that ask for no thinking, nor for old thinking to be cleared, which needs it."""
+    """`fields` without the request for thinking.
+
+    Clearing old thinking is left out too, because it requires thinking.
+    """
     kept = {name: value for name, value in fields.items() if name != "thinking"}
     managed = kept.get("context_management")
     edits = managed.get("edits") if isinstance(managed, dict) else None

@@ -1,8 +1,8 @@
-"""`response_format` in the ways Anthropic has for it.
+"""Encodes `response_format` in one of the ways that Anthropic has.
 
-Models with structured output take the schema itself, if a grammar can be made of it. Others, and
-for other schemas, are made to call a tool whose input is the answer. For `json_object` there is
-nothing but to ask.
+Models with structured output get the schema itself, if Anthropic can make a grammar of it. For
+other models, and other schemas, the model must call a tool whose input is the answer. `json_object`
+can only be asked for in words.
 """
 
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ _ASK_FOR_JSON = "Reply with one JSON object and nothing else."
 
 
 class Output(NamedTuple):
-    """What has to be said about the answer's form, and where."""
+    """The parts of the request that ask for the answer's form."""
 
     config: Body
     """`output_config`; empty for none."""
@@ -28,18 +28,18 @@ class Output(NamedTuple):
     system: tuple[Body, ...] = ()
     """System text to add."""
     size: Size = Size()
-    """What it takes of the request's grammars."""
+    """Its share of the request's grammars."""
 
 
 def encode_format(wanted: OutputFormat | None, family: Family) -> Output:
-    """The form that `wanted` asks for. Raises ClientError."""
+    """The parts that ask for `wanted`. Raises ClientError."""
     if wanted is None:
         return Output({})
     if wanted.kind == "json_object":
         return Output({}, system=({"type": "text", "text": _ASK_FOR_JSON},))
     schema = {"type": "object", **(wanted.schema or {})}
     size = size_of(schema)
-    # Where no tool can be forced the upstream itself may say that the schema is too much.
+    # If no tool can be forced, the upstream itself must say that the schema is too much.
     if family.structured and has_grammar(schema) and (size.fits or not family.forced_tools):
         encoded = {"type": "json_schema", "schema": encode_schema(schema)}
         return Output({"format": encoded}, size=size)

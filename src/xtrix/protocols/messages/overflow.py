@@ -1,9 +1,9 @@
-"""A prompt that is too long, in the words that Anthropic's clients look for.
+"""Says that a prompt is too long in the words that Anthropic's clients look for.
 
-Claude Code compacts a conversation and LangChain raises its overflow error when they read
-Anthropic's sentence; with both numbers in it Claude Code knows by how much. Other vendors say it in
-their own ways. Some count the tokens that were asked for with those of the prompt: then it is
-`max_tokens` that has to give way, for which Anthropic has another sentence.
+When they read Anthropic's sentence, Claude Code compacts a conversation and LangChain raises its
+overflow error. From the two numbers in it Claude Code knows by how much it is too long. Other
+providers have other sentences. Some add the requested tokens to those of the prompt. Then
+`max_tokens` must be lower, for which Anthropic has another sentence.
 
 Sources: platform.claude.com/docs/en/api/errors and the messages of the vendors named below, as
 their servers' sources or users' reports give them (read 2026-11).
@@ -15,11 +15,14 @@ from xtrix.errors import UpstreamError
 
 _TOO_LONG = "prompt is too long"
 _OWN_WORDS = (_TOO_LONG, "exceed context limit")
-"""What Anthropic's own sentences have in them."""
+"""Parts of Anthropic's own sentences."""
 
 
 def _pattern(text: str) -> re.Pattern[str]:
-    """`text` with `<limit>`, `<prompt>` and `<output>` for numbers and `…` for a few words."""
+    """A regular expression for `text`.
+
+    In it `<limit>`, `<prompt>` and `<output>` are numbers, and `…` is some words.
+    """
     spelled = re.sub(r"<(\w+)>", r"(?:about )?(?P<\1>\\d[\\d,]{0,14})", re.escape(text))
     return re.compile(spelled.replace("…", ".{0,60}?"), re.IGNORECASE | re.DOTALL)
 
@@ -47,7 +50,7 @@ _PATTERNS = (
 
 
 def encode_overflow(error: UpstreamError) -> str:
-    """The message of `error`; in Anthropic's words if it says that a prompt is too long."""
+    """The message of `error`, in Anthropic's words if it says that a prompt is too long."""
     message = error.message
     if error.status not in {400, 413} or any(it in message.lower() for it in _OWN_WORDS):
         return message

@@ -1,6 +1,6 @@
-"""Messages' answers, whole and streamed, as calls on a Writer.
+"""Reads answers of Messages, whole or streamed, for a Writer.
 
-A whole answer is read as the events that would have told it, so that both are read in one way.
+A whole answer is turned into the events of a stream, so that both are read in the same way.
 
 Source: platform.claude.com/docs/en/build-with-claude/streaming (read 2026-11): `message_start`,
 then for each block `content_block_start`, deltas, `content_block_stop`; `message_delta` with the
@@ -12,13 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 from xtrix import json
-from xtrix.answer import CallStart, Citation, Finish, FinishReason, Usage, Writer
+from xtrix.answer import CallStart, Citation, Finish, FinishReason, Served, Usage, Writer
 from xtrix.errors import bad_response, truncated
 from xtrix.prompt import Sealed
 from xtrix.protocol import Answering
 from xtrix.protocols.messages.answer import (
     STOP_REASONS,
     advances,
+    decode_served,
     decode_tier,
     decode_usage,
     unknown_reason,
@@ -32,18 +33,18 @@ Json = dict[str, Any]
 
 
 class _Block:
-    """One content block until it is over."""
+    """One content block, until its end."""
 
     def __init__(self, kind: str, content: Json) -> None:
         self.kind = kind
         self.content = content
         self.pieces: list[str] = []
-        """What has to be whole before it is told, as JSON strings without their quotes: thinking,
-        and the input of a custom tool or a search."""
+        """Pieces of what must be whole before it is written, as JSON strings without their quotes:
+        thinking, and the input of a custom tool or a search."""
         self.citations: list[Json] = []
         self.has_arguments = False
         self.held: list[Json] = []
-        """Its events, while another block is being told."""
+        """Its events, while another block is being written."""
 
     def joined(self) -> str:
         """The pieces as one text."""
@@ -64,34 +65,40 @@ class Reader:
         self._expected = of.expected
         self._origin = of.origin
         self._blocks: dict[str, _Block] = {}
-        """The blocks that are not over, by their index, in the order in which they began."""
+        """The blocks that have not ended, by their index, in the order in which they began."""
         self._message: Json | None = None
         self._usage: Json = {}
         self._has_answer = False
-        """Whether the answer tool was called: its input is the answer, text beside it is not."""
+        """Whether the answer tool was called. Then its input is the answer, and text besides it is
+        not."""
         self._texts: list[str] = []
-        """Text that is told only if the answer tool is not called."""
+        """Text that is written only if the answer tool is not called."""
         self._calls = 0
         self._is_loose = False
         """Whether text has come without a block."""
         self._queries: list[str] = []
-        """What the provider's search asks for, until its result comes."""
+        """The queries of the provider's search, until its result comes."""
+
+    @property
+    def served(self) -> Served:
+        """As `Reader` has it."""
+        return decode_served(self._usage)
 
     def feed(self, event: Event) -> None:
-        """Tell what `event` says. Raises UpstreamError."""
+        """Reads one event. Raises UpstreamError."""
         self.carried = None
         said = decode_event(event.data)
         self._read(said, event.name)
 
     def close(self) -> None:
-        """The upstream's end. Raises UpstreamError when the stop reason has not come."""
+        """The upstream's stream has ended. Raises UpstreamError if the stop reason has not come."""
         if self._message is None or not self._message.get("stop_reason"):
             raise truncated()
         if not self.finished:
             self._message_stop({})
 
     def whole(self, body: bytes) -> None:
-        """Tell a whole answer. Raises UpstreamError."""
+        """Reads a whole answer. Raises UpstreamError."""
         said = decode_answer(body)
         kind, error = said.get("type"), said.get("error")
         if kind == "error" or (kind != "message" and error):
@@ -107,7 +114,7 @@ class Reader:
         self._message_stop({})
 
     def moved(self, count: int, text: str) -> None:
-        """Keep what is needed whole of events that were passed on without us."""
+        """Some events were written by the fast path. Keeps their text if it is needed whole."""
         del count
         block = next(iter(self._blocks.values()), None)
         if block and block.kind == "thinking":
@@ -126,7 +133,7 @@ class Reader:
             self._message_start({"message": {}})
         read(self, said)
         if kind != "content_block_delta":
-            self.carried = None  # the event did more than tell its text
+            self.carried = None  # the event had more than its text
 
     def _message_start(self, said: Json) -> None:
         if self._message is not None:
@@ -135,7 +142,7 @@ class Reader:
         self._merge_usage(member(said, "message"))
         self._writer.begin(self.usage, decode_tier(self._usage))
 
-    # Blocks, one after the other: what is interleaved is held back.
+    # Blocks, one after the other. If the upstream mixes them, all but one are held back.
 
     def _block_start(self, said: Json) -> None:
         content = member(said, "content_block")
@@ -151,7 +158,7 @@ class Reader:
         block = self._blocks.get(str(said.get("index")))
         delta = member(said, "delta")
         if block is None:
-            # Some servers tell text without its block (observed with llama.cpp).
+            # Some servers send text without its block (observed with llama.cpp).
             block = _Block("text", {})
             self._is_loose = True
         elif not self._is_told(block):
@@ -172,7 +179,7 @@ class Reader:
         self._tell_next()
 
     def _tell_next(self) -> None:
-        """Tell what was held of the next block, and of those after it as far as it is over."""
+        """Writes what was held back of the next block, and of further ones that have ended."""
         while self._blocks:
             index, block = next(iter(self._blocks.items()))
             self._begin(block)
@@ -419,20 +426,20 @@ _END: dict[str, Callable[[Reader, _Block], None]] = {
 
 
 def _refusal_of(message: Json) -> str | None:
-    """Why the model refused, in its own words, where it gives them."""
+    """Why the model refused, in its own words; None if it gives none."""
     details = message.get("stop_details")
     why = details.get("explanation") if isinstance(details, dict) else None
     return why if isinstance(why, str) and why else None
 
 
 def _citation(said: Json) -> Citation | None:
-    """The source of a whole block; None for one without a URL."""
+    """The source of a whole block; None if it has no URL."""
     url = said.get("url")
     return Citation(url, _text_of(said, "title")) if isinstance(url, str) else None
 
 
 def _text_of(content: Json, name: str) -> str:
-    """The text `name` of a block; null is none. Raises UpstreamError."""
+    """The text `name` of a block; null means empty. Raises UpstreamError."""
     text = content.get(name)
     if text is not None and not isinstance(text, str):
         raise bad_response(f"a content block whose '{name}' is no text")

@@ -1,10 +1,11 @@
-"""A client of Messages on an upstream of Messages: what it says goes through, both ways.
+"""Passes requests and answers on between a client and an upstream that both speak Messages.
 
-Ours are the model's name, the headers, and the little that upstreams other than Anthropic leave out
-of a stream. What this gateway itself has put into a conversation, for providers of other protocols,
-no upstream of this one can read; it is left out, and only then is a body written anew.
+Only the model's name and the headers are replaced, and the few things added that upstreams other
+than Anthropic leave out of a stream. If this gateway has put something into the conversation for
+providers of other protocols, no upstream of Messages could read it. It is left out, and only then
+is a body written anew.
 
-A frame is forwarded whole or not at all: a partial one would be glued to what follows.
+An event is passed on whole or not at all. A part of one would be joined to the text after it.
 
 Source: platform.claude.com/docs/en/api/messages, …/versioning and …/beta-headers (read 2026-11).
 """
@@ -12,13 +13,14 @@ Source: platform.claude.com/docs/en/api/messages, …/versioning and …/beta-he
 from collections.abc import Callable
 
 from xtrix import json
-from xtrix.answer import Usage
+from xtrix.answer import Served, Usage
 from xtrix.errors import ApiError, Headers, bad_response, truncated
 from xtrix.http import UpstreamRequest
 from xtrix.prompt import Json
 from xtrix.protocol import Answering, Encoded, Request, Whole
 from xtrix.protocols.messages.answer import (
     advances,
+    decode_served,
     decode_usage,
     encode_usage,
     unknown_reason,
@@ -44,29 +46,31 @@ def relay_request(request: Request, target: Target, carrier: Carrier) -> Encoded
 
 
 def relay_count(request: Request, target: Target) -> Encoded:
-    """A request to count tokens for `target`, which speaks the same protocol."""
+    """The request to count tokens at `target`, which speaks the same protocol."""
     return _relayed(request, target, "messages/count_tokens")
 
 
 def relay_whole(body: bytes, of: Answering) -> Whole:
-    """A whole answer as it came, but for the model's name. Raises UpstreamError."""
+    """A whole answer as it came, except for the model's name. Raises UpstreamError."""
     answer = decode_answer(body)
     kind = answer.get("type")
     if kind != "message" and (kind == "error" or answer.get("error")):
         raise error_of(answer.get("error"))
     if kind != "message" or not isinstance(answer.get("content"), list):
         raise bad_response("not a message")
-    usage = answer.get("usage")
+    said = answer.get("usage")
+    usage = said if isinstance(said, dict) else {}
     return Whole(
         with_model(body, answer, of.stamp.model),
-        decode_usage(usage if isinstance(usage, dict) else {}),
+        decode_usage(usage),
         unknown_reason(answer.get("stop_reason")),
         _finish_reasons(answer.get("stop_reason")),
+        decode_served(usage),
     )
 
 
 class RelayStream:
-    """One stream on its way through."""
+    """One stream that is passed on."""
 
     keep_alive = PING
     waits = False
@@ -84,48 +88,53 @@ class RelayStream:
         self._counts: Json = {}
 
     @property
+    def served(self) -> Served:
+        """As `Stream` has it."""
+        return decode_served(self._counts)
+
+    @property
     def finish_reasons(self) -> tuple[str, ...]:
         """As `Stream` has it."""
         return _finish_reasons(self._stop_reason)
 
     def more(self) -> str:
-        """Nothing: all frames are given at once."""
+        """Nothing: `feed` returns all events at once."""
         return ""
 
     def feed(self, event: Event) -> str:
-        """As `Stream` has it. Raises UpstreamError."""
+        """See `Stream`. Raises UpstreamError."""
         self.carried = None
         self.advances = False
         if event.data == "[DONE]":
-            return ""  # not of this protocol, but some who follow it say so at the end
+            return ""  # not of this protocol, but some servers send it at the end
         value = decode_event(event.data)
         kind = value.get("type")
         kind = kind if isinstance(kind, str) else event.name
         if "error" in {kind, event.name} or ("type" not in value and value.get("error")):
             raise error_of(value.get("error", value))
         self.advances = advances(kind, value)
-        # Clients skip a frame without a name.
+        # Clients ignore an event without a name.
         name = kind if event.name == "message" else event.name
         if "\n" in name or "\r" in name:
             raise bad_response("an event whose type is no word")
         return self._forward(kind, value, frame_of(name, event.data))
 
     def close(self) -> str:
-        """As `Stream` has it. Raises UpstreamError when the stop reason has not come."""
+        """See `Stream`. Raises UpstreamError if the stop reason has not come."""
         if not self._begun or not self._stop_reason:
             raise truncated()
         self.finished = True
         return frame({"type": "message_stop"})
 
     def fail(self, error: ApiError) -> str:
-        """As `Stream` has it."""
+        """See `Stream`."""
         return error_frame(error, self._of.stamp.request_id)
 
     def moved(self, count: int, text: str) -> None:
-        """As `Stream` has it: what is moved changes nothing here."""
+        """See `Stream`. What the fast path has written changes nothing here."""
 
     def _forward(self, kind: str, value: Json, came: str) -> str:
-        """The frames for an event that `came` as this frame."""
+        """The text to send for an event that `came` in this form."""
         take = _EVENTS.get(kind)
         if kind == "message_start":
             return self._start(value, came)
@@ -167,7 +176,7 @@ class RelayStream:
         if isinstance(value.get("usage"), dict):
             self._merge(value["usage"])
             return came
-        # Both SDKs fail without it.
+        # Both SDKs fail without usage.
         return frame({**value, "usage": encode_usage(self.usage)})
 
     def _stop(self, value: Json, came: str) -> str:
@@ -222,7 +231,7 @@ def _relayed(request: Request, target: Target, path: str) -> Encoded:
 
 
 def _headers(provider: Provider, request: Request) -> Headers:
-    """What goes with the call: the row's own, and what the client says of its form."""
+    """The headers of the call: those of the row, and what the client says about its form."""
     headers = dict(headers_of(provider))
     version = request.headers.get(VERSION_HEADER, "").strip()
     if version:

@@ -1,10 +1,10 @@
-"""A client's request: its few own fields at the door, and all of it as a Prompt.
+"""Decodes a client's request of Messages: lightly to pass it on, fully to translate it.
 
-At the door next to nothing is judged, because most requests go on to Anthropic as they came. A
-Prompt is made for targets of other protocols, and then the whole shape is checked, once.
+`decode_request` checks almost nothing, because most requests are passed on to Anthropic as they
+came. A Prompt is made only for targets of other protocols. Then the whole shape is checked, once.
 
-What would make an answer wrong if it were left out is refused by its place; hints are left out and
-named in `Prompt.ignored`.
+Parameters without which an answer would be wrong are refused with their place. Others are left out,
+and named in `Prompt.ignored`.
 
 Source: platform.claude.com/docs/en/api/messages, read 2026-11.
 """
@@ -44,9 +44,9 @@ _MOST_IGNORED = 32
 
 
 def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
-    """The request that `body` spells. Raises ClientError.
+    """The request in `body`. Raises ClientError.
 
-    Where it names no model, `default_model` is filled in, in the body too.
+    If it names no model, `default_model` is filled in, also in the body.
     """
     fields = decode_body(body)
     model = fields.get("model")
@@ -72,7 +72,7 @@ def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) 
 
 
 def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
-    """All that `request` asks, for a target of another protocol. Raises ClientError."""
+    """`request` as a Prompt, for a target of another protocol. Raises ClientError."""
     fields = {name: value for name, value in request.fields.items() if value is not None}
     check(fields)
     _refuse(fields)
@@ -104,7 +104,7 @@ def _refuse(fields: Json) -> None:
 
 
 def _ignored(fields: Json) -> set[str]:
-    """The names of what is left out."""
+    """The names of the fields that are left out."""
     left = {name for name, value in fields.items() if name not in _MAPPED and value}
     for name, mapped in _MAPPED_INSIDE.items():
         inside = fields.get(name) or {}

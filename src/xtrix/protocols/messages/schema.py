@@ -1,8 +1,8 @@
-"""The request of Messages as a pydantic-core schema: what is checked before it is translated.
+"""The pydantic-core schema that a request of Messages must match before it is translated.
 
-Knows the types of all that `request` and its neighbours read, and which words a field may hold.
-Block, tool and source types that it does not name pass: what can be made of them is judged where
-they are read. A request that is relayed is never checked with it: that is the upstream's to do.
+It has the types of everything that `request` and its neighbours read, and the allowed values.
+Block, tool and source types that it does not name are allowed; the code that reads them judges
+them. A request that is passed on is not checked with it, because the upstream does that.
 
 Source: platform.claude.com/docs/en/api/messages, anthropic-python 2.14.0 (read 2026-11).
 """
@@ -36,7 +36,7 @@ EFFORTS = ("low", "medium", "high", "xhigh", "max")
 WEB_SEARCH = "web_search_"
 CUSTOM = "custom"
 MOST_MESSAGES = 100_000
-"""In one request, as the vendor has it."""
+"""The most messages of a request, as in Anthropic's API."""
 
 
 def _text_or(blocks: cs.CoreSchema) -> cs.CoreSchema:
@@ -124,7 +124,7 @@ _WEB_SEARCH_TOOL = members(
 
 
 def tool_kind(tool: Json) -> str:
-    """What a tool is: `custom`, `web_search_` for each of that family, or its own type."""
+    """The kind of a tool: `custom`, `web_search_` for each of that family, or its own type."""
     kind = tool.get("type")
     if kind is None:
         return CUSTOM
@@ -209,13 +209,13 @@ REQUEST_SCHEMA = members(
     cache_control=_CACHE,
     thread=maybe(members(type=must(STRING))),
 )
-"""The request as pydantic-core checks it."""
+"""The schema of the request."""
 
 _REQUEST = SchemaValidator(REQUEST_SCHEMA)
 
 
 def check(fields: Json) -> None:
-    """Raise ClientError for the first fault in a request's shape."""
+    """Raises ClientError for the first fault in a request's shape."""
     try:
         _REQUEST.validate_python(fields)
     except ValidationError as failure:

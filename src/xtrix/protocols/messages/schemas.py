@@ -1,8 +1,8 @@
-"""A client's JSON schema as Anthropic's structured output takes it.
+"""Rewrites a client's JSON schema for Anthropic's structured output.
 
-The grammar behind it knows fewer keywords than JSON Schema. What it does not know moves into the
-description, where the model still reads it.
-Source: platform.claude.com/docs/en/build-with-claude/structured-outputs, read 2026-11.
+Anthropic makes a grammar of the schema, which has fewer keywords than JSON Schema. Other keywords
+are moved into the description, where the model can still read them. Source:
+platform.claude.com/docs/en/build-with-claude/structured-outputs, read 2026-11.
 """
 
 from collections.abc import Iterator
@@ -12,12 +12,13 @@ from xtrix import json
 
 Schema = dict[str, Any]
 
-# The API's limits on all grammars of one request together: the same page, "Schema complexity
-# limits". It has more that are not told; past them its own error says what is wrong.
+# The API's limits for all grammars of one request together: the same page, "Schema complexity
+# limits". It has further limits that are not published. Beyond those, Anthropic's own error says
+# what is wrong.
 MOST_OPTIONAL = 24
-"""Properties that are not in their object's `required`."""
+"""The most properties that are not `required` in their object."""
 MOST_UNIONS = 16
-"""Schemas with `anyOf` or with a list of types."""
+"""The most schemas with `anyOf` or with a list of types."""
 MOST_STRICT_TOOLS = 20
 
 _UNKNOWN = {
@@ -32,7 +33,10 @@ _LISTS = {"anyOf", "allOf", "oneOf"}
 
 
 def encode_schema(schema: Schema) -> Schema:
-    """`schema` in the keywords that the grammar knows, objects closed."""
+    """`schema` with only the keywords that the grammar has.
+
+    Its objects allow no further members.
+    """
     encoded: Schema = {}
     moved = []
     for key, value in schema.items():
@@ -53,9 +57,9 @@ def encode_schema(schema: Schema) -> Schema:
 
 
 def has_grammar(schema: object) -> bool:
-    """Whether `encode_schema` says the same as `schema`, as far as a grammar can.
+    """Whether `encode_schema` means the same as `schema`, as far as a grammar can.
 
-    An object with keys of its own choosing would be closed by it, and left with none.
+    An object whose keys are free would be closed by it, and have no keys.
     """
     todo = [schema]
     while todo:
@@ -68,7 +72,7 @@ def has_grammar(schema: object) -> bool:
 
 
 def _is_open(schema: Schema) -> bool:
-    """Whether `schema` is of objects whose keys it does not name."""
+    """Whether `schema` describes objects whose keys it does not name."""
     kind = schema.get("type")
     is_object = kind == "object" or (isinstance(kind, list) and "object" in kind)
     unnamed = schema.get("additionalProperties", False)
@@ -80,7 +84,7 @@ def _is_open(schema: Schema) -> bool:
 
 
 class Size(NamedTuple):
-    """How much of a request's grammars a schema takes."""
+    """A schema's share of a request's grammars."""
 
     optional: int = 0
     unions: int = 0
@@ -91,12 +95,12 @@ class Size(NamedTuple):
 
     @property
     def fits(self) -> bool:
-        """Whether the upstream makes a grammar of it."""
+        """Whether the upstream accepts a grammar of this size."""
         return self.optional <= MOST_OPTIONAL and self.unions <= MOST_UNIONS
 
 
 def size_of(schema: object) -> Size:
-    """The size of `schema`. What a `$ref` points at counts once, however often it is used."""
+    """The size of `schema`. The target of a `$ref` counts once, however often it is used."""
     optional = unions = 0
     todo = [schema]
     while todo:
@@ -117,7 +121,7 @@ def _optional(schema: Schema) -> int:
 
 
 def _inside(schema: Schema) -> Iterator[object]:
-    """The schemas that `schema` is made of."""
+    """The schemas inside of `schema`."""
     yield schema.get("items")
     for key in _MAPS | _LISTS:
         value = schema.get(key)

@@ -1,4 +1,4 @@
-"""How to answer, as a request of Messages says it, and whom it is for.
+"""Decodes the settings of a request of Messages, and whom it is for.
 
 Sources, read 2026-11: platform.claude.com/docs/en/api/messages, …/build-with-claude/effort and
 …/extended-thinking. The budgets that efforts stand for are LiteLLM's defaults (constants.py).
@@ -22,18 +22,18 @@ SETTING_NAMES = {
     "cache": "cache_control",
     "parallel_calls": "tool_choice.disable_parallel_tool_use",
 }
-"""What the client calls a setting, where that is not our name of it."""
+"""The client's names of settings that have another name here."""
 
 _TIERS = {"auto": "auto", "standard_only": "default"}
 _SMALLEST_BUDGETS = {16384: "max", 8192: "xhigh", 4096: "high", 2048: "medium", 0: "low"}
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _OLD_USER_ID = re.compile(r"(.+)_session_([0-9a-f-]{36})")
-"""Of Claude Code before 2026: `user_…_account_…_session_…`."""
+"""The form of Claude Code's user ids before 2026: `user_…_account_…_session_…`."""
 _SESSION = "session_id"
 
 
 def session_of(fields: Json, headers: Mapping[str, str]) -> str | None:
-    """What stands for the conversation: Claude Code's session, else whoever is asking."""
+    """A text that identifies the conversation: Claude Code's session, else the end user."""
     user_id = _user_id(fields)
     return headers.get(SESSION_HEADER) or _divided(user_id)[1] or user_id or None
 
@@ -41,7 +41,7 @@ def session_of(fields: Json, headers: Mapping[str, str]) -> str | None:
 def decode_settings(
     fields: Json, tools: Tools, effort: str | None, session: str | None
 ) -> Settings:
-    """The settings of a request. `effort` is the last that a system message inside asks for."""
+    """The settings of a request. `effort` is the last one that a system message asks for."""
     choice = fields.get("tool_choice") or {}
     who, _ = _divided(_user_id(fields))
     is_single = bool(choice.get("disable_parallel_tool_use")) and bool(tools.tools)
@@ -63,7 +63,7 @@ def decode_settings(
 
 
 def _effort(fields: Json) -> str | None:
-    """The effort that is asked for, or that a budget of thinking amounts to."""
+    """The effort that the client asks for, or that its thinking budget amounts to."""
     config = fields.get("output_config") or {}
     thinking = fields.get("thinking") or {}
     if config.get("effort"):
@@ -85,14 +85,14 @@ def _format(fields: Json) -> OutputFormat | None:
 
 
 def _user_id(fields: Json) -> str:
-    """`metadata.user_id`, whatever else may stand in its place."""
+    """`metadata.user_id`; empty if it is not a text."""
     metadata = fields.get("metadata")
     user_id = metadata.get("user_id") if isinstance(metadata, dict) else None
     return user_id if isinstance(user_id, str) else ""
 
 
 def _divided(user_id: str) -> tuple[str, str | None]:
-    """Who a user id stands for, and the session in it: Claude Code puts both into one text."""
+    """The user and the session in a user id. Claude Code puts both into one text."""
     if old := _OLD_USER_ID.fullmatch(user_id):
         return old[1], old[2]
     try:
@@ -106,12 +106,12 @@ def _divided(user_id: str) -> tuple[str, str | None]:
 
 
 def _plain(session: str | None) -> str | None:
-    """`session` as every provider takes it."""
+    """`session` in a form that every provider accepts."""
     if session is None or _WORD.fullmatch(session):
         return session
     return _hash(session)
 
 
 def _hash(text: str) -> str:
-    """32 hex digits that tell users apart and name none."""
+    """32 hex digits that distinguish users without naming them."""
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]

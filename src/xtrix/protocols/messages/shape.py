@@ -1,7 +1,7 @@
-"""Whether a body is a request of Messages, or is none though it has messages: by its shape alone.
+"""Tells by its shape whether a body with messages is a request of Messages or a chat.
 
-Next to nothing of a request is judged at the door, so a chat passes it. What tells the two apart is
-what the other has never had. Roles of the system's tell nothing: both have them among the messages.
+`decode_request` checks almost nothing, so it also accepts a chat. The two are told apart by members
+that the other never has. Roles such as `system` tell nothing, because both have them.
 """
 
 from collections.abc import Iterator
@@ -11,24 +11,24 @@ from xtrix.prompt import Json
 
 _ROLES = ("tool", "function", "developer")
 _PARTS = {"image_url", "input_audio", "file"}
-"""The members of a chat's parts that have them, named as their types are."""
+"""Members of a chat's content parts, which have the same names as their types."""
 _NAMES = {
     *("max_completion_tokens", "response_format", "reasoning_effort", "stream_options"),
     *("functions", "function_call", "parallel_tool_calls", "stop"),
 }
-"""What Messages has in another place or by another name."""
+"""Parameters of a chat that have another place or another name in Messages."""
 
 
 def claims(fields: Json) -> bool:
-    """As `Codec.claims` has it."""
+    """See `Codec.claims`."""
     return _has_turns(fields) and ("system" in fields or _has_own_tools(fields))
 
 
 def disowns(fields: Json) -> bool:
-    """As `Codec.disowns` has it.
+    """See `Codec.disowns`.
 
-    What has a `system` or a tool of its own is told at once: agents send both, with hundreds of
-    messages.
+    A request with `system`, or with a tool of Messages, is recognised at once. Agents send both,
+    with hundreds of messages.
     """
     if "system" in fields or _has_own_tools(fields):
         return False
@@ -59,5 +59,5 @@ def _is_a_chats(message: Json) -> bool:
 
 
 def _objects(value: Any) -> Iterator[Json]:
-    """The objects in `value`, where that is a list."""
+    """The objects in `value`, if it is a list."""
     return (it for it in value if isinstance(it, dict)) if isinstance(value, list) else iter(())

@@ -1,9 +1,9 @@
-"""The tools that a model may see, and what it may do with them.
+"""Decodes the tools that a model may see, and which of them it may call.
 
-Anthropic's clients send tools that are to be shown only once they were found. A search by the
-client tells what it has found as `tool_reference` blocks in a result; system messages add and
-remove tools in mid-conversation. Other providers know nothing of it, so the list that they get is
-the one in effect at the end of the conversation.
+Anthropic's clients send tools that a model should see only after a search has found them. The
+result of such a search contains `tool_reference` blocks. System messages add and remove tools in
+mid-conversation. Other providers have nothing like it, so they get the tools that are in effect at
+the end of the conversation.
 
 Source: platform.claude.com/docs/en/agents-and-tools/tool-use/tool-search-tool, …/web-search-tool
 and the types of anthropic-python 2.14.0 (read 2026-11).
@@ -22,7 +22,8 @@ _READ = {
     *("type", "name", "description", "input_schema", "strict", "defer_loading", "cache_control"),
     "eager_input_streaming",
 }
-"""The members of a tool that are read, or are about how an answer is cut; the others are hints."""
+"""The members of a tool that are read, or that only affect how an answer is cut up. Others are
+hints."""
 _PLACES = ("city", "country", "region", "timezone")
 
 
@@ -31,17 +32,17 @@ class ToolChanges:
 
     def __init__(self) -> None:
         self.found: set[str] = set()
-        """Names that a search by the client has found."""
+        """Names that the client's search has found."""
         self.offered: dict[str, bool] = {}
-        """Names with the last that was said of each: offered or withdrawn."""
+        """Names, and whether each was last offered or withdrawn."""
         self.defined: list[tuple[Json, str]] = []
-        """Tools that were defined on the way, with their places."""
+        """Tools that were defined inside the conversation, with their places."""
 
     def take(self, block: Json, path: str) -> None:
-        """Take note of a `tool_addition` or `tool_removal`."""
+        """Reads a `tool_addition` or `tool_removal`."""
         added = block["type"] == "tool_addition"
         if not added and block["type"] != "tool_removal":
-            return  # a change of a kind that is not known here
+            return  # a change of another kind
         tool = block["tool"]
         if tool["type"] == "tool_reference":
             self.offered[tool["name"]] = added
@@ -51,12 +52,12 @@ class ToolChanges:
             self.offered[str(definition.get("name"))] = True
 
     def shows(self, tool: Tool) -> bool:
-        """Whether the model may see `tool` by now."""
+        """Whether the model may see `tool` at the end of the conversation."""
         return self.offered.get(tool.name, not tool.deferred or tool.name in self.found)
 
 
 class Tools(NamedTuple):
-    """What the request offers to its model."""
+    """The tools of a request."""
 
     tools: list[Tool]
     choice: ToolChoice | None
@@ -65,7 +66,7 @@ class Tools(NamedTuple):
 
 
 def decode_tools(fields: Json, changes: ToolChanges) -> Tools:
-    """The tools of a request whose conversation says `changes` of them. Raises ClientError."""
+    """The tools of a request. `changes` are those in its conversation. Raises ClientError."""
     declared = [(tool, f"tools.{index}") for index, tool in enumerate(fields.get("tools") or ())]
     search: WebSearch | None = None
     searches: set[str] = set()
@@ -79,7 +80,7 @@ def decode_tools(fields: Json, changes: ToolChanges) -> Tools:
         elif kind == WEB_SEARCH and search is None:
             search = _web_search(tool, path)
         elif kind.startswith(_TOOL_SEARCH):
-            # Nobody can search, so all is shown.
+            # No search is possible, so all tools are shown.
             searches.add(f"{path}.type")
         else:
             why = f"tools of the type '{kind[:64]}' are known to Anthropic's models only."
@@ -122,7 +123,7 @@ def _web_search(tool: Json, path: str) -> WebSearch:
 
 
 def _refuse_namesakes(tools: list[Tool]) -> None:
-    """Raise ClientError for the second of two tools with one name."""
+    """Raises ClientError for the second of two tools with one name."""
     seen: set[str] = set()
     for tool in tools:
         if tool.name in seen:
@@ -131,14 +132,14 @@ def _refuse_namesakes(tools: list[Tool]) -> None:
 
 
 def _choice(choice: Json | None, tools: list[Tool], search: WebSearch | None) -> ToolChoice | None:
-    """Which tools to call; None where that is open. Raises ClientError."""
+    """Which tools to call; None if that is open. Raises ClientError."""
     if choice is None:
         return None
     mode = _MODES[choice["type"]]
     name = choice.get("name", "")
     if mode == "named" and not any(tool.name == name for tool in tools):
         if search and name == _SEARCH_NAME:
-            return None  # it is the search that is meant, which is asked for by its setting
+            return None  # this means the web search, which has its own setting
         why = f"Tool '{name[:128]}' not found in provided tools"
         raise invalid("tool_choice.name", why)
     if not tools:

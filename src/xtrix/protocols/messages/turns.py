@@ -1,8 +1,8 @@
-"""The messages of a request as turns, and what they say on the way about tools and effort.
+"""Decodes the messages of a request to turns, and what they say about tools and effort.
 
-Checks what ties messages together, with Anthropic's sentences: each call has its result before the
-assistant speaks again, each result answers such a call, and every block stands in a turn of its
-role. Messages inside the conversation that have the role `system` stay where they are.
+It is checked that messages fit together, with Anthropic's error messages: each call has a result
+before the assistant speaks again, each result belongs to such a call, and every block is in a turn
+of its role. System messages inside the conversation stay where they are.
 
 Source: platform.claude.com/docs/en/api/messages, …/tool-use/implement-tool-use and the types of
 anthropic-python 2.14.0, read 2026-11.
@@ -19,12 +19,12 @@ from xtrix.protocols.messages.tools import ToolChanges
 from xtrix.reasoning import Carrier
 
 BILLING = "x-anthropic-billing-header:"
-"""What a line of Claude Code's begins with that says who pays. It changes from request to request,
-and only Anthropic takes it out before it looks for a cached prefix."""
+"""The beginning of a line in which Claude Code says who pays. It changes with every request, and
+only Anthropic removes it before it looks for a cached prefix."""
 
 
 class Turns:
-    """The messages taken in so far."""
+    """The messages so far."""
 
     def __init__(self, carrier: Carrier) -> None:
         self.turns: list[Turn] = []
@@ -33,12 +33,12 @@ class Turns:
         """The last effort that a system message asks for."""
         self._carrier = carrier
         self._open: dict[str, str] = {}
-        """The calls without a result yet: id and the place of their message."""
+        """The calls without a result: id, and place of their message."""
         self._role = ""
-        """Of the last message that is not a system message."""
+        """The role of the last message that is not a system message."""
 
     def system(self, content: str | list[Json] | None) -> None:
-        """Take in the request's `system`. Raises ClientError."""
+        """Adds the request's `system`. Raises ClientError."""
         found: list[Block] = []
         for block, path in blocks.each(content, "system"):
             _only(block, path, {"text"}, "system")
@@ -46,7 +46,7 @@ class Turns:
         self._add("system", found, "system")
 
     def messages(self, messages: list[Json]) -> None:
-        """Take in all messages. Raises ClientError."""
+        """Adds all messages. Raises ClientError."""
         last_user = max(
             (index for index, each in enumerate(messages) if each["role"] == "user"), default=-1
         )
@@ -87,7 +87,7 @@ class Turns:
         self._add("assistant", found, path)
 
     def _said(self, block: Json, place: str, path: str) -> list[Block]:
-        """A block of the assistant's."""
+        """A block of the assistant."""
         match block["type"]:
             case "text":
                 return blocks.text(block, place)
@@ -123,7 +123,7 @@ class Turns:
         return blocks.result(block, place)
 
     def _inside(self, message: Json, path: str, *, is_cleared: bool) -> None:
-        """A system message inside the conversation; of a cleared one only its tools are left."""
+        """A system message inside the conversation. Of a cleared one only its tools are left."""
         if self._open:
             why = "a system message may not stand between `tool_use` blocks and their results."
             raise invalid(f"{path}.role", why)
@@ -144,7 +144,7 @@ class Turns:
             self.turns.append(Turn(role, found, path))  # type: ignore[arg-type]  # by the schema
 
     def _refuse_open(self) -> None:
-        """Raise ClientError for calls that have no result by now."""
+        """Raises ClientError for calls that have no result by now."""
         if self._open:
             path = next(iter(self._open.values()))
             ids = ", ".join(name[:128] for name in list(self._open)[:8])
@@ -172,7 +172,7 @@ _BY_OTHERS = {
 
 
 def _only(block: Json, path: str, allowed: set[str], role: str) -> None:
-    """Raise ClientError for a block that `role` does not say."""
+    """Raises ClientError for a block that `role` may not have."""
     kind = block["type"]
     if kind not in allowed:
         raise _misplaced(kind, path, role)
@@ -196,7 +196,10 @@ def _is_cleared(message: Json, before_user: bool) -> bool:
 
 
 def _without_billing(block: Json) -> Json:
-    """`block` without the line on who pays; a block that begins with it is that line."""
+    """`block` without the line about who pays.
+
+    A block that begins with it contains nothing else.
+    """
     text = block["text"]
     if not text.startswith(BILLING):
         return block

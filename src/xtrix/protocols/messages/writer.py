@@ -1,10 +1,10 @@
-"""An answer as Messages tells it: frames of a stream, or one object.
+"""Writes an answer in Messages: events of a stream, or one object.
 
-Both are made by one state machine, so that a stream adds up to the whole answer. Its rules are
-those that clients were seen to need: indexes from 0 without a gap, one block open at a time, all
-content in deltas and none in the start of a block, every block closed, usage at both ends, and an
-error that nobody takes for an end. Counts at the beginning are 0: Claude Code keeps a count from
-there when the true one, at the end, is 0.
+One state machine makes both, so that a stream adds up to the whole answer. Its rules come from what
+clients need: indexes from 0 without gaps, one open block at a time, all content in deltas and none
+in the start of a block, every block closed, usage at both ends, and an error that cannot be
+mistaken for an end. Counts at the beginning are 0, because Claude Code keeps a count from there if
+the true one, at the end, is 0.
 
 Source: platform.claude.com/docs/en/build-with-claude/streaming; anthropic-python 2.14.0, the AI
 SDK's provider 4.0 and Claude Code 2.1 with broken streams, observed 2026-11.
@@ -32,21 +32,22 @@ from xtrix.protocols.messages.names import CUSTOM_INPUT
 
 _Kind: TypeAlias = Literal["text", "thinking", "tool_use"]
 _LONGEST_CITED = 150
-"""Characters of a cited passage that are told with its source, as the vendor does."""
+"""The most characters of a cited passage that are written with its source, as in Anthropic's
+API."""
 
 
 class _Blocks:
     """The state machine."""
 
     def __init__(self, of: Answering, emit: Callable[[Json], None]) -> None:
-        """`emit` is given the events of a stream, one after the other."""
+        """`emit` gets the events of a stream, one after the other."""
         self.continues = False
         self.sequence: int | None = None
         self.finish_reasons: tuple[str, ...] = ()
         self._of = of
         self._emit = emit
         self._opened = 0
-        """Blocks begun so far."""
+        """The number of blocks so far."""
         self._open: _Kind | None = None
         self._call_ids: set[str] = set()
         self._has_arguments = False
@@ -54,10 +55,10 @@ class _Blocks:
         self._refusal: list[str] = []
         self._searches = 0
         self._passage: list[str] = []
-        """The open block's text, where passages may be cited."""
+        """The open block's text, if it may be cited."""
 
     def begin(self, usage: Usage, service_tier: str | None) -> None:
-        """As `Writer` has it."""
+        """See `Writer`."""
         message: Json = {
             "id": f"msg_{self._of.stamp.token}",
             "type": "message",
@@ -71,7 +72,7 @@ class _Blocks:
         self._emit({"type": "message_start", "message": message})
 
     def text(self, text: str, logprobs: list[Json] | None = None) -> None:
-        """As `Writer` has it."""
+        """See `Writer`."""
         self.continues = self._open == "text"
         if not self.continues:
             self._start("text", {"type": "text", "text": ""})
@@ -80,7 +81,7 @@ class _Blocks:
         self._delta({"type": "text_delta", "text": text})
 
     def text_end(self, citations: list[Citation]) -> None:
-        """As `Writer` has it."""
+        """See `Writer`."""
         self.continues = False
         if self._open != "text":
             return
@@ -90,14 +91,14 @@ class _Blocks:
         self._close()
 
     def thinking(self, text: str) -> None:
-        """As `Writer` has it."""
+        """See `Writer`."""
         self.continues = self._open == "thinking"
         if not self.continues:
             self._start("thinking", {"type": "thinking", "thinking": "", "signature": ""})
         self._delta({"type": "thinking_delta", "thinking": text})
 
     def thinking_end(self, sealed: Sealed | None) -> None:
-        """As `Writer` has it."""
+        """See `Writer`."""
         self.continues = False
         carried = self._of.carrier.pack(sealed) if sealed and sealed.origin else None
         if self._open == "thinking":
@@ -108,7 +109,7 @@ class _Blocks:
             self._whole({"type": "redacted_thinking", "data": carried})
 
     def call(self, call: CallStart) -> None:
-        """As `Writer` has it."""
+        """See `Writer`."""
         self.continues = False
         call_id = self._call_id(call.id)
         if call.extra:
@@ -120,7 +121,7 @@ class _Blocks:
         self._is_custom = call.tool.kind == "custom"
 
     def arguments(self, text: str) -> None:
-        """As `Writer` has it. A custom tool's text, which this protocol has not, is put in JSON."""
+        """See `Writer`. A custom tool's text is put into JSON, because Messages has only that."""
         self.continues = self._has_arguments and not self._is_custom
         self._has_arguments = True
         if self._is_custom:
@@ -128,18 +129,18 @@ class _Blocks:
         self._delta({"type": "input_json_delta", "partial_json": text})
 
     def call_end(self) -> None:
-        """As `Writer` has it."""
+        """See `Writer`."""
         self.continues = False
         if self._open == "tool_use":
             self._close()
 
     def refusal(self, text: str) -> None:
-        """As `Writer` has it."""
+        """See `Writer`."""
         self.continues = False
         self._refusal.append(text)
 
     def search(self, queries: list[str], sources: list[Json]) -> None:
-        """As `Writer` has it."""
+        """See `Writer`."""
         self.continues = False
         self._close()
         self._searches += 1
@@ -153,7 +154,7 @@ class _Blocks:
         self._whole({"type": "web_search_tool_result", "tool_use_id": search_id, "content": found})
 
     def end(self, finish: Finish) -> None:
-        """As `Writer` has it."""
+        """See `Writer`."""
         self.continues = False
         if not self._opened:
             self._start("text", {"type": "text", "text": ""})
@@ -174,13 +175,13 @@ class _Blocks:
         self._emit({"type": "message_stop"})
 
     def moved(self, count: int, text: str) -> None:
-        """As `Writer` has it."""
+        """See `Writer`."""
         del count
         if self._open == "text" and self._of.expected.cited:
             self._passage.append(json.decode(f'"{text}"'))
 
     def _call_id(self, call_id: str) -> str:
-        """The id that the client is told: one that every provider takes, and no other call has."""
+        """The id for the client: one that every provider accepts, and that no other call has."""
         plain = encode_call_id(call_id)
         unique, number = plain, 1
         while unique in self._call_ids:
@@ -195,7 +196,7 @@ class _Blocks:
         self._begin_block(block)
 
     def _close(self) -> None:
-        """Close the block that is open, if one is."""
+        """Closes the open block, if there is one."""
         if self._open is None:
             return
         if self._open == "tool_use" and not self._has_arguments:
@@ -205,7 +206,7 @@ class _Blocks:
         self._end_block()
 
     def _whole(self, block: Json) -> None:
-        """A block that is told whole in its start."""
+        """Writes a block that is whole in its start event."""
         self._close()
         self._begin_block(block)
         self._end_block()
@@ -222,7 +223,7 @@ class _Blocks:
 
 
 class StreamWriter(_Blocks):
-    """Writes the frames of a stream."""
+    """Writes the events of a stream."""
 
     keep_alive = PING
 
@@ -233,13 +234,13 @@ class StreamWriter(_Blocks):
         self._frames: list[str] = []
 
     def take(self) -> str:
-        """As `answer.StreamWriter` has it."""
+        """See `answer.StreamWriter`."""
         frames = "".join(self._frames)
         self._frames.clear()
         return frames
 
     def fail(self, error: ApiError) -> None:
-        """As `answer.StreamWriter` has it."""
+        """See `answer.StreamWriter`."""
         self._frames.append(error_frame(error, self._of.stamp.request_id))
 
 
@@ -250,10 +251,10 @@ class WholeWriter(_Blocks):
         super().__init__(of, self._add)
         self._message: Json = {}
         self._pieces: list[str] = []
-        """Of the open block's text, thinking or input."""
+        """Pieces of the open block's text, thinking or input."""
 
     def body(self) -> Json:
-        """As `answer.WholeWriter` has it."""
+        """See `answer.WholeWriter`."""
         return self._message
 
     def _add(self, event: Json) -> None:
@@ -281,7 +282,7 @@ class WholeWriter(_Blocks):
                 self._pieces.append(delta[_PIECES[kind]])
 
     def _fill(self, block: Json) -> None:
-        """Put the pieces into the block that ends."""
+        """Puts the pieces into the block that ends."""
         text = "".join(self._pieces)
         self._pieces.clear()
         if "input" in block:
@@ -298,7 +299,7 @@ _PIECES = {
 
 
 def _input(arguments: str) -> Json:
-    """The object that a call's arguments spell; what is none stays text, under a name of ours."""
+    """The object in a call's arguments. If it is not one, the text is put under a name of ours."""
     try:
         return json.decode_object(arguments)
     except ValueError:

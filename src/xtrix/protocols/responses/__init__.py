@@ -29,13 +29,13 @@ from xtrix.reasoning import Carrier
 
 
 def encode_error(error: ApiError, request_id: str) -> Reply:
-    """`error` as an answer: OpenAI's envelope, in which the request's id has no place."""
+    """`error` as an answer in OpenAI's form, which has no place for the request's id."""
     del request_id
     return error_reply(error)
 
 
 def encode_count(tokens: int, request: Request) -> Json:
-    """The answer to a client that has asked for a count."""
+    """The answer to a client that asks for a count."""
     del request
     return {"object": "response.input_tokens", "input_tokens": tokens}
 

@@ -1,8 +1,8 @@
-"""The client's tools, and what it says of their use.
+"""Decodes the client's tools, and the choice of a tool.
 
-Tools stand in the request, and in items of its input: a search of the client's adds what it found.
-A tool that OpenAI would run itself is left out where the answer is sound without it, because Codex
-offers such with every request, and refused where it is not.
+Tools are in the request, and in items of its input: a search by the client adds the tools that it
+found. A tool that OpenAI would run itself is left out if the answer can do without it, because
+Codex offers such tools with every request. Otherwise it is refused.
 
 Source: openai-python 3.57.0, `Tool` and `ToolChoice` (read 2026-11).
 """
@@ -16,11 +16,11 @@ from xtrix.shape import LONGEST_ECHO
 Json = dict[str, Any]
 
 SEARCH = "tool_search"
-"""The name of the tool that stands for the client's own search for tools."""
+"""The name of the tool for the client's own search for tools."""
 
 _WEB_SEARCH = "web_search"
 _HINTS = (_WEB_SEARCH, "image_generation")
-"""Beginnings of the types that are left out."""
+"""The beginnings of the types that are left out."""
 _REFUSED = {
     *("mcp", "file_search", "code_interpreter", "shell", "local_shell", "apply_patch"),
     *("programmatic_tool_calling", "computer", "computer_use", "computer_use_preview"),
@@ -31,11 +31,11 @@ _NAMED = {"function", "custom"}
 _READ = {
     *("type", "name", "description", "parameters", "strict", "format", "defer_loading"),
 }
-"""The members of a function or a custom tool that are read; the others are hints."""
+"""The members of a function or a custom tool that are read. Others are hints."""
 
 
 class Tools:
-    """The tools taken in so far, each once."""
+    """The tools so far, each once."""
 
     def __init__(self) -> None:
         self.ignored: set[str] = set()
@@ -43,10 +43,10 @@ class Tools:
         self._tools: dict[tuple[str | None, str], Tool] = {}
         self._hosted: list[Tool] = []
         self.web_search: WebSearch | None = None
-        """The provider's search of the web that the model may make."""
+        """The provider's web search, if the model may use it."""
 
     def all(self) -> list[Tool]:
-        """Every tool. Without a search of the client's nothing is held back for one to find."""
+        """All tools. If the client has no search for tools, no tool is hidden until it is found."""
         tools = [*self._tools.values(), *self._hosted]
         if not any(tool.kind == "search" for tool in tools):
             for tool in tools:
@@ -54,13 +54,13 @@ class Tools:
         return tools
 
     def add(self, given: list[Json], path: str) -> list[Tool]:
-        """Take in the request's tools, which stand at `path`. Raises ClientError."""
+        """Adds the request's tools, which are at `path`. Raises ClientError."""
         return self._take(given, path, again=False)
 
     def find(self, given: list[Json], path: str) -> list[Tool]:
-        """Take in tools of an item, which the model may call from now on.
+        """Adds the tools of an item, which the model may call from now on.
 
-        One that is known already is replaced: a search may find it twice.
+        A known one is replaced, because a search may find it twice.
         """
         found = self._take(given, path, again=True)
         for tool in found:
@@ -104,11 +104,11 @@ class Tools:
             return []
         if kind in _REFUSED:
             raise unsupported(f"{path}.type", f"no upstream tool is like '{kind}'.", value=True)
-        # What this protocol does not know may be the upstream's own.
+        # A type that is not known here may be the upstream's own.
         return [Tool("hosted", _name(said), hosted=said, hosted_by="responses", path=path)]
 
     def _decode_members(self, group: Json, path: str) -> list[Tool]:
-        """The tools of a namespace, which stand at `path`."""
+        """The tools of a namespace, which are at `path`."""
         members = group["tools"]
         unread = {name for it in members for name in it.keys() - _READ if it[name]}
         self.ignored |= {f"tools.{name}" for name in unread}
@@ -116,7 +116,7 @@ class Tools:
 
 
 def _tool(said: Json, path: str, group: Json | None = None) -> Tool:
-    """A function or a custom tool; `group` is the namespace that it is in."""
+    """A function or a custom tool; `group` is its namespace."""
     kind: Literal["function", "custom"] = said["type"]
     description = said.get("description")
     if group and group.get("description"):
@@ -137,7 +137,7 @@ def _tool(said: Json, path: str, group: Json | None = None) -> Tool:
 
 
 def _web_search(said: Json, path: str) -> WebSearch:
-    """A search of the web as far as others can make it; what makes no sense is not said."""
+    """A web search, as far as other providers have it. Invalid values are left out."""
     filters, location = said.get("filters"), said.get("user_location")
     domains = filters.get("allowed_domains") if isinstance(filters, dict) else None
     place = location if isinstance(location, dict) else {}
@@ -162,7 +162,7 @@ def _name(said: Json) -> str:
 
 
 def decode_choice(said: Json | str | None, tools: list[Tool]) -> ToolChoice | None:
-    """Which of `tools` may be called; None where all may be. Raises ClientError."""
+    """Which of `tools` may be called; None if all may. Raises ClientError."""
     if said is None or (not tools and said in ("auto", "none")):
         return None
     if not tools:
@@ -186,7 +186,7 @@ def decode_choice(said: Json | str | None, tools: list[Tool]) -> ToolChoice | No
 
 
 def _chosen(entry: Json, path: str, tools: list[Tool]) -> list[Tool]:
-    """The tools that one entry of a choice names, one or more. Raises ClientError."""
+    """The tools that one entry of a choice names. Raises ClientError."""
     kind = entry.get("type") or "function"
     name = _name(entry)
     if kind in _NAMED:
@@ -205,7 +205,7 @@ def _chosen(entry: Json, path: str, tools: list[Tool]) -> list[Tool]:
 
 
 def _named(name: str, namespace: str | None, tools: list[Tool]) -> list[Tool]:
-    """The one tool of that name. Without its namespace it has to be the only one so called."""
+    """The tool with this name. Without a namespace, only one tool may have the name."""
     exact = [tool for tool in tools if (tool.namespace, tool.name) == (namespace, name)]
     if exact or namespace is not None:
         return exact

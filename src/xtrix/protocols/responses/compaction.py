@@ -1,10 +1,10 @@
-"""A conversation summed up, so that its client can go on with a shorter one.
+"""Makes a summary of a conversation, from which the client can continue.
 
-A client asks for it at `/responses/compact`, or, as Codex does of its built-in provider, with a
-`compaction_trigger` behind the items of a request like any other, whose answer is to be exactly one
-`compaction` item (observed with Codex 0.169). An upstream of the same protocol sums up itself, if
-it can. Any other model is asked for a summary in words, and the summary goes to the client sealed
-as a `compaction` item, which says its text again to whatever model the conversation goes on with.
+A client asks for it at `/responses/compact`. Codex, with its built-in provider, asks with a
+`compaction_trigger` after the items of a normal request; its answer must have exactly one
+`compaction` item (observed with Codex 0.169). An upstream of the same protocol makes the summary
+itself, if it can. Any other model is asked for a summary in words. The client gets it sealed in a
+`compaction` item, and whatever model continues the conversation reads its text.
 
 Source: developers.openai.com/api/docs/guides/compaction and openai-python 3.57.0,
 `CompactedResponse` (read 2026-11).
@@ -34,20 +34,23 @@ _WANTED = (
     "summary alone."
 )
 _KEPT = {"model", "instructions", "input", "prompt_cache_key", "safety_identifier", "user"}
-"""What of the client's request matters to a summary."""
+"""The fields of the client's request that matter for a summary."""
 
 
 def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
-    """The request that `body` spells. Raises ClientError.
+    """The request in `body`. Raises ClientError.
 
-    A model has to be named: no default stands in where a conversation has one already.
+    It must name a model: a conversation has one already, so there is no default.
     """
     del default_model
     return _compaction_of(responses.decode_request(body, headers, ""))
 
 
 def decode_stored_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
-    """As `decode_request`, of a request that may refer to what is kept. No summary is kept."""
+    """Like `decode_request`, for a request that may refer to kept responses.
+
+    Summaries are not kept.
+    """
     del default_model
     return replace(_compaction_of(stored.decode_request(body, headers, "")), is_kept=False)
 
@@ -59,7 +62,7 @@ def _compaction_of(request: Request) -> Request:
 
 
 def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
-    """What asks a model for the summary. Raises ClientError."""
+    """A Prompt that asks a model for the summary. Raises ClientError."""
     return responses.decode_prompt(compacting(request), carrier)
 
 
@@ -75,21 +78,21 @@ def compacting(request: Request) -> Request:
 
 
 def decode_triggered(request: Request, carrier: Carrier) -> Prompt:
-    """What asks a model for the summary that an item of `request` asks for. Raises ClientError."""
+    """A Prompt for the summary that an item of `request` asks for. Raises ClientError."""
     return responses.decode_prompt(replace(compacting(request), stream=request.stream), carrier)
 
 
 class CompactionWriter(WholeWriter):
-    """Writes the answer to such a request as the client's."""
+    """Writes the client's answer to such a request."""
 
-    # `typing.override` came with Python 3.12, and this runs on 3.11 too.
+    # `typing.override` came with Python 3.12, and this code also runs on 3.11.
     def body(self) -> Json:  # type: ignore[explicit-override]
-        """As `WholeWriter` has it. Raises UpstreamError for what is no summary."""
+        """See `WholeWriter`. Raises UpstreamError if the answer is not a summary."""
         return encode_compaction(super().body(), self._of)
 
 
 def encode_compaction(response: Json, of: Answering) -> Json:
-    """The client's answer, of the whole `response` to such a request. Raises UpstreamError."""
+    """The client's answer, made from the whole `response`. Raises UpstreamError."""
     parts = [part for item in response["output"] for part in item.get("content") or ()]
     summary = "".join(part["text"] for part in parts if part["type"] == "output_text")
     if not summary or response["status"] != "completed":

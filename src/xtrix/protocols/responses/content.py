@@ -1,7 +1,7 @@
-"""The content parts of a client's items as blocks.
+"""Decodes the content parts of a client's items to blocks.
 
-Source: openai-python 3.57.0, `ResponseInputContent` (read 2026-11). Chat Completions' spelling of
-an image, an object with a `url`, is common in the wild and taken too.
+Source: openai-python 3.57.0, `ResponseInputContent` (read 2026-11). An image as an object with a
+`url`, as in Chat Completions, is common and accepted too.
 """
 
 from collections.abc import Callable
@@ -17,18 +17,19 @@ Json = dict[str, Any]
 _EPHEMERAL = {"type": "ephemeral"}
 _HOUR = {"type": "ephemeral", "ttl": "1h"}
 _DETAILS = {"low", "high", "auto"}
-"""Every protocol's words; `original` is known in Responses alone, and refused elsewhere."""
+"""The values that every protocol has. `original` exists in Responses only, and is refused
+elsewhere."""
 
 
 def decode_content(content: str | list[Json], path: str) -> list[Block]:
-    """The blocks of an item's content, which stands at `path`. Raises ClientError."""
+    """The blocks of an item's content, which is at `path`. Raises ClientError."""
     if isinstance(content, str):
         return [Text(content, path)] if content else []
     return [_part(part, f"{path}[{index}]") for index, part in enumerate(content)]
 
 
 def decode_text_content(content: str | list[Json], path: str) -> list[Block]:
-    """As `decode_content`, where only text makes sense. Raises ClientError."""
+    """Like `decode_content`, where only text is possible. Raises ClientError."""
     for index, part in enumerate(content if isinstance(content, list) else ()):
         if _PARTS.get(part["type"]) is not _text:
             why = f"only text is allowed here, not '{part['type'][:LONGEST_ECHO]}'."
@@ -37,7 +38,10 @@ def decode_text_content(content: str | list[Json], path: str) -> list[Block]:
 
 
 def cache_mark(breakpoint_or_options: Json | object) -> Json:
-    """Messages' cache mark. What names a time to live wants more than Messages' five minutes."""
+    """A cache mark, as in Messages.
+
+    With a time to live it asks for more than the usual five minutes.
+    """
     wanted = breakpoint_or_options
     return _HOUR if isinstance(wanted, dict) and wanted.get("ttl") else _EPHEMERAL
 

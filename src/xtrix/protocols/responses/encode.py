@@ -1,9 +1,9 @@
-"""A Prompt as a Responses request.
+"""Encodes a Prompt as a request of Responses.
 
-Nothing is kept upstream (`store` is false), and reasoning comes encrypted, so that it can go back
-with the next request. The body is built from what is known here and from nothing else. What the
-upstream cannot do is refused by name where the answer would be wrong without it, and listed as
-ignored where it is a hint.
+Nothing is stored upstream (`store` is false). Reasoning comes back encrypted, so that it can be
+sent with the next request. The body contains only fields that are known here. What the upstream
+cannot do is refused by name if the answer would be wrong without it. Otherwise it is reported as
+ignored.
 
 Source: developers.openai.com/api/docs/api-reference/responses and openai-python 3.57.0 (read
 2026-11).
@@ -25,10 +25,10 @@ from xtrix.protocols.responses.encode_turns import encode_turns
 from xtrix.providers import Needs, Target
 
 SMALLEST_LIMIT = 16
-"""Tokens of `max_output_tokens`; OpenAI refuses less."""
+"""The smallest `max_output_tokens` that OpenAI accepts."""
 
 _LONGEST_KEY = 64
-"""Characters of `prompt_cache_key` and `safety_identifier`."""
+"""The most characters of `prompt_cache_key` and `safety_identifier`."""
 _ENCRYPTED = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
 _SOURCES = "web_search_call.action.sources"
@@ -36,14 +36,14 @@ _TAKEN = (
     *("metadata", "prompt_cache_retention", "prompt_cache_options", "truncation"),
     *("max_tool_calls", "top_logprobs"),
 )
-"""The client's other fields that have the same name and meaning here."""
+"""Further fields of the client that have the same name and meaning here."""
 _NO_LOSS = {"n", "logprobs", "modalities", "audio", "moderation", "container", "mcp_servers"}
-"""Those that are refused, told in another way, or ask for what comes anyway."""
+"""Fields that are refused elsewhere, encoded in another way, or ask for what happens anyway."""
 _CHAT_ONLY = (
     *("n", "frequency_penalty", "presence_penalty", "logit_bias", "seed", "audio", "prediction"),
     *("moderation",),
 )
-"""What Chat Completions can be asked and Responses cannot."""
+"""Parameters that Chat Completions has and Responses does not."""
 _SETTINGS = {
     "max_output_tokens": "max_tokens",
     "temperature": "temperature",
@@ -61,13 +61,13 @@ _SETTINGS = {
     "user": "user",
     "service_tier": "service_tier",
 }
-"""A field of the request, as quirks name it, to the setting that it tells."""
+"""Our names of settings, by the names of fields that quirks use."""
 _OURS = {"store", "include", "reasoning.summary"}
-"""What no client has asked for, so that none misses it."""
+"""Fields that no client has asked for, so their loss is not reported."""
 
 
 def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
-    """`prompt` for `target`. Raises ClientError."""
+    """`prompt`, encoded for `target`. Raises ClientError."""
     _refuse(prompt)
     encoding = _Encoding(prompt, target)
     body = encoding.body()
@@ -77,7 +77,7 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
 
 
 def needs_of(prompt: Prompt, client: str) -> Needs:
-    """What `prompt`, of a client of the protocol `client`, needs of a row that speaks two."""
+    """What `prompt`, from a client of the protocol `client`, needs of a row with two protocols."""
     settings = prompt.settings
     is_off = (settings.thinking or {}).get("type") == "disabled"
     return Needs(
@@ -96,7 +96,7 @@ def needs_of(prompt: Prompt, client: str) -> Needs:
 
 
 def _refuse(prompt: Prompt) -> None:
-    """Raise ClientError for what would make the answer wrong if it were left out."""
+    """Raises ClientError for fields without which the answer would be wrong."""
     said = prompt.extras
     if said.get("n", 1) != 1:
         raise unsupported("n", "the upstream gives one choice.", value=True)
@@ -110,7 +110,7 @@ def _refuse(prompt: Prompt) -> None:
 
 
 class _Encoding:
-    """One prompt on its way into Responses' form."""
+    """Encodes one prompt."""
 
     def __init__(self, prompt: Prompt, target: Target) -> None:
         self.ignored = {
@@ -150,12 +150,12 @@ class _Encoding:
         return body | {name: prompt.extras[name] for name in _TAKEN if name in prompt.extras}
 
     def expected(self) -> Expected:
-        """How the answer is to be read."""
+        """How to read the answer."""
         cited = self._settings.web_search is not None
         return Expected(self._names.table(), cited=cited, limit=self._limit())
 
     def apply_quirks(self, body: Json) -> None:
-        """Rename and drop what the row says. A dropped `reasoning.summary` is a member."""
+        """Renames and drops what the row says. `reasoning.summary` names a member of a field."""
         quirks = self._target.provider.quirks
         for name, theirs in quirks.rename.items():
             if name in body:
@@ -171,7 +171,7 @@ class _Encoding:
         self.ignored.add(self._prompt.param(setting))
 
     def _ignore_marks(self) -> None:
-        """Name what has no place here, wherever in the prompt it stands."""
+        """Reports what has no place here, anywhere in the prompt."""
         prompt = self._prompt
         if self._settings.top_k is not None:
             self._ignore("top_k")
@@ -201,7 +201,7 @@ class _Encoding:
         return limit
 
     def _text(self) -> Json:
-        """What is said of the answer's text."""
+        """The fields for the answer's text."""
         wanted = self._settings.format
         form: Json | None = None
         if wanted is not None:
@@ -228,7 +228,7 @@ class _Encoding:
         return fields
 
     def _reasoning(self) -> Json:
-        """What asks for reasoning, and for a summary of it where the client wants any."""
+        """The fields that ask for reasoning, and for a summary if the client wants reasoning."""
         settings = self._settings
         effort, is_lost = encode_effort(settings, self._family)
         if is_lost:
@@ -241,7 +241,7 @@ class _Encoding:
         return {"reasoning": told} if told else {}
 
     def _sampling(self) -> Json:
-        """`temperature` and `top_p`, as far as the model takes them."""
+        """`temperature` and `top_p`, as far as the model accepts them."""
         settings = self._settings
         wanted = _present(temperature=settings.temperature, top_p=settings.top_p)
         effort, _ = encode_effort(settings, self._family)
@@ -254,7 +254,7 @@ class _Encoding:
 
 
 def take_out(body: Json, name: str) -> object:
-    """Take `name`, a field or a field's member as `text.verbosity`, out of `body`; what it said."""
+    """Removes `name`, such as `text.verbosity`, from `body`, and returns its value."""
     outer, _, inner = name.partition(".")
     if not inner:
         return body.pop(outer, None)
@@ -270,7 +270,7 @@ def _present(**fields: object) -> Json:
 
 
 def _short(text: str | None) -> str | None:
-    """`text`, or what stands for it where OpenAI takes no text so long."""
+    """`text`, or a hash of it if it is too long for OpenAI."""
     if text is None or len(text) <= _LONGEST_KEY:
         return text
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()

@@ -1,4 +1,4 @@
-"""Text, images and files as Responses' content parts.
+"""Encodes text, images and files as content parts of Responses.
 
 Nothing is fetched here: a URL is passed on for the upstream to read.
 Source: openai-python 3.57.0, `ResponseInputText`, `ResponseInputImage`, `ResponseInputFile` (read
@@ -15,7 +15,7 @@ _FILE_NAMES = {_PDF: "document.pdf", None: "document.pdf"}
 
 
 def encode_parts(block: Block) -> list[Json]:
-    """The parts that stand for a block which a client gave. Raises ClientError."""
+    """The parts for a block of the user. Raises ClientError."""
     match block:
         case Text() | Refusal():
             return [input_text(block.text)]
@@ -32,7 +32,7 @@ def encode_parts(block: Block) -> list[Json]:
 
 
 def encode_answer_part(block: Block) -> Json | None:
-    """The part of an earlier answer; None for one that says nothing. Raises ClientError."""
+    """The part for a block of an earlier answer; None for an empty one. Raises ClientError."""
     match block:
         case Text():
             return {"type": "output_text", "text": block.text} if block.text else None
@@ -64,7 +64,7 @@ def _image(block: Image) -> Json:
 
 
 def _file(block: File) -> list[Json]:
-    """A file after what is said of it; plain text is told as such."""
+    """The parts of a file, after its description. Plain text is sent as text."""
     source = block.source
     if source.kind == "text":
         heads = [line for line in (block.name, block.context) if line]
@@ -79,7 +79,7 @@ def _file(block: File) -> list[Json]:
 
 
 def _data_file(source: Source, name: str | None) -> Json:
-    """A file by its content, which needs a name."""
+    """A file with its content, which needs a name."""
     name = name or _FILE_NAMES.get(source.media_type, "document")
     return {"type": "input_file", "filename": name, "file_data": _data_uri(source)}
 

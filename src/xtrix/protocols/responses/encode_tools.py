@@ -1,7 +1,7 @@
-"""A client's tools, and what it says of their use, in Responses' terms.
+"""Encodes a client's tools, and the choice of a tool, for Responses.
 
-Tools of a namespace, and a client's own search for more tools, are functions like any other: only
-OpenAI itself knows them as such, and a client that speaks of them is relayed to OpenAI.
+Tools of a namespace, and a client's own search for tools, become plain functions. Only OpenAI
+itself has these, and a client that uses them is passed on to OpenAI anyway.
 
 Source: openai-python 3.57.0, `FunctionTool`, `CustomTool`, `WebSearchTool` and `ToolChoiceAllowed`
 (read 2026-11).
@@ -14,7 +14,10 @@ from xtrix.protocols.responses.encode_blocks import PROTOCOL
 
 
 def encode_tool(tool: Tool, names: ToolNames) -> Json:
-    """The tool, flat. Raises ClientError for one that only another protocol's upstream can run."""
+    """The tool, without nesting.
+
+    Raises ClientError if only another protocol's upstream can run it.
+    """
     if tool.hosted is not None:
         if tool.hosted_by == PROTOCOL:
             return tool.hosted
@@ -29,13 +32,14 @@ def encode_tool(tool: Tool, names: ToolNames) -> Json:
             encoded["format"] = {"type": "grammar", **tool.format}
         return encoded
     encoded["parameters"] = tool.schema or {"type": "object", "properties": {}}
-    # Left out it would mean «strict where the schema allows», which changes the schema.
+    # Without `strict` OpenAI makes a tool strict if its schema allows that, which changes the
+    # schema.
     encoded["strict"] = bool(tool.strict)
     return encoded
 
 
 def encode_web_search(wanted: WebSearch) -> Json:
-    """OpenAI's own search of the web."""
+    """OpenAI's own web search."""
     tool: Json = {"type": "web_search"}
     if wanted.context_size:
         tool["search_context_size"] = wanted.context_size
@@ -47,7 +51,7 @@ def encode_web_search(wanted: WebSearch) -> Json:
 
 
 def encode_choice(choice: ToolChoice, tools: list[Tool], names: ToolNames) -> str | Json:
-    """What a client says of which of `tools` may be called."""
+    """The choice among `tools`."""
     kinds = {(tool.namespace, tool.name): _kind(tool) for tool in tools}
 
     def named(namespace: str | None, name: str) -> Json:

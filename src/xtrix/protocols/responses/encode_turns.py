@@ -1,8 +1,8 @@
-"""A Prompt's turns as Responses' input items, in their order.
+"""Encodes a Prompt's turns as input items of Responses, in order.
 
-A call, its result and a piece of reasoning are items of their own; what else a turn holds between
-them is a message. A reasoning item is good for its issuer alone and only with its encrypted
-content, and OpenAI refuses one that nothing of the assistant's follows.
+Each call, result and piece of reasoning is an item of its own. Everything else in a turn becomes
+messages between them. Only its issuer accepts a reasoning item, and only with its encrypted
+content. OpenAI refuses one that is not followed by something of the assistant.
 
 Source: developers.openai.com/api/docs/guides/reasoning and openai-python 3.57.0 (read 2026-11).
 """
@@ -26,7 +26,7 @@ _RESULTS = {"function_call_output", "custom_tool_call_output"}
 
 
 class Items:
-    """The turns taken in so far, as input items."""
+    """The turns so far, as input items."""
 
     def __init__(self, target: Target, names: ToolNames) -> None:
         self.ignored: set[str] = set()
@@ -37,10 +37,10 @@ class Items:
         self._roles = target.provider.quirks.roles
         self._here = Origin(target.provider.name, target.model, PROTOCOL)
         self._calls: dict[str, tuple[str, CallKind]] = {}
-        """The client's id of a call to the upstream's, and what the call's tool takes."""
+        """For each of the client's call ids: the upstream's id, and the kind of the tool."""
 
     def add(self, turn: Turn) -> None:
-        """Take in `turn`. Raises ClientError."""
+        """Adds `turn`. Raises ClientError."""
         if turn.extra.get("name"):
             self.ignored.add("messages.name")
         message: list[Block] = []
@@ -58,7 +58,7 @@ class Items:
             self._message(turn, message)
 
     def items(self) -> list[Json]:
-        """All items, without reasoning that leads nowhere."""
+        """All items, without reasoning that nothing follows."""
         kept = []
         is_followed = False
         for item in reversed(self._items):
@@ -72,7 +72,7 @@ class Items:
         return kept[::-1]
 
     def _message(self, turn: Turn, blocks: list[Block]) -> None:
-        """What a turn says between its calls, results and reasoning."""
+        """Adds a message for what a turn says between its calls, results and reasoning."""
         if turn.role == "assistant":
             parts = [part for block in blocks if (part := encode_answer_part(block))]
             if not parts:
@@ -135,7 +135,7 @@ def encode_turns(turns: Iterable[Turn], target: Target, names: ToolNames) -> Ite
 
 
 def _plain(parts: list[Json]) -> str | list[Json]:
-    """`parts`, as a string where they are no more than one text."""
+    """`parts`, or a string if they are one text."""
     if not parts:
         return ""
     if len(parts) == 1 and parts[0]["type"] in {"input_text", "output_text"}:
@@ -145,7 +145,7 @@ def _plain(parts: list[Json]) -> str | list[Json]:
 
 
 def _failed(output: str | list[Json]) -> str | list[Json]:
-    """`output`, with the word for what has no field here."""
+    """`output`, with a word that says that the tool failed, because there is no field for it."""
     if not isinstance(output, str):
         return [input_text(_ERROR.strip()), *output]
     return output if output.lower().startswith("error") else _ERROR + output

@@ -1,12 +1,12 @@
-r"""The frames of a stream, numbered, and the long strings in them, each kept once.
+r"""Writes the numbered events of a stream, and keeps each long string in them only once.
 
-A text is told in deltas and then four times whole: as text, in its part, in its item and in the
-response. So it is kept while it goes by, spelled as JSON, and the frames at the end are made of the
-same pieces: five megabytes cost five, not a hundred. What is more than ASCII is kept in UTF-8: text
-with one emoji in it takes four bytes a character in the interpreter.
+A text is sent in deltas, and then four times whole: as text, in its part, in its item and in the
+response. So it is kept while it passes, already in the form of JSON, and the events at the end are
+made of the same pieces. Five megabytes then take five in memory, not a hundred. Non-ASCII text is
+kept in UTF-8, because text with one emoji takes four bytes a character in the interpreter.
 
-Every frame is an `event:` line and a `data:` line whose JSON begins with `type` and
-`sequence_number`, so that a frame around another text differs in one place and one number.
+Every event is an `event:` line and a `data:` line, whose JSON begins with `type` and
+`sequence_number`. So two events with different texts differ in one place and one number.
 """
 
 from collections import deque
@@ -15,25 +15,25 @@ from typing import TypeAlias
 from xtrix import json
 
 Fragments: TypeAlias = list[str | bytes]
-"""JSON that is cut anywhere but inside of a character. Bytes are UTF-8."""
+"""JSON in pieces, which are never cut inside of a character. Bytes are UTF-8."""
 
 DONE = "data: [DONE]\n\n"
 KEEP_ALIVE = ": keep-alive\n\n"
 PIECE = 16_384
-"""Characters of frames that are handed out at once."""
+"""The characters that `take` returns at once."""
 
 _KEPT_APART = 16_384
 _OVERHEAD = 64
-"""Bytes that a short text takes beside its characters."""
+"""The bytes that a short text takes in memory besides its characters."""
 
 
 def raw(text: str) -> str:
-    """`text` as it stands between the quotes of a JSON string."""
+    """`text` as it looks between the quotes of a JSON string."""
     return json.encode_line(text)[1:-1]
 
 
 class LongString:
-    """The inside of one JSON string in the making."""
+    """The inside of one JSON string that grows."""
 
     __slots__ = ("_chunks", "_counted", "_held", "_pending")
 
@@ -42,31 +42,31 @@ class LongString:
         self._pending: list[str] = []
         self._held = 0
         self._counted = (0, 0)
-        """Chunks whose characters have been counted, and how many those are."""
+        """How many chunks have been counted, and how many characters they have."""
 
     def add(self, piece: str) -> None:
-        """Append `piece`, which is spelled as JSON."""
+        """Appends `piece`, which is already in the form of JSON."""
         self._pending.append(piece)
         self._held += len(piece) + _OVERHEAD
         if self._held > _KEPT_APART:
             self._join()
 
     def chunks(self) -> Fragments:
-        """All of it. No chunk ends inside of a character or an escape."""
+        """The whole string. No chunk ends inside of a character or an escape."""
         self._join()
         return self._chunks
 
     def text(self) -> str:
-        """What it spells."""
+        """The text, decoded."""
         return _decoded(as_bytes(self.chunks()))
 
     def mark(self) -> int:
-        """A word for its end as it is now."""
+        """A mark for its present end."""
         self._join()
         return len(self._chunks)
 
     def length(self, mark: int) -> int:
-        """Characters that it spells up to `mark`, none of which was before one asked about."""
+        """The number of characters up to `mark`. Marks must be asked about in order."""
         counted, characters = self._counted
         characters += sum(len(_decoded(as_bytes([it]))) for it in self._chunks[counted:mark])
         self._counted = (mark, characters)
@@ -84,7 +84,7 @@ class LongString:
 
 
 def as_bytes(fragments: Fragments) -> bytes:
-    """What `fragments` are together, in UTF-8."""
+    """`fragments`, joined, in UTF-8."""
     return b"".join(it if isinstance(it, bytes) else it.encode() for it in fragments)
 
 
@@ -94,17 +94,17 @@ def _decoded(inside: bytes) -> str:
 
 
 class Frames:
-    """The frames that wait to be taken."""
+    """The events that wait to be taken."""
 
     def __init__(self, *, wanted: bool = True) -> None:
-        """Frames that are not `wanted` are not made: the answer is told whole."""
+        """Without `wanted` no events are made, because the answer is written whole."""
         self.number = -1
-        """That of the last frame."""
+        """The number of the last event."""
         self._wanted = wanted
         self._waiting: deque[str | bytes] = deque()
 
     def tell(self, event: str, *members: str | bytes) -> None:
-        """A frame: `members` is the rest of its JSON object, beginning with a comma."""
+        """Adds an event: `members` is the rest of its JSON object, and begins with a comma."""
         if not self._wanted:
             return
         self.number += 1
@@ -117,27 +117,27 @@ class Frames:
             self._waiting.append("}\n\n")
 
     def delta(self, before: str, after: str) -> None:
-        """A frame that is `before` and `after` around its number."""
+        """Adds an event with `before` and `after` around its number."""
         if not self._wanted:
             return
         self.number += 1
         self._waiting.append(f"{before}{self.number}{after}")
 
     def done(self) -> None:
-        """The end of the stream, which is no event and has no number."""
+        """Adds the end of the stream, which is not an event and has no number."""
         if self._wanted:
             self._waiting.append(DONE)
 
     @property
     def waits(self) -> bool:
-        """Whether any does."""
+        """Whether any events wait."""
         return bool(self._waiting)
 
     def take(self, most: int = PIECE) -> str:
-        """The beginning of what waits, a little more than `most` characters; "" is nothing.
+        """Returns the first waiting events, a little more than `most` characters; empty for none.
 
-        The end of a long answer tells its text four times. Handed out in pieces, only one of them
-        has to be held.
+        The end of a long answer has its text four times. In pieces, only one of them is in memory
+        at a time.
         """
         taken = []
         length = 0

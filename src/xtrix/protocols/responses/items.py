@@ -1,8 +1,8 @@
-"""A client's input items as turns.
+"""Decodes a client's input items to turns.
 
-Items of the assistant's in a row (reasoning, messages, calls) are one turn. OpenAI lets an output
-stand anywhere behind its call; here the outputs follow the turn that made the calls, in the order
-of the calls, and whatever stood between comes behind them.
+Several items of the assistant in a row (reasoning, messages, calls) become one turn. In OpenAI's
+API an output may be anywhere after its call. Here the outputs follow the turn that made the calls,
+in the order of the calls, and whatever was between comes after them.
 
 Sources: openai-python 3.57.0, `ResponseInputItem` (read 2026-11); OpenAI's words for what does not
 pair up.
@@ -27,10 +27,10 @@ Json = dict[str, Any]
 _CALLS = {"function_call", "custom_tool_call", "tool_search_call"}
 _OUTPUTS = {"function_call_output", "custom_tool_call_output", "tool_search_output"}
 _DROPPED = {"web_search_call", "mcp_list_tools", "image_generation_call"}
-"""Items that the answer's text is sound without."""
+"""Items that can be left out, because the answer's text makes sense without them."""
 TRIGGER = "compaction_trigger"
 _REFUSED = {TRIGGER: "it has to be the last item, behind all that is to be summed up."}
-"""Items that there is something else for."""
+"""Items that are not possible here, with what to do instead."""
 _OWN_MEMBERS = {
     *("id", "type", "status", "call_id", "name", "namespace", "arguments", "input", "caller"),
     *("async", "created_by", "execution"),
@@ -39,33 +39,33 @@ _NOTHING_FOUND = "No tools were found."
 
 
 class Conversation:
-    """The items taken in so far."""
+    """The items so far."""
 
     def __init__(self, tools: Tools, carrier: Carrier) -> None:
         self.turns: list[Turn] = []
         self.ignored: set[str] = set()
         """What was left out, by the client's names."""
         self.updates: Json = {}
-        """The settings that items have changed on the way."""
+        """The settings that items have changed."""
         self._tools = tools
         self._carrier = carrier
         self._items: list[Json] = []
         self._outputs: dict[int, int] = {}
         self._turn: Turn | None = None
-        """The assistant's turn that goes on."""
+        """The assistant's turn that has not ended."""
         self._results: list[int] = []
-        """The outputs that belong behind it."""
+        """The outputs that come after it."""
         self._open: set[str] = set()
         """The ids of its calls."""
 
     def instruct(self, text: str | None) -> None:
-        """Take in the request's `instructions`."""
+        """Adds the request's `instructions`."""
         if text:
             path = "instructions"
             self.turns.append(Turn("developer", [Text(text, path)], path))
 
     def take(self, given: str | list[Json]) -> None:
-        """Take in the request's `input`. Raises ClientError."""
+        """Adds the request's `input`. Raises ClientError."""
         if isinstance(given, str):
             self.turns.append(Turn("user", [Text(given, "input")], "input"))
             return
@@ -86,7 +86,7 @@ class Conversation:
             raise invalid("input", "none of its items can be told to an upstream.")
 
     def _close(self) -> None:
-        """End the assistant's turn, with the outputs of its calls behind it."""
+        """Ends the assistant's turn, and adds the outputs of its calls."""
         if self._turn and self._turn.blocks:
             self.turns.append(self._turn)
         if self._results:
@@ -97,7 +97,7 @@ class Conversation:
         self._open = set()
 
     def _append(self, blocks: list[Block], index: int) -> None:
-        """Let the assistant's turn go on with `blocks`, or begin."""
+        """Adds `blocks` to the assistant's turn, or begins one."""
         if self._turn is None:
             self._turn = Turn("assistant", [], f"input[{index}]")
         self._turn.blocks += blocks
@@ -122,7 +122,7 @@ class Conversation:
         self._call(call, item, index)
 
     def _search_call(self, item: Json, index: int) -> None:
-        """A search of the client's; the provider's own has no id and no place elsewhere."""
+        """Adds a search by the client. The provider's own has no id, and no place elsewhere."""
         if item.get("call_id"):
             given = item.get("arguments") or {}
             call = Call(item["call_id"], SEARCH, json.encode(given), "search", given=given)
@@ -143,7 +143,7 @@ class Conversation:
         self._results.append(self._outputs[index])
 
     def _output(self, item: Json, index: int) -> None:
-        """Outputs come behind the turn that called, which is over now at the latest."""
+        """Adds an output to the turn that made the call, which ends now at the latest."""
         del item, index
         self._close()
 
@@ -163,7 +163,7 @@ class Conversation:
         return Result(item["call_id"], decode_content(item["output"], f"{path}.output"), path=path)
 
     def _reasoning(self, item: Json, index: int) -> None:
-        """Good only where its provider's own block comes back: a summary is no prompt text."""
+        """Adds reasoning, if it is its provider's own block. A summary alone is not prompt text."""
         packed = item.get("encrypted_content")
         sealed = self._carrier.open(packed)
         if sealed:
@@ -176,14 +176,14 @@ class Conversation:
         self._tools.find(item["tools"], f"input[{index}].tools")
 
     def _update(self, item: Json, index: int) -> None:
-        """Settings from here on; only the last ones are asked about now."""
+        """Notes settings that hold from here on. Only the last ones matter now."""
         del index
         for name in ("reasoning", "text"):
             kept = {key: it for key, it in (item.get(name) or {}).items() if it is not None}
             self.updates[name] = self.updates.get(name, {}) | kept
 
     def _compaction(self, item: Json, index: int) -> None:
-        """What a conversation was summed up to, by this gateway; another's cannot be read."""
+        """Adds a summary that this gateway made. Another's cannot be read."""
         summary = summary_in(self._carrier.open(item["encrypted_content"]))
         path = f"input[{index}].encrypted_content"
         if summary is None:
@@ -209,10 +209,10 @@ _ITEMS: dict[str, Callable[[Conversation, Json, int], None]] = {
 
 
 def _pair(items: list[Json]) -> dict[int, int]:
-    """The index of each call's output, by that of the call. Raises ClientError.
+    """The index of each call's output, by the index of the call. Raises ClientError.
 
-    An output answers the first call with its id that has none yet: some clients number the calls
-    of each turn anew.
+    An output belongs to the first call with its id that has none yet, because some clients number
+    the calls of each turn anew.
     """
     waiting: dict[str, deque[int]] = {}
     outputs: dict[int, int] = {}
@@ -240,7 +240,7 @@ def _unpaired(message: str, index: int) -> ClientError:
 
 
 def _given(text: str, path: str) -> Json:
-    """The object that a call's arguments spell; "" is none. Raises ClientError."""
+    """The object in a call's arguments; an empty text means none. Raises ClientError."""
     try:
         return json.decode_object(text) if text.strip() else {}
     except ValueError:

@@ -1,7 +1,7 @@
-"""The items of an answer while they are told: a message, reasoning, a call, a search.
+"""Writes the items of an answer: messages, reasoning, calls, searches.
 
-Each knows the events that it begins, goes on and ends with, and what it is as a whole. One is open
-at a time, and only an open one can be added to.
+Each kind of item has its own events for its beginning, its pieces and its end, and its form as a
+whole. One item is open at a time, and only the open one can be added to.
 
 Source: openai-python 3.57.0, `ResponseStreamEvent` and `ResponseOutputItem` (read 2026-11), and
 what the clients were seen to need: a delta before every `done`, equal ids in all events of an item.
@@ -21,10 +21,10 @@ _IN_PROGRESS = "in_progress"
 
 
 class Deltas:
-    """A string that is told in pieces."""
+    """A string that is written in pieces."""
 
     def __init__(self, frames: Frames, event: str, place: str, after: str = "") -> None:
-        """`place` says in JSON where the string belongs, `after` what follows it."""
+        """`place` is JSON that says where the string belongs, `after` what follows it."""
         self.body = LongString()
         self._frames = frames
         self._before = f'event: {event}\ndata: {{"type":"{event}","sequence_number":'
@@ -32,28 +32,28 @@ class Deltas:
         self._after = f'"{after}}}\n\n'
 
     def add(self, text: str) -> None:
-        """Tell a piece."""
+        """Writes a piece."""
         piece = raw(text)
         self.body.add(piece)
         self._frames.delta(self._before, f"{self._between}{piece}{self._after}")
 
     def add_with(self, text: str, members: str) -> None:
-        """Tell a piece with other `members` behind it."""
+        """Writes a piece with other `members` after it."""
         piece = raw(text)
         self.body.add(piece)
         self._frames.delta(self._before, f'{self._between}{piece}"{members}}}\n\n')
 
 
 class _Item:
-    """One item. What it opens with is told when it is made, the rest when it is closed."""
+    """One item. Its first events are written when it is made, the rest when it is closed."""
 
     prefix = ""
 
     def __init__(self, frames: Frames, token: str, index: int) -> None:
-        """`token` is the answer's, `index` the item's among all."""
+        """`token` is the answer's, `index` the item's place among all items."""
         self.id = f"{self.prefix}_{token}_{index}"
         self.growing: Deltas | None = None
-        """The string that is told just now."""
+        """The string that is being written."""
         self._frames = frames
         self._index = index
         self._place = f'"item_id":"{self.id}","output_index":{index}'
@@ -81,7 +81,7 @@ class Message(_Item):
         self._added({"type": "message", "status": _IN_PROGRESS, "role": "assistant", "content": []})
 
     def text(self, text: str, logprobs: list[Json] | None) -> None:
-        """A piece of text."""
+        """Writes a piece of text."""
         if not isinstance(self._part, _TextPart):
             self._close_part()
             self._part = _TextPart(self._frames, self._next_place())
@@ -89,12 +89,12 @@ class Message(_Item):
         self._part.add(text, logprobs)
 
     def cite(self, citations: list[Citation]) -> None:
-        """The sources of the text since the last call."""
+        """Adds the sources of the text since the last call."""
         if isinstance(self._part, _TextPart):
             self._part.cite(citations)
 
     def refuse(self, text: str) -> None:
-        """A piece of a refusal."""
+        """Writes a piece of a refusal."""
         if not isinstance(self._part, _RefusalPart):
             self._close_part()
             self._part = _RefusalPart(self._frames, self._next_place())
@@ -102,7 +102,7 @@ class Message(_Item):
         self._part.deltas.add(text)
 
     def close(self, status: str) -> Fragments:
-        """The whole item, once its end is told."""
+        """Writes the item's end, and returns the whole item."""
         self._close_part()
         head = f'{{"id":"{self.id}","type":"message","status":"{status}","role":"assistant"'
         return self._done([f'{head},"content":[', *joined(self._parts), "]}"])
@@ -126,7 +126,7 @@ class _TextPart:
         self._annotations: list[Json] = []
         self._logprobs = LongString()
         self._block_start = 0
-        """Where the upstream's block of text begins, as a mark."""
+        """The beginning of the upstream's block of text, as a mark."""
         part = '{"type":"output_text","text":"","annotations":[],"logprobs":[]}'
         frames.tell("response.content_part.added", f',{place},"part":{part}')
 
@@ -172,7 +172,7 @@ class _TextPart:
 
 
 class _RefusalPart:
-    """A message's part that says why the model does not answer."""
+    """A message's part that says why the model refuses to answer."""
 
     def __init__(self, frames: Frames, place: str) -> None:
         self.deltas = Deltas(frames, "response.refusal.delta", place)
@@ -190,19 +190,19 @@ class _RefusalPart:
 
 
 class Reasoning(_Item):
-    """One block of reasoning: its readable summary, and what its provider wants back."""
+    """One block of reasoning: its readable summary, and what its provider needs back."""
 
     prefix = "rs"
 
     def __init__(self, frames: Frames, token: str, index: int) -> None:
         super().__init__(frames, token, index)
         self.encrypted: str | None = None
-        """What stands for the block when the client sends it back."""
+        """The string for the block, which the client sends back."""
         self._place = f'{self._place},"summary_index":0'
         self._added({"type": "reasoning", "summary": []})
 
     def text(self, text: str) -> None:
-        """A piece of the summary."""
+        """Writes a piece of the summary."""
         if self.growing is None:
             event = "response.reasoning_summary_part.added"
             part = '{"type":"summary_text","text":""}'
@@ -212,7 +212,7 @@ class Reasoning(_Item):
         self.growing.add(text)
 
     def close(self, status: str) -> Fragments:
-        """The whole item, once its end is told. Reasoning has no status."""
+        """Writes the item's end, and returns the whole item. Reasoning has no status."""
         del status
         summary = self._close_part() if self.growing else []
         head = f'{{"id":"{self.id}","type":"reasoning","summary":['
@@ -241,9 +241,9 @@ class Call(_Item):
     events = "response.function_call_arguments"
     prefix = "fc"
     nothing = "{}"
-    """What stands for no arguments."""
+    """The text for empty arguments."""
     is_named_again = True
-    """Whether the event of its end says the name."""
+    """Whether its last event contains the name."""
 
     def __init__(self, frames: Frames, token: str, index: int, call: CallStart) -> None:
         super().__init__(frames, token, index)
@@ -252,12 +252,15 @@ class Call(_Item):
         self._added(self._identity(_IN_PROGRESS) | {self.field: ""})
 
     def arguments(self, text: str) -> None:
-        """A piece of what the tool is given."""
+        """Writes a piece of the arguments."""
         assert self.growing is not None
         self.growing.add(text)
 
     def close(self, status: str) -> Fragments:
-        """The whole item, once its end is told. Clients that add up deltas have to see one."""
+        """Writes the item's end, and returns the whole item.
+
+        Clients that add up deltas need at least one.
+        """
         assert self.growing is not None
         given = self.growing.body
         if not given and status == COMPLETED:
@@ -296,7 +299,7 @@ class CustomCall(Call):
 
 
 class SearchCall(_Item):
-    """A call of the client's own search for tools, which is told at once."""
+    """A call of the client's own search for tools, which is written at once."""
 
     prefix = "tsc"
 
@@ -307,15 +310,15 @@ class SearchCall(_Item):
         self._added(self._whole(_IN_PROGRESS, {}))
 
     def arguments(self, text: str) -> None:
-        """A piece of what is searched for."""
+        """Adds a piece of the arguments."""
         self._given.add(raw(text))
 
     def close(self, status: str) -> Fragments:
-        """The whole item, once its end is told."""
+        """Writes the item's end, and returns the whole item."""
         try:
             given = json.decode_object(self._given.text() or "{}")
         except ValueError:
-            given = {}  # cut off
+            given = {}  # the arguments were cut off
         return self._done([json.encode_line(self._whole(status, given))])
 
     def _whole(self, status: str, given: Json) -> Json:
@@ -330,7 +333,7 @@ class SearchCall(_Item):
 
 
 class WebSearch(_Item):
-    """A search of the web that the provider has made."""
+    """A web search by the provider."""
 
     prefix = "ws"
 
@@ -342,7 +345,10 @@ class WebSearch(_Item):
             frames.tell(f"response.web_search_call.{state}", f",{self._place}")
 
     def close(self, status: str) -> Fragments:
-        """The whole item, once its end is told. The search is over, whatever cut the answer off."""
+        """Writes the item's end, and returns it.
+
+        The search is over, even if the answer was cut off.
+        """
         del status
         return self._done([json.encode_line(self._whole(COMPLETED))])
 
@@ -352,7 +358,7 @@ class WebSearch(_Item):
 
 
 class Compaction(_Item):
-    """What stands for a conversation from now on."""
+    """A summary that replaces the conversation so far."""
 
     prefix = "cmp"
 
@@ -362,7 +368,7 @@ class Compaction(_Item):
         self._added(self._item)
 
     def close(self, status: str) -> Fragments:
-        """The whole item, once its end is told. It has no status."""
+        """Writes the item's end, and returns the whole item. It has no status."""
         del status
         return self._done([json.encode_line({"id": self.id} | self._item)])
 
@@ -374,7 +380,7 @@ CALLS: dict[str, type[Call] | type[SearchCall]] = {
     "custom": CustomCall,
     "search": SearchCall,
 }
-"""The items by what their tool takes."""
+"""The items for calls, by the kind of their tool."""
 
 
 def joined(parts: list[Fragments]) -> Fragments:

@@ -1,11 +1,12 @@
-"""Responses' answers, whole and streamed, as calls on a Writer.
+"""Reads answers of Responses, whole or streamed, for a Writer.
 
-A whole answer is read as a stream of which only the last event came, so that both are read in one
-way. Items are told one after the other: the events of an item wait until those before it are over.
+A whole answer is read as a stream of which only the last event came, so that both are read in the
+same way. Items are written one after the other: the events of an item wait until those before it
+have ended.
 
-Servers other than OpenAI's leave events out (the lifecycle, an item's beginning or end, all
-deltas, the list in `response.completed`), number every item 0 or give it another id in each event.
-So every piece is taken from wherever it comes first, and only its first telling counts.
+Servers other than OpenAI's leave out events (the lifecycle, an item's beginning or end, all deltas,
+the list in `response.completed`), give every item the number 0, or use another id in each event. So
+every piece is taken from wherever it comes first, and counts once.
 
 Source: developers.openai.com/api/docs/api-reference/responses-streaming, openai-python 3.57.0, and
 what vLLM, llama.cpp, Ollama and LiteLLM were reported to send (all read 2026-11).
@@ -16,7 +17,16 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from xtrix import json
-from xtrix.answer import CallStart, Citation, Finish, FinishReason, Usage, Writer
+from xtrix.answer import (
+    CallStart,
+    Citation,
+    Finish,
+    FinishReason,
+    Served,
+    Usage,
+    Writer,
+    served_by,
+)
 from xtrix.errors import bad_response, truncated
 from xtrix.openai.errors import error_of
 from xtrix.prompt import Sealed
@@ -34,45 +44,45 @@ _INCOMPLETE = {
 }
 _CALLS = {"function_call", "custom_tool_call"}
 _PARAGRAPH = "\n\n"
-"""What stands between two parts of one piece of reasoning."""
+"""The text between two parts of one piece of reasoning."""
 _ADDED = "response.output_item.added"
 _DONE = "response.output_item.done"
 
 
 class _Item:
-    """One item of the answer, until it is told."""
+    """One item of the answer, until it has been written."""
 
     def __init__(self, value: Json) -> None:
         self.value = value
-        """The item as it was last given."""
+        """The item, as it came last."""
         self.kind = _string(value, "type")
         self.is_added = False
-        """Whether its beginning was given, and not only a piece of it."""
+        """Whether its beginning has come, and not only a piece of it."""
         self.is_over = False
-        """Whether the upstream has given all of it."""
+        """Whether the upstream has sent all of it."""
         self.is_begun = False
-        """Whether the Writer knows of this call."""
+        """Whether the Writer has begun this call."""
         self.held: list[Json] = []
-        """Its events, while another item is told."""
+        """Its events, while another item is being written."""
         self.part: tuple[str, int] | None = None
-        """The kind and index of the part that is being told."""
+        """The kind and index of the part that is being written."""
         self.heard: set[tuple[str, int]] = set()
-        """The parts of which something was told."""
+        """The parts of which something was written."""
         self.citations: dict[int, list[Json]] = {}
         self.pieces: list[str] = []
-        """Of a call, what is told later."""
+        """The pieces of a call that are written later."""
 
 
 class _Key(NamedTuple):
-    """What an event says of its item."""
+    """How an event identifies its item."""
 
     kind: str
     at: int | None
-    """Its `output_index`."""
+    """The item's `output_index`."""
     id: str | None
 
     def looser(self) -> list["_Key"]:
-        """The keys under which the item may be known, the most certain one first."""
+        """The keys under which the item may be found, the most certain one first."""
         keys = [self]
         if self.at is not None and self.id:
             keys += [self._replace(id=None), self._replace(at=None)]
@@ -82,7 +92,7 @@ class _Key(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """A piece of a part: a delta, or the whole of it."""
+    """A piece of a part: a delta, or all of it."""
 
     kind: str
     place: int
@@ -97,6 +107,7 @@ class Reader:
     def __init__(self, writer: Writer, of: Answering) -> None:
         self.finished = False
         self.usage = Usage()
+        self.served: Served = {}
         self.carried: str | None = None
         self.advances = False
         self.unknown_stop_reason: str | None = None
@@ -106,18 +117,18 @@ class Reader:
         self._token = of.stamp.token
         self._begun = False
         self._is_cut = False
-        """Whether the upstream says that the answer is not complete."""
+        """Whether the upstream says that the answer is incomplete."""
         self._says = 0
-        """Calls on the Writer."""
+        """The number of calls on the Writer."""
         self._call_count = 0
         self._items: list[_Item] = []
         self._open: deque[_Item] = deque()
-        """The items that are not told to their end; the first one is being told."""
+        """The items that have not ended. The first one is being written."""
         self._by_key: dict[_Key, _Item] = {}
-        """The last item that came with each."""
+        """The last item for each key."""
 
     def feed(self, event: Event) -> None:
-        """Tell what `event` says. Raises UpstreamError."""
+        """Reads one event. Raises UpstreamError."""
         self.carried = None
         self.advances = False
         if self.finished or not event.data.strip():
@@ -130,15 +141,15 @@ class Reader:
         self._read(said, kind)
         self.advances = advances(kind, said)
         if self._says != says + 1:
-            self.carried = None  # the event did more than tell its text
+            self.carried = None  # the event had more than its text
 
     def close(self) -> None:
-        """The upstream's end. Raises UpstreamError when the response has not ended."""
+        """The upstream's stream has ended. Raises UpstreamError if the response has not."""
         if not self.finished:
             raise truncated()
 
     def whole(self, body: bytes) -> None:
-        """Tell a whole answer. Raises UpstreamError."""
+        """Reads a whole answer. Raises UpstreamError."""
         said = decode_answer(body)
         if said.get("error"):
             raise error_of(said["error"])
@@ -147,7 +158,7 @@ class Reader:
         self._end(said, _string(said, "status") or "completed")
 
     def moved(self, count: int, text: str) -> None:
-        """Events were passed on without this reader, which keeps nothing that they would change."""
+        """Some events were written by the fast path. They change nothing here."""
 
     def _read(self, said: Json, kind: str) -> None:
         if kind == "error" or (said.get("error") and not kind.startswith("response.")):
@@ -171,10 +182,10 @@ class Reader:
             self._hear(said, kind)
 
     def _see(self, said: Json) -> None:
-        """Take note of the response as it begins.
+        """Reads the beginning of the response.
 
-        The answer begins with its first item: until then an error is a status, and another target
-        may be tried.
+        The answer begins with its first item. Until then an error sets the status, and another
+        target may be tried.
         """
         response = said.get("response")
         if isinstance(response, dict):
@@ -189,14 +200,14 @@ class Reader:
         self._says += 1
         tell(*given)
 
-    # Whose event is whose.
+    # Which item an event belongs to
 
     def _add(self, said: Json) -> None:
         value = member(said, "item")
         key = _Key(_string(value, "type"), _number(said, "output_index"), _id_of(value))
         item = self._by_key.get(key) if key.id else None
         if item is None or item.is_over:
-            # A piece of it may have come before.
+            # A piece of the item may have come before.
             item = self._by_key.get(key._replace(id=None))
             item = item if item and not item.is_added else None
         if item is None or item.is_over:
@@ -215,7 +226,7 @@ class Reader:
         return item
 
     def _find(self, key: _Key) -> _Item | None:
-        """The item that an event means: of its index and id, or else the last of either."""
+        """The item of an event: by its index and id together, or else by either."""
         return next((found for each in key.looser() if (found := self._by_key.get(each))), None)
 
     def _complete(self, said: Json) -> None:
@@ -233,19 +244,19 @@ class Reader:
         self._take(item, {"type": _DONE, "item": value})
 
     def _hear(self, said: Json, kind: str) -> None:
-        """An event about a part of an item."""
+        """Reads an event about a part of an item."""
         item_kind, is_delta = _EVENTS[kind]
         key = _Key(item_kind, _number(said, "output_index"), _string(said, "item_id") or None)
         item = self._find(key)
         if item is None or item.is_over:
-            # What is told late is told again with its item, unless it is a piece of text.
+            # A late event is repeated by its item, unless it is a piece of text.
             if not is_delta or (item and item_kind in _CALLS):
                 return
             item = self._new({"type": item_kind, **({"id": key.id} if key.id else {})}, key)
         self._take(item, {**said, "type": kind})
 
     def _take(self, item: _Item, said: Json) -> None:
-        """Tell an event of `item`, or keep it until the items before it are told."""
+        """Writes an event of `item`, or keeps it until the items before it have ended."""
         item.held.append(said)
         while self._open and self._open[0].held:
             told = self._open[0]
@@ -259,7 +270,7 @@ class Reader:
         if said["type"] != _DONE:
             _HANDLERS[said["type"]](self, item, said)
             return
-        # What goes back to its issuer is kept to the letter.
+        # Reasoning goes back to its issuer unchanged, so all of it is kept.
         is_kept = item.kind == "reasoning"
         item.value = said["item"] if is_kept else _merged(item.value, said["item"])
         self._open.popleft()
@@ -267,7 +278,7 @@ class Reader:
         if finish:
             finish(self, item)
 
-    # Messages and reasoning: parts of text.
+    # Messages and reasoning: parts of text
 
     def _text(self, item: _Item, said: Json) -> None:
         self._piece(item, _piece(said, "text", "content_index"))
@@ -287,7 +298,7 @@ class Reader:
             item.citations.setdefault(_index(said, "content_index"), []).append(annotation)
 
     def _part(self, item: _Item, said: Json) -> None:
-        """A part of a message as a whole."""
+        """Reads a whole part of a message."""
         self._message_part(item, _index(said, "content_index"), said.get("part"))
 
     def _message_part(self, item: _Item, index: int, part: object) -> None:
@@ -313,7 +324,7 @@ class Reader:
         if not piece.text or (not piece.is_delta and part in item.heard):
             return
         if item.kind == "reasoning":
-            # Summary and text say the same; the one that comes first is told.
+            # Summary and text contain the same. The one that comes first is written.
             if any(kind != piece.kind for kind, _ in item.heard):
                 return
             if item.part and item.part != part:
@@ -347,16 +358,16 @@ class Reader:
             for index, part in enumerate(_list(item.value, kind)):
                 text = _string(part, "text") if isinstance(part, dict) else ""
                 self._piece(item, _Piece(kind, index, text, is_delta=False))
-        # Without its content it stands for something that the upstream has not kept.
+        # Without its content it refers to something that the upstream has not stored.
         is_sealed = bool(_string(item.value, "encrypted_content"))
         if item.heard or is_sealed:
             sealed = Sealed(item.value, self._origin) if is_sealed else None
             self._say(self._writer.thinking_end, sealed)
 
-    # Calls.
+    # Calls
 
     def _begin_call(self, item: _Item) -> None:
-        """Tell of a call, once it has a name."""
+        """Writes the beginning of a call, once it has a name."""
         name = _string(item.value, "name")
         if item.kind not in _CALLS or not name or item.is_begun:
             return
@@ -365,7 +376,7 @@ class Reader:
         if item.kind == "custom_tool_call":
             tool = tool._replace(kind="custom")
         elif tool.kind == "custom":
-            tool = tool._replace(kind="function")  # it is given JSON, whatever was declared
+            tool = tool._replace(kind="function")  # its arguments are JSON, whatever was declared
         call_id = _string(item.value, "call_id") or _string(item.value, "id")
         call_id = call_id or f"call_{self._token}_{self._call_count}"
         self._call_count += 1
@@ -413,7 +424,7 @@ class Reader:
             if not item.heard:
                 self._arguments(item, given or ("" if is_cut else "{}"))
         elif not is_cut:
-            # Half of a text is worth nothing: the finish says that it was cut off.
+            # A part of a text is of no use; the finish reason will say that it was cut off.
             given = _text_given(item, "input") or "".join(item.pieces)
             if given:
                 self._say(self._writer.arguments, given)
@@ -435,10 +446,10 @@ class Reader:
         if queries or sources:
             self._say(self._writer.search, queries, sources)
 
-    # The end.
+    # The end
 
     def _end(self, response: Json, status: str) -> None:
-        """The response as it ended. Raises UpstreamError when it failed."""
+        """Reads the end of the response. Raises UpstreamError if it failed."""
         if status == "failed" or response.get("error"):
             raise error_of(response.get("error") or "The upstream's response failed.")
         if status == "cancelled":
@@ -446,9 +457,11 @@ class Reader:
         if status in {"queued", "in_progress"}:
             raise bad_response("a response that has not ended")
         self.usage = decode_usage(response.get("usage")) or self.usage
+        self.served = served_by(response.get("service_tier"))
         details = response.get("incomplete_details")
         why = details.get("reason") if isinstance(details, dict) else None
-        # llama.cpp's server calls it completed too (its server of 2026-10, observed).
+        # llama.cpp's server says that it is completed in this case too (its server of 2026-10,
+        # observed).
         is_full = 0 < (self._expected.limit or 0) <= self.usage.completion
         self._is_cut = status == "incomplete" or why is not None or is_full
         self._begin()
@@ -460,11 +473,11 @@ class Reader:
             self.unknown_stop_reason = None if is_known else word(why)
         elif status != "completed":
             self.unknown_stop_reason = word(status)
-        self._writer.end(Finish(reason, self.usage, _tier(response)))
+        self._writer.end(Finish(reason, self.usage, self.served.get("service_tier")))
         self.finished = True
 
     def _settle(self, output: list[Any]) -> None:
-        """Tell what of the whole `output` was not told yet, and end what is not over."""
+        """Writes everything in the whole `output` that was not written yet, and ends open items."""
         told = _Told(self._items)
         for value in output:
             if not isinstance(value, dict):
@@ -480,9 +493,10 @@ class Reader:
 
 
 class _Told:
-    """The items of a stream, to be found by those of the whole answer.
+    """Finds the items of a stream for those of the whole answer.
 
-    By id, by the id of a call, or else by kind and order: some servers make their ids anew.
+    Items are found by id, by the id of a call, or else by kind and order, because some servers make
+    new ids.
     """
 
     def __init__(self, items: list[_Item]) -> None:
@@ -495,7 +509,7 @@ class _Told:
             self._by_kind.setdefault(item.kind, deque()).append(item)
 
     def take(self, value: Json) -> _Item | None:
-        """The item that `value` tells again; None for one that was not told at all."""
+        """The item that `value` repeats; None if it did not come before."""
         kind = _string(value, "type")
         for key in _identities(value):
             found = self._by_id.get(key)
@@ -534,7 +548,7 @@ _PARTS: dict[str, tuple[str, Callable[[Reader, _Item, Json], None]]] = {
     "response.reasoning_summary_text.done": _SUMMARY,
     "response.reasoning_text.delta": _THOUGHT,
     "response.reasoning_text.done": _THOUGHT,
-    # As Open Responses calls it.
+    # The name in Open Responses.
     "response.reasoning.delta": _THOUGHT,
     "response.reasoning.done": _THOUGHT,
     "response.function_call_arguments.delta": ("function_call", Reader._arguments_delta),
@@ -544,7 +558,7 @@ _PARTS: dict[str, tuple[str, Callable[[Reader, _Item, Json], None]]] = {
 }
 _HANDLERS = {kind: handler for kind, (_, handler) in _PARTS.items()}
 _EVENTS = {kind: (item_kind, kind.endswith(".delta")) for kind, (item_kind, _) in _PARTS.items()}
-"""The kind of item that each event is about, and whether it holds a piece of it."""
+"""The kind of item that each event belongs to, and whether the event is a delta."""
 _FINISH: dict[str, Callable[[Reader, _Item], None]] = {
     "message": Reader._finish_message,
     "reasoning": Reader._finish_reasoning,
@@ -554,9 +568,9 @@ _FINISH: dict[str, Callable[[Reader, _Item], None]] = {
 
 
 def advances(kind: str, said: Json) -> bool:
-    """Whether the event `said` of this kind takes the answer further, as `Reader.advances` has it.
+    """Whether an event of this kind contains a part of the answer; see `Reader.advances`.
 
-    It does where it is about an item of the output, also of a kind that is not known here.
+    It does if it belongs to an item of the output, also to one of an unknown kind.
     """
     is_about_item = kind in _EVENTS or "output_index" in said or "item_id" in said
     return (is_about_item and said.get("delta") != "") or kind in _TERMINAL
@@ -575,18 +589,18 @@ def _piece(said: Json, kind: str, index: str) -> _Piece:
 
 
 def _merged(before: Json, after: Json) -> Json:
-    """An item at its end, with what only its beginning said."""
+    """An item at its end, with members that only its beginning had."""
     return {**before, **{name: it for name, it in after.items() if it is not None}}
 
 
 def _text_given(item: _Item, field: str) -> str:
-    """What a call is given, as a text: some servers give an object."""
+    """The arguments of a call as text. Some servers send an object."""
     given = item.value.get(field)
     return json.encode(given) if isinstance(given, dict) else _string(item.value, field)
 
 
 def _citation(said: Json) -> Citation | None:
-    """A source with an address; other annotations name files that only the upstream has."""
+    """A citation with a URL. Other annotations name files that only the upstream has."""
     url = said.get("url")
     if said.get("type", "url_citation") != "url_citation" or not isinstance(url, str):
         return None
@@ -600,7 +614,7 @@ def _citation(said: Json) -> Citation | None:
 
 
 def _logprobs(said: object) -> list[Json] | None:
-    """Log probabilities as Chat Completions has them, where there are any."""
+    """Log probabilities in the form of Chat Completions, if there are any."""
     if not isinstance(said, list) or not said:
         return None
     return [
@@ -621,12 +635,6 @@ def _logprobs(said: object) -> list[Json] | None:
         for each in said
         if isinstance(each, dict)
     ]
-
-
-def _tier(response: Json) -> str | None:
-    """The tier that served; `auto` only repeats what was asked."""
-    tier = _string(response, "service_tier")
-    return tier if tier and tier != "auto" else None
 
 
 def _id_of(value: Json) -> str | None:

@@ -1,9 +1,10 @@
-"""A Responses client on a Responses upstream: requests and answers go on as they are, almost.
+"""Passes requests and answers on between a client and an upstream that both speak Responses.
 
-What the gateway owns: the model's name, the response's id, and that nothing is kept upstream. All
-clients share the upstream's account, so an id of the upstream's would open what another left there.
-Encrypted reasoning goes out in an envelope that says whose it is, and what comes back from another
-provider is left out: OpenAI refuses a request that holds what it cannot decrypt.
+The model's name and the response's id are replaced, and nothing is stored upstream. All clients
+share the upstream's account, so with the upstream's ids one client could read what another has
+stored. Encrypted reasoning is put into an envelope that says whose it is. If it comes back to
+another provider, it is left out, because OpenAI refuses a request with something that it cannot
+decrypt.
 
 Source: developers.openai.com/api/docs/guides/reasoning and openai-python 3.57.0 (read 2026-11).
 """
@@ -13,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from xtrix import json
-from xtrix.answer import Usage
+from xtrix.answer import Served, Usage, served_by
 from xtrix.errors import ApiError, UpstreamError, bad_response, truncated, unsupported
 from xtrix.openai.calls import post
 from xtrix.openai.errors import error_of
@@ -38,7 +39,7 @@ Json = dict[str, Any]
 _ENCRYPTED = "reasoning.encrypted_content"
 _OF_ANSWERS = {"store", "include", "stream", "stream_options"}
 COMPACT = "/compact"
-"""Where a conversation is summed up, below the path of the protocol's calls."""
+"""The path for summaries of a conversation, below that of the protocol's calls."""
 _OUR_ID = re.compile(r"[a-z]+_[0-9a-f]{32}_[0-9]+")
 _LIFECYCLE = {"response.created", "response.in_progress", "response.queued"}
 _TERMINAL = {"response.completed", "response.incomplete"}
@@ -57,7 +58,7 @@ def relay_request(request: Request, target: Target, carrier: Carrier) -> Encoded
     fields = request.fields
     body: Json = {**fields, "store": False}
     if body.get("previous_response_id"):
-        del body["previous_response_id"]  # what came before it is in the input
+        del body["previous_response_id"]  # the conversation before it is in the input
     body["include"] = list(dict.fromkeys([*(fields.get("include") or ()), _ENCRYPTED]))
     if request.stream and target.provider.quirks.obfuscation:
         body["stream_options"] = {"include_obfuscation": False} | (body.get("stream_options") or {})
@@ -65,9 +66,9 @@ def relay_request(request: Request, target: Target, carrier: Carrier) -> Encoded
 
 
 def relay_compaction_request(request: Request, target: Target, carrier: Carrier) -> Encoded:
-    """`request` for a summary by a target that sums up itself. Raises ClientError.
+    """`request` for a summary by a target that can make one. Raises ClientError.
 
-    Nothing is kept there or told in a stream, and there is nothing to say about either.
+    Such a request cannot store or stream anything, so these fields are left out.
     """
     fields = request.fields
     body = {name: value for name, value in fields.items() if name not in _OF_ANSWERS}
@@ -75,7 +76,7 @@ def relay_compaction_request(request: Request, target: Target, carrier: Carrier)
 
 
 def _encoded(fields: Json, target: Target, carrier: Carrier, path: str = "") -> Encoded:
-    """The request that `fields` say, at `path` below that of the protocol's calls."""
+    """The request with `fields`, at `path` below that of the protocol's calls."""
     quirks = target.provider.quirks
     body: Json = {**fields, "model": target.model}
     ignored: set[str] = set()
@@ -94,7 +95,7 @@ def _encoded(fields: Json, target: Target, carrier: Carrier, path: str = "") -> 
 
 
 class _Items:
-    """A client's items on their way to one target."""
+    """Encodes a client's items for one target."""
 
     def __init__(self, target: Target, carrier: Carrier) -> None:
         self.ignored: set[str] = set()
@@ -115,11 +116,11 @@ class _Items:
         if is_carried(packed):
             return self._opened(item, kind, index)
         if kind == "reasoning" and not packed and not item.get("content"):
-            return None  # it stands for what no upstream has kept
+            return None  # it refers to something that no upstream has stored
         return item
 
     def _opened(self, item: Json, kind: str, index: int) -> Json | None:
-        """`item` with what its issuer had encrypted; None where that is somebody else."""
+        """`item` with its issuer's own encrypted content; None for another issuer's."""
         sealed = self._carrier.open(item["encrypted_content"])
         origin = sealed.origin if sealed else None
         summary = summary_in(sealed) if kind == "compaction" else None
@@ -137,16 +138,17 @@ class _Items:
 
 
 class _Answer:
-    """What both forms of an answer have of the gateway."""
+    """What is changed in whole and streamed answers."""
 
     def __init__(self, of: Answering) -> None:
         self.usage = Usage()
+        self.served: Served = {}
         self.unknown_stop_reason: str | None = None
         self.finish_reasons: tuple[str, ...] = ()
         self._of = of
 
     def response(self, said: object) -> Json:
-        """The upstream's object as the client gets it. Raises UpstreamError."""
+        """The upstream's object in the client's form. Raises UpstreamError."""
         if not isinstance(said, dict):
             raise bad_response("an event without its response")
         stamp, clock = self._of.stamp, self._of.clock
@@ -161,10 +163,11 @@ class _Answer:
         if isinstance(output, list):
             ours["output"] = [self.item(item) for item in output]
         self.usage = decode_usage(said.get("usage")) or self.usage
+        self.served = served_by(said.get("service_tier")) or self.served
         return {**said, **ours}
 
     def item(self, said: object) -> object:
-        """An item, its encrypted content in our envelope."""
+        """An item, with its encrypted content in our envelope."""
         packed = said.get("encrypted_content") if isinstance(said, dict) else None
         if not isinstance(said, dict) or not isinstance(packed, str):
             return said
@@ -173,7 +176,7 @@ class _Answer:
         return {**said, "encrypted_content": self._of.carrier.pack(sealed)}
 
     def end(self, response: Json) -> None:
-        """Take note of why the response ended."""
+        """Notes why the response ended."""
         details = response.get("incomplete_details")
         reason = details.get("reason") if isinstance(details, dict) else None
         is_cut = response.get("status") == "incomplete"
@@ -183,10 +186,12 @@ class _Answer:
 
 
 class StreamRelay:
-    """One stream. Its lifecycle waits for the first item: until then an error is a status."""
+    """One stream.
+
+    Its first events wait for the first item, because until then an error sets the status.
+    """
 
     keep_alive = KEEP_ALIVE
-    waits = False
 
     def __init__(self, of: Answering) -> None:
         self.finished = False
@@ -196,17 +201,24 @@ class StreamRelay:
         self._of = of
         self._answer = _Answer(of)
         self._held: dict[str, str] = {}
-        """The first frame of each kind that announces the response."""
+        """The first event of each kind that only announces the response."""
         self._begun = False
+        self._last = Frames()
+        """The events of a failure. They repeat the request's tools, which may be long."""
 
     @property
     def usage(self) -> Usage:
-        """As `Stream` has it."""
+        """See `Stream`."""
         return self._answer.usage
 
     @property
-    def unknown_stop_reason(self) -> str | None:
+    def served(self) -> Served:
         """As `Stream` has it."""
+        return self._answer.served
+
+    @property
+    def unknown_stop_reason(self) -> str | None:
+        """See `Stream`."""
         return self._answer.unknown_stop_reason
 
     @property
@@ -214,12 +226,17 @@ class StreamRelay:
         """As `Stream` has it."""
         return self._answer.finish_reasons
 
+    @property
+    def waits(self) -> bool:
+        """As `Stream` has it."""
+        return self._last.waits
+
     def more(self) -> str:
-        """Nothing: all frames are given at once."""
-        return ""
+        """As `Stream` has it."""
+        return self._last.take()
 
     def feed(self, event: Event) -> str:
-        """The frames that `event` gives rise to. Raises UpstreamError."""
+        """The client's events for `event`. Raises UpstreamError."""
         self.carried = None
         self.advances = False
         if self.finished or not event.data.strip():
@@ -244,28 +261,27 @@ class StreamRelay:
         return held + frame
 
     def close(self) -> str:
-        """Nothing. Raises UpstreamError when the response has not ended."""
+        """Nothing. Raises UpstreamError if the response has not ended."""
         if not self.finished:
             raise truncated()
         return ""
 
     def fail(self, error: ApiError) -> str:
-        """The last frames of a stream that cannot go on."""
-        frames = Frames()
-        frames.number = -1 if self.sequence is None else self.sequence
+        """The last events of a stream that cannot go on."""
+        self._last.number = -1 if self.sequence is None else self.sequence
         asked = self._of.request
         resource = Resource(self._of.stamp, asked.fields, is_kept=asked.is_kept)
-        tell_failure(frames, resource, State(), error)
+        tell_failure(self._last, resource, State(), error)
         self.carried = None
-        return frames.take()
+        return self._last.take()
 
     def moved(self, count: int, text: str) -> None:
-        """As `Stream` has it."""
+        """See `Stream`."""
         if self.sequence is not None:
             self.sequence += count
 
     def _frame(self, said: Json, kind: str, data: str) -> str:
-        """The client's frame of an event, with [DONE] behind the last. Raises UpstreamError."""
+        """The client's form of an event, with [DONE] after the last. Raises UpstreamError."""
         if kind == "error" or (said.get("error") and not kind.startswith("response.")):
             raise error_of(said.get("error") or said)
         if kind in _FAILED:
@@ -281,7 +297,7 @@ class StreamRelay:
         return f"event: {kind}\ndata: {text}\n\n" + (DONE if self.finished else "")
 
     def _changed(self, said: Json, kind: str) -> Json:
-        """The event with what is the gateway's own; the same object where that is nothing."""
+        """The event with the gateway's changes; the same object if there are none."""
         if kind in _LIFECYCLE | _TERMINAL:
             response = self._answer.response(said.get("response"))
             if response.get("error"):
@@ -311,6 +327,7 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
         answer.usage,
         answer.unknown_stop_reason,
         answer.finish_reasons,
+        answer.served,
     )
 
 
@@ -328,7 +345,8 @@ def relay_compaction(body: bytes, of: Answering) -> Whole:
     answer = _Answer(of)
     ours = {"id": f"resp_{of.stamp.token}", "output": [answer.item(item) for item in items]}
     usage = decode_usage(said.get("usage")) or Usage()
-    return Whole(json.encode_body({**said, **ours}), usage)
+    told = json.encode_body({**said, **ours})
+    return Whole(told, usage, served=served_by(said.get("service_tier")))
 
 
 def _failure(response: object) -> UpstreamError:

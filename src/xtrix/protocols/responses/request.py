@@ -1,7 +1,7 @@
-"""A client's request: its shape checked, and what it asks as a Prompt.
+"""Decodes a client's request of Responses: checks its shape, and makes a Prompt of it.
 
-What a Prompt has no word for is left out. It is named as ignored where it is a hint, and refused by
-name where the answer would be wrong without it.
+What a Prompt cannot express is reported as ignored if it is a hint, and refused by name if the
+answer would be wrong without it.
 
 Source: openai-python 3.57.0, `ResponseCreateParams` (read 2026-11).
 """
@@ -28,17 +28,17 @@ _KNOWN = {
     *("include", "store", "previous_response_id", "conversation", "background", "prompt"),
     *("background_options", "prompt_cache_key", "safety_identifier", "user", "service_tier"),
     *("moderation", "top_logprobs", "thinking", "top_k", "cache_control", "truncation"),
-    # What OpenAI's own programs tell OpenAI alone: ids of an installation among it.
+    # Fields for OpenAI only, from OpenAI's own programs. They contain ids of an installation.
     *("client_metadata", "access_programs", "image"),
 }
-"""What is read, refused or nobody's business."""
+"""Fields that are read, refused, or left out without a report."""
 _EXTRAS = {
     *("presence_penalty", "frequency_penalty", "metadata"),
     *("prompt_cache_options", "prompt_cache_retention"),
-    # Anthropic's own.
+    # Anthropic's own parameters.
     *("container", "mcp_servers", "betas"),
 }
-"""What another protocol may know by the same name."""
+"""Fields that another protocol may have under the same name."""
 _NAMES = {
     "messages": "input",
     "messages.thinking": "input.reasoning",
@@ -56,7 +56,7 @@ _LOGPROBS = "message.output_text.logprobs"
 
 
 def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
-    """The request that `body` spells, its model filled in. Raises ClientError."""
+    """The request in `body`, with a model. Raises ClientError."""
     return decode_any(body, headers, default_model, refuse_state)
 
 
@@ -66,7 +66,7 @@ def decode_any(
     default_model: str,
     refuse: Callable[[Json], None],
 ) -> Request:
-    """As `decode_request`. `refuse` raises ClientError for what of the state cannot be had."""
+    """Like `decode_request`. `refuse` raises ClientError for references that are not possible."""
     fields = REQUEST.decode(body)
     fields["model"] = fields.get("model") or default_model
     refuse(fields)
@@ -84,12 +84,12 @@ def decode_any(
 
 
 def ends_in_trigger(given: str | list[Json]) -> bool:
-    """Whether an input ends in the item that asks for a summary of what stands before it."""
+    """Whether an input ends in the item that asks for a summary of everything before it."""
     return isinstance(given, list) and bool(given) and item_kind(given[-1]) == TRIGGER
 
 
 def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
-    """What `request` asks. Raises ClientError."""
+    """`request` as a Prompt. Raises ClientError."""
     fields = {name: value for name, value in request.fields.items() if value is not None}
     if fields.get("moderation"):
         raise unsupported("moderation", "the upstream has nothing like it.")
@@ -120,7 +120,7 @@ def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
 
 
 def _limited(search: WebSearch | None, most: int | None) -> WebSearch | None:
-    """`search` as often as the client allows calls of tools that the provider runs."""
+    """`search`, as often as the client allows calls of the provider's tools."""
     if search is None or most is None:
         return search
     return search._replace(max_uses=most, hints=(*search.hints, "max_tool_calls"))
@@ -177,7 +177,10 @@ def _extras(fields: Json) -> Json:
 
 
 def _hints(fields: Json) -> set[str]:
-    """What no other protocol knows and says something, by the client's names."""
+    """The client's names of parameters that no other protocol has.
+
+    Parameters at their default are not among them.
+    """
     reasoning = fields.get("reasoning", {})
     hints = {f"reasoning.{name}" for name in _REASONING_HINTS if reasoning.get(name)}
     if fields.get("truncation") == "auto":
@@ -187,7 +190,7 @@ def _hints(fields: Json) -> set[str]:
 
 
 def _cache(fields: Json) -> Json | None:
-    """The mark on the whole request: the client's own, or what it says of how long to keep it."""
+    """The cache mark on the whole request: the client's own, or one for a retention time."""
     mark = fields.get("cache_control")
     options = fields.get("prompt_cache_options", {})
     if mark or not options.get("ttl") or options.get("mode") == "explicit":
@@ -196,7 +199,7 @@ def _cache(fields: Json) -> Json | None:
 
 
 def _caches_unasked(fields: Json, conversation: Conversation) -> bool:
-    """OpenAI caches what it can, unless the client marks what is to be cached itself."""
+    """Whether OpenAI would cache unasked: it does, unless the client marks what to cache."""
     if fields.get("prompt_cache_options", {}).get("mode") == "explicit":
         return False
     blocks = [block for turn in conversation.turns for block in turn.blocks]

@@ -1,7 +1,7 @@
-"""The `response` object: what an answer says of itself, and of what was asked.
+"""Writes the `response` object: the answer, and what was asked.
 
-It is told three times in a stream, and a client's tools and instructions in it may be long: what
-does not change is spelled once.
+A stream has it three times, and the client's tools and instructions in it may be long. So what does
+not change is serialised once.
 
 Source: openai-python 3.57.0, `Response`; openresponses.org, edition of 2026-04-24, which wants more
 of its members (both read 2026-11).
@@ -36,36 +36,36 @@ _DEFAULTS: Json = {
     "frequency_penalty": 0.0,
     "user": None,
 }
-"""What an absent parameter is told as; all of them go back as they came."""
+"""The values of absent parameters. All parameters are repeated in the object."""
 
 _KNOWN_CODES = {
     *("context_length_exceeded", "insufficient_quota", "usage_not_included", "invalid_prompt"),
-    *("model_not_found", "server_is_overloaded", "rate_limit_exceeded"),
+    *("model_not_found", "server_is_overloaded", "rate_limit_exceeded", "slow_down"),
     *("cyber_policy", "bio_policy"),
 }
-"""Codes of a failed response that clients know; Codex gives up at once at most of them, and tries
-five times again at any other."""
+"""The codes of a failed response that clients know. At most of them Codex gives up at once; at any
+other it tries five times again."""
 
 
 class State(NamedTuple):
-    """What changes of a response while it is told."""
+    """The members of a response that change while it is written."""
 
     status: str = "in_progress"
-    output: Fragments = []  # noqa: RUF012  # nobody adds to it
+    output: Fragments = []  # noqa: RUF012  # it is never changed
     usage: Usage | None = None
     service_tier: str | None = None
     completed_at: int | None = None
     """Unix seconds."""
     incomplete: str | None = None
-    """Why it is cut off."""
+    """Why it was cut off."""
     error: Json | None = None
 
 
 class Resource:
-    """One answer's object."""
+    """The object of one answer."""
 
     def __init__(self, stamp: Stamp, fields: Json, *, is_kept: bool = False) -> None:
-        """`fields` are the request's; `is_kept` whether its client may come back for the answer."""
+        """`fields` are the request's; `is_kept` if the client may read the answer again."""
         identity = {
             "id": f"resp_{stamp.token}",
             "object": "response",
@@ -81,7 +81,7 @@ class Resource:
         self._head = json.encode_line(echo)[:-1].encode()
 
     def fragments(self, state: State) -> Fragments:
-        """The object in `state`."""
+        """The object, in `state`."""
         incomplete = {"reason": state.incomplete} if state.incomplete else None
         changing = {
             "status": state.status,
@@ -96,9 +96,9 @@ class Resource:
 
 
 def tell_failure(frames: Frames, resource: Resource, state: State, error: ApiError) -> None:
-    """The end of a stream that `error` struck in `state`, told twice.
+    """Writes the end of a stream that failed with `error` in `state`, in two forms.
 
-    Some clients see `error` alone, some only the failed response. What is open stays open, as with
+    Some clients see only `error`, some only the failed response. Open items stay open, as with
     OpenAI.
     """
     said = {"message": error.message, "type": error.error_type, "param": error.param}
@@ -116,7 +116,7 @@ def _known_code(error: ApiError) -> str:
 
 
 def _echo(fields: Json) -> Json:
-    """What was asked, as far as the object tells it."""
+    """The request's parameters, as far as the object contains them."""
     echo = {
         name: default if (said := fields.get(name)) is None else said
         for name, default in _DEFAULTS.items()

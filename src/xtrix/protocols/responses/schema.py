@@ -1,8 +1,8 @@
-"""The request of Responses as a pydantic-core schema: what is checked at the door.
+"""The pydantic-core schema that a request of Responses must match.
 
-Knows types, ranges and which words a field may hold, for every upstream alike. Refuses to judge
-what only one upstream minds, and passes over fields, items, parts and tools that it does not name.
-Every optional member may be null: Codex sends `"content": null` in its reasoning items.
+It has types, ranges and allowed values, the same for every upstream. What only one upstream would
+refuse is not checked, and fields, items, parts and tools that it does not name are allowed. Every
+optional member may be null: Codex sends `"content": null` in its reasoning items.
 
 Sources: openai-python 3.57.0, `ResponseCreateParams`; openresponses.org, edition of 2026-04-24
 (both read 2026-11).
@@ -37,13 +37,13 @@ from xtrix.shape import (
 Item = dict[str, Any]
 
 SMALLEST_OUTPUT = 16
-"""Tokens; OpenAI refuses less."""
+"""The smallest limit that OpenAI accepts, in tokens."""
 
 
 def item_kind(item: Item) -> str:
-    """The type of an input item, which need not say it; empty where nothing tells.
+    """The type of an input item, which it need not contain; empty if it cannot be found out.
 
-    What has a role is a message, what has only an id stands for an item of an earlier answer.
+    An item with a role is a message. One with only an id refers to an item of an earlier answer.
     """
     kind = item.get("type")
     if kind is not None:
@@ -252,6 +252,6 @@ REQUEST_SCHEMA = members(
     top_k=maybe(COUNT),
     cache_control=maybe(OBJECT),
 )
-"""The request as pydantic-core checks it."""
+"""The schema of the request."""
 
 REQUEST = Shape(REQUEST_SCHEMA)

@@ -1,6 +1,6 @@
-"""What a gateway that keeps nothing answers to requests for what was kept: how to do without.
+"""The errors for references to something that is not kept, which say what to do instead.
 
-Codes and wording are OpenAI's, which clients know; what to do instead is added.
+Codes and texts are OpenAI's, which clients know, with what to do instead added.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 def refuse_state(fields: Json) -> None:
-    """Raise ClientError for a request that needs what an earlier one left behind."""
+    """Raises ClientError for a request that refers to an earlier one."""
     earlier = fields.get("previous_response_id")
     if earlier:
         message = (
@@ -29,14 +29,14 @@ def refuse_state(fields: Json) -> None:
 
 
 def refuse_other_state(fields: Json) -> None:
-    """As `refuse_state`, for a gateway that keeps responses."""
+    """Like `refuse_state`, for a gateway that keeps responses."""
     for name, why in _WITHOUT.items():
         if fields.get(name):
             raise unsupported(name, why)
 
 
 def no_item(item_id: str, param: str, why: str) -> ClientError:
-    """The error for an item that is named and not sent; `why` is told."""
+    """The error for an item that is referred to and not sent; `why` is its text."""
     message = f"Item with id '{item_id[:64]}' not found. {why}"
     return ClientError(404, "item_not_found", message, param=param)
 

@@ -1,4 +1,4 @@
-"""A client's request that goes on from what is kept: what it refers to, and what is kept of it.
+"""Decodes requests that refer to kept responses, and says what to keep of a request.
 
 Source: openai-python 3.57.0, `ResponseCreateParams` and `ResponseItemList` (read 2026-11).
 """
@@ -17,7 +17,7 @@ from xtrix.protocols.responses.state import no_item, refuse_other_state
 Json = dict[str, Any]
 
 _FIRST_OF_INPUT = 10_000
-"""Input is numbered from here: no answer has so many items."""
+"""The first number for items of input. No answer has so many items."""
 _PREFIXES = {
     "message": "msg",
     "function_call": "fc",
@@ -29,7 +29,7 @@ _PREFIXES = {
 
 
 def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
-    """The request that `body` spells, which may refer to what is kept. Raises ClientError."""
+    """The request in `body`, which may refer to kept responses. Raises ClientError."""
     request = decode_any(body, headers, default_model, refuse_other_state)
     return replace(request, is_kept=request.fields.get("store") is not False)
 
@@ -41,7 +41,10 @@ def references(request: Request) -> References:
 
 
 def resolve(request: Request, earlier: list[Any], named: Mapping[str, Any]) -> Request:
-    """`request` with what it refers to in its input: what came `earlier`, and items by name."""
+    """`request` with its references replaced.
+
+    `earlier` is the conversation before it, and `named` the items by their ids.
+    """
     given = _items(request.fields.get("input"))
     items = [named[it["id"]] if item_kind(it) == "item_reference" else it for it in given]
     body = json.encode_body({**request.fields, "input": [*earlier, *items]})
@@ -49,7 +52,7 @@ def resolve(request: Request, earlier: list[Any], named: Mapping[str, Any]) -> R
 
 
 def missing(request: Request, name: str) -> ClientError:
-    """The error for an id that nothing is kept under."""
+    """The error for an id under which nothing is kept."""
     for index, item in _named(request):
         if item == name:
             return no_item(name, f"input[{index}].id", "It was not stored, or is deleted by now.")
@@ -62,9 +65,9 @@ def missing(request: Request, name: str) -> ClientError:
 
 
 def kept_input(request: Request, token: str) -> str | None:
-    """What is kept of `request`, a list as JSON; None where it asks not to be.
+    """What to keep of `request`, a list as JSON; None if the client does not want it kept.
 
-    Each item has an id, made of `token` where the client gives none.
+    Each item has an id, made from `token` if the client gives none.
     """
     if not request.is_kept:
         return None
@@ -80,7 +83,7 @@ def _made(item: Json, token: str, index: int) -> str:
 
 
 def _named(request: Request) -> list[tuple[int, str]]:
-    """The items that stand for kept ones: index and id."""
+    """The items that refer to kept ones: index and id."""
     items = enumerate(_items(request.fields.get("input")))
     return [(index, it["id"]) for index, it in items if item_kind(it) == "item_reference"]
 

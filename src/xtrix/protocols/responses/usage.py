@@ -1,4 +1,4 @@
-"""The usage of Responses, as it is read and as it is written.
+"""Reads and writes the usage object of Responses.
 
 Source: openai-python 3.57.0, `ResponseUsage` (read 2026-11). Both of its details are required.
 """
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 def decode_usage(said: object) -> Usage | None:
-    """The usage that an upstream reports, or None where it reports none."""
+    """The usage that an upstream reports; None if it reports none."""
     if not isinstance(said, dict):
         return None
     prompt = _details(said, "input_tokens_details")
@@ -27,7 +27,7 @@ def decode_usage(said: object) -> Usage | None:
 
 
 def encode_usage(usage: Usage) -> Json:
-    """The usage object; its total is the sum."""
+    """The usage object. Its total is the sum."""
     return {
         "input_tokens": usage.prompt,
         "input_tokens_details": {

@@ -1,10 +1,10 @@
-"""A model's answer as Responses tells it: the events of a stream, or one `response`.
+"""Writes a model's answer in Responses: the events of a stream, or one `response`.
 
-Both are told by the same machine; a whole answer is the object that its stream would have ended
-with. Items are opened by what comes first in them and closed by what belongs to another, so a call
-ends when it is known whether the limit cut it off.
+One state machine writes both; a whole answer is the object with which its stream would have ended.
+An item begins with its first content, and ends when something belongs to another item. So a call
+ends only when it is known whether the limit cut it off.
 
-    created in_progress item* (completed | incomplete | error failed) [DONE]
+created in_progress item* (completed | incomplete | error failed) [DONE]
 
 Source: openai-python 3.57.0, `ResponseStreamEvent`; openresponses.org, which wants `[DONE]` and the
 nested form of `error` (both read 2026-11).
@@ -41,7 +41,7 @@ _SOURCES = "web_search_call.action.sources"
 
 
 class _Machine:
-    """An answer on its way, item after item."""
+    """Writes an answer, item after item."""
 
     def __init__(self, of: Answering, frames: Frames) -> None:
         self.continues = False
@@ -51,21 +51,21 @@ class _Machine:
         self._resource = Resource(of.stamp, of.request.fields, is_kept=of.request.is_kept)
         self._tier: str | None = None
         self._item: Item | None = None
-        """The open one."""
+        """The open item."""
         self._output: list[Fragments] = []
-        """Those that are whole."""
+        """The finished items."""
         self._call_ids: set[str] = set()
         self._has_refused = False
         self._final: Fragments = []
-        """The response as it ended."""
+        """The response at its end."""
 
     @property
     def sequence(self) -> int | None:
-        """As `Writer` has it."""
+        """See `Writer`."""
         return self._frames.number if self._frames.number >= 0 else None
 
     def begin(self, usage: Usage, service_tier: str | None) -> None:
-        """The response is there, and has nothing in it."""
+        """Writes the response, which is still empty."""
         del usage
         self._tier = service_tier
         response = self._resource.fragments(State(service_tier=service_tier))
@@ -73,25 +73,25 @@ class _Machine:
         self._frames.tell("response.in_progress", ',"response":', *response)
 
     def text(self, text: str, logprobs: list[Json] | None = None) -> None:
-        """A piece of the message."""
+        """Writes a piece of the message."""
         before = self._frames.number
         self._message().text(text, logprobs)
         self.continues = self._frames.number == before + 1 and not logprobs
 
     def text_end(self, citations: list[Citation]) -> None:
-        """The sources of what was said. The message goes on until something else begins."""
+        """Adds the sources of the text. The message continues until something else begins."""
         self.continues = False
         if isinstance(self._item, Message):
             self._item.cite(citations)
 
     def thinking(self, text: str) -> None:
-        """A piece of a summary."""
+        """Writes a piece of a summary."""
         before = self._frames.number
         self._reasoning().text(text)
         self.continues = self._frames.number == before + 1
 
     def thinking_end(self, sealed: Sealed | None) -> None:
-        """The item of a block of reasoning is whole; one that says nothing is none."""
+        """Ends the item of a block of reasoning. An empty one is left out."""
         self.continues = False
         if sealed:
             origin = sealed.origin or self._of.origin
@@ -100,7 +100,10 @@ class _Machine:
             self._close()
 
     def call(self, call: CallStart) -> None:
-        """A call begins. One without an id of its own gets one: openai-python bears no id twice."""
+        """Begins a call.
+
+        Every call gets an id of its own: openai-python fails if one comes twice.
+        """
         self._close()
         self.continues = False
         index = len(self._output)
@@ -111,24 +114,24 @@ class _Machine:
         self._item = CALLS[call.tool.kind](self._frames, token, index, call)
 
     def arguments(self, text: str) -> None:
-        """A piece of what the open call is given."""
+        """Writes a piece of the open call's arguments."""
         assert isinstance(self._item, Call | SearchCall)
         before = self._frames.number
         self._item.arguments(text)
         self.continues = self._frames.number == before + 1
 
     def call_end(self) -> None:
-        """What comes next says whether the call is whole."""
+        """Nothing yet: what comes next shows whether the call is whole."""
         self.continues = False
 
     def refusal(self, text: str) -> None:
-        """A piece of the message that says why there is no other."""
+        """Writes a piece of the message that says why the model refuses."""
         self._message().refuse(text)
         self._has_refused = True
         self.continues = False
 
     def search(self, queries: list[str], sources: list[Json]) -> None:
-        """A search, from its beginning to its end."""
+        """Writes a search, from its beginning to its end."""
         self._close()
         self.continues = False
         query = queries[0] if queries else ""
@@ -139,7 +142,7 @@ class _Machine:
         self._close()
 
     def end(self, finish: Finish) -> None:
-        """The response is whole, or as whole as it will be."""
+        """Writes the end of the response."""
         self.continues = False
         if finish.reason is FinishReason.REFUSED and not self._has_refused:
             self.refusal(_REFUSAL)
@@ -163,21 +166,21 @@ class _Machine:
         self._frames.done()
 
     def moved(self, count: int, text: str) -> None:
-        """As `Writer` has it."""
+        """See `Writer`."""
         assert self._item is not None
         assert self._item.growing is not None
         self._item.growing.body.add(text)
         self._frames.number += count
 
     def _message(self) -> Message:
-        """The open message, which there is from now on."""
+        """The open message; begins one if there is none."""
         if not isinstance(self._item, Message):
             self._close()
             self._item = Message(self._frames, self._of.stamp.token, len(self._output))
         return self._item
 
     def _reasoning(self) -> Reasoning:
-        """The open item of reasoning, which there is from now on."""
+        """The open item of reasoning; begins one if there is none."""
         if not isinstance(self._item, Reasoning):
             self._close()
             self._item = Reasoning(self._frames, self._of.stamp.token, len(self._output))
@@ -190,10 +193,10 @@ class _Machine:
 
 
 _REFUSAL = "The model refused to answer."
-"""What stands for its words where a model refuses without any. Without them it would be an answer
-that is cut off, which Codex asks for five times more (observed with 0.169)."""
+"""The text if a model refuses without saying why. Without it the answer would look cut off, and
+Codex would ask five times more (observed with 0.169)."""
 _REASONS = {FinishReason.LENGTH: "max_output_tokens", FinishReason.FILTERED: "content_filter"}
-"""Why an answer is not whole."""
+"""Why an answer is incomplete."""
 
 
 class StreamWriter(_Machine):
@@ -205,16 +208,16 @@ class StreamWriter(_Machine):
         super().__init__(of, Frames())
 
     def take(self) -> str:
-        """As `StreamWriter` has it."""
+        """See `StreamWriter`."""
         return self._frames.take()
 
     @property
     def waits(self) -> bool:
-        """As `StreamWriter` has it."""
+        """See `StreamWriter`."""
         return self._frames.waits
 
     def fail(self, error: ApiError) -> None:
-        """As `StreamWriter` has it."""
+        """See `StreamWriter`."""
         self.continues = False
         state = State(output=joined(self._output), service_tier=self._tier)
         tell_failure(self._frames, self._resource, state, error)
@@ -232,7 +235,7 @@ class WholeWriter(_Machine):
 
 
 class _Summary:
-    """Takes the place of what a `_Machine` is told: its text is a summary, and the only item."""
+    """Writes an answer whose text is a summary: its only item."""
 
     _of: Answering
     _frames: Frames
@@ -243,12 +246,12 @@ class _Summary:
         self._pieces: list[str] = []
 
     def text(self, text: str, logprobs: list[Json] | None = None) -> None:
-        """More of the summary."""
+        """Adds to the summary."""
         del logprobs
         self._pieces.append(text)
 
     def end(self, finish: Finish) -> None:
-        """The summary is whole. Raises UpstreamError where it is not."""
+        """Ends the summary. Raises UpstreamError if it is not whole."""
         if finish.reason is not FinishReason.STOP or not self._pieces:
             raise bad_response("it is no whole summary")
         of = self._of
@@ -257,28 +260,28 @@ class _Summary:
         super().end(finish)  # type: ignore[misc]  # a machine's
 
     def text_end(self, citations: list[Citation]) -> None:
-        """The end of a text. A summary has no sources to tell of."""
+        """Nothing to write: a summary has no sources."""
 
     def thinking(self, text: str) -> None:
-        """Reasoning is left out of a summary."""
+        """Left out of a summary."""
 
     def thinking_end(self, sealed: Sealed | None) -> None:
-        """Reasoning is left out of a summary."""
+        """Left out of a summary."""
 
     def call(self, call: CallStart) -> None:
-        """There are no tools to call."""
+        """Never called: there are no tools."""
 
     def arguments(self, text: str) -> None:
-        """There are no tools to call."""
+        """Never called: there are no tools."""
 
     def call_end(self) -> None:
-        """There are no tools to call."""
+        """Never called: there are no tools."""
 
     def refusal(self, text: str) -> None:
-        """What is refused is no summary."""
+        """Left out: a refusal is not a summary."""
 
     def search(self, queries: list[str], sources: list[Json]) -> None:
-        """A search is left out of a summary."""
+        """Left out of a summary."""
 
 
 class SummaryStreamWriter(_Summary, StreamWriter):
