@@ -389,7 +389,7 @@ def _most(asked: Asked) -> tuple[int, int]:
 def _money(shortage: Shortage, retry: Headers, *, strict: bool) -> LimitError:
     rest, need = max(0, shortage.rest) / MICROS, shortage.need / MICROS
     if shortage.retry_after is not None:
-        message = "The rest of this key's budget is set aside for calls that run; try again."
+        message = "The rest of this key's budget is reserved for calls that run; try again."
         return LimitError("rate_limit_exceeded", message, headers=retry)
     message = f"This key's budget is used up: ${rest:.6f} are left."
     if strict:

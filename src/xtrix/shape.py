@@ -210,7 +210,8 @@ def _refusal(failure: ValidationError, schema: cs.CoreSchema) -> ClientError:
     context = fault.get("ctx", {})
     param = _path(fault["loc"], schema)
     if kind.startswith("union_tag"):
-        param += "." + context["discriminator"].strip("'")
+        field = context["discriminator"].strip("'")
+        param += f".{field}"
     if kind in {"missing", "union_tag_not_found"}:
         return missing(param)
     if kind.endswith("_type"):
@@ -219,7 +220,10 @@ def _refusal(failure: ValidationError, schema: cs.CoreSchema) -> ClientError:
         return ClientError(400, "invalid_type", message, param=param)
     why = _worded(fault["msg"])
     if kind == "union_tag_invalid":
-        why = f"'{context['tag'][:LONGEST_ECHO]}' is none of {context['expected_tags']}"
+        given = fault["input"][field]
+        # As JSON, for Python's versions spell a dict differently.
+        tag = given if isinstance(given, str) else json.encode(given)
+        why = f"'{tag[:LONGEST_ECHO]}' is none of {context['expected_tags']}"
     return ClientError(400, "invalid_value", f"Invalid value for '{param}': {why}.", param=param)
 
 
