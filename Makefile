@@ -5,9 +5,13 @@ RUN := .venv/bin/python -m
 SLOW := tests/worker tests/clients tests/page tests/tools
 # All others need only a processor, so each processor runs a part of them.
 CORE := --numprocesses auto --dist worksteal $(SLOW:%=--ignore %)
-# The slow ones mostly wait. The tests of one file stay together, because they share a Worker. The
-# browser's tests run on their own, because Playwright's event loop allows no other beside it.
-SHARED := --numprocesses 3 --dist loadfile $(filter-out tests/page, $(SLOW))
+# The slow ones mostly wait. The tests of one file stay together, because they share a Worker, and
+# the files that take longest begin first. The browser's tests run on their own, because Playwright's
+# event loop allows no other beside it.
+LONGEST := $(patsubst %,tests/worker/test_%.py,load dev keys streams cost)
+FILES := $(sort $(shell find $(filter-out tests/page,$(SLOW)) -name 'test_*.py'))
+SHARED := --numprocesses 3 --dist loadfile --no-loadscope-reorder \
+	$(LONGEST) $(filter-out $(LONGEST),$(FILES))
 .DEFAULT_GOAL := help
 .PHONY: help setup dev test check fuzz defences format deploy bench hostile agents sbom clean
 
