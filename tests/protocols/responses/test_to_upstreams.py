@@ -519,3 +519,17 @@ def test_anthropic_has_to_be_asked_for_what_openai_caches_unasked() -> None:
 def test_nothing_that_can_be_told_to_nobody(target: Target) -> None:
     said = {"truncation": "auto", "max_tool_calls": 2, "reasoning": {"context": "auto"}}
     assert {"truncation", "max_tool_calls", "reasoning.context"} <= set(ignored(target, **said))
+
+
+@BOTH
+def test_metadata_is_repeated_to_the_client(target: Target) -> None:
+    fields: Json = {"input": "Hi", "metadata": {"team": "blue"}}
+    assert answered(target, fields, calling(target, ("f", {})))["metadata"] == {"team": "blue"}
+
+
+def test_metadata_goes_to_nobody_but_openai() -> None:
+    """What Anthropic calls `metadata` is something else, and others refuse what they don't know."""
+    for target in (CLAUDE, CHAT):
+        assert "metadata" not in sent(target, metadata={"team": "blue"})
+        assert ignored(target, metadata={"team": "blue"}) == ("metadata",)
+    assert sent(OPENAI, metadata={"team": "blue"})["metadata"] == {"team": "blue"}
