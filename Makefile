@@ -9,8 +9,8 @@ CORE := --numprocesses auto --dist worksteal $(SLOW:%=--ignore %)
 # the files that take longest begin first. The browser's tests run on their own, because Playwright's
 # event loop allows no other beside it.
 LONGEST := $(patsubst %,tests/worker/test_%.py,load dev keys streams cost)
-FILES := $(sort $(shell find $(filter-out tests/page,$(SLOW)) -name 'test_*.py'))
-SHARED := --numprocesses 3 --dist loadfile --no-loadscope-reorder \
+FILES = $(sort $(shell find $(filter-out tests/page,$(SLOW)) -name 'test_*.py'))
+SHARED = --numprocesses 3 --dist loadfile --no-loadscope-reorder \
 	$(LONGEST) $(filter-out $(LONGEST),$(FILES))
 .DEFAULT_GOAL := help
 .PHONY: help setup dev test check fuzz defences format deploy bench hostile agents sbom clean
