@@ -71,28 +71,34 @@ _RESPONSE_USAGE = obj(
     output_tokens=COUNT,
     total_tokens=COUNT,
 )
+
+
+def _chat(kind: str, *, choices: Schema, usage: Schema) -> dict[str, Schema]:
+    """The members of a chat's answer, whole or in chunks; `kind` is its `object`."""
+    return {
+        "id": {"type": "string", "pattern": "^chatcmpl-[0-9a-f]{32}$"},
+        "object": {"const": kind},
+        "created": {"type": "integer", "description": "Unix seconds."},
+        "model": TEXT,
+        "system_fingerprint": {"type": "string", "pattern": "^fp_[0-9a-f]{10}$"},
+        "choices": choices,
+        "usage": usage,
+        "service_tier": TEXT,
+    }
+
+
 SCHEMAS: Schema = {
     "Chunk": obj(
         "id object created model system_fingerprint choices",
-        id={"type": "string", "pattern": "^chatcmpl-[0-9a-f]{32}$"},
-        object={"const": "chat.completion.chunk"},
-        created={"type": "integer", "description": "Unix seconds."},
-        model=TEXT,
-        system_fingerprint={"type": "string", "pattern": "^fp_[0-9a-f]{10}$"},
-        choices=items(_CHUNK_CHOICE),
-        usage={"anyOf": [_USAGE, {"type": "null"}]},
-        service_tier=TEXT,
+        **_chat(
+            "chat.completion.chunk",
+            choices=items(_CHUNK_CHOICE),
+            usage={"anyOf": [_USAGE, {"type": "null"}]},
+        ),
     ),
     "Completion": obj(
         "id object created model system_fingerprint choices usage",
-        id={"type": "string", "pattern": "^chatcmpl-[0-9a-f]{32}$"},
-        object={"const": "chat.completion"},
-        created={"type": "integer", "description": "Unix seconds."},
-        model=TEXT,
-        system_fingerprint={"type": "string", "pattern": "^fp_[0-9a-f]{10}$"},
-        choices=items(_CHOICE, minItems=1),
-        usage=_USAGE,
-        service_tier=TEXT,
+        **_chat("chat.completion", choices=items(_CHOICE, minItems=1), usage=_USAGE),
     ),
     "Compaction": obj(
         "id object created_at output usage",

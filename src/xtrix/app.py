@@ -23,7 +23,7 @@ from xtrix.keys.leases import Client, Leases
 from xtrix.listing import encode_list, encode_model, is_anthropics
 from xtrix.metering import Asked, Meter
 from xtrix.models import Models
-from xtrix.prices import PriceList
+from xtrix.prices import TIER_FIELDS, PriceList
 from xtrix.protocol import Codec, Memory, Request, Stamp
 from xtrix.protocols import PROTOCOLS
 from xtrix.reasoning import Carrier
@@ -62,8 +62,6 @@ _PATHS = (
     + " and OpenAI's other endpoints"
 )
 _LONGEST_PATH = 100
-_PRICED = ("service_tier", "speed")
-"""The fields of a request that change the price of its tokens."""
 
 
 class Gateway:
@@ -374,7 +372,7 @@ def _accept(door: _Door, head: RequestHead, exchange: Exchange, taken: _Taken) -
     if codec is not door.codec:
         # The request as the client wrote it decides how the answer is sent, and what it repeats of
         # the request.
-        priced = {name: it for name in _PRICED if (it := request.fields.get(name)) is not None}
+        priced = {name: it for name in TIER_FIELDS if (it := request.fields.get(name)) is not None}
         conversion.settings.fields = {"model": request.model, "stream": request.stream, **priced}
     return AcceptedRequest(
         conversion=conversion,

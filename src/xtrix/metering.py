@@ -30,8 +30,6 @@ STRICT_SECONDS = 5.0
 """Seconds that a call of a strict key waits for the ledger in all before it is refused."""
 _RETRY_AFTER = 2
 _MOST_TOKENS = 1_000_000_000
-_TIERS = ("service_tier", "speed")
-"""The fields of a request that change the price of its tokens."""
 
 Asking = Generator[Step, Any, None]
 """Steps that may wait for the ledger."""
@@ -154,8 +152,8 @@ class Meter:
         """Accepts the call, or raises ApiError."""
         self._asked = asked
         self._input, self._has_output = asked.likely_input, asked.has_output
-        if not asked.fields.keys().isdisjoint(_TIERS):
-            given = {name: asked.fields.get(name) for name in _TIERS}
+        if not asked.fields.keys().isdisjoint(prices.TIER_FIELDS):
+            given = {name: asked.fields.get(name) for name in prices.TIER_FIELDS}
             self._tiers = {name: tier for name, tier in given.items() if isinstance(tier, str)}
         self._call = Admission(self.client, self._measure)
         yield from self._let_in(self._call)
@@ -422,14 +420,18 @@ def _refused(why: str) -> ClientError:
     return ClientError(401, "invalid_api_key", message, headers=challenge)
 
 
-_OPENAIS = {
-    kind: tuple(f"x-ratelimit-{what}-{name}" for what in ("limit", "remaining", "reset"))
-    for kind, name in ((REQUESTS, "requests"), (TOKENS, "tokens"))
-}
-_ANTHROPICS = {
-    kind: tuple(f"anthropic-ratelimit-{name}-{what}" for what in ("limit", "remaining", "reset"))
-    for kind, name in ((REQUESTS, "requests"), (TOKENS, "tokens"))
-}
+def _names(form: str) -> dict[int, tuple[str, ...]]:
+    """The headers for each kind of rate: its limit, what remains of it, and when it resets."""
+    kinds = {REQUESTS: "requests", TOKENS: "tokens"}
+    whats = ("limit", "remaining", "reset")
+    return {
+        kind: tuple(form.format(kind=name, what=what) for what in whats)
+        for kind, name in kinds.items()
+    }
+
+
+_OPENAIS = _names("x-ratelimit-{what}-{kind}")
+_ANTHROPICS = _names("anthropic-ratelimit-{kind}-{what}")
 
 
 def _openais(standing: Standing, now: float) -> Headers:

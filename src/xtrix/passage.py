@@ -36,8 +36,6 @@ _COUNTED = 2048
 _AUDIO = ("audio/", "application/octet-stream")
 _LINE_END = re.compile(rb"[\r\n]+")
 _DATA = b"data:"
-_SHORTEST_TICK = 0.05
-_LONGEST_TICK = 1.0
 
 
 class Upload(NamedTuple):
@@ -146,9 +144,7 @@ class Passage:
     @property
     def tick_seconds(self) -> float:
         """How often `tick` must be called, in seconds."""
-        first_byte, idle, _, progress, _ = self._patience
-        shortest = min(first_byte, idle, progress)
-        return max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
+        return self._patience.tick_seconds
 
     def feed(self, data: bytes) -> bytes:
         """The part of `data`, and of what was held, that can go to the client."""

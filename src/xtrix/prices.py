@@ -22,6 +22,8 @@ _NOT_LONG = Long(0)
 _MOST_KNOWN = 1_000
 _USUAL_TIERS = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand", "scale"})
 """`scale` is capacity that is paid for in another way. Its tokens count at the usual price."""
+TIER_FIELDS = ("service_tier", "speed")
+"""The fields of a request that change what its tokens cost."""
 _DATE = re.compile(r"-(20\d\d-\d\d-\d\d|20\d{6}|latest)$")
 
 

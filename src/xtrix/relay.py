@@ -34,6 +34,12 @@ class Patience(NamedTuple):
     """Whether the first event must contain a part of the answer. What only announces one is held
     back."""
 
+    @property
+    def tick_seconds(self) -> float:
+        """How often the clock has to be looked at, so that no limit is noticed much too late."""
+        shortest = min(self.first_byte, self.idle, self.keep_alive or self.idle, self.progress)
+        return max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
+
 
 class _Counts(NamedTuple):
     """How often each has happened."""
@@ -90,9 +96,7 @@ class Relay(Reframer):
     @property
     def tick_seconds(self) -> float:
         """How often `tick` wants to be called."""
-        first_byte, idle, keep_alive, progress, _ = self.patience
-        shortest = min(first_byte, idle, keep_alive or idle, progress)
-        return max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
+        return self.patience.tick_seconds
 
     # `typing.override` came with Python 3.12, and this code also runs on 3.11.
     def feed(self, text: str) -> str:  # type: ignore[explicit-override]

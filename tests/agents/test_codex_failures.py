@@ -128,6 +128,12 @@ def message_of(turn: Turn) -> str:
     return str(last["error"]["message"])
 
 
+def assert_fails(codex: Codex, upstream: Upstream, calls: int, words: str) -> None:
+    """Fails unless Codex ends its turn with these words, after so many calls of the upstream."""
+    assert words in message_of(codex.run(QUESTION))
+    assert len(upstream.calls) == calls
+
+
 BY_STATUS = {
     "too long": (NEITHER, LONG),
     "no quota": (NEITHER, QUOTA),
@@ -145,11 +151,7 @@ BY_STATUS = {
 def test_an_upstream_that_refuses(codex: Codex, upstream: Upstream, name: str) -> None:
     upstream.answer_each(refuses(name))
 
-    turn = codex.run(QUESTION)
-
-    calls, words = BY_STATUS[name]
-    assert words in message_of(turn)
-    assert len(upstream.calls) == calls
+    assert_fails(codex, upstream, *BY_STATUS[name])
 
 
 @pytest.mark.parametrize("name", BY_STATUS)
@@ -158,11 +160,7 @@ def test_an_upstream_that_fails_before_it_says_anything(
 ) -> None:
     upstream.answer_each(breaks_with(name, after=""))
 
-    turn = codex.run(QUESTION)
-
-    calls, words = BY_STATUS[name]
-    assert words in message_of(turn)
-    assert len(upstream.calls) == calls
+    assert_fails(codex, upstream, *BY_STATUS[name])
 
 
 IN_A_STREAM = {
@@ -181,11 +179,7 @@ IN_A_STREAM = {
 def test_a_stream_that_fails(codex: Codex, upstream: Upstream, name: str) -> None:
     upstream.answer_each(breaks_with(name, after="Rome,"))
 
-    turn = codex.run(QUESTION)
-
-    calls, words = IN_A_STREAM[name]
-    assert words in message_of(turn)
-    assert len(upstream.calls) == calls
+    assert_fails(codex, upstream, *IN_A_STREAM[name])
 
 
 def test_a_stream_that_meets_a_rate_limit_is_asked_for_when_the_limit_is_over(
@@ -224,15 +218,13 @@ def test_an_upstream_that_is_to_be_asked_more_slowly(
 def test_a_stream_that_is_cut(codex: Codex, upstream: Upstream) -> None:
     upstream.answer_each(breaks_off(["Rome, I think."], after="Rome,"))
 
-    assert "cut its answer off before the end" in message_of(codex.run(QUESTION))
-    assert len(upstream.calls) == STREAM
+    assert_fails(codex, upstream, STREAM, "cut its answer off before the end")
 
 
 def test_a_stream_that_is_cut_before_it_says_anything(codex: Codex, upstream: Upstream) -> None:
     upstream.answer_each(breaks_off([], after=0))
 
-    assert "cut its answer off before the end" in message_of(codex.run(QUESTION))
-    assert len(upstream.calls) == BOTH
+    assert_fails(codex, upstream, BOTH, "cut its answer off before the end")
 
 
 @pytest.mark.parametrize("dialect", ["anthropic"], indirect=True)
@@ -242,8 +234,7 @@ def test_as_codex_comes_it_asks_thirty_times(
     codex.configure(blocks("Codex", codex_worker.url)[0])
     upstream.answer(whole(502, b"{}"))
 
-    assert "502 Bad Gateway" in message_of(codex.run(QUESTION))
-    assert len(upstream.calls) == 30
+    assert_fails(codex, upstream, 30, "502 Bad Gateway")
 
 
 def test_a_conversation_that_no_longer_fits_is_summed_up(codex: Codex, upstream: Upstream) -> None:

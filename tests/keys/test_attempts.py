@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.play import Upstream
+from tests.play import Played, Upstream
 from tests.test_named_keys import ROW, Bench, answer
 from xtrix import json
 from xtrix.steps import Failure
@@ -66,10 +66,7 @@ def asked(*, streamed: bool) -> dict[str, Any]:
 @pytest.mark.parametrize("case", MAYBE)
 def test_one_that_may_have_been_charged_for_is_never_booked_at_nothing(case: str) -> None:
     failed, streamed = MAYBE[case]
-    at = fallback()
-    _, secret = at.make(usd_per_day=1)
-    played = at.ask(secret, failed, STREAM if streamed else answer(), **asked(streamed=streamed))
-    assert (played.status, len(played.calls)) == (200, 2)
+    at, played = helped_out(failed, streamed=streamed)
     at.settle()
     lost, served = sorted(at.admin("GET", "/usage")["data"], key=lambda row: row["provider"])
     assert (lost["provider"], lost["requests"], lost["estimated"]) == ("a-first", 0, 1)
@@ -82,13 +79,19 @@ def test_one_that_may_have_been_charged_for_is_never_booked_at_nothing(case: str
 @pytest.mark.parametrize("case", NOTHING)
 def test_one_that_nobody_charges_for_costs_nothing(case: str) -> None:
     failed, streamed = NOTHING[case]
+    at, _ = helped_out(failed, streamed=streamed)
+    row = booked(at)
+    assert (row["provider"], row["requests"]) == ("b-second", 1)
+    assert row["estimated"] == streamed  # of a stream that tells no usage
+
+
+def helped_out(failed: Upstream, *, streamed: bool) -> tuple[Bench, Played]:
+    """A call for which the first provider fails so, and the second one answers."""
     at = fallback()
     _, secret = at.make(usd_per_day=1)
     played = at.ask(secret, failed, STREAM if streamed else answer(), **asked(streamed=streamed))
     assert (played.status, len(played.calls)) == (200, 2)
-    row = booked(at)
-    assert (row["provider"], row["requests"]) == ("b-second", 1)
-    assert row["estimated"] == streamed  # of a stream that tells no usage
+    return at, played
 
 
 def fallback() -> Bench:
