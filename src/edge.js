@@ -17,6 +17,7 @@
 import { waitUntil } from "cloudflare:workers";
 
 import { putBack, takeOut } from "./content.js";
+import { forAnswers, forRequests, neededBy, neededByAnswer } from "./room.js";
 import { Splice } from "./splice.js";
 
 let env, clientHeaders, upstreamHeaders, python, lastResort, ledger;
@@ -112,6 +113,7 @@ const FIRST_ROOM = 16384;
 const CRUMBS = 64;
 const DROPPED_AT_ONCE = 65536;
 const PIECE = 65536;
+const STREAMED = 262144;
 
 const KEPT_MS = 5000;
 
@@ -123,6 +125,11 @@ const pause = () => new Promise((done) => setTimeout(done, PAUSE_MS));
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+
+// Gives memory back at once, which the garbage collector would do later.
+function free(views) {
+  for (const { buffer } of views) if (!buffer.detached) buffer.transfer(0);
+}
 
 // Ignores the outcome of a promise that nothing waits for any more.
 const gone = () => new Response(null, { status: 499 });
@@ -156,6 +163,8 @@ async function archived(object, text, milliseconds) {
 
 class Exchange {
   over = false;
+  share = forRequests();
+  answers = forAnswers();
 
   constructor(number, request) {
     this.number = number;
@@ -176,8 +185,7 @@ class Exchange {
         const { body, ...heard } = await this[name](given);
         if (this.over) return gone();
         step = python.advance(this.number, JSON.stringify(heard), body);
-        // Python has a copy, so these megabytes need not wait for the garbage collector.
-        for (const it of [body].flat()) if (it?.length > FIRST_ROOM) it.buffer.transfer(0);
+        free([body].flat().filter((it) => it?.length > FIRST_ROOM)); // Python has a copy
       }
     } catch (error) {
       return this.over ? gone() : this.fail(error);
@@ -193,11 +201,19 @@ class Exchange {
   }
 
   answer({ status, headers, streams, unread }, body) {
-    this.content = undefined; // no further call will be made
-    const content = streams ? this.stream.readable : this.withUnread(body, unread);
+    if (this.content) this.forget(); // no further call will be made
+    this.share.shrink(0);
+    const content = streams ? this.stream.readable : this.outgoing(body, unread);
     const response = new Response(content, { status, headers });
     python.answered(this.number);
     return response;
+  }
+
+  // The content may be on its way to the upstream still.
+  forget() {
+    const { views } = this.content;
+    this.content = undefined;
+    Promise.resolve(this.pouring).then(() => free(views));
   }
 
   fail(error) {
@@ -227,9 +243,25 @@ class Exchange {
 
   end() {
     this.over = true;
+    this.share.end();
+    this.answers.end();
     this.stop();
     this.request = this.response = this.unread = this.pieces = this.content = undefined;
     this.sending = this.reader = this.upstream = this.upload = undefined;
+  }
+
+  // A large answer holds its memory until the client has it, or has left.
+  outgoing(body, unread) {
+    if (!(body?.length >= STREAMED)) return this.withUnread(body, unread);
+    const { readable, writable } = new FixedLengthStream(body.length);
+    const share = forAnswers();
+    share.set(body.length);
+    this.request.signal.addEventListener("abort", () => share.end());
+    pour([body], writable.getWriter()).then(() => {
+      free([body]);
+      share.end();
+    });
+    return readable;
   }
 
   // If the connection ends while the client is still sending, the client does not see the answer. So
@@ -269,32 +301,41 @@ class Exchange {
 
   async readBody({ coding, most, ...limits }) {
     const { headers } = this.request;
-    const heard = await this.read({ body: this.incoming(coding), headers }, limits);
+    const message = { body: this.incoming(coding), headers };
+    const heard = await this.read(message, limits, this.share, (size) => neededBy(size, most));
     return this.taken(this.bodyRead(heard, coding), most);
   }
 
   // Returns the outcome of reading the client's body without its long content, which is kept here.
-  taken(heard, most) {
+  async taken(heard, most) {
     if (heard.failure || !most) return heard;
     const mark = crypto.randomUUID().replaceAll("-", "");
     const { body, views } = takeOut(heard.body, mark);
     if (body.length > most) return { failure: "size" };
     if (views.length) this.content = { mark, views };
-    return { body };
+    return (await this.weigh(body, heard.body)) ? { body } : { failure: "memory" };
+  }
+
+  // Now it is known how much of the client's body Python reads.
+  weigh(body, whole) {
+    if (whole.length <= FIRST_ROOM) return true;
+    const bytes = neededBy(body.length) + (body === whole ? 0 : whole.length);
+    this.share.shrink(bytes);
+    return this.share.grow(bytes - this.share.bytes);
   }
 
   // Returns the outgoing body, with the content of the client's body put back, for each call anew.
-  whole(body) {
-    if (!body || !this.content) return body;
-    const parts = putBack(body, this.content.mark, this.content.views);
-    if (parts.length === 1) return body;
-    const { readable, writable } = new FixedLengthStream(
-      parts.reduce((sum, part) => sum + part.length, 0),
-    );
-    const writer = writable.getWriter();
-    Promise.all(parts.map((part) => writer.write(part)))
-      .then(() => writer.close())
-      .catch(() => {}); // the upstream reads no more; its answer says why
+  // A large one is a stream: bytes that fetch is given stay in memory until the answer comes.
+  whole(body, is_last) {
+    const parts = body && this.content ? putBack(body, this.content.mark, this.content.views) : [body];
+    const length = parts.reduce((sum, part) => sum + (part?.length ?? 0), 0);
+    if (is_last) this.share.shrink(length); // Python has forgotten the request
+    if (length < STREAMED) return body;
+    const { readable, writable } = new FixedLengthStream(length);
+    this.pouring = pour(parts, writable.getWriter()).then(() => {
+      free(is_last ? parts : [body]);
+      if (is_last) this.share.shrink(0);
+    });
     return readable;
   }
 
@@ -302,6 +343,7 @@ class Exchange {
     this.pieces ??= this.incoming(coding)?.getReader({ mode: "byob" });
     if (!this.pieces) return { body: new Uint8Array() };
     const { failure, value } = await this.nextPiece(milliseconds);
+    if (value && !(await this.share.grow(value.length))) return { failure: "memory" };
     if (value) return { body: value };
     return this.bodyRead(failure ? { failure } : { body: new Uint8Array() }, coding);
   }
@@ -339,8 +381,11 @@ class Exchange {
       late = true;
       upstream.abort();
     };
-    if (upload) this.upload = new Upload(this, upload);
-    const body = this.upload?.readable ?? this.whole(this.sending);
+    if (upload) {
+      this.upload = new Upload(this, upload);
+      this.share.shrink(0);
+    }
+    const body = this.upload?.readable ?? this.whole(this.sending, is_last);
     const timer = setTimeout(giveUp, milliseconds);
     const given = options({ method, headers, signal: upstream.signal, body });
     this.sending = undefined;
@@ -418,12 +463,14 @@ class Exchange {
   // many pieces it has. Each piece also costs a promise and two views, 400 bytes of garbage. So of a
   // body in tiny pieces, several are read at once: then up to `CRUMBS` bytes may come before they
   // are noticed. A body with a declared length has ended once that many bytes have come.
-  async read(message, { limit, milliseconds, within = Infinity }) {
+  async read(message, limits, share = this.answers, needed = neededByAnswer) {
+    const { limit, milliseconds, within = Infinity } = limits;
     if (!message.body) return { body: new Uint8Array() };
     const reader = (this.reader = message.body.getReader({ mode: "byob" }));
     const declared = lengthOf(message.headers);
     let buffer = new ArrayBuffer(Math.min(FIRST_ROOM, limit + 1, declared || Infinity));
     let size = 0;
+    let counted = 0;
     let least = 1;
     const last = Date.now() + within;
     let heard = Date.now();
@@ -440,8 +487,14 @@ class Exchange {
       if (size === buffer.byteLength) {
         // Once an eighth of the declared length has come, the buffer gets room for all of it: each
         // time it grows, both the old and the new buffer are in memory.
-        const room = Math.max(2 * size, 8 * size > declared ? declared : 0);
-        buffer = buffer.transfer(Math.min(room, limit + 1));
+        const most = Math.max(2 * size, 8 * size > declared ? declared : 0);
+        const room = Math.min(most, limit + 1);
+        const coming = Math.max(room, declared || 0);
+        if (!(await share.grow(needed(coming) - counted))) failure = "memory";
+        counted = needed(coming);
+        heard = Date.now();
+        if (failure) break;
+        buffer = buffer.transfer(room);
       }
       const room = new Uint8Array(buffer, size);
       const min = Math.min(least, room.length);
@@ -480,6 +533,18 @@ async function drop(body, { limit, milliseconds }) {
     }
   } finally {
     clearTimeout(timer);
+  }
+}
+
+// Writes in short pieces, because the writer copies each.
+async function pour(parts, writer) {
+  try {
+    for (const part of parts)
+      for (let at = 0; at < part.length; at += PIECE)
+        await writer.write(part.subarray(at, at + PIECE));
+    await writer.close();
+  } catch {
+    // The upstream reads no more; its answer says why.
   }
 }
 
@@ -671,7 +736,7 @@ class Stream {
       if (!frames) break;
       const bytes = encoder.encode(frames);
       await this.write(bytes);
-      bytes.buffer.transfer(0); // so it need not wait for the garbage collector
+      free([bytes]);
     }
   }
 

@@ -400,7 +400,7 @@ def _call_message(step: Call) -> _Message:
         "name": "call",
         **_addressed(request),
         "milliseconds": step.seconds * 1000,
-        "collect": _collect_limits(step.collect) if step.collect else None,
+        "collect": _limits(step.collect) if step.collect else None,
         "is_last": step.is_last,
         "upload": _upload(step.upload) if step.upload else None,
     }
@@ -411,10 +411,6 @@ def _calls_message(step: CallAll) -> _Message:
     calls = [_addressed(request) for request in step.requests]
     limits = {"limit": step.limit, "milliseconds": step.seconds * 1000}
     return {"name": "callAll", "calls": calls, **limits}, None
-
-
-def _limits(step: ReadBody) -> dict[str, float]:
-    return {"limit": step.limit, "milliseconds": step.seconds * 1000}
 
 
 def _upload(upload: Upload) -> dict[str, float | None]:
@@ -432,9 +428,12 @@ def _begin_message(step: Begin) -> _Message:
     return message | own, None
 
 
-def _collect_limits(step: Collect) -> dict[str, float]:
-    limits = {"limit": step.limit, "milliseconds": step.seconds * 1000}
-    return {**limits, "within": step.within * 1000}
+def _limits(step: ReadBody | Collect) -> dict[str, float]:
+    return {
+        "limit": step.limit,
+        "milliseconds": step.seconds * 1000,
+        "within": step.within * 1000,
+    }
 
 
 _LATE_SECONDS = 3.0
@@ -451,7 +450,7 @@ _MESSAGES: dict[type, Callable[[Any], _Message]] = {
     ),
     Call: _call_message,
     CallAll: _calls_message,
-    Collect: lambda step: ({"name": "collect", **_collect_limits(step)}, None),
+    Collect: lambda step: ({"name": "collect", **_limits(step)}, None),
     Begin: _begin_message,
     AskArchive: lambda step: (
         {"name": "askArchive", "object": step.name, "milliseconds": step.seconds * 1000},

@@ -7,7 +7,7 @@ import pytest
 from tests.play import KEY, NOW, TOKEN, UPSTREAM_KEY, Played, Upstream, gateway, head, play
 from xtrix import __version__, json
 from xtrix.app import Gateway, configure
-from xtrix.body import BODY_SECONDS
+from xtrix.body import BODY_SECONDS, WHOLE_BODY_SECONDS
 from xtrix.http import Reply, RequestHead
 from xtrix.steps import Failure, ReadBody
 
@@ -264,8 +264,12 @@ def test_a_body_that_says_it_is_too_large_is_not_read() -> None:
     answer = first(head(content_length="1001"))
     assert isinstance(answer, Reply)
     assert answer.status == 413
-    assert first(head(content_length="1000")) == ReadBody(1000, BODY_SECONDS, most=1000)
-    assert first(head(content_length="no number")) == ReadBody(1000, BODY_SECONDS, most=1000)
+    assert first(head(content_length="1000")) == ReadBody(
+        1000, BODY_SECONDS, WHOLE_BODY_SECONDS, most=1000
+    )
+    assert first(head(content_length="no number")) == ReadBody(
+        1000, BODY_SECONDS, WHOLE_BODY_SECONDS, most=1000
+    )
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ def _cell(value: object) -> str:
 
 def _read(call: _Call) -> Generator[Step, Any, object]:
     """The call's body as JSON; without a body an empty object. Raises ClientError."""
-    body: bytes | Failure = yield ReadBody(MAX_BODY_BYTES, BODY_SECONDS)
+    body: bytes | Failure = yield ReadBody(MAX_BODY_BYTES, BODY_SECONDS, BODY_SECONDS)
     if body is Failure.SIZE:
         message = f"The body is larger than {MAX_BODY_BYTES} bytes."
         raise ClientError(413, "request_too_large", message)

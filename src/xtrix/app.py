@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from xtrix import __version__, admin, auth, catalogue, errors, foreign, forwarding, store
 from xtrix import config as configuration
-from xtrix.body import BODY_SECONDS, check_head, coding_of, most_read, unread
+from xtrix.body import BODY_SECONDS, WHOLE_BODY_SECONDS, check_head, coding_of, most_read, unread
 from xtrix.config import Config, Lookup
 from xtrix.counting import count
 from xtrix.endpoints import BY_PATH, Endpoint
@@ -306,7 +306,9 @@ def _taken(door: _Door, head: RequestHead, exchange: Exchange) -> Generator[Step
     most: int | None = most_read(limit)
     if memory is not None:  # a kept request is read with its long content
         limit, most = most_read(limit), None
-    body: bytes | Failure = yield ReadBody(limit, BODY_SECONDS, coding_of(head), most)
+    body: bytes | Failure = yield ReadBody(
+        limit, BODY_SECONDS, WHOLE_BODY_SECONDS, coding_of(head), most
+    )
     if isinstance(body, Failure):
         raise unread(body, limit, most)
     own = (

@@ -1,11 +1,14 @@
 """Checks a request's body before it is read: its compression and its size."""
 
-from xtrix.errors import ClientError
+from xtrix.errors import ApiError, ClientError, no_memory
 from xtrix.http import RequestHead
 from xtrix.steps import Failure
 
 BODY_SECONDS = 30.0
 """The longest time between two pieces of a request's body."""
+
+WHOLE_BODY_SECONDS = 600.0
+"""The longest time for the whole body, which holds memory meanwhile."""
 
 MAX_READ_BYTES = 5_000_000
 """The most bytes of a body without its long content. To rewrite 5 MB of JSON takes an isolate's
@@ -39,7 +42,7 @@ def most_read(limit: int) -> int:
     return min(limit, MAX_READ_BYTES)
 
 
-def unread(failure: Failure, limit: int, most: int | None = None) -> ClientError:
+def unread(failure: Failure, limit: int, most: int | None = None) -> ApiError:
     """The error for a body that could not be read because of `failure`.
 
     `most` is the limit for the rest of a body whose long content is left out.
@@ -49,6 +52,8 @@ def unread(failure: Failure, limit: int, most: int | None = None) -> ClientError
     if failure is Failure.CODING:
         message = "The request's body is not compressed as its content-encoding says."
         return ClientError(400, "invalid_content_encoding", message)
+    if failure is Failure.MEMORY:
+        return no_memory()
     return ClientError(408, "request_timeout", "The request's body did not come whole.")
 
 

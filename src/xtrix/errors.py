@@ -109,6 +109,10 @@ TIME_IS_UP = Policy(repeat=False, elsewhere=True, client_retry=True, counts=True
 ANSWER_IS_UNUSABLE = Policy(repeat=False, elsewhere=True, client_retry=False, counts=False)
 
 
+# Nothing is wrong with the target. It has made an answer already, and may charge for it.
+OURS_ALONE = Policy(repeat=False, elsewhere=False, client_retry=True, counts=False)
+
+
 class Fault(NamedTuple):
     """What the client gets for one kind of fault."""
 
@@ -121,6 +125,7 @@ class Fault(NamedTuple):
 
 
 _REQUEST = "invalid_request_error"
+_NO_MEMORY = "The gateway holds as many large bodies as it has memory for; try again."
 _OUR_KEY = "The upstream refused this gateway's own credentials; your key is not at fault."
 
 FAULTS: dict[int | str, Fault] = {
@@ -148,12 +153,13 @@ FAULTS: dict[int | str, Fault] = {
     "malformed": Fault(502, "api_error", BAD_RESPONSE, TRANSIENT),
     "of another type": Fault(502, "api_error", BAD_RESPONSE, ANSWER_IS_UNUSABLE),
     "too large": Fault(502, "api_error", BAD_RESPONSE, ANSWER_IS_UNUSABLE),
+    "no memory": Fault(503, "api_error", "overloaded", OURS_ALONE, _NO_MEMORY),
 }
 """The faults, by the upstream's status, or by a name if there is no status."""
 
 
 _MAY_HAVE_COST = {
-    *("out of time", "cut off", "malformed", "of another type", "too large"),
+    *("out of time", "cut off", "malformed", "of another type", "too large", "no memory"),
     # Of Cloudflare, before an upstream that was reached and has not answered
     # (developers.cloudflare.com/support/troubleshooting/http-status-codes, read 2026-11).
     *(520, 524),
@@ -263,6 +269,16 @@ def truncated() -> UpstreamError:
 def out_of_time(what: str) -> UpstreamError:
     """A time limit passed. `what` says what did not come in time."""
     return UpstreamError("out of time", f"The upstream took too long: {what}.")
+
+
+def no_memory() -> ApiError:
+    """The isolate holds so many large bodies that there was no room for the client's."""
+    return ApiError(503, "overloaded", _NO_MEMORY, headers=(("retry-after", "1"),))
+
+
+def no_memory_for_answer() -> UpstreamError:
+    """The same for an upstream's answer."""
+    return UpstreamError("no memory", "")
 
 
 def internal_error() -> ApiError:

@@ -45,7 +45,7 @@ from xtrix.steps import Answer, AskArchive, Begin, Call, Collect, Failure, Outco
 from xtrix.telemetry import Collector, in_words_of_the_field, span
 from xtrix.translation import Conversion, TargetCall
 
-MAX_ANSWER_BYTES = 16_000_000
+MAX_ANSWER_BYTES = 6_000_000
 """The largest whole answer that is accepted from an upstream. To rewrite one takes several times
 its size in memory."""
 
@@ -555,6 +555,7 @@ _FAILED: dict[Failure, Callable[[], UpstreamError]] = {
     Failure.CONNECTION: errors.no_connection,
     Failure.TIME: lambda: errors.out_of_time("no answer came"),
     Failure.SIZE: errors.too_large,
+    Failure.MEMORY: errors.no_memory_for_answer,
 }
 
 

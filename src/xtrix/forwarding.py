@@ -14,7 +14,15 @@ from functools import partial
 from typing import Any
 
 from xtrix import catalogue, vectors
-from xtrix.body import BODY_SECONDS, check_head, coding_of, most_read, too_large, unread
+from xtrix.body import (
+    BODY_SECONDS,
+    WHOLE_BODY_SECONDS,
+    check_head,
+    coding_of,
+    most_read,
+    too_large,
+    unread,
+)
 from xtrix.cards import MODEL_NAME
 from xtrix.config import Config
 from xtrix.endpoints import Endpoint
@@ -55,7 +63,9 @@ def forward(config: Config, endpoint: Endpoint, head: RequestHead, exchange: Exc
         forwarding = Forwarding(endpoint, head, form=form)
     else:
         most = most_read(config.max_body_bytes)
-        step = ReadBody(config.max_body_bytes, BODY_SECONDS, coding_of(head), most)
+        step = ReadBody(
+            config.max_body_bytes, BODY_SECONDS, WHOLE_BODY_SECONDS, coding_of(head), most
+        )
         fields = _decode((yield step), config, endpoint)
         model = fields["model"]
         forwarding = Forwarding(endpoint, head, fields=fields)

@@ -11,7 +11,7 @@ event's data means.
 import re
 from typing import NamedTuple
 
-MAX_EVENT_LENGTH = 16 * 1024 * 1024
+MAX_EVENT_LENGTH = 6_000_000
 """The most characters of one event. A stream that never ends its line would otherwise fill the
 isolate's memory."""
 

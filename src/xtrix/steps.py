@@ -21,6 +21,9 @@ class Failure(Enum):
     SIZE = "size"
     CODING = "coding"
     """The body is not compressed as its header says."""
+    MEMORY = "memory"
+    """Other requests hold so much memory that there is none for the body, and did not give it back
+    in time (`room.js`)."""
 
 
 class ReadBody(NamedTuple):
@@ -31,6 +34,8 @@ class ReadBody(NamedTuple):
 
     limit: int
     seconds: float
+    within: float
+    """Seconds until the whole body has come."""
     coding: str | None = None
     """How the body is compressed, as in `body.CODINGS`. The limit counts unpacked bytes."""
     most: int | None = None
@@ -52,7 +57,7 @@ class Collect(NamedTuple):
     limit: int
     seconds: float
     within: float
-    """Seconds until the whole body has come."""
+    """As in `ReadBody`."""
 
 
 class Call(NamedTuple):

@@ -50,6 +50,16 @@ class Worker(Protocol):
     port: int
 
 
+@dataclass(slots=True)
+class Most:
+    """Bytes, at the most, while something went on."""
+
+    grown: int = 0
+    """By how much the interpreter's memory grew, or all that was resident."""
+    isolate: int = 0
+    """The interpreter's memory and what grew beside it: what has to fit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """Of one body. Bytes and seconds."""
@@ -60,9 +70,8 @@ class Cost:
     status: int
     """What was answered; 0 where the connection broke off."""
     grown: int
-    """By how much the interpreter's memory grew, or all that was resident, at the most."""
     isolate: int
-    """The interpreter's memory and what grew beside it, at the most: what has to fit."""
+    """As in `Most`."""
     others: int
     """How many other requests were answered meanwhile."""
     wait: float
@@ -84,6 +93,19 @@ class Cost:
         return f"{of} took {grown} and may take {allowed}; the isolate had {isolate}"
 
 
+@contextlib.contextmanager
+def most_of(worker: Worker) -> Iterator[Most]:
+    """Yields what is filled in at the end of the block."""
+    most = Most()
+    before = memory_of(worker.pid)
+    Path(f"/proc/{worker.pid}/clear_refs").write_text("5")  # the kernel forgets the most there was
+    yield most
+    python = memory_of(worker.pid).python
+    grown = most_resident(worker.pid) - before.python - before.rest
+    most.grown = max(python - before.python, grown)
+    most.isolate = python + max(0, grown - (python - before.python))
+
+
 def cost_of(worker: Worker, upstream: Upstream, shape: Shape, size: int) -> Cost:
     """Sends the shape with about `size` bytes, alone but for a client that asks for `/health`.
 
@@ -99,22 +121,17 @@ def cost_of(worker: Worker, upstream: Upstream, shape: Shape, size: int) -> Cost
         upstream.answer_each(_yes)
         chunked = f"{_HEAD}Transfer-Encoding: chunked\r\n\r\n".encode() + framed
         request = chunked if shape.pieces else _with_length(body)
-    before = memory_of(worker.pid)
-    resident = before.python + before.rest
-    Path(f"/proc/{worker.pid}/clear_refs").write_text("5")  # the kernel forgets the most there was
     began = time.monotonic()
-    with _another_client(worker.port) as waits:
+    with most_of(worker) as most, _another_client(worker.port) as waits:
         status = _status_of(_exchange(worker.port, request))
     seconds = time.monotonic() - began
     upstream.calls.clear()
-    python = memory_of(worker.pid).python
-    grown = most_resident(worker.pid) - resident
     return Cost(
         shape.name,
         len(framed),
         status,
-        max(python - before.python, grown),
-        python + max(0, grown - (python - before.python)),
+        most.grown,
+        most.isolate,
         len(waits),
         max(waits),
         seconds,

@@ -90,6 +90,10 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
             "400 `invalid_json`",
             "test_hostile.py::test_what_is_not_json_is_refused",
         ),
+        "many large bodies at once": (
+            "each waits until there is memory for it; after 12 seconds 503 `overloaded`",
+            "test_room.py::test_who_finds_no_room_is_told_so_and_others_are_served",
+        ),
         "ten thousand messages": ("an answer", "test_hostile.py::test_ten_thousand_messages"),
         "line breaks in names and text": (
             "never a header or a frame",

@@ -324,6 +324,7 @@ _CHOICES = (
 
 _MALFORMED = {"blocks of no kind", "blocks that are 0", "deep", "calls of no kind"}
 """Answers that are the upstream's fault."""
+_ONE_TEXT = (("one text", 0), ("one text, byte by byte", 1))
 
 
 def _answer(dialect: Dialect, name: str, text: str, fill: Fill, pieces: int = 0) -> Shape:
@@ -356,6 +357,7 @@ def _streams(dialect: Dialect) -> list[Shape]:
         shape("empty events", whole, run("data:\n\n")),
         shape("one event of empty lines", whole.replace("…", "…\n\n"), run("data:\n")),
         shape("one line", line, run("x")),
+        shape("one event", whole.replace("…", dialect.delta("…").decode()), run("x")),
         shape("one line, two bytes at a time", line, run("x"), pieces=2),
     ]
 
@@ -373,12 +375,15 @@ ANSWERS = {
                 "deep": nested("[", "]"),
             }.items()
         ),
-        _answer(
-            ANTHROPIC,
-            "one text, byte by byte",
-            _MESSAGE.replace("…", '{"type":"text","text":"…"}'),
-            run("x"),
-            pieces=1,
+        *(
+            _answer(
+                ANTHROPIC,
+                name,
+                _MESSAGE.replace("…", '{"type":"text","text":"…"}'),
+                run("x"),
+                pieces,
+            )
+            for name, pieces in _ONE_TEXT
         ),
     ],
     "answers, openai": [
@@ -396,12 +401,9 @@ ANSWERS = {
                 ("annotations", '"content":"x","annotations":[…]', many("{}")),
             )
         ),
-        _answer(
-            OPENAI,
-            "one text, byte by byte",
-            _CHOICES.replace("…", '"content":"…"'),
-            run("x"),
-            pieces=1,
+        *(
+            _answer(OPENAI, name, _CHOICES.replace("…", '"content":"…"'), run("x"), pieces)
+            for name, pieces in _ONE_TEXT
         ),
     ],
     "streams, anthropic": _streams(ANTHROPIC),

@@ -14,6 +14,8 @@ from tests.worker.cost import ISOLATE, V8_FLAGS, Cost, cost_of, take_once
 from tests.worker.shapes import ANSWERS, REQUESTS, Shape
 from tests.worker.upstream import Upstream
 from xtrix.body import MAX_READ_BYTES
+from xtrix.exchange import MAX_ANSWER_BYTES
+from xtrix.sse import MAX_EVENT_LENGTH
 
 SMALL = 100_000
 IN_PIECES = 450_000
@@ -55,6 +57,14 @@ LARGE = {
         ("answered: blocks of no kind, anthropic", MAX_READ_BYTES, 502),
         ("answered: calls of no kind, openai", 2_000_000, 502),
         ("answered: parts of one character, openai", 1_300_000, 200),
+    ),
+    "a great deal in an answer": (
+        ("answered: one text, anthropic", MAX_ANSWER_BYTES - 1000, 200),
+        ("answered: one text, openai", MAX_ANSWER_BYTES - 1000, 200),
+        ("answered: one text, openai", MAX_ANSWER_BYTES + 1000, 502),
+        ("streamed: one event, anthropic", MAX_EVENT_LENGTH - 1000, 200),
+        ("streamed: one event, openai", MAX_EVENT_LENGTH - 1000, 200),
+        ("streamed: one event, openai", 3 * MAX_EVENT_LENGTH, 200),
     ),
 }
 
