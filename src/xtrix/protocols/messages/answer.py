@@ -121,9 +121,12 @@ def decode_served(usage: Json) -> Served:
     Source: platform.claude.com/docs/en/api/service-tiers and …/build-with-claude/fast-mode
     (read 2026-11).
     """
-    said = {name: usage.get(name) for name in ("service_tier", "speed")}
-    words = {name: word for name, word in said.items() if word and isinstance(word, str)}
-    return {name: SERVICE_TIERS.get(word, word) for name, word in words.items()}
+    served = {}
+    for name in ("service_tier", "speed"):
+        said = usage.get(name)
+        if said and isinstance(said, str):
+            served[name] = SERVICE_TIERS.get(said, said)
+    return served
 
 
 def encode_tier(service_tier: str | None) -> Json:

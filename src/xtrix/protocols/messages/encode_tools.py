@@ -35,8 +35,11 @@ def allowed(tools: list[Tool], choice: ToolChoice | None) -> list[Tool]:
 
 def own_names(tools: list[Tool]) -> list[str]:
     """The names of those of `tools` that Anthropic runs."""
-    hosted = [tool.hosted for tool in tools if tool.hosted is not None]
-    return [str(said.get("name")) for said in hosted if is_own_tool(said["type"])]
+    return [
+        str(said.get("name"))
+        for tool in tools
+        if (said := tool.hosted) is not None and is_own_tool(said["type"])
+    ]
 
 
 def encode_tools(tools: list[Tool], names: ToolNames) -> list[Json]:
