@@ -317,7 +317,7 @@ def test_the_lifecycle_waits_for_the_first_item() -> None:
             "insufficient_quota",
         ),
         ({"type": "response.failed"}, "upstream_error"),
-        ({"type": "response.cancelled", "response": {}}, "upstream_error"),
+        ({"type": "response.cancelled", "response": {}}, "upstream_truncated"),
         ({"type": "response.completed"}, "bad_upstream_response"),
         ({"type": "two words"}, "bad_upstream_response"),
         ({"type": ["a"]}, "bad_upstream_response"),

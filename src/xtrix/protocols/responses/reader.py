@@ -27,7 +27,7 @@ from xtrix.answer import (
     Writer,
     served_by,
 )
-from xtrix.errors import bad_response, truncated
+from xtrix.errors import UpstreamError, bad_response, truncated
 from xtrix.openai.errors import error_of
 from xtrix.prompt import Sealed
 from xtrix.protocol import Answering
@@ -163,10 +163,10 @@ class Reader:
     def _read(self, payload: Json, kind: str) -> None:
         if kind == "error" or (payload.get("error") and not kind.startswith("response.")):
             raise error_of(payload.get("error") or payload)
-        if kind in _LIFECYCLE:
+        if kind in LIFECYCLE:
             self._see(payload)
             return
-        status = _TERMINAL.get(kind)
+        status = TERMINAL.get(kind)
         if status:
             response = payload.get("response")
             response = response if isinstance(response, dict) else {}
@@ -185,9 +185,11 @@ class Reader:
         """Reads the beginning of the response.
 
         The answer begins with its first item. Until then an error sets the status, and another
-        target may be tried.
+        target may be tried. Raises UpstreamError if it has failed already.
         """
         response = payload.get("response")
+        if failure := failure_of(response):
+            raise failure
         if isinstance(response, dict):
             self.usage = decode_usage(response.get("usage")) or self.usage
 
@@ -450,10 +452,8 @@ class Reader:
 
     def _end(self, response: Json, status: str) -> None:
         """Reads the end of the response. Raises UpstreamError if it failed."""
-        if status == "failed" or response.get("error"):
-            raise error_of(response.get("error") or "The upstream's response failed.")
-        if status == "cancelled":
-            raise truncated()
+        if failure := failure_of(response, status):
+            raise failure
         if status in {"queued", "in_progress"}:
             raise bad_response("a response that has not ended")
         self.usage = decode_usage(response.get("usage")) or self.usage
@@ -527,8 +527,8 @@ class _Matcher:
         return item
 
 
-_LIFECYCLE = {"response.created", "response.in_progress", "response.queued"}
-_TERMINAL = {
+LIFECYCLE = {"response.created", "response.in_progress", "response.queued"}
+TERMINAL = {
     "response.completed": "completed",
     "response.incomplete": "incomplete",
     "response.failed": "failed",
@@ -573,7 +573,19 @@ def advances(kind: str, payload: Json) -> bool:
     It does if it belongs to an item of the output, also to one of an unknown kind.
     """
     is_about_item = kind in _EVENTS or "output_index" in payload or "item_id" in payload
-    return (is_about_item and payload.get("delta") != "") or kind in _TERMINAL
+    return (is_about_item and payload.get("delta") != "") or kind in TERMINAL
+
+
+def failure_of(response: object, default: str | None = None) -> UpstreamError | None:
+    """Why a response failed or was cancelled; None if neither.
+
+    `default` is the status of a response that has none, by the event that it comes in.
+    """
+    fields = response if isinstance(response, dict) else {}
+    status = fields.get("status") or default
+    if fields.get("error") or status == "failed":
+        return error_of(fields.get("error") or "The upstream's response failed.")
+    return truncated() if status == "cancelled" else None
 
 
 def _identities(value: Json) -> list[str]:

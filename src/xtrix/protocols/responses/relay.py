@@ -15,7 +15,7 @@ from typing import Any
 
 from xtrix import json
 from xtrix.answer import Served, Usage, served_by
-from xtrix.errors import ApiError, UpstreamError, bad_response, truncated, unsupported
+from xtrix.errors import ApiError, bad_response, truncated, unsupported
 from xtrix.openai.calls import post
 from xtrix.openai.errors import error_of
 from xtrix.prompt import Sealed
@@ -23,7 +23,7 @@ from xtrix.protocol import Answering, Encoded, Request, Whole, says_something
 from xtrix.protocols.responses.encode import take_out
 from xtrix.protocols.responses.encode_blocks import PROTOCOL
 from xtrix.protocols.responses.frames import DONE, KEEP_ALIVE, Frames
-from xtrix.protocols.responses.reader import advances
+from xtrix.protocols.responses.reader import LIFECYCLE, TERMINAL, advances, failure_of
 from xtrix.protocols.responses.resource import Resource, State, tell_failure
 from xtrix.protocols.responses.schema import item_kind
 from xtrix.protocols.responses.summary import summary_in
@@ -41,9 +41,6 @@ _OF_ANSWERS = {"store", "include", "stream", "stream_options"}
 COMPACT = "/compact"
 """The path for summaries of a conversation, below that of the protocol's calls."""
 _OUR_ID = re.compile(r"[a-z]+_[0-9a-f]{32}_[0-9]+")
-_LIFECYCLE = {"response.created", "response.in_progress", "response.queued"}
-_TERMINAL = {"response.completed", "response.incomplete"}
-_FAILED = {"response.failed", "response.cancelled"}
 _ITEMS = {"response.output_item.added", "response.output_item.done"}
 _DELTAS = {
     *("response.output_text.delta", "response.reasoning_summary_text.delta"),
@@ -252,7 +249,7 @@ class StreamRelay:
         if self._begun:
             return frame
         if not self.advances:
-            if kind in _LIFECYCLE:
+            if kind in LIFECYCLE:
                 self._held.setdefault(kind, frame)
             return ""  # a ping; nothing is sent before the beginning
         held = "".join(self._held.values())
@@ -284,8 +281,6 @@ class StreamRelay:
         """The client's form of an event, with [DONE] after the last. Raises UpstreamError."""
         if kind == "error" or (payload.get("error") and not kind.startswith("response.")):
             raise error_of(payload.get("error") or payload)
-        if kind in _FAILED:
-            raise _failure(payload.get("response"))
         changed = self._changed(payload, kind)
         number = payload.get("sequence_number")
         if type(number) is int:
@@ -298,11 +293,11 @@ class StreamRelay:
 
     def _changed(self, payload: Json, kind: str) -> Json:
         """The event with the gateway's changes; the same object if there are none."""
-        if kind in _LIFECYCLE | _TERMINAL:
+        if kind in LIFECYCLE or kind in TERMINAL:
+            if failure := failure_of(payload.get("response"), TERMINAL.get(kind)):
+                raise failure
             response = self._answer.response(payload.get("response"))
-            if response.get("error"):
-                raise _failure(response)
-            if kind in _TERMINAL:
+            if kind in TERMINAL:
                 self._answer.end(response)
                 self.finished = True
             return {**payload, "response": response}
@@ -315,8 +310,8 @@ class StreamRelay:
 def relay_whole(body: bytes, of: Answering) -> Whole:
     """The client's form of a whole answer. Raises UpstreamError."""
     theirs = decode_answer(body)
-    if theirs.get("error") or theirs.get("status") in {"failed", "cancelled"}:
-        raise _failure(theirs)
+    if failure := failure_of(theirs):
+        raise failure
     if not isinstance(theirs.get("output"), list):
         raise bad_response("no output")
     answer = _Answer(of)
@@ -334,8 +329,8 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
 def relay_compaction(body: bytes, of: Answering) -> Whole:
     """The client's form of a summary that the upstream has made. Raises UpstreamError."""
     theirs = decode_answer(body)
-    if theirs.get("error"):
-        raise _failure(theirs)
+    if failure := failure_of(theirs):
+        raise failure
     output = theirs.get("output")
     items = output if isinstance(output, list) else []
     if not any(isinstance(item, dict) and item.get("type") == "compaction" for item in items):
@@ -347,12 +342,6 @@ def relay_compaction(body: bytes, of: Answering) -> Whole:
     usage = decode_usage(theirs.get("usage")) or Usage()
     encoded = json.encode_body({**theirs, **ours})
     return Whole(encoded, usage, served=served_by(theirs.get("service_tier")))
-
-
-def _failure(response: object) -> UpstreamError:
-    """Why a response failed."""
-    error = response.get("error") if isinstance(response, dict) else None
-    return error_of(error or "The upstream's response failed.")
 
 
 def without_reasoning(request: Request) -> Request:
