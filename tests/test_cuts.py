@@ -31,9 +31,7 @@ STRIDE = 23
 ENDINGS = {"LF": "\n", "CRLF": "\r\n", "CR": "\r"}
 
 STREAMS = scenarios("upstream.sse")
-CUT_EVERYWHERE = [
-    each for each in STREAMS if each.name in NAMED and each.provider in DIALECTS
-]
+CUT_EVERYWHERE = [each for each in STREAMS if each.name in NAMED and each.provider in DIALECTS]
 
 
 def text_of(scenario: Scenario) -> str:
