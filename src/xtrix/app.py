@@ -21,7 +21,7 @@ from xtrix.http import RequestHead, preflight, reply
 from xtrix.keys import bounds, proof
 from xtrix.keys.leases import Client, Leases
 from xtrix.listing import encode_list, encode_model, is_anthropics
-from xtrix.metering import Asked, Meter
+from xtrix.metering import CostBasis, Meter
 from xtrix.models import Models
 from xtrix.prices import TIER_FIELDS, PriceList
 from xtrix.protocol import Codec, Memory, Request, Stamp
@@ -268,7 +268,7 @@ def _admit(
     if conversion.codec.relays_bodies:
         bounds.check_once(body)
     fields, likely = conversion.settings.fields, bounds.likely_input(body)
-    asked = Asked(
+    basis = CostBasis(
         accepted.stamp.model,
         accepted.plan,
         fields,
@@ -277,7 +277,7 @@ def _admit(
         conversion.codec.name,
         conversion.prompt,
     )
-    yield from meter.admit(asked)
+    yield from meter.admit(basis)
     exchange.headers += meter.headers(accepted.conversion.codec.name)
 
 

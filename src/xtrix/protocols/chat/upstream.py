@@ -70,11 +70,11 @@ def _is_accepted(message: dict[str, Any], quirks: Quirks, dropped: frozenset[str
 
 def _message(message: dict[str, Any], quirks: Quirks, dropped: frozenset[str]) -> dict[str, Any]:
     """`message` in the form that the upstream accepts."""
-    said = {name: value for name, value in message.items() if name not in dropped}
-    said["role"] = quirks.roles.get(said["role"], said["role"])
-    if not quirks.null_content and said.get("content", "") is None:
-        said["content"] = ""
-    return said
+    encoded = {name: value for name, value in message.items() if name not in dropped}
+    encoded["role"] = quirks.roles.get(encoded["role"], encoded["role"])
+    if not quirks.null_content and encoded.get("content", "") is None:
+        encoded["content"] = ""
+    return encoded
 
 
 def without_reasoning(request: Request) -> Request:

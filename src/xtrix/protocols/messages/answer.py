@@ -41,11 +41,11 @@ _CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 _ODD = re.compile(r"[^a-zA-Z0-9_-]")
 
 
-def advances(kind: str, said: Json) -> bool:
+def advances(kind: str, payload: Json) -> bool:
     """Whether an event of this kind contains a part of the answer; see `Reader.advances`."""
     if kind != "content_block_delta":
         return kind in _ADVANCING
-    delta = said.get("delta")
+    delta = payload.get("delta")
     members = delta.items() if isinstance(delta, dict) else ()
     return any(value for name, value in members if name != "type")
 
@@ -123,9 +123,9 @@ def decode_served(usage: Json) -> Served:
     """
     served = {}
     for name in ("service_tier", "speed"):
-        said = usage.get(name)
-        if said and isinstance(said, str):
-            served[name] = SERVICE_TIERS.get(said, said)
+        word = usage.get(name)
+        if word and isinstance(word, str):
+            served[name] = SERVICE_TIERS.get(word, word)
     return served
 
 
