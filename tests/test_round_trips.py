@@ -197,7 +197,7 @@ REFUSED = {
 
 
 def again(case: Case, said: Json) -> Json:
-    """`said`, decoded and encoded in one protocol."""
+    """`said`, decoded and encoded again in one protocol."""
     codec = PROTOCOLS[case.protocol]
     request = codec.decode_request(json.encode_body(said), {}, "m")
     its_target = target(codec, case.scenario)
@@ -206,7 +206,9 @@ def again(case: Case, said: Json) -> Json:
 
 
 def target(codec: Codec, scenario: Scenario) -> Target:
-    """A target that takes whatever its protocol has, of the provider that the reasoning is of."""
+    """A target that accepts everything in its protocol, of the provider that wrote the
+    reasoning.
+    """
     model = scenario.json("upstream_request.json", {}).get("model", "m")
     return Target(_provider(codec.name, scenario.provider), model)
 
@@ -222,7 +224,7 @@ def _provider(protocol: str, name: str) -> Provider:
 
 
 def refused(case: Case) -> str | None:
-    """The place at which a Prompt cannot say it."""
+    """The place of something that a Prompt cannot express."""
     return REFUSED.get(str(case))
 
 
@@ -376,7 +378,7 @@ def streamed(scenario: Scenario, stream: Stream) -> Json:
 
 
 def translation(scenario: Scenario) -> Stream:
-    """What reads and writes a stream in one protocol."""
+    """The reader and the writer for a stream in one protocol."""
     codec = DIALECTS[scenario.dialect]
     of = answering(codec, scenario)
     writer = codec.stream_writer(of)
@@ -384,8 +386,9 @@ def translation(scenario: Scenario) -> Stream:
 
 
 def spelled(answer: Json) -> Json:
-    """`answer` with its seals opened and the white space of its arguments, which is a model's own,
-    taken out."""
+    """`answer` with its signed reasoning decoded, and without the white space of arguments, which
+    is the model's own.
+    """
     plain: Json = _plain(opened(answer))
     return plain
 
