@@ -228,7 +228,7 @@ def test_a_key_is_rotated_with_grace_and_deleted_after_a_question(
     admin: Page, contract: Contract
 ) -> None:
     admin.get_by_role("button", name="Rotate ana").click()
-    admin.get_by_label("The old key goes on for").select_option("an hour")
+    admin.get_by_label("The old key still works").select_option("for an hour")
     admin.get_by_role("button", name="Rotate", exact=True).click()
     expect(admin.get_by_role("dialog", name="ana is rotated").locator("pre")).to_contain_text(
         "-rotated"
