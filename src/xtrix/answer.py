@@ -44,7 +44,8 @@ class Usage(NamedTuple):
 
 Served = Mapping[str, str]
 """What the upstream says of how it has served, by the names that requests have for that:
-`service_tier` in OpenAI's words, and Anthropic's `speed`. What it does not tell is not there."""
+`service_tier` in OpenAI's words, and Anthropic's `speed` and `inference_geo`. What it does not tell
+is not there."""
 NOTHING_SAID: Served = MappingProxyType({})
 
 

@@ -116,12 +116,12 @@ def decode_tier(usage: Json) -> str | None:
 
 
 def decode_served(usage: Json) -> Served:
-    """The tier and the speed that `usage` says have served.
+    """The tier, the speed and the place that `usage` says have served.
 
-    Source: platform.claude.com/docs/en/api/service-tiers and …/build-with-claude/fast-mode
-    (read 2026-11).
+    Source: platform.claude.com/docs/en/api/service-tiers, …/build-with-claude/fast-mode and
+    …/build-with-claude/data-residency (read 2026-11).
     """
-    said = {name: usage.get(name) for name in ("service_tier", "speed")}
+    said = {name: usage.get(name) for name in ("service_tier", "speed", "inference_geo")}
     words = {name: word for name, word in said.items() if word and isinstance(word, str)}
     return {name: SERVICE_TIERS.get(word, word) for name, word in words.items()}
 
