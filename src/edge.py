@@ -102,8 +102,8 @@ class _Running:
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to do or to wait for."""
-        is_told = self.relay is None or self.relay.is_told
-        return self.answered and is_told and not self.keeps
+        is_drained = self.relay is None or self.relay.is_drained
+        return self.answered and is_drained and not self.keeps
 
 
 def _guarded(otherwise: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -263,7 +263,7 @@ class Shell:
             return frames
         if isinstance(relay, Relay):
             self._tell(number, running, relay)
-        if relay.is_told:
+        if relay.is_drained:
             is_cut = isinstance(relay, Passage) and relay.is_cut
             (edge_js.cut if is_cut else edge_js.stop)(number)
             if running.is_over:

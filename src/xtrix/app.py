@@ -21,7 +21,7 @@ from xtrix.http import RequestHead, preflight, reply
 from xtrix.keys import bounds, proof
 from xtrix.keys.leases import Client, Leases
 from xtrix.listing import encode_list, encode_model, is_anthropics
-from xtrix.metering import Asked, Meter
+from xtrix.metering import CostBasis, Meter
 from xtrix.models import Models
 from xtrix.prices import TIER_FIELDS, PriceList
 from xtrix.protocol import Codec, Memory, Request, Stamp
@@ -252,7 +252,7 @@ def _admit(
     conversion, body = accepted.conversion, accepted.conversion.body
     if conversion.codec.relays_bodies:
         bounds.check_once(body)
-    asked = Asked(
+    basis = CostBasis(
         accepted.stamp.model,
         accepted.plan,
         conversion.settings.fields,
@@ -262,7 +262,7 @@ def _admit(
         conversion.codec.name,
         conversion.prompt,
     )
-    yield from meter.admit(asked)
+    yield from meter.admit(basis)
     exchange.headers += meter.headers(accepted.conversion.codec.name)
 
 

@@ -318,7 +318,7 @@ def _provider(row: ProviderRow) -> Provider:
         base_url=row.base_url,
         key=row.api_key.value if row.api_key else None,
         secrets=tuple(secret.value for secret in wanted if secret.value),
-        lacks=next((secret.name for secret in wanted if secret.value is None), None),
+        missing_secret=next((secret.name for secret in wanted if secret.value is None), None),
         key_header=row.key_header,
         models=row.models,
         aliases=row.aliases,

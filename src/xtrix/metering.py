@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from xtrix import prices
-from xtrix.answer import NOTHING_SAID, Served, Usage
+from xtrix.answer import SERVED_UNKNOWN, Served, Usage
 from xtrix.calendar import timestamp
 from xtrix.errors import NEVER_RETRY, ApiError, ClientError, Headers
 from xtrix.json import Json
@@ -45,7 +45,7 @@ class LimitError(ApiError):
         self.error_type = "insufficient_quota" if is_quota else "rate_limit_error"
 
 
-class Asked(NamedTuple):
+class CostBasis(NamedTuple):
     """What decides how much a call may cost."""
 
     model: str
@@ -73,7 +73,7 @@ class Heard(NamedTuple):
     usage: Usage = Usage()
     characters: int = 0
     """About how many characters of text the answer has."""
-    served: Served = NOTHING_SAID
+    served: Served = SERVED_UNKNOWN
     is_whole: bool = False
     """Whether the report is complete."""
 
@@ -110,7 +110,7 @@ class Meter:
         self._checked: KeyRecord | None = None
         """The record by which the key was last found valid. Each answer of the ledger has a new
         one, so it is checked again after a second or so."""
-        self._asked: Asked | None = None
+        self._basis: CostBasis | None = None
         self._tiers: dict[str, str] = {}
         """The service tiers that the client asks for, by the field's name."""
         self._has_output = False
@@ -151,18 +151,18 @@ class Meter:
         record = self._leases.record_of(self.client, self._clock.now)
         return record is None or record.limits.allows(model)
 
-    def admit(self, asked: Asked) -> Asking:
+    def admit(self, basis: CostBasis) -> Asking:
         """Accepts the call, or raises ApiError."""
-        self._asked = asked
-        self._input, self._has_output = asked.likely_input, asked.has_output
-        if not asked.fields.keys().isdisjoint(prices.TIER_FIELDS):
-            given = {name: asked.fields.get(name) for name in prices.TIER_FIELDS}
+        self._basis = basis
+        self._input, self._has_output = basis.likely_input, basis.has_output
+        if not basis.fields.keys().isdisjoint(prices.TIER_FIELDS):
+            given = {name: basis.fields.get(name) for name in prices.TIER_FIELDS}
             self._tiers = {name: tier for name, tier in given.items() if isinstance(tier, str)}
         self._call = Admission(self.client, self._measure)
         yield from self._let_in(self._call)
-        self._asked = None  # it may be megabytes
+        self._basis = None  # it may be megabytes
 
-    def again(self) -> Asking:
+    def reserve_again(self) -> Asking:
         """Reserves the same once more, after an attempt that may have been charged for.
 
         Raises ApiError if there is not enough left.
@@ -258,28 +258,28 @@ class Meter:
 
     def _measure(self, record: KeyRecord | None, average: float) -> tuple[int, int]:
         """The tokens and micro-dollars to reserve; see `Admission.measure`."""
-        asked = self._asked
-        assert asked is not None
-        self.check(asked.model)
+        basis = self._basis
+        assert basis is not None
+        self.check(basis.model)
         tokens_out = 0
-        if asked.has_output:
-            tokens_out = bounds.likely_output(asked.fields, asked.protocol, average)
+        if basis.has_output:
+            tokens_out = bounds.likely_output(basis.fields, basis.protocol, average)
         self._output = tokens_out
         tokens_in = self._input
         limits = record.limits if record else None
         is_strict = limits.strict if limits else self.client.strict
         has_budget = limits is None or limits.has_budget
-        if limits and (has_budget or limits.models) and asked.fields.get("models"):
+        if limits and (has_budget or limits.models) and basis.fields.get("models"):
             # OpenRouter may take other models of such a list than the one that was checked.
             message = "This key's models are checked by name: leave 'models' out, and name one."
             raise ClientError(403, "model_not_allowed", message, param="models")
         if is_strict and (has_budget or (limits and limits.tokens_per_minute)):
-            tokens_in, tokens_out = _most(asked)
+            tokens_in, tokens_out = _most(basis)
         money = 0
         if has_budget:
             tiers = None if is_strict else self._tiers.values()
             needs_price = limits is not None and not limits.unpriced
-            for target in asked.plan.targets:
+            for target in basis.plan.targets:
                 price = self._prices.of(*target)
                 if needs_price and (self._tiers or price is None):
                     self._check_price(target, price)
@@ -313,8 +313,8 @@ class Meter:
         Raises ApiError if it does not answer for a strict key.
         """
         now = self._clock.now
-        patience = STRICT_SECONDS if strict else OPEN_AFTER_SECONDS
-        self._deadline = self._deadline or now + patience
+        limit = STRICT_SECONDS if strict else OPEN_AFTER_SECONDS
+        self._deadline = self._deadline or now + limit
         left = self._deadline - now
         failure = (yield Renew(left)) if left > 0 else Failure.TIME
         if failure is None:
@@ -358,8 +358,8 @@ def _may_have_served(asked: Mapping[str, str], served: Served) -> set[str]:
     What the upstream reports counts, and only then may it be cheaper than the usual tier. An
     upstream that reports nothing may have ignored the request.
     """
-    told = served.get("service_tier")
-    tiers = {told} if told else {"", asked.get("service_tier", "")}
+    tier = served.get("service_tier")
+    tiers = {tier} if tier else {"", asked.get("service_tier", "")}
     speed = served.get("speed", asked.get("speed", ""))
     return tiers if prices.is_usual(speed) else tiers | {speed}
 
@@ -369,23 +369,23 @@ def _place_of(target: Target | None) -> tuple[str, str]:
     return (target.provider.name, target.model) if target else ("", "")
 
 
-def _most(asked: Asked) -> tuple[int, int]:
+def _most(basis: CostBasis) -> tuple[int, int]:
     """The most input and output tokens. Raises ClientError if there is no limit."""
-    bounds.check_bounded(asked.given)
+    bounds.check_bounded(basis.given)
     try:
-        prompt = asked.prompt() if asked.prompt else None
+        prompt = basis.prompt() if basis.prompt else None
     except ClientError:  # it is passed on, and may refer to anything
         prompt = None
     if prompt is None:
-        tokens_in = bounds.most_unread(asked.given)
+        tokens_in = bounds.most_unread(basis.given)
     else:
-        tokens_in = bounds.most_input(prompt, asked.body)
-    if not asked.has_output:
+        tokens_in = bounds.most_input(prompt, basis.body)
+    if not basis.has_output:
         return tokens_in, 0
-    quirks = [target.provider.quirks for target in asked.plan.targets]
-    tokens_out = bounds.most_output(asked.fields, asked.protocol, quirks)
+    quirks = [target.provider.quirks for target in basis.plan.targets]
+    tokens_out = bounds.most_output(basis.fields, basis.protocol, quirks)
     # The part of a prediction that is not used is charged as output too.
-    return tokens_in, tokens_out + tokens_in * bool(asked.fields.get("prediction"))
+    return tokens_in, tokens_out + tokens_in * bool(basis.fields.get("prediction"))
 
 
 def _money(shortage: Shortage, retry: Headers, *, strict: bool) -> LimitError:

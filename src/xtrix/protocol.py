@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from xtrix.answer import (
-    NOTHING_SAID,
+    SERVED_UNKNOWN,
     Expected,
     Reader,
     Served,
@@ -127,7 +127,7 @@ class Stream(Protocol):
         """Why the answer, or each of its choices, ended, in the client's protocol; empty before."""
 
     @property
-    def carried(self) -> str | None:
+    def lone_text(self) -> str | None:
         """The text of the last event, as JSON, or None.
 
         If it is not None, the same event with another text would give the client the same event
@@ -173,7 +173,7 @@ class Whole(NamedTuple):
     unknown_stop_reason: str | None = None
     finish_reasons: tuple[str, ...] = ()
     """As `Stream.finish_reasons`."""
-    served: Served = NOTHING_SAID
+    served: Served = SERVED_UNKNOWN
 
 
 class Counter(NamedTuple):
@@ -325,9 +325,9 @@ class Translation:
         return self._writer.finish_reasons
 
     @property
-    def carried(self) -> str | None:
+    def lone_text(self) -> str | None:
         """See `Stream`."""
-        return self._reader.carried if self._writer.continues else None
+        return self._reader.lone_text if self._writer.continues else None
 
     @property
     def advances(self) -> bool:

@@ -204,7 +204,7 @@ class Provider:
     """The provider's API key itself; None if it needs none."""
     secrets: tuple[str, ...] = ()
     """All secrets that its answers must not show: the key, and those in its headers."""
-    lacks: str | None = None
+    missing_secret: str | None = None
     """The name of a secret that it needs and that is not set. Until it is, no call goes to it."""
     key_header: str = ""
     """The header for the key; empty means the usual one of the dialect."""

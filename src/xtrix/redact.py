@@ -133,14 +133,14 @@ def _begun(secret: bytes, data: bytes) -> int:
     return next((size for size in range(most, 0, -1) if data.endswith(secret[:size])), 0)
 
 
-def word(said: object) -> str:
-    """`said`, if it looks like a word from a list; otherwise a replacement, for the log.
+def word(value: object) -> str:
+    """`value`, if it looks like a word from a list; otherwise a replacement, for the log.
 
     Keys contain digits, and prompts contain spaces.
     """
-    if not said:
+    if not value:
         return "missing"
-    return said if isinstance(said, str) and _WORD.fullmatch(said) else "unknown"
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else "unknown"
 
 
 def _longest_first(secrets: set[str | None]) -> list[str]:

@@ -96,7 +96,7 @@ def span(
         for name, value in record.items()
         if value not in ([], None)
     }
-    said: dict[str, Any] = {
+    span_json: dict[str, Any] = {
         "traceId": trace,
         "spanId": token[:16],
         "name": f"{record.get('operation') or record['path']} {record.get('model', '')}".strip(),
@@ -107,14 +107,14 @@ def span(
         "status": {"code": _FAILED, "message": record["error"]} if "error" in record else {},
     }
     if above:
-        said["parentSpanId"] = above
+        span_json["parentSpanId"] = above
     resource = {"service.name": to.service, "service.version": __version__}
     body = {
         "resourceSpans": [
             {
                 "resource": {"attributes": [_attribute(*each) for each in resource.items()]},
                 "scopeSpans": [
-                    {"scope": {"name": "xtrix", "version": __version__}, "spans": [said]}
+                    {"scope": {"name": "xtrix", "version": __version__}, "spans": [span_json]}
                 ],
             }
         ]

@@ -202,8 +202,8 @@ class Conversion:
         writer = self.codec.whole_writer(of)
         reader = call.codec.reader(writer, of)
         reader.whole(body)
-        told, reasons = json.encode_body(writer.body()), writer.finish_reasons
-        return Whole(told, reader.usage, reader.unknown_stop_reason, reasons, reader.served)
+        answer, reasons = json.encode_body(writer.body()), writer.finish_reasons
+        return Whole(answer, reader.usage, reader.unknown_stop_reason, reasons, reader.served)
 
     def own(self, error: UpstreamError, call: TargetCall) -> None:
         """Removes the places that an error names, unless the request was passed on as it is.

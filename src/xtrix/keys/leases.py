@@ -192,7 +192,7 @@ class Leases:
         self._batches = 0
         self._failures = 0
         self._failing_since: float | None = None
-        self._has_told = False
+        self._has_logged = False
 
     # Calls
 
@@ -417,12 +417,12 @@ class Leases:
         A message without an answer is given up then, and a later answer to it is ignored.
         """
         self._forget(now)
-        told = {key: lease for key, lease in self._leases.items() if self._has_to_tell(lease)}
-        if not (told or self._rows or self._batch):
+        reported = {key: lease for key, lease in self._leases.items() if self._must_report(lease)}
+        if not (reported or self._rows or self._batch):
             return None
         self._seq += 1
         self._make_batch()
-        self._under_way = (self._seq, now, tuple(told))
+        self._under_way = (self._seq, now, tuple(reported))
         return json.encode(
             {
                 "v": VERSION,
@@ -431,7 +431,7 @@ class Leases:
                 "seq": self._seq,
                 "now": now,
                 "batch": self._batch,
-                "keys": {key: self._state(lease, now) for key, lease in told.items()},
+                "keys": {key: self._state(lease, now) for key, lease in reported.items()},
             }
         )
 
@@ -445,7 +445,7 @@ class Leases:
             return
         seq, sent, keys = self._under_way
         self._under_way = None
-        self._failures, self._failing_since, self._has_told = 0, None, False
+        self._failures, self._failing_since, self._has_logged = 0, None, False
         if self._batch and answer["batch"] >= self._batch["number"]:
             self._batch = None
         for key in keys:
@@ -463,9 +463,9 @@ class Leases:
     def unsettled(self, now: float) -> str | None:
         """What could not be reported for too long: for the log, once."""
         since = self._failing_since
-        if since is None or self._has_told or now - since < UNSETTLED_SECONDS:
+        if since is None or self._has_logged or now - since < UNSETTLED_SECONDS:
             return None
-        self._has_told = True
+        self._has_logged = True
         rows = [row._asdict() for row, _ in self._rows.values()]
         rows += [Row(*row)._asdict() for row, _ in (self._batch or {"rows": []})["rows"]]
         return json.encode({"unsettled": rows})
@@ -476,12 +476,12 @@ class Leases:
             key
             for key, lease in self._leases.items()
             if now >= max(lease.fresh_until, lease.open_until) + LOST_SECONDS
-            and not self._has_to_tell(lease)
+            and not self._must_report(lease)
         ]
         for key in over:
             del self._leases[key]
 
-    def _has_to_tell(self, lease: _Lease) -> bool:
+    def _must_report(self, lease: _Lease) -> bool:
         is_idle = lease.is_strict and lease.idle_money
         return bool(any(lease.want) or lease.has_news or lease.running or is_idle)
 
@@ -512,7 +512,7 @@ class Leases:
         for kind in (REQUESTS, TOKENS):  # a row for each minute would be written for nothing
             held[kind] *= lease.limited[kind]
         held[MONEY] += lease.owed
-        said: Json = {
+        state: Json = {
             "minute": lease.minute,
             "held": held,
             "left": left,
@@ -521,34 +521,34 @@ class Leases:
             "pace": lease.recent,
         }
         if lease.record and lease.record.source == "config":
-            said["record"] = records.encode(lease.record)
+            state["record"] = records.encode(lease.record)
         lease.want, lease.pace = [0] * len(KINDS), [0] * len(KINDS)
         lease.has_news = False
-        return said
+        return state
 
-    def _take_in(self, lease: _Lease, answer: Json, said: Json, sent: float) -> None:
+    def _take_in(self, lease: _Lease, answer: Json, lease_json: Json, sent: float) -> None:
         """Reads what the ledger says about one key, in answer to what was `sent` at that time."""
         lease.fresh_until, lease.open_until = sent + LEASE_SECONDS, 0
         lease.refused = {}
-        if said["record"] is None:
+        if lease_json["record"] is None:
             lease.record, lease.is_gone, lease.rates = None, True, []
             return
         lease.is_gone = False
-        lease.record = records.decode(said["record"])
+        lease.record = records.decode(lease_json["record"])
         if lease.minute != answer["minute"]:
             lease.minute = answer["minute"]
             lease.return_idle(REQUESTS, TOKENS)
             lease.used[REQUESTS] = lease.used[TOKENS] = 0
         lease.minute_end = sent + answer["minute_left"]
-        lease.limit(said["limited"])
+        lease.limit(lease_json["limited"])
         lease.rates = _rates(lease.record)
-        lease.left = [*map(add, lease.left, said["grant"])]
+        lease.left = [*map(add, lease.left, lease_json["grant"])]
         if lease.limited[REQUESTS]:  # they count in the minute that becomes known first
             lease.used[REQUESTS] += lease.opened
             lease.left[REQUESTS] = max(0, lease.left[REQUESTS] - lease.opened)
         lease.opened = 0
-        lease.rest = said["rest"]
-        lease.unspent = said["unspent"] or 0
+        lease.rest = lease_json["rest"]
+        lease.unspent = lease_json["unspent"] or 0
 
 
 def _put_right(lease: _Lease, kind: int, more: int) -> None:

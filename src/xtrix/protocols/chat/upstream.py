@@ -54,15 +54,15 @@ def upstream_request(
 
 def _message(message: dict[str, Any], quirks: Quirks, kept_here: frozenset[str]) -> dict[str, Any]:
     """`message` in the form that the upstream accepts."""
-    said = {
+    encoded = {
         name: value
         for name, value in message.items()
         if name not in kept_here and f"messages.{name}" not in quirks.drop
     }
-    said["role"] = quirks.roles.get(said["role"], said["role"])
-    if not quirks.null_content and said.get("content", "") is None:
-        said["content"] = ""
-    return said
+    encoded["role"] = quirks.roles.get(encoded["role"], encoded["role"])
+    if not quirks.null_content and encoded.get("content", "") is None:
+        encoded["content"] = ""
+    return encoded
 
 
 def without_reasoning(request: Request) -> Request:

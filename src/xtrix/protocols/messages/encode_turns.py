@@ -188,11 +188,11 @@ class Turns:
             self._results += len(results)
         content += blocks
 
-    def _unique(self, said: str) -> str:
-        """`said` as an id that Anthropic accepts and that no other call has."""
-        if len(said) > _LONGEST_ID:
-            said = hashlib.sha256(said.encode(errors="replace")).hexdigest()
-        plain = _ODD_ID.sub("_", said) or "call"
+    def _unique(self, call_id: str) -> str:
+        """`call_id` as an id that Anthropic accepts and that no other call has."""
+        if len(call_id) > _LONGEST_ID:
+            call_id = hashlib.sha256(call_id.encode(errors="replace")).hexdigest()
+        plain = _ODD_ID.sub("_", call_id) or "call"
         theirs = plain
         while theirs in self._ids:
             number = self._repeats[plain] = self._repeats.get(plain, 1) + 1

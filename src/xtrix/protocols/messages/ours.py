@@ -12,7 +12,7 @@ from xtrix import json
 from xtrix.prompt import Json
 from xtrix.protocol import Request
 from xtrix.protocols.messages.answer import OWN_SEARCH_ID
-from xtrix.reasoning import is_carried
+from xtrix.reasoning import is_packed
 
 _SEALS = {"thinking": "signature", "redacted_thinking": "data"}
 _SEARCHES = {"server_tool_use": "id", "web_search_tool_result": "tool_use_id"}
@@ -32,7 +32,7 @@ def without_ours(fields: Json) -> Json | None:
 def has_foreign_thinking(fields: Json) -> bool:
     """Whether `fields` contain reasoning that is sealed by another provider."""
     return any(
-        str(block.get("type")) in _SEALS and is_carried(block.get(_SEALS[block["type"]]))
+        str(block.get("type")) in _SEALS and is_packed(block.get(_SEALS[block["type"]]))
         for message in fields["messages"]
         if isinstance(message, dict) and isinstance(message.get("content"), list)
         for block in message["content"]
@@ -63,7 +63,7 @@ def _is_ours(block: Any) -> bool:
     kind = str(block.get("type"))
     if kind in _SEALS:
         seal = block.get(_SEALS[kind])
-        return not seal or is_carried(seal)
+        return not seal or is_packed(seal)
     return kind in _SEARCHES and str(block.get(_SEARCHES[kind])).startswith(OWN_SEARCH_ID)
 
 
