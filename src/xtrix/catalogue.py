@@ -24,7 +24,7 @@ def plan_of(config: Config, request: Request, chance: float) -> Plan:
     up to 1.
     """
     name = request.model
-    model = next((model for model in config.models if model.id == name), None)
+    model = config.model(name)
     if model is None:
         return Plan((target_of(config, name),))
     usable = [target for target in model.targets if not target.provider.missing_secret]
@@ -40,7 +40,7 @@ def endpoint_plan(config: Config, name: str, endpoint: Endpoint, chance: float) 
     Of a model with several targets, only those count that have the endpoint. If the answers of two
     models cannot be mixed, only those count that are the same model as the first.
     """
-    model = next((model for model in config.models if model.id == name), None)
+    model = config.model(name)
     if model is None:
         return Plan((_endpoint_target(config, name, endpoint),))
     having = [

@@ -84,6 +84,13 @@ class Config(NamedTuple):
     has_ledger: bool = False
     """Whether the usage of keys with a name is counted."""
 
+    def model(self, name: str) -> Model | None:
+        """The configured model `name`; None if there is none."""
+        for model in self.models:
+            if model.id == name:
+                return model
+        return None
+
 
 def load(lookup: Lookup) -> Config:
     """The configuration that `lookup` finds. Raises ConfigurationError, which names every fault."""

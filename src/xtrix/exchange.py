@@ -11,7 +11,9 @@ It does not know routes, keys and the configuration (`app` does), nor how a step
 import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from operator import attrgetter
+from functools import partial
+from itertools import compress
+from operator import attrgetter, is_not
 from typing import Any, TypeAlias
 
 from xtrix import __version__, errors, json
@@ -105,6 +107,7 @@ class Record:
 
 _VALUES = attrgetter(*Record.__slots__)
 """Reads all fields of a record, in the order of its names."""
+_IS_KNOWN = partial(is_not, None)
 
 
 @dataclass(slots=True)
@@ -274,8 +277,8 @@ class Exchange:
 
     def _known(self) -> dict[str, Any]:
         """The known fields of the record, by name."""
-        values = zip(Record.__slots__, _VALUES(self.record), strict=True)
-        known = {name: value for name, value in values if value is not None}
+        values = _VALUES(self.record)
+        known = dict(compress(zip(Record.__slots__, values, strict=True), map(_IS_KNOWN, values)))
         if self.meter:
             known["cost"] = self.meter.cost  # null if it is not known
         return known
@@ -333,7 +336,7 @@ class Exchange:
 
     def _note_answer(self, answer: Answer, target: Target, plan: Plan) -> None:
         """Notes in the target's health that it answered. A stream is noted when it ends."""
-        if isinstance(answer, Relay | Passage):
+        if isinstance(answer, (Relay, Passage)):
             self._watched = target if len(plan.targets) > 1 else None
         else:
             self._health.answered(target)
@@ -614,5 +617,7 @@ def _error_in(codec: Codec, head: UpstreamHead, body: bytes) -> UpstreamError | 
 
 def _ignored(parameters: tuple[str, ...]) -> Headers:
     """The header that names ignored parameters. A name with odd characters is left out of it."""
+    if not parameters:
+        return ()
     names = [name for name in parameters if _HEADER_SAFE.fullmatch(name)]
     return (("x-ignored-parameters", ", ".join(names[:_MOST_NAMES])),) if names else ()

@@ -71,7 +71,7 @@ class Models:
         its provider has a list, the provider is asked for the model itself. If it has no list, a
         name that leads to it is accepted.
         """
-        model = next((model for model in config.models if model.id == name), None)
+        model = config.model(name)
         if model:
             return _ours(model)
         target = catalogue.target_of(config, name)

@@ -7,7 +7,7 @@ passed on (*relayed*) and no Prompt is made.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from xtrix.answer import (
@@ -28,8 +28,7 @@ from xtrix.reasoning import Carrier
 from xtrix.sse import Event
 
 
-@dataclass(slots=True)
-class Request:
+class Request(NamedTuple):
     """A client's request, still in its own protocol. Its shape has been checked."""
 
     fields: Json
@@ -38,7 +37,7 @@ class Request:
     """The body's bytes as the client sent them."""
     model: str
     stream: bool
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     """The headers of the request, as far as `http.CLIENT_HEADERS` lists them."""
     session: str | None = None
     """A word that stays the same within a conversation, so that it always goes to the same target

@@ -89,7 +89,7 @@ class Relay(Reframer):
         """Whether the answer had begun and finished at the last tick."""
 
     @property
-    def secrets(self) -> list[str]:
+    def secrets(self) -> tuple[str, ...]:
         """The secrets that no answer may contain, in the form of JSON."""
         return self._redactor.in_answers
 

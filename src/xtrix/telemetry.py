@@ -74,7 +74,9 @@ def _is_sendable(value: str) -> bool:
 def in_words_of_the_field(record: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a log line, with a second field for each that OpenTelemetry has a name for."""
     line = dict(record)
-    line |= {theirs: record[name] for name, theirs in NAMES.items() if name in record}
+    for name, theirs in NAMES.items():
+        if name in record:
+            line[theirs] = record[name]
     for name in _NEWER:
         line.pop(name, None)
     return line

@@ -22,6 +22,18 @@ _LISTS = {name for name, kind in _TYPES.items() if kind is list}
 _NUMBERS = (int, float)
 
 
+_PROMPT_DETAILS = {
+    "cached": "cached_tokens",
+    "cache_written": "cache_write_tokens",
+    "prompt_audio": "audio_tokens",
+}
+_COMPLETION_DETAILS = {
+    "reasoning": "reasoning_tokens",
+    "completion_audio": "audio_tokens",
+    "accepted": "accepted_prediction_tokens",
+    "rejected": "rejected_prediction_tokens",
+}
+"""Our names of the details of a usage, and OpenAI's."""
 _REASONS = {
     "stop": "stop",
     "length": "length",
@@ -136,27 +148,19 @@ def usage_of(usage: object) -> Usage | None:
     """
     if not isinstance(usage, dict):
         return None
-    prompt = _details(usage, "prompt_tokens_details")
-    completion = _details(usage, "completion_tokens_details")
+    prompt = _counts(usage.get("prompt_tokens_details"), _PROMPT_DETAILS)
+    completion = _counts(usage.get("completion_tokens_details"), _COMPLETION_DETAILS)
+    prompt["cached"] = prompt.get("cached") or token_count(usage, "prompt_cache_hit_tokens")
     read, written = token_count(usage, "prompt_tokens"), token_count(usage, "completion_tokens")
     uncounted = max(0, token_count(usage, "total_tokens") - read - written)
-    return Usage(
-        prompt=read,
-        completion=written + uncounted,
-        cached=token_count(prompt, "cached_tokens")
-        or token_count(usage, "prompt_cache_hit_tokens"),
-        cache_written=token_count(prompt, "cache_write_tokens"),
-        reasoning=token_count(completion, "reasoning_tokens"),
-        prompt_audio=token_count(prompt, "audio_tokens"),
-        completion_audio=token_count(completion, "audio_tokens"),
-        accepted=token_count(completion, "accepted_prediction_tokens"),
-        rejected=token_count(completion, "rejected_prediction_tokens"),
-    )
+    return Usage(prompt=read, completion=written + uncounted, **prompt, **completion)
 
 
-def _details(usage: dict[str, Any], name: str) -> dict[str, Any]:
-    details = usage.get(name)
-    return details if isinstance(details, dict) else {}
+def _counts(details: object, names: dict[str, str]) -> dict[str, int]:
+    """What the `details` of a usage tell, by our names."""
+    if not isinstance(details, dict):
+        return {}
+    return {ours: token_count(details, theirs) for ours, theirs in names.items()}
 
 
 def logprobs_of(choice: dict[str, Any]) -> dict[str, Any] | None:

@@ -210,7 +210,7 @@ class WholeWriter:
         self._arguments: list[list[str]] = []
         self._refusals: list[str] = []
         self._logprobs: list[Json] = []
-        self._finish = Finish(FinishReason.STOP, Usage())
+        self._finish: Finish | None = None
 
     def begin(self, usage: Usage, service_tier: str | None) -> None:
         """See `Writer`, also for the other methods."""
@@ -265,8 +265,9 @@ class WholeWriter:
     def body(self) -> Json:
         """OpenAI's `chat.completion` object."""
         finish = self._finish
+        assert finish is not None
         logprobs = {"content": self._logprobs, "refusal": None} if self._logprobs else None
-        choice = encode_choice(self._message(), self._state.reason(finish), logprobs=logprobs)
+        choice = encode_choice(self._message(), self.finish_reasons[0], logprobs=logprobs)
         return encode_completion(self._stamp, [choice], finish.usage, finish.service_tier)
 
     def _message(self) -> Json:

@@ -121,9 +121,12 @@ def decode_served(usage: Json) -> Served:
     Source: platform.claude.com/docs/en/api/service-tiers, …/build-with-claude/fast-mode and
     …/build-with-claude/data-residency (read 2026-11).
     """
-    members = {name: usage.get(name) for name in ("service_tier", "speed", "inference_geo")}
-    words = {name: word for name, word in members.items() if word and isinstance(word, str)}
-    return {name: SERVICE_TIERS.get(word, word) for name, word in words.items()}
+    served = {}
+    for name in ("service_tier", "speed", "inference_geo"):
+        word = usage.get(name)
+        if word and isinstance(word, str):
+            served[name] = SERVICE_TIERS.get(word, word)
+    return served
 
 
 def encode_tier(service_tier: str | None) -> Json:

@@ -78,6 +78,8 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
 def _refuse(prompt: Prompt) -> None:
     """Raises ClientError for fields without which the answer would be wrong."""
     extras = prompt.extras
+    if not extras:
+        return
     if extras.get("n", 1) != 1:
         raise unsupported("n", "the upstream gives one choice.", value=True)
     for name in ("logprobs", "top_logprobs"):
@@ -109,9 +111,10 @@ class _Encoding:
         self._names = ToolNames(named, self._reserved())
         self._turns = encode_turns(prompt, target, family, self._names)
         self.ignored |= self._turns.ignored
-        for name in ("verbosity", "session"):
-            if getattr(prompt.settings, name):
-                self.ignored.add(prompt.param(name))
+        if self._settings.verbosity:
+            self._ignore("verbosity")
+        if self._settings.session:
+            self._ignore("session")
 
     def body(self) -> Json:
         """The request, without its model."""
@@ -223,9 +226,10 @@ class _Encoding:
 
     def _sampling(self, *, thinks: bool) -> Json:
         """`temperature`, `top_p` and `top_k`, as far as the model accepts them."""
-        settings = {name: getattr(self._settings, name) for name in _SAMPLING}
-        wanted: Json = {name: value for name, value in settings.items() if value is not None}
-        if self._family.sampling == "any":
+        settings = self._settings
+        given = zip(_SAMPLING, (settings.temperature, settings.top_p, settings.top_k), strict=True)
+        wanted: Json = {name: value for name, value in given if value is not None}
+        if not wanted or self._family.sampling == "any":
             return wanted
         if self._family.sampling == "none" or thinks:
             self.ignored |= {self._prompt.param(name) for name, it in wanted.items() if it != 1}

@@ -35,8 +35,11 @@ def allowed(tools: list[Tool], choice: ToolChoice | None) -> list[Tool]:
 
 def own_names(tools: list[Tool]) -> list[str]:
     """The names of those of `tools` that Anthropic runs."""
-    hosted = [tool.hosted for tool in tools if tool.hosted is not None]
-    return [str(each.get("name")) for each in hosted if is_own_tool(each["type"])]
+    return [
+        str(hosted.get("name"))
+        for tool in tools
+        if (hosted := tool.hosted) is not None and is_own_tool(hosted["type"])
+    ]
 
 
 def encode_tools(tools: list[Tool], names: ToolNames) -> list[Json]:

@@ -33,8 +33,9 @@ def is_own_tool(kind: str) -> bool:
 def encode_extensions(fields: Body) -> Body:
     """The fields of the request that are passed on unchanged. Raises ClientError."""
     found = {name: fields[name] for name in EXTENSIONS if name in fields}
-    if found:
-        _check(found)
+    if not found:
+        return found
+    _check(found)
     return {name: value for name, value in found.items() if value}
 
 

@@ -5,7 +5,6 @@ back with every turn, and perhaps in the end to Anthropic. Anthropic refuses rea
 not signed, and searches that it has not made. All of that can be recognised, and is left out.
 """
 
-from dataclasses import replace
 from typing import Any
 
 from xtrix import json
@@ -97,7 +96,7 @@ def without_reasoning(request: Request) -> Request:
     if _has_budget(fields) and _answers_calls(fields["messages"]):
         fields = _unthinking(fields)
     fields = {**fields, "messages": [each for each in messages if each is not _NOTHING]}
-    return replace(request, fields=fields, body=json.encode_body(fields))
+    return request._replace(fields=fields, body=json.encode_body(fields))
 
 
 def _has_budget(fields: Json) -> bool:

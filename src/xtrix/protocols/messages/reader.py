@@ -1,6 +1,6 @@
 """Reads answers of Messages, whole or streamed, for a Writer.
 
-A whole answer is turned into the events of a stream, so that both are read in the same way.
+The blocks of a whole answer are read by the same functions as those of a stream.
 
 Source: platform.claude.com/docs/en/build-with-claude/streaming (read 2026-11): `message_start`,
 then for each block `content_block_start`, deltas, `content_block_stop`; `message_delta` with the
@@ -106,11 +106,12 @@ class Reader:
         blocks = answer.get("content")
         if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
             raise bad_response("no content")
-        self._message_start({"message": {"usage": answer.get("usage")}})
-        for index, block in enumerate(blocks):
-            self._block_start({"index": index, "content_block": block})
-            self._block_stop({"index": index})
-        self._message_delta({"delta": answer})
+        self._start(answer)
+        for content in blocks:
+            block = _block_of(content)
+            self._begin(block)
+            self._end(block)
+        self._message = answer
         self._message_stop({})
 
     def moved(self, count: int, text: str) -> None:
@@ -136,20 +137,18 @@ class Reader:
             self.lone_text = None  # the event had more than its text
 
     def _message_start(self, payload: Json) -> None:
-        if self._message is not None:
-            return
-        self._message = {}
-        self._merge_usage(member(payload, "message"))
+        if self._message is None:
+            self._message = {}
+            self._start(member(payload, "message"))
+
+    def _start(self, message: Json) -> None:
+        self._merge_usage(message)
         self._writer.begin(self.usage, decode_tier(self._usage))
 
     # Blocks, one after the other. If the upstream mixes them, all but one are held back.
 
     def _block_start(self, payload: Json) -> None:
-        content = member(payload, "content_block")
-        kind = content.get("type")
-        if not isinstance(kind, str):
-            raise bad_response("a content block without a type")
-        block = _Block(kind, content)
+        block = _block_of(member(payload, "content_block"))
         self._blocks[str(payload.get("index"))] = block
         if self._is_current(block):
             self._begin(block)
@@ -205,7 +204,9 @@ class Reader:
 
     def _begin_text(self, block: _Block) -> None:
         self._text(_text_of(block.content, "text"))
-        cited = block.content.get("citations") or []
+        cited = block.content.get("citations")
+        if not cited:
+            return
         if not isinstance(cited, list) or not all(isinstance(each, dict) for each in cited):
             raise bad_response("citations that are no list of objects")
         block.citations += cited
@@ -423,6 +424,14 @@ _END: dict[str, Callable[[Reader, _Block], None]] = {
     "answer": Reader._end_answer,
     "server_tool_use": Reader._end_search,
 }
+
+
+def _block_of(content: Json) -> _Block:
+    """The block with this `content`. Raises UpstreamError."""
+    kind = content.get("type")
+    if not isinstance(kind, str):
+        raise bad_response("a content block without a type")
+    return _Block(kind, content)
 
 
 def _refusal_of(message: Json) -> str | None:

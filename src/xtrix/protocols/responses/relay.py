@@ -10,7 +10,6 @@ Source: developers.openai.com/api/docs/guides/reasoning and openai-python 3.57.0
 """
 
 import re
-from dataclasses import replace
 from typing import Any
 
 from xtrix import json
@@ -351,4 +350,4 @@ def without_reasoning(request: Request) -> Request:
         return request
     items = [it for it in given if not (isinstance(it, dict) and it.get("type") == "reasoning")]
     fields = {**request.fields, "input": items}
-    return replace(request, fields=fields, body=json.encode_body(fields))
+    return request._replace(fields=fields, body=json.encode_body(fields))
