@@ -10,7 +10,7 @@ from tests.play import KEY, UPSTREAM_KEY
 from xtrix import auth
 from xtrix.config import load
 from xtrix.prompt import Origin, Sealed
-from xtrix.reasoning import PREFIX, Carrier, is_carried
+from xtrix.reasoning import PREFIX, Carrier, is_packed
 
 _ROW = {"name": "any", "dialect": "openai", "base_url": "http://a.test", "api_key": "UPSTREAM_KEY"}
 
@@ -39,7 +39,7 @@ def opened(value: Any) -> Any:
         return [opened(each) for each in value]
     if isinstance(value, dict):
         return {name: opened(each) for name, each in value.items()}
-    sealed = _CARRIER.open(value) if is_carried(value) else None
+    sealed = _CARRIER.open(value) if is_packed(value) else None
     if sealed is None or sealed.origin is None:
         return value
     return {"origin": list(sealed.origin), "value": sealed.value}
@@ -51,7 +51,7 @@ def unsigned(completion: dict[str, Any]) -> dict[str, Any]:
     """
     for choice in completion["choices"]:
         for block in choice["message"].get("thinking_blocks") or ():
-            if is_carried(block.get("signature")) or isinstance(block.get("signature"), dict):
+            if is_packed(block.get("signature")) or isinstance(block.get("signature"), dict):
                 block["signature"] = PREFIX
     return completion
 

@@ -198,8 +198,8 @@ class _Player:
             answer = self._wire.call(step.text, self.now)
             return Failure.CONNECTION if answer is None else answer.encode()
         assert self._gate.leases
-        is_told = self._wire.tell(self._gate.leases, self.now)
-        return None if is_told else Failure.CONNECTION
+        is_drained = self._wire.tell(self._gate.leases, self.now)
+        return None if is_drained else Failure.CONNECTION
 
     def _read(self, step: ReadBody | ReadPiece) -> bytes | Failure:
         if isinstance(step, ReadPiece):

@@ -88,7 +88,7 @@ class CountingDecoder:
         self.finished: bool = self._decoder.finished
         self.usage: Usage = self._decoder.usage
         self.served: Served = self._decoder.served
-        self.carried: str | None = self._decoder.carried
+        self.lone_text: str | None = self._decoder.lone_text
         self.advances = self._decoder.advances
         self.sequence: int | None = self._decoder.sequence
         self.unknown_stop_reason: str | None = self._decoder.unknown_stop_reason

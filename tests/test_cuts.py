@@ -23,6 +23,7 @@ from tests.streams import (
     with_line_ends,
 )
 from xtrix import json
+from xtrix.protocols import DIALECTS
 
 NAMED = {"text", "length", "stop-sequence", "ping", "error-mid-stream", "truncated"}
 """The scenarios that the first milestone names; `bad-key` and `overloaded` have no stream."""
@@ -30,9 +31,7 @@ STRIDE = 23
 ENDINGS = {"LF": "\n", "CRLF": "\r\n", "CR": "\r"}
 
 STREAMS = scenarios("upstream.sse")
-CUT_EVERYWHERE = [
-    each for each in STREAMS if each.name in NAMED and each.provider in {"anthropic", "openai"}
-]
+CUT_EVERYWHERE = [each for each in STREAMS if each.name in NAMED and each.provider in DIALECTS]
 
 
 def text_of(scenario: Scenario) -> str:

@@ -15,7 +15,7 @@ from xtrix.exchange import MAX_ANSWER_BYTES, Exchange
 from xtrix.health import FAILURES
 from xtrix.http import Reply, UpstreamHead
 from xtrix.passage import Passage
-from xtrix.relay import Patience, Relay
+from xtrix.relay import Relay, SilenceLimits
 from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, UpstreamAnswer, Wait
 
 JSON = {"content-type": "application/json"}
@@ -469,7 +469,7 @@ def test_each_step_has_the_limit_of_its_row() -> None:
     begin = streamed.advance(UpstreamHead(200, SSE))
     assert isinstance(begin, Begin)
     assert isinstance(begin.relay, Relay)
-    assert begin.relay.patience == Patience(30, 20, 15, 90)
+    assert begin.relay.limits == SilenceLimits(30, 20, 15, 90)
 
 
 def test_one_deadline_for_all_attempts() -> None:
@@ -489,7 +489,7 @@ def test_a_stream_has_to_begin_within_the_deadline() -> None:
     begin = life.advance(UpstreamHead(200, SSE))
     assert isinstance(begin, Begin)
     assert isinstance(begin.relay, Relay)
-    assert begin.relay.patience.first_byte == pytest.approx(16)
+    assert begin.relay.limits.first_byte == pytest.approx(16)
     assert [begin.relay.tick(NOW + second) for second in (9, 24)] == ["", ""]
     assert not begin.relay.over
     life.now = 26

@@ -122,9 +122,9 @@ def test_a_slow_first_token_moves_on_where_the_model_says_so() -> None:
 def test_that_is_the_time_of_head_and_first_token_together() -> None:
     quick = gate("one/one-m", "two/two-m", first_byte=5)
     assert play(quick, STREAMED, [Upstream(failure=Failure.TIME), WHOLE_STREAM]).seconds == [5, 120]
-    patience = begun(quick, STREAMED, takes=3).patience
-    assert patience.first_byte == pytest.approx(2)
-    assert begun(gate("one/one-m", "two/two-m"), STREAMED, takes=3).patience.first_byte == 300
+    limits = begun(quick, STREAMED, takes=3).limits
+    assert limits.first_byte == pytest.approx(2)
+    assert begun(gate("one/one-m", "two/two-m"), STREAMED, takes=3).limits.first_byte == 300
 
 
 def begun(gate: Gateway, asked: object, takes: float) -> Relay:

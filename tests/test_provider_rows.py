@@ -258,7 +258,7 @@ def test_a_model_of_the_same_class_stands_for_the_retired_one_and_is_named(place
 def test_a_block_is_a_faultless_configuration(settings: Settings) -> None:
     config = loaded(settings)
     assert len(config.providers) >= len(settings.rows)
-    assert not [provider.name for provider in config.providers if provider.lacks]
+    assert not [provider.name for provider in config.providers if provider.missing_secret]
 
 
 def test_the_page_is_a_faultless_configuration() -> None:

@@ -181,7 +181,7 @@ def test_learns_what_surrounds_the_string() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "frame", "carried"),
+    ("event", "frame", "lone_text"),
     [
         pytest.param(EVENT[:-2], FRAME, '"word"', id="an event that goes on"),
         pytest.param(EVENT, FRAME + FRAME, '"word"', id="two frames"),
@@ -198,8 +198,8 @@ def test_learns_what_surrounds_the_string() -> None:
         ),
     ],
 )
-def test_learns_nothing_from(event: str, frame: str, carried: str) -> None:
-    assert learn(event, frame, carried) is None
+def test_learns_nothing_from(event: str, frame: str, lone_text: str) -> None:
+    assert learn(event, frame, lone_text) is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ PRICE = {
     "pattern": "*",
     "input": 100,
     "output": 1_000,
-    "tiers": {"fast": 2, "priority": 2, "flex": 0.5},
+    "tiers": {"fast": 2, "priority": 2, "flex": 0.5, "us": 1.1},
 }
 DIALECTS = {"openai": OPENAI, "anthropic": ANTHROPIC, "openai-responses": RESPONSES}
 PATHS = {
@@ -124,13 +124,43 @@ def test_what_anthropic_says_of_its_speed(said: dict[str, Any], factor: int) -> 
     assert micros("anthropic", path, told, speed="fast") == usual * factor
 
 
+@pytest.mark.parametrize("is_streamed", [False, True])
+@pytest.mark.parametrize(
+    ("said", "asked", "factor"),
+    [
+        ({"inference_geo": "us"}, {}, 1.1),  # as the workspace's default has it
+        ({"inference_geo": "us", "speed": "fast"}, {}, 2.2),
+        ({}, {"inference_geo": "us"}, 1.1),
+        ({"inference_geo": "global"}, {"inference_geo": "us"}, 1),
+        ({"inference_geo": "not_available"}, {}, 1),
+    ],
+)
+def test_what_anthropic_says_of_the_place(
+    said: dict[str, Any], asked: dict[str, Any], factor: float, *, is_streamed: bool
+) -> None:
+    path, make = "/v1/messages", stream if is_streamed else whole
+    usual = micros("anthropic", path, make(ANTHROPIC), stream=is_streamed)
+    told = make(ANTHROPIC, service_tier="standard", **said)
+    booked = micros("anthropic", path, told, stream=is_streamed, **asked)
+    assert booked == round(usual * factor)
+
+
+def test_a_place_without_a_price_is_refused_to_a_key_with_a_budget() -> None:
+    at = Bench({**ROW, "dialect": "anthropic", "prices": [{**PRICE, "tiers": {"fast": 2}}]})
+    _, secret = at.make(usd_per_day=100)
+    turns = [{"role": "user", "content": "Hello"}]
+    body = {"model": "plain", "messages": turns, "max_tokens": 5, "inference_geo": "us"}
+    refused = at.call("POST", "/v1/messages", secret, body)
+    assert (refused.status, refused.calls) == (403, [])
+
+
 def test_a_tier_that_nobody_knows_the_price_of_is_booked_at_the_dearest() -> None:
     at = Bench({**ROW, "prices": [PRICE]})
     key, secret = at.make(usd_per_day=100)
     assert at.ask(secret, whole(OPENAI, service_tier="ultra")).log["cost"] is None
     at.settle()
     (row,) = at.admin("GET", "/usage")["data"]
-    most = 2 * (100 * row["input_tokens"] + 1_000 * row["output_tokens"])
+    most = 2.2 * (100 * row["input_tokens"] + 1_000 * row["output_tokens"])
     assert (row["unpriced"], row["cost_micros"]) == (1, most)
     assert key == row["key"]
 

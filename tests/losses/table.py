@@ -23,7 +23,7 @@ from tests.losses.answers import Said
 from tests.losses.probe import Probe
 from tests.play import Played, gateway, head, play
 from xtrix import json
-from xtrix.reasoning import is_carried
+from xtrix.reasoning import is_packed
 
 Json = dict[str, Any]
 
@@ -283,7 +283,7 @@ def _answered(client: Client, upstream: Upstream, said: Json) -> Any:
 def _unsealed(value: Any) -> Any:
     """`value` with a word in place of each reasoning string of ours."""
     if isinstance(value, str):
-        return "(sealed)" if is_carried(value) else value
+        return "(sealed)" if is_packed(value) else value
     if isinstance(value, list):
         return [_unsealed(each) for each in value]
     if isinstance(value, dict):

@@ -199,7 +199,7 @@ def test_where_nobody_answers_is_a_fault() -> None:
 
 
 def test_the_addresses_are_what_wrangler_names() -> None:
-    asked = deploy.Asked("", "", dry_run=False)
+    asked = deploy.Options("", "", dry_run=False)
     targets = ("https://xtrix.a.workers.dev", "api.example.com (custom domain)", "example.com/*")
     assert deploy.urls(asked, targets) == [
         *("https://xtrix.a.workers.dev", "https://api.example.com")

@@ -63,6 +63,8 @@ class Cost:
     """By how much the interpreter's memory grew, or all that was resident, at the most."""
     isolate: int
     """The interpreter's memory and what grew beside it, at the most: what has to fit."""
+    others: int
+    """How many other requests were answered meanwhile."""
     wait: float
     """The longest wait of another request."""
     seconds: float
@@ -112,6 +114,7 @@ def cost_of(worker: Worker, upstream: Upstream, shape: Shape, size: int) -> Cost
         status,
         max(python - before.python, grown),
         python + max(0, grown - (python - before.python)),
+        len(waits),
         max(waits),
         seconds,
     )

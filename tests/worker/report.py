@@ -30,6 +30,10 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
             "an error; the connection to the upstream is closed",
             "test_hostile.py::test_a_line_that_never_ends",
         ),
+        "megabytes of comments or of empty lines": (
+            "other requests are served meanwhile",
+            "test_cost.py::test_a_stream_of_which_the_client_sees_nothing_lets_others_be_served",
+        ),
         "random bytes as a stream": (
             "whole frames, and an end",
             "test_hostile.py::test_whatever_the_upstream_streams_the_client_gets_whole_frames_and_an_end",

@@ -20,6 +20,12 @@ IN_PIECES = 450_000
 """Of which the body is a sixth, and 75,000 pieces."""
 SHAPES = {each.name: each for group in (REQUESTS | ANSWERS).values() for each in group}
 assert len(SHAPES) == sum(map(len, (REQUESTS | ANSWERS).values()))
+PIECE = 16_384
+"""What the shell reads of a stream at once."""
+UNSEEN = [
+    SHAPES[f"streamed: {name}, openai"]
+    for name in ("comments", "empty lines", "empty events", "one event of empty lines")
+]
 LARGE = {
     "a great deal": (
         ("one text, openai", MAX_READ_BYTES, 200),
@@ -88,6 +94,16 @@ def test_a_small_body(fresh: Gateway, upstream: Upstream, group: str) -> None:
             for size in ((SMALL, IN_PIECES) if shape.pieces else (SMALL,))
         ]
     )
+
+
+@pytest.mark.parametrize("shape", UNSEEN, ids=lambda shape: shape.name)
+def test_a_stream_of_which_the_client_sees_nothing_lets_others_be_served(
+    start: Start, bindings: dict[str, object], upstream: Upstream, shape: Shape
+) -> None:
+    with start(bindings) as worker:
+        cost = cost_of(worker, upstream, shape, 2_000_000)
+    assert cost.status == shape.status
+    assert cost.others > 2_000_000 / PIECE / 5, cost
 
 
 @pytest.mark.parametrize("group", LARGE)

@@ -20,7 +20,7 @@ from tests.worker.conftest import Gateway, Start
 from tests.worker.failing import FAILING, HASTE, OVERFLOW, Failing, Request, Speech, Told
 from tests.worker.faults import Asked
 from tests.worker.logs import Record, record_of, records
-from tests.worker.scripts import GATE, Script
+from tests.worker.scripts import Script
 from tests.worker.speech import ANTHROPIC, DIALECTS, INPUT_TOKENS, OUTPUT_TOKENS, Dialect
 from tests.worker.upstream import Call, Upstream
 
@@ -58,9 +58,17 @@ class Case(NamedTuple):
         to_responses = NEXT[self.dialect].name == "openai-responses"
         return not (self.row.prefill and to_responses and self.client != "responses")
 
+    def served_by(self, which: str) -> str:
+        """The model's name at the `first` or `second` target. The client asks for another."""
+        return f"{self.model}-{which}"
+
     def targets(self) -> list[str]:
-        first, second = f"{self.row.via}-{self.dialect.name}", f"second-{NEXT[self.dialect].name}"
-        return [f"{name}/{self.model}" for name in (first, second)[: self.row.targets]]
+        rows = {
+            "first": f"{self.row.via}-{self.dialect.name}",
+            "second": f"second-{NEXT[self.dialect].name}",
+        }
+        targets = [f"{name}/{self.served_by(which)}" for which, name in rows.items()]
+        return targets[: self.row.targets]
 
 
 def cases_of(row: Failing, dialect: Dialect) -> list[Case]:
@@ -82,24 +90,24 @@ class Server(Upstream):
     def __init__(self, which: str) -> None:
         super().__init__()
         self.numbers: dict[str, int] = dict.fromkeys(CASES, 0)
-        """Calls for each model."""
+        """How many calls there were for each model."""
+        self.latest: dict[str, Call] = {}
+        """The last of them."""
         self._which = which
         self._lock = Lock()
         self.answer_each(self._script)
 
     def _script(self, call: Call) -> Script:
         body = json.loads(call.body)
-        case = CASES[body["model"]]
+        asked_for, _, which = body["model"].rpartition("-")
+        assert which == self._which
+        case = CASES[asked_for]
         with self._lock:
             self.numbers[case.model] += 1
+            self.latest[case.model] = call
         speech: Speech = getattr(case.row, self._which)
         dialect = case.dialect if self._which == "first" else NEXT[case.dialect]
-        for step in speech(dialect, self.numbers[case.model], bool(body.get("stream"))):
-            if step is GATE:
-                # What has been read is sure to be told; a connection that breaks loses the rest.
-                yield 0.05
-            else:
-                yield step
+        return speech(dialect, self.numbers[case.model], bool(body.get("stream")))
 
 
 class Pair(NamedTuple):
@@ -281,7 +289,7 @@ def converse(pair: Pair, case: Case) -> None:
     for request in case.row.requests:
         before = pair.calls(case)
         began = time.monotonic()
-        answer = pair.worker.ask(body(case), line=f"POST /v1/{PATHS[case.client]}")
+        answer = ask(pair, case, request.told)
         assert time.monotonic() - began >= case.row.least_seconds
         after = pair.calls(case)
         calls = (after[0] - before[0], after[1] - before[1])
@@ -292,13 +300,24 @@ def converse(pair: Pair, case: Case) -> None:
         check_record(pair, case, request, answer)
 
 
+def ask(pair: Pair, case: Case, told: Told) -> Answer:
+    """Make a request of `case`. A stream that is to break does so once its text has come."""
+    opened = pair.worker.open(body(case), line=f"POST /v1/{PATHS[case.client]}")
+    if told.text and told.end == "error":
+        words = json.dumps(told.text)[1:-1].encode()
+        while words not in (frame := opened.frame()):
+            assert frame, opened.answer()
+        pair.first.latest[case.model].release()
+    return opened.answer()
+
+
 def check_told(case: Case, told: Told, answer: Answer) -> None:
     """Fails if the client got anything else."""
     seen = see(case, answer)
     assert (answer.status, seen.text, seen.end) == (told.status, told.text, told.end), answer
     assert answer.headers["x-served-by"] == case.targets()[told.by == "second"]
     if answer.status == 200:
-        assert seen.model == case.model
+        assert seen.model == case.served_by(told.by)
     if told.code and case.client == "messages":
         assert seen.error["type"] == MESSAGES_TYPES[told.code], seen
         is_long = told.code == "context_length_exceeded"

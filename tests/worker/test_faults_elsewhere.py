@@ -197,7 +197,7 @@ def play(worker: Gateway, upstream: Upstream, dialect: Dialect, case: _Case) -> 
     request = worker.open(question, line=f"POST {client.path}")
     if GATE in script:
         words = json.dumps(SAID[0])[1:-1].encode()
-        while words not in request.frame():
-            pass
+        while words not in (frame := request.frame()):
+            assert frame, request.answer()
         upstream.wait_for_call().release()
     return request.answer()

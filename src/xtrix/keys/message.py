@@ -50,10 +50,6 @@ class Row(NamedTuple):
     unpriced: int = 0
     """Requests whose cost is not known."""
 
-    def of_request(self, *, is_error: bool) -> "Row":
-        """The same, counted as a client's request."""
-        return Row(*self[:3], 1, int(is_error), *self[5:])
-
 
 COUNTS = Row._fields[3:]
 """The columns that are added."""

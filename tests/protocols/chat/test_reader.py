@@ -689,8 +689,8 @@ def test_what_events_carry() -> None:
         text("h", reason="stop"),
     ):
         reading.feed(chunk_event(said))
-        seen.append(reading.carried)
-    carried = [
+        seen.append(reading.lone_text)
+    lone_text = [
         None,
         None,
         '"b"',
@@ -706,7 +706,7 @@ def test_what_events_carry() -> None:
         '"\\"a\\""',
         '":1"',
     ]
-    assert seen == [*carried, None, None, None, None]
+    assert seen == [*lone_text, None, None, None, None]
 
 
 def test_what_was_moved_counts_for_what_waits() -> None:

@@ -109,11 +109,11 @@ def test_what_is_carried_is_all_that_an_event_did(scenario: Scenario) -> None:
     events = events_of(scenario.bytes("upstream.sse"))
     for index, event in enumerate(events):
         reading, recorder = reader()
-        if not _fed(reading, events[: index + 1]) or reading.carried is None:
+        if not _fed(reading, events[: index + 1]) or reading.lone_text is None:
             continue
-        if event.data.count(reading.carried) != 1:
+        if event.data.count(reading.lone_text) != 1:
             continue
-        other = Event(event.name, event.data.replace(reading.carried, '"} \\n{"'))
+        other = Event(event.name, event.data.replace(reading.lone_text, '"} \\n{"'))
         moved = recorder
         reading.moved(1, "} \\n{")
         recorder.moved(1, "} \\n{")
@@ -140,17 +140,17 @@ def _fed(reading: Any, events: list[Event]) -> bool:
 def test_what_is_carried_was_one_call(scenario: Scenario) -> None:
     events = events_of(scenario.bytes("upstream.sse"))
     reading, recorder = reader()
-    carried = 0
+    lone_text = 0
     for event in events:
         told = len(recorder.calls)
         reading.feed(event)
         new = recorder.calls[told:]
-        if reading.carried is not None:
-            carried += 1
+        if reading.lone_text is not None:
+            lone_text += 1
             assert len(new) == 1
             assert new[0] in PIECES
     pieces = [name for name in recorder.calls if name in PIECES]
-    assert carried or len(pieces) < 4, "the fast path has nothing to learn from"
+    assert lone_text or len(pieces) < 4, "the fast path has nothing to learn from"
 
 
 # Junk

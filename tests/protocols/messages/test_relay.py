@@ -332,8 +332,8 @@ def test_the_fast_path_gives_the_frames_of_the_general_one(scenario: Scenario) -
             break
         if template and (moved := splice(template, piece))[2]:
             assert moved == (frame, "", 1)
-            assert stream.carried
-        template = learn(piece, frame, stream.carried) if stream.carried else None
+            assert stream.lone_text
+        template = learn(piece, frame, stream.lone_text) if stream.lone_text else None
 
 
 @pytest.mark.parametrize("kind", ["text_delta", "thinking_delta", "input_json_delta"])
@@ -347,8 +347,8 @@ def test_the_fast_path_is_taken(kind: str) -> None:
     for event in decoded(frames_of(START, *BLOCK[:1])):
         stream.feed(event)
     frame = "".join(stream.feed(event) for event in decoded(piece("one")))
-    assert stream.carried == '"one"'
-    template = learn(piece("one"), frame, stream.carried)
+    assert stream.lone_text == '"one"'
+    template = learn(piece("one"), frame, stream.lone_text)
     assert template
     events = piece("two") + piece('"three"')
     assert splice(template, events) == (events, "", 2)

@@ -823,8 +823,8 @@ def test_what_an_event_carried() -> None:
     reader = Reader(Recorder(), answering())
     for event in stream_of(*OUTPUT):
         reader.feed(event_of(event))
-        if reader.carried is not None:
-            assert reader.carried == json.encode(event["delta"])
+        if reader.lone_text is not None:
+            assert reader.lone_text == json.encode(event["delta"])
             carrying.add(event["type"])
     assert carrying == {
         "response.output_text.delta",
@@ -839,11 +839,11 @@ def test_an_event_that_begins_a_part_carries_nothing() -> None:
         reader.feed(event_of(event))
         if event["type"].endswith(".delta"):
             begins = event["content_index"] == 1 and event["delta"] == "Mu"
-            assert (reader.carried is None) == begins
+            assert (reader.lone_text is None) == begins
 
 
 def test_a_held_event_carries_nothing() -> None:
     reader = Reader(Recorder(), answering())
     for event in [*events_of(MESSAGE, 0)[:2], *events_of(FUNCTION, 1)]:
         reader.feed(event_of(event))
-        assert reader.carried is None
+        assert reader.lone_text is None
