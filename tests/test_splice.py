@@ -160,7 +160,9 @@ def test_both_paths_give_equal_bytes_on_every_cut(name: str) -> None:
 
 @pytest.mark.parametrize("index", [{}, {"index": 0}], ids=["no index", "index 0"])
 def test_the_fast_path_knows_whose_arguments_they_are(index: dict[str, int]) -> None:
-    """Some upstreams number no call, or all of them 0: what is equal to see means another call."""
+    """Some upstreams number no call, or give every call 0, so equal events can mean different
+    calls.
+    """
 
     def arguments(text: str) -> str:
         call = {**index, "function": {"arguments": text}}
