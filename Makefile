@@ -13,7 +13,7 @@ FILES = $(sort $(shell find $(filter-out tests/page,$(SLOW)) -name 'test_*.py'))
 SHARED = --numprocesses 3 --dist loadfile --no-loadscope-reorder \
 	$(LONGEST) $(filter-out $(LONGEST),$(FILES))
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check fuzz defences format deploy bench hostile agents sbom clean
+.PHONY: help setup dev test check fuzz sweep defences format deploy bench hostile agents sbom clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: static  ## run the quick part of make test: nothing that starts a Worker
 
 fuzz: setup  ## run tests with random inputs, new ones each time (10 minutes; SEED=1 repeats a run)
 	@$(RUN) tools.fuzz $(SEED:%=--seed %) $(ARGS)
+
+sweep: setup  ## run all cases of tests of which make test runs one of each kind (15 minutes)
+	@$(RUN) pytest --quiet --numprocesses auto --dist worksteal -m swept --thorough $(ARGS)
 
 defences: setup  ## remove each defence in a copy, and check that its tests fail (30 minutes)
 	@$(RUN) tools.defences

@@ -60,10 +60,6 @@ JUNK: dict[str, Any] = {
 what is too long or too deep to be handled at all has tests of its own."""
 
 
-FEW = ("null", "-1", '"x"', "[0]", "{}", '{"type":{}}')
-"""Those that are tried in a place of a kind that had all of them elsewhere."""
-
-
 _READ_ELSEWHERE = {
     *("keys", "admin.py", "metering.py", "archive.py", "store.py"),
     *("config.py", "rows.py", "endpoints.py", "telemetry.py"),
@@ -134,20 +130,27 @@ def kind_of(value: Any, path: Path) -> tuple[str, ...]:
 K = TypeVar("K")
 
 
-def of_new_kinds(values: Iterable[tuple[K, Any]]) -> dict[K, set[Path]]:
-    """By key, the places in its value whose kind is in no value before."""
+def swept(values: Iterable[tuple[K, Any]], *, everywhere: bool) -> dict[K, list[Path]]:
+    """By key, the places in its value in which junk is to be tried; a key without any is left out.
+
+    These are all places, `everywhere`, or one of each kind: the first. Two places are of one kind
+    if the names on the way to them are the same, whatever the numbers between, with the same `type`
+    beside each name; and if what stands there is of the same JSON type, or an object of the same
+    `type`.
+    """
     seen: set[tuple[str, ...]] = set()
-    found = {}
+    found: dict[K, list[Path]] = {}
     for key, value in values:
-        kinds = {path: kind_of(value, path) for path in places(value)}
-        found[key] = {path for path, kind in kinds.items() if kind not in seen}
-        seen |= set(kinds.values())
+        for path in places(value):
+            kind = (*kind_of(value, path), _type_of(at(value, path)))
+            if everywhere or kind not in seen:
+                seen.add(kind)
+                found.setdefault(key, []).append(path)
     return found
 
 
-def junk_for(path: Path, new: set[Path], *, thorough: bool) -> list[Any]:
-    """What is tried at `path`: all of `JUNK` where it is among the `new` ones."""
-    return list(JUNK.values()) if thorough or path in new else [JUNK[name] for name in FEW]
+def _type_of(value: Any) -> str:
+    return str(value.get("type")) if isinstance(value, dict) else type(value).__name__
 
 
 class Case(NamedTuple):

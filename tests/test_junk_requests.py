@@ -3,8 +3,9 @@
 Whatever a client sends is answered, or refused as its own fault with the name of what is wrong. It
 makes no difference whether it asked for a stream.
 
-The folders' requests are alike, so all kinds of junk are tried where a kind of place comes first
-for a dialect, and some elsewhere. With `--thorough` all are tried everywhere.
+The folders' requests are alike. `make test` puts every kind of junk into one place of every kind
+(`mutations.swept` says what a kind is): for each dialect where it comes first. `make sweep` puts it
+into every place of every request.
 """
 
 from collections.abc import Iterator
@@ -19,11 +20,10 @@ from tests.mutations import (
     Complaints,
     Path,
     at,
-    junk_for,
-    of_new_kinds,
     places,
     put,
     spelled,
+    swept,
 )
 from tests.play import Played, Upstream, gateway, play
 from tests.scenarios import Scenario, refused, scenarios
@@ -175,24 +175,25 @@ def sweep(complaints: Complaints, asked: Asked, gate: Gateway, path: Any, junk: 
         assert len(seen) < 2 or seen[0] == seen[1], "whole and streamed differ"
 
 
-@pytest.fixture(scope="module")
-def kinds() -> dict[str, set[Path]]:
-    """The places of each request that are of a kind that none before has, by the request's name."""
-    found: dict[str, set[Path]] = {}
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test for each request in which there is a place to try, and what these places are."""
+    if "where" not in metafunc.fixturenames:
+        return
+    everywhere = metafunc.config.getoption("--thorough")
+    found: dict[str, list[Path]] = {}
     for dialect in DIALECTS:
-        found |= of_new_kinds((it.name, it.request) for it in ASKED if it.dialect == dialect)
-    return found
+        requests = [(it.name, it.request) for it in ASKED if it.dialect == dialect]
+        found |= swept(requests, everywhere=everywhere)
+    chosen = [(asked, found[asked.name]) for asked in ASKED if asked.name in found]
+    metafunc.parametrize(("asked", "where"), chosen, ids=[asked.name for asked, _ in chosen])
 
 
 @pytest.mark.swept
-@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked.name)
-def test_junk_in_the_place_of_anything(
-    asked: Asked, kinds: dict[str, set[Path]], thorough: bool
-) -> None:
+def test_junk_in_the_place_of_anything(asked: Asked, where: list[Path]) -> None:
     complaints = Complaints()
     gate = gateway(asked.row)
-    for path in places(asked.request):
-        for junk in junk_for(path, kinds[asked.name], thorough=thorough):
+    for path in where:
+        for junk in JUNK.values():
             sweep(complaints, asked, gate, path, junk)
     complaints.raise_if_any()
 
