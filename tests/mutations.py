@@ -9,7 +9,7 @@ import contextlib
 import pathlib
 import re
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
@@ -151,6 +151,21 @@ def swept(values: Iterable[tuple[K, Any]], *, everywhere: bool) -> dict[K, list[
 
 def _type_of(value: Any) -> str:
     return str(value.get("type")) if isinstance(value, dict) else type(value).__name__
+
+
+def foreign_fields(
+    value: dict[str, Any], junk: Sequence[Any], number: int, *, thorough: bool
+) -> Iterator[tuple[str, Any]]:
+    """The fields that are read somewhere and are not in `value`, with junk in them.
+
+    All junk is tried in each, where it is `thorough`, or one kind: another in the next field, and
+    another in the object of the next `number`. So every field is tried in every object, and every
+    kind of junk in every field and in every object, but not each in each of the others.
+    """
+    for place, name in enumerate(FIELDS_READ):
+        if name not in value:
+            for each in junk if thorough else [junk[(place + number) % len(junk)]]:
+                yield name, each
 
 
 class Case(NamedTuple):

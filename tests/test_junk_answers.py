@@ -25,6 +25,7 @@ from tests.mutations import (
     Complaints,
     Path,
     at,
+    foreign_fields,
     kind_of,
     places,
     put,
@@ -232,42 +233,45 @@ EVENT_OBJECTS = list(
 )
 
 
+@pytest.mark.swept
 @pytest.mark.parametrize(
-    ("scenario", "path"),
-    WHOLE_OBJECTS,
+    "number",
+    range(len(WHOLE_OBJECTS)),
     ids=[f"{scenario}-{spelled(path)}" for scenario, path in WHOLE_OBJECTS],
 )
-def test_a_field_that_no_whole_answer_has(scenario: Scenario, path: Path) -> None:
+def test_a_field_that_no_whole_answer_has(number: int, thorough: bool) -> None:
+    """In `make test` with one kind of junk (see `foreign_fields`), in `make sweep` with all."""
+    scenario, path = WHOLE_OBJECTS[number]
     complaints = Complaints()
     gate = gateway(scenario.row())
     asked = asked_by(scenario, stream=False)
     answer = scenario.json("upstream.json")
-    for name in [name for name in FIELDS_READ if name not in at(answer, path)]:
-        for junk in SOME_JUNK:
-            with complaints.about(Case(str(scenario), (*path, name), junk, "whole")):
-                told_whole(whole(gate, asked, put(answer, (*path, name), junk)))
+    for name, junk in foreign_fields(at(answer, path), SOME_JUNK, number, thorough=thorough):
+        with complaints.about(Case(str(scenario), (*path, name), junk, "whole")):
+            told_whole(whole(gate, asked, put(answer, (*path, name), junk)))
     complaints.raise_if_any()
 
 
+@pytest.mark.swept
 @pytest.mark.parametrize(
-    ("spot", "path"),
-    EVENT_OBJECTS,
+    "which",
+    range(len(EVENT_OBJECTS)),
     ids=[f"{each}-{number}-{spelled(path)}" for (each, number), path in EVENT_OBJECTS],
 )
-def test_a_field_that_no_event_has(spot: tuple[Scenario, int], path: Path) -> None:
+def test_a_field_that_no_event_has(which: int, thorough: bool) -> None:
+    """In `make test` with one kind of junk (see `foreign_fields`), in `make sweep` with all."""
+    (scenario, number), path = EVENT_OBJECTS[which]
     complaints = Complaints()
-    scenario, number = spot
     gate = gateway(scenario.row())
     asked = asked_by(scenario, stream=True)
     events = events_in(scenario)
     named, said = data_of(events[number])
-    for name in [name for name in FIELDS_READ if name not in at(said, path)]:
-        for junk in SOME_JUNK:
-            mutated = f"{named}data: {json.encode(put(said, (*path, name), junk))}\n\n"
-            pieces = [*events[:number], mutated, *events[number + 1 :]]
-            case = Case(f"{scenario}, event {number}", (*path, name), junk, "streamed")
-            with complaints.about(case):
-                told_streamed(streamed(gate, asked, *pieces))
+    for name, junk in foreign_fields(at(said, path), SOME_JUNK, which, thorough=thorough):
+        mutated = f"{named}data: {json.encode(put(said, (*path, name), junk))}\n\n"
+        pieces = [*events[:number], mutated, *events[number + 1 :]]
+        case = Case(f"{scenario}, event {number}", (*path, name), junk, "streamed")
+        with complaints.about(case):
+            told_streamed(streamed(gate, asked, *pieces))
     complaints.raise_if_any()
 
 

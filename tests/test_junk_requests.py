@@ -20,6 +20,7 @@ from tests.mutations import (
     Complaints,
     Path,
     at,
+    foreign_fields,
     places,
     put,
     spelled,
@@ -222,17 +223,23 @@ def _kinds_of_objects() -> Iterator[tuple[Asked, Any]]:
 OBJECTS = list(_kinds_of_objects())
 
 
+@pytest.mark.swept
 @pytest.mark.parametrize(
-    ("asked", "path"), OBJECTS, ids=[f"{asked.name}-{spelled(path)}" for asked, path in OBJECTS]
+    "number",
+    range(len(OBJECTS)),
+    ids=[f"{asked.name}-{spelled(path)}" for asked, path in OBJECTS],
 )
-def test_a_field_where_it_does_not_belong(asked: Asked, path: Any) -> None:
+def test_a_field_where_it_does_not_belong(number: int, thorough: bool) -> None:
+    """In `make test` with one kind of junk (see `foreign_fields`), in `make sweep` with all."""
     assert len(FIELDS_READ) > 80, "the names are no longer found"
+    asked, path = OBJECTS[number]
     complaints = Complaints()
     gate = gateway(asked.row)
-    for place in [(*path, name) for name in FIELDS_READ if name not in at(asked.request, path)]:
-        for junk in MORE_JUNK:
-            request = put(asked.request, place, junk)
-            stream = request.get("stream") is True
-            with complaints.about(Case(asked.name, place, junk)):
-                assert_ours(outcome(gate, asked.dialect, request, stream=stream), place)
+    there = at(asked.request, path)
+    for name, junk in foreign_fields(there, MORE_JUNK, number, thorough=thorough):
+        place = (*path, name)
+        request = put(asked.request, place, junk)
+        stream = request.get("stream") is True
+        with complaints.about(Case(asked.name, place, junk)):
+            assert_ours(outcome(gate, asked.dialect, request, stream=stream), place)
     complaints.raise_if_any()
