@@ -3,13 +3,13 @@ PYTHON ?= python3
 RUN := .venv/bin/python -m
 # The tests that start a Worker, a model or a browser.
 SLOW := tests/worker tests/clients tests/page tests/tools
-# All others need only a processor, so each processor runs a part of them.
-CORE := --numprocesses auto --dist worksteal $(SLOW:%=--ignore %)
-# The slow ones mostly wait. The tests of one file stay together, because they share a Worker, and
-# the files that take longest begin first. The browser's tests run on their own, because Playwright's
-# event loop allows no other beside it.
-LONGEST := $(patsubst %,tests/worker/test_%.py,load dev keys streams cost)
-FILES = $(sort $(shell find $(filter-out tests/page,$(SLOW)) -name 'test_*.py'))
+# All others need only a processor, so each processor runs a part of them, without the plugin that
+# only tests/worker/test_openapi.py needs.
+CORE := --numprocesses auto --dist worksteal -p no:schemathesis $(SLOW:%=--ignore %)
+# The slow ones mostly wait. The tests of one file stay together, because they share a Worker or a
+# browser, and the files that take longest begin first.
+LONGEST := $(patsubst %,tests/worker/test_%.py,openapi dev cost load keys streams)
+FILES = $(sort $(shell find $(SLOW) -name 'test_*.py'))
 SHARED = --numprocesses 3 --dist loadfile --no-loadscope-reorder \
 	$(LONGEST) $(filter-out $(LONGEST),$(FILES))
 .DEFAULT_GOAL := help
@@ -27,7 +27,6 @@ dev: setup  ## run the Worker with a local model, or with .dev.vars (PORT=8787, 
 test: static  ## run all checks: format, lint, types, the Worker, the SDKs, the model, the page
 	@$(RUN) pytest $(CORE)
 	@$(RUN) pytest $(SHARED)
-	@$(RUN) pytest tests/page
 
 check: static  ## run the quick part of make test: nothing that starts a Worker
 	@$(RUN) pytest --quiet $(CORE)
