@@ -1,13 +1,13 @@
 """`make hostile`: measures what hostile bodies cost the isolate, by their shape.
 
-make hostile                        every shape, in three sizes (20 minutes)
+    make hostile                        every shape, in three sizes (20 minutes)
     make hostile ARGS="--size 300000"   in one size
     make hostile ARGS="--only 'byte'"   those whose name has it (a regular expression)
 
 Each shape meets a fresh Worker that has taken what every Worker takes once. Printed are the shape's
 bytes on the wire, the memory it took and what it may take (tests/worker/cost.py), the longest wait
-of another request, and how many times that is the wait beside an ordinary conversation of the same
-length.
+of another request, and how many times that is the wait beside an ordinary conversation, or an
+ordinary stream, of the same length.
 """
 
 from __future__ import annotations
@@ -33,6 +33,20 @@ _MOST_PIECES_BYTES = 600_000
 else."""
 _ROW = "| {:<52} | {:>7} | {:>6} | {:>7} | {:>7} | {:>7} | {:>8} | {:>5} | {}"
 _HEAD = ("shape", "MB", "status", "took MB", "may MB", "isolate", "wait ms", "ratio", "")
+
+
+def _dialect_of(shape: Shape) -> str:
+    return shape.name.rpartition(", ")[2]
+
+
+_USUAL = {
+    (_dialect_of(shape), shape.streamed): shape
+    for shape in (
+        *CONVERSATION.values(),
+        *(ANSWERS[f"streams, {name}"][0] for name in CONVERSATION),
+    )
+}
+"""What other shapes' waits are compared with, by dialect and by whether it is a stream."""
 
 
 def main() -> int:
@@ -73,13 +87,13 @@ def _measured(shapes: list[Shape], sizes: list[int]) -> Iterator[Cost]:
                 return cost_of(worker, upstream, shape, size)
 
         for size in sizes:
-            ordinary = {name: measured(shape, size) for name, shape in CONVERSATION.items()}
-            for cost in ordinary.values():
+            usual = {key: measured(shape, size) for key, shape in _USUAL.items()}
+            for cost in usual.values():
                 _show(cost, cost)
             for shape in shapes:
                 most = _MOST_PIECES_BYTES if shape.pieces else size
                 cost = measured(shape, min(size, most))
-                _show(cost, ordinary[shape.name.rpartition(", ")[2]])
+                _show(cost, usual[_dialect_of(shape), shape.streamed])
                 yield cost
     upstream.stop()
 

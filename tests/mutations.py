@@ -68,7 +68,7 @@ _READ_ELSEWHERE = {
 
 
 def _names_read() -> set[str]:
-    """Every name of a field for which the code looks in a request or an answer."""
+    """Every field name that the code reads from a request or an answer."""
     names = set()
     for path in _SOURCE.rglob("*.py"):
         if _READ_ELSEWHERE & set(path.relative_to(_SOURCE).parts):
@@ -95,14 +95,14 @@ def places(value: Any, path: Path = ()) -> Iterator[Path]:
 
 
 def at(value: Any, path: Path) -> Any:
-    """What stands at `path`."""
+    """The value at `path`."""
     for key in path:
         value = value[key]
     return value
 
 
 def put(value: Any, path: Path, new: Any) -> Any:
-    """A copy of `value` with `new` at `path`, where nothing needs to stand yet."""
+    """A copy of `value` with `new` at `path`, which may not exist yet."""
     if not path:
         return new
     key, rest = path[0], path[1:]
@@ -118,7 +118,7 @@ def spelled(path: Path) -> str:
 
 
 def kind_of(value: Any, path: Path) -> tuple[str, ...]:
-    """What a place is, wherever it is met: the names on the way to it, and what they are of."""
+    """The kind of a place, wherever it is: the names on the way to it, and their types."""
     kind = []
     for key in path:
         of = value.get("type") if isinstance(value, dict) else None
@@ -185,14 +185,14 @@ class Case(NamedTuple):
 
 
 class Complaints:
-    """What went wrong in a sweep, told together: one fault is seen in a hundred cases."""
+    """Collects what goes wrong in a sweep, because one fault shows in a hundred cases."""
 
     def __init__(self) -> None:
         self._cases: dict[str, list[Case]] = {}
 
     @contextlib.contextmanager
     def about(self, case: Case) -> Iterator[None]:
-        """Takes an exception of the block for a complaint about `case`."""
+        """Records an exception of the block as a complaint about `case`."""
         try:
             yield
         except Exception as error:

@@ -15,7 +15,7 @@ from xtrix.exchange import MAX_ANSWER_BYTES, Exchange
 from xtrix.health import FAILURES
 from xtrix.http import Reply, UpstreamHead
 from xtrix.passage import Passage
-from xtrix.relay import Patience, Relay
+from xtrix.relay import Relay, SilenceLimits
 from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, UpstreamAnswer, Wait
 
 JSON = {"content-type": "application/json"}
@@ -316,7 +316,7 @@ def test_what_one_dialect_cannot_say_another_may(stream: bool) -> None:
 
 
 def test_a_failure_counts_more_than_a_refusal() -> None:
-    """The client did nothing wrong: its request is fine where it could have been answered."""
+    """The client did nothing wrong: another target might have answered the request."""
     for rows in ((FIRST, SECOND), (SECOND, FIRST)):
         targets = [f"{row['name']}/{row['models'][0].replace('*', 'x')}" for row in rows]
         played = play(gate(targets=targets), {**REQUEST, "n": 2}, [failing(503)])
@@ -441,7 +441,7 @@ class Life:
         return self.step
 
     def call(self, upstream: Upstream, seconds: float = 0) -> Step | Answer:
-        """The step after a call that took `seconds` and met with `upstream`."""
+        """The step after a call that took `seconds` and had the outcome `upstream`."""
         assert isinstance(self.step, Call)
         self.now += seconds
         head = UpstreamHead(upstream.status, upstream.headers)
@@ -469,7 +469,7 @@ def test_each_step_has_the_limit_of_its_row() -> None:
     begin = streamed.advance(UpstreamHead(200, SSE))
     assert isinstance(begin, Begin)
     assert isinstance(begin.relay, Relay)
-    assert begin.relay.patience == Patience(30, 20, 15, 90)
+    assert begin.relay.limits == SilenceLimits(30, 20, 15, 90)
 
 
 def test_one_deadline_for_all_attempts() -> None:
@@ -489,7 +489,7 @@ def test_a_stream_has_to_begin_within_the_deadline() -> None:
     begin = life.advance(UpstreamHead(200, SSE))
     assert isinstance(begin, Begin)
     assert isinstance(begin.relay, Relay)
-    assert begin.relay.patience.first_byte == pytest.approx(16)
+    assert begin.relay.limits.first_byte == pytest.approx(16)
     assert [begin.relay.tick(NOW + second) for second in (9, 24)] == ["", ""]
     assert not begin.relay.over
     life.now = 26
@@ -526,7 +526,7 @@ def test_a_limit_is_never_nothing() -> None:
 
 
 def asked(gate: Gateway, now: float = 0.0, token: str = TOKEN) -> str:
-    """Which provider is called first by a request that comes at `now` and has this `token`."""
+    """The provider that is called first for a request at the time `now` with this `token`."""
     exchange = gate.open(head(), token, NOW + now)
     exchange.advance(None, NOW + now)
     step = exchange.advance(json.encode(REQUEST).encode(), NOW + now)

@@ -17,7 +17,7 @@ GROQ = "https://api.groq.com/openai/v1"
 def reckoned(
     base_url: str, model: str, usage: Usage, tier: str | None = None, *rows: Price
 ) -> int | None:
-    """What `usage` costs at a provider; None where that is not known."""
+    """The cost of `usage` at a provider; None if it is not known."""
     price = price_of(Provider("any", "openai", base_url, prices=rows), model)
     return None if price is None else cost(price, usage, tier)
 
@@ -41,6 +41,8 @@ HAND = [
     (ANTHROPIC, "claude-haiku-5-5", Usage(100_001, 1000), None, 50_001 + 2_500),  # 50,000.5
     (ANTHROPIC, "claude-opus-5-5", Usage(1000, 1000), "fast", 8_000 + 40_000),
     (ANTHROPIC, "claude-opus-5-5", Usage(1000, 1000), "priority", 4_000 + 20_000),
+    (ANTHROPIC, "claude-opus-4-6", Usage(1000, 1000), "us", 5_500 + 27_500),
+    (ANTHROPIC, "claude-sonnet-5-5", Usage(1000, 0, cached=500), "us", 1_100 + 55),
     (OPENAI, "gpt-5.4-2026-03-05", Usage(10_000, 100, cached=8_000), None, 5_000 + 2_000 + 1_500),
     (OPENAI, "gpt-5.4", Usage(300_000, 100), None, 1_500_000 + 2_250),
     (OPENAI, "gpt-5.4", Usage(1000, 100), "flex", 1_250 + 750),
@@ -81,6 +83,7 @@ def test_a_call_costs_what_was_reckoned_by_hand(
         ("http://127.0.0.1:8080/v1", "gpt-5.4", Usage(1, 1), None),
         ("https://api.openai.com.evil.test/v1", "gpt-5.4", Usage(1, 1), None),
         (OPENAI, "gpt-5.4", Usage(1, 1), "a-new-tier"),
+        (ANTHROPIC, "claude-opus-4-5", Usage(1, 1), "us"),  # which it does not have
         (OPENAI, "gpt-4o", Usage(1, 1), "flex"),  # which it does not have
         (OPENAI, "gpt-4o", Usage(10, 1, prompt_audio=5), None),
         (OPENAI, "gpt-4o", Usage(10, 1, completion_audio=1), None),
@@ -127,6 +130,20 @@ def test_the_most_that_a_call_can_cost_is_of_the_dearest_class_and_tier() -> Non
     tiers = {"flex": 0.5, "priority": 2}
     assert most(price._replace(tiers=tiers), 1000, 100) == 12_000 + 3_000
     assert most(price._replace(tiers={"flex": 0.5}), 1000, 100) == 6_000 + 1_500
+
+
+def test_a_place_costs_more_in_every_tier() -> None:
+    price = price_of(Provider("any", "anthropic", ANTHROPIC), "claude-opus-5-5")
+    assert price is not None
+    usage = Usage(1000, 1000)
+    assert cost(price, usage, "fast", "us") == 8_800 + 44_000
+    assert cost(price, usage, "fast", "global") == 8_000 + 40_000
+    assert cost(price, usage, "fast", "mars") is None
+    # the dearest kind of input is written for an hour, at $8
+    assert most(price, 1000, 1000) == 17_600 + 44_000
+    assert most(price, 1000, 1000, ["us"]) == 8_800 + 22_000
+    assert most(price, 1000, 1000, ["us", "fast"]) == 17_600 + 44_000
+    assert most(price, 1000, 1000, ["standard"]) == 8_000 + 20_000
 
 
 def test_the_hour_of_the_cache_is_read_from_the_usage_of_messages() -> None:

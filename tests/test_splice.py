@@ -147,7 +147,9 @@ def test_both_paths_give_equal_bytes_on_every_cut(name: str) -> None:
 
 @pytest.mark.parametrize("index", [{}, {"index": 0}], ids=["no index", "index 0"])
 def test_the_fast_path_knows_whose_arguments_they_are(index: dict[str, int]) -> None:
-    """Some upstreams number no call, or all of them 0: what is equal to see means another call."""
+    """Some upstreams number no call, or give every call 0, so equal events can mean different
+    calls.
+    """
 
     def arguments(text: str) -> str:
         call = {**index, "function": {"arguments": text}}
@@ -179,7 +181,7 @@ def test_learns_what_surrounds_the_string() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "frame", "carried"),
+    ("event", "frame", "lone_text"),
     [
         pytest.param(EVENT[:-2], FRAME, '"word"', id="an event that goes on"),
         pytest.param(EVENT, FRAME + FRAME, '"word"', id="two frames"),
@@ -196,8 +198,8 @@ def test_learns_what_surrounds_the_string() -> None:
         ),
     ],
 )
-def test_learns_nothing_from(event: str, frame: str, carried: str) -> None:
-    assert learn(event, frame, carried) is None
+def test_learns_nothing_from(event: str, frame: str, lone_text: str) -> None:
+    assert learn(event, frame, lone_text) is None
 
 
 @pytest.mark.parametrize(

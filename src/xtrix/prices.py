@@ -14,15 +14,24 @@ import functools
 import re
 from collections.abc import Iterable
 
-from xtrix.answer import Usage
+from xtrix.answer import Served, Usage
 from xtrix.providers import Long, Price, Provider
 
 _PER_DOLLAR = 1_000_000
 _NOT_LONG = Long(0)
 _MOST_KNOWN = 1_000
-_USUAL_TIERS = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand", "scale"})
-"""`scale` is capacity that is paid for in another way. Its tokens count at the usual price."""
-TIER_FIELDS = ("service_tier", "speed")
+_USUAL_TIERS = frozenset(
+    {
+        *("", "auto", "default", "standard", "standard_only", "on_demand", "scale"),
+        *("global", "not_available"),
+    }
+)
+"""`scale` is capacity that is paid for in another way. Its tokens count at the usual price. The
+last two are places, of `inference_geo`."""
+_PLACES = frozenset({"us"})
+"""The values of Anthropic's `inference_geo` that cost more. Their factor is multiplied by that of
+the tier."""
+TIER_FIELDS = ("service_tier", "speed", "inference_geo")
 """The fields of a request that change what its tokens cost."""
 _DATE = re.compile(r"-(20\d\d-\d\d-\d\d|20\d{6}|latest)$")
 
@@ -30,9 +39,11 @@ _DATE = re.compile(r"-(20\d\d-\d\d-\d\d|20\d{6}|latest)$")
 def _claude(model: str, base: float, output: float, cached: float, **more: object) -> Price:
     """A model of Anthropic. A cache write for five minutes costs a quarter more, for an hour twice.
 
-    `priority` is capacity that is paid for in another way; `fast` is the `speed` of that name.
+    `priority` is capacity that is paid for in another way; `fast` is the `speed` of that name. What
+    is worked out in the US only (`inference_geo`) costs a tenth more, unless the model is older.
     """
     tiers = {"priority": 1.0, **({"fast": 2.0} if more.get("fast") else {})}
+    tiers |= {} if more.get("older") else {"us": 1.1}
     long = Long(100_000, 5, 5) if more.get("short") else None
     return Price(model, base, output, cached, base * 5 / 4, base * 2, long=long, tiers=tiers)
 
@@ -52,20 +63,20 @@ _ANTHROPIC = (
     _claude("claude-opus-4-8", 5, 25, 0.5, fast=True),
     _claude("claude-opus-4-7", 5, 25, 0.5),
     _claude("claude-opus-4-6", 5, 25, 0.5),
-    _claude("claude-opus-4-5", 5, 25, 0.5),
-    _claude("claude-opus-4-1", 15, 75, 1.5),
-    _claude("claude-opus-4-0", 15, 75, 1.5),
-    _claude("claude-opus-4", 15, 75, 1.5),
+    _claude("claude-opus-4-5", 5, 25, 0.5, older=True),
+    _claude("claude-opus-4-1", 15, 75, 1.5, older=True),
+    _claude("claude-opus-4-0", 15, 75, 1.5, older=True),
+    _claude("claude-opus-4", 15, 75, 1.5, older=True),
     _claude("claude-sonnet-5-5", 2, 10, 0.1),
     _claude("claude-sonnet-5", 2, 10, 0.2),
     _claude("claude-sonnet-4-6", 3, 15, 0.3),
-    _claude("claude-sonnet-4-5", 3, 15, 0.3)._replace(long=Long(200_000, 2, 1.5)),
-    _claude("claude-sonnet-4-0", 3, 15, 0.3),
-    _claude("claude-sonnet-4", 3, 15, 0.3),
+    _claude("claude-sonnet-4-5", 3, 15, 0.3, older=True)._replace(long=Long(200_000, 2, 1.5)),
+    _claude("claude-sonnet-4-0", 3, 15, 0.3, older=True),
+    _claude("claude-sonnet-4", 3, 15, 0.3, older=True),
     _claude("claude-haiku-5-5", 0.1, 0.5, 0.01, short=True),
-    _claude("claude-haiku-4-5", 1, 5, 0.1),
-    _claude("claude-3-7-sonnet", 3, 15, 0.3),
-    _claude("claude-3-5-haiku", 0.8, 4, 0.08),
+    _claude("claude-haiku-4-5", 1, 5, 0.1, older=True),
+    _claude("claude-3-7-sonnet", 3, 15, 0.3, older=True),
+    _claude("claude-3-5-haiku", 0.8, 4, 0.08, older=True),
     Price("claude-3-haiku", 0.25, 1.25, 0.03, 0.3, 0.5),
 )
 
@@ -256,11 +267,13 @@ class Tariff:
         inside, outside = _dearest(price)
         self._dearest = _micros(inside, 1), _micros(outside, 1)
 
-    def cost(self, usage: Usage, service_tier: str | None = None) -> int | None:
+    def cost(
+        self, usage: Usage, service_tier: str | None = None, place: str | None = None
+    ) -> int | None:
         """See `cost`."""
         is_plain = not (usage.cached or usage.cache_written or usage.prompt_audio)
-        if service_tier or usage.completion_audio or not is_plain or self.price.long:
-            return cost(self.price, usage, service_tier)
+        if service_tier or place or usage.completion_audio or not is_plain or self.price.long:
+            return cost(self.price, usage, service_tier, place)
         inside, outside = self._plain
         return _per_million(usage.prompt * inside + usage.completion * outside)
 
@@ -298,21 +311,28 @@ def is_usual(service_tier: str) -> bool:
     return service_tier in _USUAL_TIERS
 
 
+def are_usual(served: Served) -> bool:
+    """Whether an answer that was `served` so has the usual price."""
+    return not served or _USUAL_TIERS.issuperset(served.values())
+
+
 def has_tier(price: Price, service_tier: str) -> bool:
     """Whether the price of a tier, or of Anthropic's `speed`, is known."""
-    return is_usual(service_tier) or service_tier in price.tiers
+    return _factor(price, service_tier) is not None
 
 
-def cost(price: Price, usage: Usage, service_tier: str | None = None) -> int | None:
+def cost(
+    price: Price, usage: Usage, service_tier: str | None = None, place: str | None = None
+) -> int | None:
     """The cost of `usage` in micro-dollars, rounded up; None if a tier or audio has no price.
 
     `service_tier` is the one that was used, by OpenAI's name; None means the usual one. `fast` is
-    also Anthropic's `speed`.
+    also Anthropic's `speed`. `place` is its `inference_geo`.
     """
-    tier = service_tier or ""
-    factor = 1.0 if is_usual(tier) else price.tiers.get(tier)
-    if factor is None:
+    of_tier, of_place = _factor(price, service_tier or ""), _factor(price, place or "")
+    if of_tier is None or of_place is None:
         return None
+    factor = of_tier * of_place
     long = price.long if price.long and usage.prompt > price.long.over else _NOT_LONG
     total = 0
     for rates, more in ((_inside(price, usage), long.input), (_outside(price, usage), long.output)):
@@ -330,19 +350,26 @@ def most(
     """The most micro-dollars that so many tokens can cost, rounded up.
 
     Every token counts as the most expensive kind, in the most expensive of `tiers` and the usual
-    one. None means all tiers.
+    one, and in the most expensive place among them. None means all tiers.
     """
-    factor = 1.0
-    if tiers is None:
-        factor = max(1.0, *price.tiers.values()) if price.tiers else 1.0
-    elif tiers:
-        factor = max(1.0, *(price.tiers.get(tier, 1.0) for tier in tiers))
+    asked = price.tiers.keys() if tiers is None else {*tiers}
+    factor = _most_of(price, asked - _PLACES) * _most_of(price, asked & _PLACES)
     long = price.long if price.long and input_tokens > price.long.over else _NOT_LONG
     dearest_in, dearest_out = _dearest(price)
     return _per_million(
         input_tokens * _micros(dearest_in, max(1, long.input) * factor)
         + output_tokens * _micros(dearest_out, max(1, long.output) * factor)
     )
+
+
+def _factor(price: Price, tier: str) -> float | None:
+    """The factor of a tier or a place; None if it is not known."""
+    return 1.0 if is_usual(tier) else price.tiers.get(tier)
+
+
+def _most_of(price: Price, tiers: Iterable[str]) -> float:
+    """The factor of the most expensive of `tiers` and the usual one."""
+    return max([1.0, *(price.tiers.get(tier, 1.0) for tier in tiers)])
 
 
 def _dearest(price: Price) -> tuple[float, float]:

@@ -55,7 +55,7 @@ def error(status: int, code: str, *, by: str = "first", words: str = "") -> Told
 
 
 def cut(code: str) -> Told:
-    """A stream that ends in an error behind its first text."""
+    """A stream that ends with an error after its first text."""
     return Told(f"the text so far, and the error `{code}`", 200, SAID[0], "error", code)
 
 
@@ -104,12 +104,12 @@ class Failing:
 
     @property
     def id(self) -> str:
-        """A word that no other has."""
+        """A unique name."""
         return "-".join(f"{self.name} {self.does}".replace("`", "").replace(",", "").split())
 
 
 def spoken(dialect: Dialect, *, streamed: bool) -> Script:
-    """What a sound target answers."""
+    """The answer of a target without a fault."""
     return stream(dialect.text(SAID)) if streamed else whole(200, dialect.whole(FULL))
 
 
@@ -118,7 +118,7 @@ def _always(script: Callable[[Dialect, bool], Script]) -> Speech:
 
 
 def _once(script: Callable[[Dialect, bool], Script]) -> Speech:
-    """Returns what fails in `script`'s way at the first call, and then answers."""
+    """Returns scripts: the first call fails as `script` does, the next ones are answered."""
     return lambda dialect, number, streamed: (
         script(dialect, streamed) if number == 1 else spoken(dialect, streamed=streamed)
     )
@@ -148,7 +148,7 @@ def _steps(*steps: Any) -> Callable[[Dialect, bool], Script]:
 
 
 def _announced(dialect: Dialect) -> list[Event]:
-    """Returns the events that come before the model says anything."""
+    """Returns the events before the model's first text."""
     events = events_to_text(dialect)
     marks = (b"content_block_start", b"response.output_item.added", SAID[0].encode())
     return events[: next(at for at, it in enumerate(events) if any(mark in it for mark in marks))]
@@ -159,7 +159,9 @@ def _slow(dialect: Dialect, streamed: bool) -> Script:
 
 
 def _broken(*ending: Any) -> Callable[[Dialect, bool], Script]:
-    """Returns a stream that ends so behind its first text, or a body that does in its middle."""
+    """Returns a stream that breaks in this way after its first text, or a whole answer that breaks
+    in its middle.
+    """
 
     def script(dialect: Dialect, streamed: bool) -> Script:
         if streamed:

@@ -30,6 +30,10 @@ PROMISES: dict[str, dict[str, tuple[str, str]]] = {
             "an error; the connection to the upstream is closed",
             "test_hostile.py::test_a_line_that_never_ends",
         ),
+        "megabytes of comments or of empty lines": (
+            "other requests are served meanwhile",
+            "test_cost.py::test_a_stream_of_which_the_client_sees_nothing_lets_others_be_served",
+        ),
         "random bytes as a stream": (
             "whole frames, and an end",
             "test_hostile.py::test_whatever_the_upstream_streams_the_client_gets_whole_frames_and_an_end",
@@ -170,7 +174,7 @@ def table() -> str:
 
 
 def failing() -> str:
-    """What becomes of a request whose first target fails, as Markdown."""
+    """The table of what happens to a request whose first target fails, as Markdown."""
     heads = ["fault", "the first target", "the client gets", "calls to the first, the second"]
     return "\n".join([_line(*heads), "|---" * len(heads) + "|", *_failing_rows()])
 
@@ -192,14 +196,14 @@ def _failing_rows() -> Iterator[str]:
 
 
 def _runs(requests: Sequence[Request]) -> Iterator[tuple[Request, int]]:
-    """Yields each request and how many like it come one after the other."""
+    """Yields each request, and how many like it follow each other."""
     for _, run in groupby(requests, key=repr):
         same = [*run]
         yield same[0], len(same)
 
 
 def policy() -> str:
-    """What is done about each kind of fault, as Markdown."""
+    """The table of what the gateway does about each kind of fault, as Markdown."""
     heads = ["what the upstream does", "the client's status and code", "the same target again"]
     heads += ["the next target", "the client is told not to try again", "counts against the target"]
     rows = [

@@ -20,6 +20,12 @@ IN_PIECES = 450_000
 """Of which the body is a sixth, and 75,000 pieces."""
 SHAPES = {each.name: each for group in (REQUESTS | ANSWERS).values() for each in group}
 assert len(SHAPES) == sum(map(len, (REQUESTS | ANSWERS).values()))
+PIECE = 16_384
+"""What the shell reads of a stream at once."""
+UNSEEN = [
+    SHAPES[f"streamed: {name}, openai"]
+    for name in ("comments", "empty lines", "empty events", "one event of empty lines")
+]
 LARGE = {
     "a great deal": (
         ("one text, openai", MAX_READ_BYTES, 200),
@@ -55,7 +61,7 @@ LARGE = {
 
 @pytest.fixture
 def fresh(start: Start, bindings: dict[str, object]) -> Iterator[Gateway]:
-    """A Worker that takes bodies as large as it does by default."""
+    """A Worker with the default limits."""
     del bindings["MAX_BODY_BYTES"]
     with start(bindings, v8_flags=V8_FLAGS) as worker:
         yield worker
@@ -67,9 +73,8 @@ def bindings(bindings: dict[str, object]) -> dict[str, object]:
 
 
 def assert_cheap(worker: Gateway, upstream: Upstream, bodies: list[tuple[Shape, int, int]]) -> None:
-    """Each of these shapes and sizes takes what its bytes allow, and is answered by that status.
-
-    The isolate lives.
+    """Asserts that each shape in that size costs no more than its bytes allow and gets that status,
+    and that the isolate lives.
     """
     take_once(worker, upstream, in_crumbs=any(shape.pieces for shape, _, _ in bodies))
     costs = [cost_of(worker, upstream, shape, size) for shape, size, _ in bodies]
@@ -88,6 +93,16 @@ def test_a_small_body(fresh: Gateway, upstream: Upstream, group: str) -> None:
         for size in ((SMALL, IN_PIECES) if shape.pieces else (SMALL,))
     ]
     assert_cheap(fresh, upstream, bodies)
+
+
+@pytest.mark.parametrize("shape", UNSEEN, ids=lambda shape: shape.name)
+def test_a_stream_of_which_the_client_sees_nothing_lets_others_be_served(
+    start: Start, bindings: dict[str, object], upstream: Upstream, shape: Shape
+) -> None:
+    with start(bindings) as worker:
+        cost = cost_of(worker, upstream, shape, 2_000_000)
+    assert cost.status == shape.status
+    assert cost.others > 2_000_000 / PIECE / 5, cost
 
 
 @pytest.mark.parametrize("group", LARGE)
