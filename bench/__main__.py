@@ -1,6 +1,6 @@
 """`make bench`: measures this Worker and its rivals in one run, and stores the results.
 
-make bench                about 20 minutes, all rivals
+    make bench                about 20 minutes, all rivals
     make bench ARGS=--quick   about 4 minutes, fewer cases and rounds, without LiteLLM
 
 Writes results/latest.json, and from it results/latest.md and docs/bench.svg.

@@ -17,7 +17,7 @@ GROQ = "https://api.groq.com/openai/v1"
 def reckoned(
     base_url: str, model: str, usage: Usage, tier: str | None = None, *rows: Price
 ) -> int | None:
-    """What `usage` costs at a provider; None where that is not known."""
+    """The cost of `usage` at a provider; None if it is not known."""
     price = price_of(Provider("any", "openai", base_url, prices=rows), model)
     return None if price is None else cost(price, usage, tier)
 

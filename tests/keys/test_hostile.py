@@ -128,7 +128,7 @@ def test_an_answer_that_is_too_large_to_be_taken_is_booked() -> None:
 
 
 def test_usage_that_nobody_can_have_had_is_not_believed() -> None:
-    """A column of SQLite, and a number of JavaScript, would not hold what it costs."""
+    """The cost would be too large for a column of SQLite and for a number of JavaScript."""
     at = bench()
     key, secret = at.make(usd_per_day=1)
     assert at.ask(secret, answer(10**15, 10**15), max_tokens=20).status == 200
@@ -194,7 +194,7 @@ def test_usage_that_leaves_out_half_is_completed(prompt: int, completion: int) -
 
 
 def test_a_summary_of_the_conversation_is_booked() -> None:
-    """It stands beside the usage, and not in it."""
+    """The summary's tokens are beside the usage, and not in it."""
     at = bench(dialect="anthropic")
     key, secret = at.make(usd_per_day=1)
     iterations = [

@@ -24,7 +24,7 @@ PATHS = {
 
 
 def whole(dialect: Dialect, **said: object) -> Upstream:
-    """An answer that says so of how it was served."""
+    """A whole answer that reports this service tier."""
     body = json.decode_object(dialect.whole("Hi"))
     (body["usage"] if dialect is ANTHROPIC else body).update(said)
     return Upstream(200, {"content-type": "application/json"}, (json.encode_body(body),))
@@ -48,7 +48,7 @@ def _saying(event: bytes, dialect: Dialect, said: dict[str, object]) -> bytes:
 
 
 def _places(data: dict[str, Any], dialect: Dialect) -> list[dict[str, Any]]:
-    """Where upstreams of a dialect say it."""
+    """The places where upstreams of a dialect report the tier."""
     if dialect is OPENAI:
         return [data]
     if dialect is RESPONSES:
@@ -117,7 +117,7 @@ def test_what_the_upstream_says_counts(
     ("said", "factor"), [({}, 2), ({"speed": "fast"}, 2), ({"speed": "standard"}, 1)]
 )
 def test_what_anthropic_says_of_its_speed(said: dict[str, Any], factor: int) -> None:
-    """An answer that has fallen back to the usual speed costs what that does."""
+    """An answer at the usual speed costs the usual price, even if a faster one was requested."""
     path = "/v1/messages"
     usual = micros("anthropic", path, whole(ANTHROPIC))
     told = whole(ANTHROPIC, service_tier="standard", **said)
@@ -166,7 +166,7 @@ def test_a_tier_that_nobody_knows_the_price_of_is_booked_at_the_dearest() -> Non
 
 
 def test_of_a_strict_key_the_dearest_is_set_aside() -> None:
-    """Whatever tier serves: an upstream may choose one that nobody has asked for."""
+    """The upstream may use a tier that was not requested."""
     at = Bench({**ROW, "prices": [PRICE]})
     _, secret = at.make(usd_total=0.2 + 2 * 0.11 + 0.01, strict=True)
     assert at.ask(secret, whole(OPENAI), max_tokens=50).status == 200

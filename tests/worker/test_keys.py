@@ -62,7 +62,7 @@ def running(start: Start, server: Upstream, way: Way) -> Iterator[Fleet]:
 
 @pytest.fixture
 def keys(running: Fleet, server: Upstream) -> Iterator[Fleet]:
-    """The same, with an upstream that answers and a way that leads there."""
+    """The same, with an upstream that answers and a way to it."""
     running.way.fate = "arrives"
     server.forget()
     server.answer_each(answer)
@@ -71,7 +71,7 @@ def keys(running: Fleet, server: Upstream) -> Iterator[Fleet]:
 
 
 def answer(call: Call) -> list[bytes]:
-    """What any upstream says to a call, whole or as a stream, in its dialect."""
+    """An upstream's answer to a call, whole or as a stream, in its dialect."""
     dialect = next(it for it in DIALECTS if call.path == it.path)
     if b'"stream":true' in call.body.replace(b" ", b""):
         return stream(dialect.text(["Hel", "lo"]))  # type: ignore[return-value]
@@ -79,13 +79,13 @@ def answer(call: Call) -> list[bytes]:
 
 
 def status_of(keys: Fleet, secret: str, isolate: int = 0) -> int:
-    """What the holder of a key is answered by an isolate that asks nobody else for that."""
+    """The status for a key on an isolate that has not asked the ledger about it."""
     headers = {"authorization": f"Bearer {secret}"}
     return keys.isolates[isolate].ask(b"", headers, "GET /v1/usage").status
 
 
 def asked(dialect: Dialect, path: str, *, streamed: bool) -> dict[str, object]:
-    """A small question, as the protocol at `path` has it."""
+    """A small request in the protocol of `path`."""
     fields: dict[str, object] = {"model": dialect.model, "stream": streamed}
     if path == "/v1/responses":
         return {**fields, "input": "Say something.", "store": False}
@@ -198,7 +198,7 @@ CHARGE = 1_000 * fleet.INPUT_PRICE + 100 * fleet.OUTPUT_PRICE
 
 
 def dear(call: Call) -> list[bytes | float | Step]:
-    """An upstream that charges as much as it may, and breaks where the prompt says so."""
+    """An upstream that reports the highest possible usage, and breaks if the prompt says so."""
     if b"breaks" in call.body:
         return [*stream(OPENAI.text(["a", "b"])[:2])[:-1], Step.RESET]
     if b"leaves" in call.body:
@@ -214,7 +214,7 @@ KINDS = ("whole", "streams", "leaves", "breaks")
 
 
 def spend(keys: Fleet, secret: str, number: int, kinds: tuple[str, ...] = KINDS) -> int:
-    """One call of one kind or another; its status."""
+    """Makes one of several kinds of calls. Returns its status."""
     kind = kinds[number % len(kinds)]
     turns = [{"role": "user", "content": kind}]
     asked = {"model": "gpt-sim", "messages": turns, "max_tokens": 100, "stream": kind != "whole"}
