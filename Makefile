@@ -13,7 +13,7 @@ FILES = $(sort $(shell find $(filter-out tests/page,$(SLOW)) -name 'test_*.py'))
 SHARED = --numprocesses 3 --dist loadfile --no-loadscope-reorder \
 	$(LONGEST) $(filter-out $(LONGEST),$(FILES))
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check fuzz defences format deploy bench hostile agents sbom clean
+.PHONY: help setup setup-run dev test check fuzz defences format deploy bench hostile agents sbom clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,10 @@ help:  ## list these commands
 setup:  ## install what is missing: .venv, node_modules, python_modules, the Pyodide bundle
 	@$(PYTHON) -m tools.setup
 
-dev: setup  ## run the Worker with a local model, or with .dev.vars (PORT=8787, MODEL=file.gguf)
+setup-run:
+	@$(PYTHON) -m tools.setup run
+
+dev: setup-run  ## run the Worker with a local model, or with .dev.vars (PORT=8787, MODEL=file.gguf)
 	@$(RUN) tools.dev
 
 test: static  ## run all checks: format, lint, types, the Worker, the SDKs, the model, the page
@@ -50,7 +53,7 @@ format: setup  ## format every file, and write the generated tables
 	@PYTHONPATH=src:. $(RUN) tools.readme
 	@PYTHONPATH=src:. $(RUN) tests.losses.table
 
-deploy: setup  ## check, deploy, and call /health (ARGS=--dry-run only checks)
+deploy: setup-run  ## check, deploy, and call /health (ARGS=--dry-run only checks)
 	@PYTHONPATH=src:. $(RUN) tools.deploy $(ARGS)
 
 bench: setup  ## measure, and compare with other gateways (20 minutes; ARGS=--quick for four)
@@ -62,7 +65,7 @@ hostile: setup  ## measure the memory that hostile request bodies need (20 minut
 agents: setup  ## download Codex, Claude Code, lm-eval and a collector (1.5 GB), and test them (ARGS="-k resume")
 	@$(RUN) pytest tests/agents tests/fetched $(ARGS)
 
-sbom: setup  ## write a list of everything that a build contains (CycloneDX) into .cache/sbom
+sbom: setup-run  ## write a list of everything that a build contains (CycloneDX) into .cache/sbom
 	@$(RUN) tools.sbom
 
 clean:  ## remove everything that was installed

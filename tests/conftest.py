@@ -9,12 +9,12 @@ import pytest
 from tests import drawn
 from tests.clients.sdk import KEY
 from tests.worker.upstream import Upstream
-from tools import bundle, model, paths, runtime
+from tools import bundle, model, paths, runtime, setup
 
 COPIED = (
     *("Makefile", "package.json", "package-lock.json"),
-    *("requirements.txt", "requirements-dev.txt", "requirements-dev.lock"),
-    "requirements-older.txt",
+    *(f"requirements{part}" for part in (".txt", "-older.txt", "-uv.txt")),
+    *(f"requirements-{part}" for part in ("run.txt", "run.lock", "dev.txt", "dev.lock")),
     *("src", "public", "tools", "wrangler.toml"),
 )
 MADE = (".venv", "node_modules", "python_modules")
@@ -50,7 +50,7 @@ def server() -> Iterator[Upstream]:
 
 @pytest.fixture
 def upstream(server: Upstream) -> Iterator[Upstream]:
-    """The upstream, with nothing to say yet. No client's key may get there."""
+    """The upstream, without a script. After each test: no call may contain the client's key."""
     server.forget()  # whoever listed models has called it
     yield server
     calls = list(server.calls)
@@ -77,10 +77,15 @@ def bare(folder: Path) -> Path:
 
 
 def set_up(tree: Path) -> Path:
-    """Gives a clone what was made here."""
+    """Gives a clone what is installed here.
+
+    A command in the clone would install what is out of date, through the links into this project.
+    """
+    made = bundle.build().parent
+    stale = [step.name for step in setup.STEPS["all"] if not step.is_current()]
+    assert not stale, f"{', '.join(stale)}: out of date; run `make setup`"
     for name in MADE:
         (tree / name).symlink_to(paths.ROOT / name)
-    made = bundle.build().parent
     shutil.copytree(made, tree / made.relative_to(paths.ROOT))
     return tree
 

@@ -16,7 +16,7 @@ _ROW = {"name": "any", "dialect": "openai", "base_url": "http://a.test", "api_ke
 
 
 def _carrier() -> Carrier:
-    """That of a gateway with the keys of `tests.play`, for its one client."""
+    """The signer of a gateway with the keys of `tests.play`, for its one client."""
     environment = {"API_KEYS": KEY, "UPSTREAM_KEY": UPSTREAM_KEY, "PROVIDERS": [_ROW]}
     client = auth.authenticate({"x-api-key": KEY}, auth.digests(KEY))
     return Carrier(load(environment.get).secret, client)
@@ -46,9 +46,8 @@ def opened(value: Any) -> Any:
 
 
 def unsigned(completion: dict[str, Any]) -> dict[str, Any]:
-    """`completion` with one word for each signature that is carried, in a folder's spelling or not.
-
-    What is carried is good for one row and key of one gateway, and not the same in another.
+    """`completion` with one word in place of each signature, because signatures differ between
+    gateways.
     """
     for choice in completion["choices"]:
         for block in choice["message"].get("thinking_blocks") or ():

@@ -72,7 +72,7 @@ _READ_ELSEWHERE = {
 
 
 def _names_read() -> set[str]:
-    """Every name of a field for which the code looks in a request or an answer."""
+    """Every field name that the code reads from a request or an answer."""
     names = set()
     for path in _SOURCE.rglob("*.py"):
         if _READ_ELSEWHERE & set(path.relative_to(_SOURCE).parts):
@@ -99,14 +99,14 @@ def places(value: Any, path: Path = ()) -> Iterator[Path]:
 
 
 def at(value: Any, path: Path) -> Any:
-    """What stands at `path`."""
+    """The value at `path`."""
     for key in path:
         value = value[key]
     return value
 
 
 def put(value: Any, path: Path, new: Any) -> Any:
-    """A copy of `value` with `new` at `path`, where nothing needs to stand yet."""
+    """A copy of `value` with `new` at `path`, which may not exist yet."""
     if not path:
         return new
     key, rest = path[0], path[1:]
@@ -122,7 +122,7 @@ def spelled(path: Path) -> str:
 
 
 def kind_of(value: Any, path: Path) -> tuple[str, ...]:
-    """What a place is, wherever it is met: the names on the way to it, and what they are of."""
+    """The kind of a place, wherever it is: the names on the way to it, and their types."""
     kind = []
     for key in path:
         of = value.get("type") if isinstance(value, dict) else None
@@ -135,7 +135,7 @@ K = TypeVar("K")
 
 
 def of_new_kinds(values: Iterable[tuple[K, Any]]) -> dict[K, set[Path]]:
-    """By key, the places in its value whose kind is in no value before."""
+    """For each key, the places of its value whose kind occurs in no earlier value."""
     seen: set[tuple[str, ...]] = set()
     found = {}
     for key, value in values:
@@ -146,7 +146,7 @@ def of_new_kinds(values: Iterable[tuple[K, Any]]) -> dict[K, set[Path]]:
 
 
 def junk_for(path: Path, new: set[Path], *, thorough: bool) -> list[Any]:
-    """What is tried at `path`: all of `JUNK` where it is among the `new` ones."""
+    """The junk to try at `path`: all of `JUNK` if the place is one of the `new` ones."""
     return list(JUNK.values()) if thorough or path in new else [JUNK[name] for name in FEW]
 
 
@@ -167,14 +167,14 @@ class Case(NamedTuple):
 
 
 class Complaints:
-    """What went wrong in a sweep, told together: one fault is seen in a hundred cases."""
+    """Collects what goes wrong in a sweep, because one fault shows in a hundred cases."""
 
     def __init__(self) -> None:
         self._cases: dict[str, list[Case]] = {}
 
     @contextlib.contextmanager
     def about(self, case: Case) -> Iterator[None]:
-        """Takes an exception of the block for a complaint about `case`."""
+        """Records an exception of the block as a complaint about `case`."""
         try:
             yield
         except Exception as error:

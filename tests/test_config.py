@@ -395,7 +395,7 @@ def test_a_dialect_may_read_a_part_of_a_field(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_every_dialect_says_what_it_reads() -> None:
-    """As its folder does: a field that is named there, and no other."""
+    """A field that the dialect's folder names, and no other."""
     assert set(rows.OWN_FIELDS) == set(DIALECTS)
     of_some = {path.partition(".")[0] for paths in rows.OWN_FIELDS.values() for path in paths}
     for dialect, own in rows.OWN_FIELDS.items():
@@ -501,7 +501,7 @@ def test_no_fault_shows_a_value(variables: dict[str, object]) -> None:
 
 
 def test_which_endpoints_a_row_has() -> None:
-    """All that its dialect may have, unless it says which."""
+    """All endpoints of its dialect, unless the row lists them."""
     (silent,) = config(ROW).providers
     assert all(silent.has(name, "any") for name in ENDPOINTS)
     (anthropic,) = config({**ROW, "dialect": "anthropic"}).providers

@@ -47,7 +47,7 @@ def failing(status: int, message: str = "Why.", code: str | None = None) -> Upst
 
 
 def hosts(played: Played) -> list[str]:
-    """Who was called, in order."""
+    """The hosts that were called, in order."""
     return [call.url.split("/")[2].removesuffix(".test") for call in played.calls]
 
 
@@ -303,7 +303,7 @@ LOOP: dict[str, Any] = {
     ],
 )
 def test_a_loop_of_tools_goes_on_without_thinking(message: str) -> None:
-    """Thinking that is asked for would be refused again: the calls' own is not there any more."""
+    """Thinking is not requested again, because the thinking before these calls is missing."""
     error = {"type": "invalid_request_error", "message": message}
     refused = Upstream(400, JSON_TYPE, (json.encode_body({"type": "error", "error": error}),))
     well = Upstream(200, JSON_TYPE, (MESSAGE,))

@@ -79,7 +79,7 @@ def data_of(event: str) -> tuple[str, Any]:
 
 @pytest.fixture(scope="module")
 def kinds_of_whole() -> dict[Scenario, set[Path]]:
-    """The places of each whole answer that are of a kind that none before has."""
+    """The places of each whole answer whose kind occurs in no earlier answer."""
     found: dict[Scenario, set[Path]] = {}
     for dialect in DIALECTS:
         spoken = [each for each in WHOLE if each.dialect == dialect]
@@ -126,7 +126,7 @@ def test_junk_in_a_whole_answer(
 
 
 def test_a_whole_answer_unfolds_into_its_stream() -> None:
-    """The instrument is true: what is in order is told the same either way."""
+    """Checks the test itself: an answer in order is the same whole and unfolded."""
     unfolded = 0
     for scenario in WHOLE:
         answer = scenario.json("upstream.json")
@@ -262,7 +262,7 @@ def test_a_field_that_no_event_has(spot: tuple[Scenario, int], path: Path) -> No
 
 
 def _into(event: Any, name: str, junk: Any) -> Any:
-    """`event` with one more field wherever something is said in it."""
+    """`event` with one more field in every object that carries content."""
     spots = [("choices", 0, "delta"), ("choices", 0), ("delta",), ("content_block",), ()]
     for spot in spots:
         with contextlib.suppress(KeyError, IndexError, TypeError):
@@ -276,7 +276,9 @@ REPEATED = ("text", "tools-parallel", "reasoning", "thinking", "citations", "log
 
 @pytest.mark.parametrize("scenario", [it for it in STREAMED if it.name in REPEATED], ids=str)
 def test_the_same_field_in_every_event(scenario: Scenario) -> None:
-    """What is alike from one event to the next may be taken for what never changes."""
+    """The fast path could take a field that is the same in every event for one that never
+    changes.
+    """
     complaints = Complaints()
     events = [data_of(event) for event in events_in(scenario)]
     for name in FIELDS_READ:

@@ -85,7 +85,7 @@ ABOUT_STREAMS = {"stream", "stream_options"}
 
 
 class Asked(NamedTuple):
-    """A golden request as one provider's row is asked it."""
+    """A golden request, sent to one provider's row."""
 
     name: str
     dialect: str
@@ -94,7 +94,7 @@ class Asked(NamedTuple):
 
 
 def _asked() -> Iterator[Asked]:
-    """Each request once for each dialect; by its own row where that is of the dialect."""
+    """Each request once for each dialect, with its own row if that row has this dialect."""
     seen = set()
     for scenario in [*scenarios(), *refused()]:
         request = scenario.json("request.json")
@@ -117,18 +117,18 @@ ASKED = list(_asked())
 
 
 def outcome(gate: Gateway, dialect: str, request: object, *, stream: bool) -> Played:
-    """What comes of `request`, from an upstream that answers rightly."""
+    """The outcome of `request`, with an upstream that answers correctly."""
     return play(gate, request, [(STREAMS if stream else ANSWERS)[dialect]])
 
 
 def as_streamed(request: dict[str, Any], *, stream: bool) -> dict[str, Any]:
-    """`request` where it asks for a stream, or where it does not."""
+    """`request` with or without `stream`."""
     rest = {key: value for key, value in request.items() if key not in ABOUT_STREAMS}
     return {**rest, "stream": stream}
 
 
 def assert_ours(played: Played, path: tuple[int | str, ...]) -> None:
-    """The client has its answer, or is told which parameter is wrong."""
+    """Asserts that the client got an answer, or an error that names the wrong parameter."""
     for name, value in played.headers.items():
         assert (name + value).isascii(), "a header that is none"
         assert (name + value).isprintable(), "a header that is none"
@@ -148,7 +148,9 @@ def assert_ours(played: Played, path: tuple[int | str, ...]) -> None:
 
 
 def told(played: Played) -> object:
-    """What must be the same whole and streamed: the refusal, or what the upstream was asked."""
+    """The part of the outcome that must be the same whole and streamed: the refusal, or the
+    upstream's request.
+    """
     if played.status != 200:
         return played.json()["error"]
     sent = json.decode_object(played.calls[0].body)
@@ -157,7 +159,7 @@ def told(played: Played) -> object:
 
 
 def sweep(complaints: Complaints, asked: Asked, gate: Gateway, path: Any, junk: Any) -> None:
-    """Ask with `junk` at `path`, for a whole answer and for a stream."""
+    """Sends the request with `junk` at `path`, for a whole answer and for a stream."""
     request = put(asked.request, path, junk)
     if not isinstance(request, dict) or ABOUT_STREAMS & set(path[:1]):
         stream = isinstance(request, dict) and request.get("stream") is True
@@ -177,7 +179,7 @@ def sweep(complaints: Complaints, asked: Asked, gate: Gateway, path: Any, junk: 
 
 @pytest.fixture(scope="module")
 def kinds() -> dict[str, set[Path]]:
-    """The places of each request that are of a kind that none before has, by the request's name."""
+    """For each request, its places whose kind occurs in no earlier request."""
     found: dict[str, set[Path]] = {}
     for dialect in DIALECTS:
         found |= of_new_kinds((it.name, it.request) for it in ASKED if it.dialect == dialect)

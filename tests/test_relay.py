@@ -27,7 +27,7 @@ def relay(
 
 
 def begun(**limits: float) -> Relay:
-    """A relay whose first event has come, at the time it began."""
+    """A relay whose first event has come, and the time at which it began."""
     one = relay(**limits)
     one.feed(OPENAI_BEGINS)
     assert one.begun
@@ -112,7 +112,7 @@ def test_what_was_kept_back_is_told_with_the_end() -> None:
 
 
 def begun_with(text: str) -> str:
-    """What a relay that keeps nothing back makes of a stream of `text`."""
+    """The output of a relay without held-back events, for a stream of `text`."""
     one = relay()
     return one.feed(text) + (one.close() if one.finished or OPENAI_ENDS in text else "")
 
@@ -170,7 +170,7 @@ def test_the_client_hears_that_we_are_here_whatever_the_upstream_sends() -> None
 
 
 def test_who_waits_for_the_client_does_not_wait_for_the_upstream() -> None:
-    """A reader may pause for as long as it likes; then the upstream has all its time again."""
+    """A client may stop reading for any time. The upstream's time limits start again after that."""
     one = begun(idle=20, keep_alive=5)
     paused = [one.tick(BEGAN + second, reading=False) for second in range(1, 1_000)]
     assert set(paused) == {""}
@@ -307,7 +307,7 @@ def test_a_long_end_is_given_in_pieces() -> None:
 
 @pytest.mark.parametrize("room", range(0, 70_000, 7_001))
 def test_no_piece_ends_within_a_secret(room: int) -> None:
-    """It comes in two deltas, and is one where the text is told whole."""
+    """The character comes in two deltas, and is one character in the whole text."""
     key = "sk-upstream-0123456789"
     one = responses_relay(Redactor(key))
     one.feed(said("x" * room))

@@ -295,7 +295,7 @@ REFUSED = {
 
 
 def again(case: Case, said: Json) -> Json:
-    """`said`, decoded and encoded in one protocol."""
+    """`said`, decoded and encoded again in one protocol."""
     codec = PROTOCOLS[case.protocol]
     request = codec.decode_request(json.encode_body(said), {}, "m")
     its_target = target(codec, case.scenario)
@@ -304,7 +304,7 @@ def again(case: Case, said: Json) -> Json:
 
 
 def target(codec: Codec, scenario: Scenario) -> Target:
-    """A target that takes whatever its protocol has, of the provider that the reasoning is of."""
+    """A target that accepts all of its protocol, of the provider that wrote the reasoning."""
     asked = scenario.json(_UPSTREAMS, {"model": _MODELS.get(codec.name)})
     return Target(_provider(codec.name, scenario.provider), asked["model"])
 
@@ -320,7 +320,7 @@ def _provider(protocol: str, name: str) -> Provider:
 
 
 def refused(case: Case) -> str | None:
-    """The place at which a Prompt cannot say it."""
+    """The place of something that a Prompt cannot express."""
     return REFUSED.get(str(case))
 
 
@@ -486,7 +486,7 @@ def streamed(scenario: Scenario, stream: Stream) -> Json:
 
 
 def translation(scenario: Scenario) -> Stream:
-    """What reads and writes a stream in one protocol."""
+    """The reader and the writer for a stream in one protocol."""
     codec = DIALECTS[scenario.dialect]
     of = answering(codec, scenario)
     writer = codec.stream_writer(of)
@@ -494,8 +494,9 @@ def translation(scenario: Scenario) -> Stream:
 
 
 def spelled(answer: Json) -> Json:
-    """`answer` with its seals opened and the white space of its arguments, which is a model's own,
-    taken out."""
+    """`answer` with its signed reasoning decoded, and without the white space of arguments, which
+    is the model's own.
+    """
     plain: Json = _plain(opened(answer))
     return plain
 

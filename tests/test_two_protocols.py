@@ -156,7 +156,7 @@ def frames(played: Played) -> list[Json]:
 
 
 def chat_message(*, stream: bool) -> Json:
-    """The assistant's message that a chat client has got, and sends back."""
+    """The assistant's message as a chat client gets it and sends it back."""
     request = chat(tools=[TOOL], stream=stream)
     played = asked("/v1/chat/completions", request, streamed() if stream else whole())
     if not stream:

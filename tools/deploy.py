@@ -2,14 +2,14 @@
 
 It does these steps in order, and stops at the first that fails:
 
-configuration   `[vars]` of wrangler.toml, by the code that the Worker itself reads it with
+    configuration   `[vars]` of wrangler.toml, by the code that the Worker itself reads it with
     secrets         those that wrangler.toml names, against those that Cloudflare has
     upload          its size, gzipped, against what Cloudflare takes
     snapshot        the Worker is imported on the real workerd as a deployment does it, and started
     deploy          wrangler deploy
     health          /health of every URL that wrangler named, until it tells this version
 
-make deploy                          the Worker of wrangler.toml
+    make deploy                          the Worker of wrangler.toml
     make deploy ARGS=--dry-run           the three that need no account
     make deploy ARGS="--env staging"     that environment of wrangler.toml
     make deploy ARGS="--url https://…"   where else to ask: routes that wrangler names by a pattern

@@ -1,6 +1,6 @@
 """`make fuzz`: runs the tests with random inputs for some minutes, with new ones every time.
 
-make fuzz              new draws; the seed is printed
+    make fuzz              new draws; the seed is printed
     make fuzz SEED=123     the draws of that seed
     make fuzz ARGS="-k stream"    what else pytest is to be told
 

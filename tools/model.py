@@ -7,12 +7,12 @@ It is small, but as real as any other model: it speaks `/v1/chat/completions`, A
 everything can be tried and tested without an account. This module knows where the model file is and
 how the server is started, and nothing of Workers.
 
-python -m tools.model --port 9000     # until Ctrl-C; without --port, any free one
+    python -m tools.model --port 9000     # until Ctrl-C; without --port, any free one
     python -m tools.model --file ~/Qwen3-4B-Q4_K_M.gguf
 
-from tools import model
+    from tools import model
 
-with model.serve() as upstream:
+    with model.serve() as upstream:
         httpx.post(upstream.url + "/v1/chat/completions", json={"messages": [...]})
 """
 

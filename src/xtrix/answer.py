@@ -4,7 +4,7 @@ A Reader reads an upstream's answer, whole or event by event, and makes the call
 the calls into events for the client, or into one object. Whole and streamed answers make the same
 calls, so a stream always adds up to the whole answer. The calls come in this order:
 
-begin  (thinking* thinking_end | text* text_end | call arguments* call_end | refusal | search)*
+    begin  (thinking* thinking_end | text* text_end | call arguments* call_end | refusal | search)*
     end
 
 One block comes at a time. If an upstream mixes its blocks, the Reader holds back all but one. No
@@ -44,7 +44,8 @@ class Usage(NamedTuple):
 
 Served = Mapping[str, str]
 """What the upstream says of how it has served, by the names that requests have for that:
-`service_tier` in OpenAI's words, and Anthropic's `speed`. What it does not tell is not there."""
+`service_tier` in OpenAI's words, and Anthropic's `speed` and `inference_geo`. What it does not tell
+is not there."""
 SERVED_UNKNOWN: Served = MappingProxyType({})
 
 

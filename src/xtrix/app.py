@@ -267,13 +267,13 @@ def _admit(
     conversion, body = accepted.conversion, accepted.conversion.body
     if conversion.codec.relays_bodies:
         bounds.check_once(body)
-    fields, likely = conversion.settings.fields, bounds.likely_input(body)
     basis = CostBasis(
         accepted.stamp.model,
         accepted.plan,
-        fields,
-        len(body),
-        likely,
+        conversion.settings.fields,
+        bounds.likely_input(body),
+        conversion.given,
+        body,
         conversion.codec.name,
         conversion.prompt,
     )

@@ -87,7 +87,6 @@ def _cost_basis(
         accepted.stamp.model,
         accepted.plan,
         forwarding.fields,
-        size,
         bounds.of_text(size) if forwarding.fields else bounds.of_recording(size),
         has_output=endpoint.name in _WITH_OUTPUT,
     )

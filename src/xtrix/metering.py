@@ -6,6 +6,7 @@ Routes, and the way to the ledger, are not known here.
 
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from xtrix import prices
@@ -16,7 +17,7 @@ from xtrix.json import Json
 from xtrix.keys import bounds
 from xtrix.keys.leases import Admission, Client, Leases, Shortage, Standing
 from xtrix.keys.message import CALLS, MONEY, REQUESTS, TOKENS, Row
-from xtrix.keys.record import MICROS, KeyRecord, Limits
+from xtrix.keys.record import MICROS, KeyRecord
 from xtrix.prices import PriceList, Tariff
 from xtrix.prompt import Prompt
 from xtrix.protocol import Clock
@@ -52,10 +53,12 @@ class CostBasis(NamedTuple):
     plan: Plan
     fields: Json
     """The request's own fields, without its turns."""
-    size: int
-    """The size of its body in bytes."""
     likely_input: int
     """The tokens that its input is likely to have."""
+    given: Mapping[str, Any] = MappingProxyType({})
+    """All fields of a request for a completion, as the client wrote them."""
+    body: bytes = b""
+    """The request for a completion, without its long content."""
     protocol: str = ""
     """The client's protocol; empty for an endpoint without a limit of output tokens."""
     prompt: Callable[[], Prompt] | None = None
@@ -187,16 +190,19 @@ class Meter:
                 self._leases.refuse(self.client, now)
             return
         target, attempts, is_error = ending
-        rows = [self._row(call, attempt) for attempt in attempts]
-        if not attempts or attempts[-1].target != target:
-            rows.append(Row(self.client.id, *_place_of(target)))
-        rows[-1] = rows[-1].of_request(is_error=is_error)
+        is_charged = bool(attempts) and attempts[-1].target == target
+        others = attempts[:-1] if is_charged else attempts
+        rows = [self._row(call, attempt) for attempt in others]
+        if is_charged:
+            rows.append(self._row(call, attempts[-1], 1, int(is_error)))
+        else:
+            rows.append(Row(self.client.id, *_place_of(target), 1, int(is_error)))
+        micros = self._leases.finish(call, rows, now)
         if self.cost is not None:
-            self.cost = sum(row.micros for row in rows) / MICROS
-        self._leases.finish(call, rows, now)
+            self.cost = micros / MICROS
 
-    def _row(self, call: Admission, attempt: Attempt) -> Row:
-        """What one call of an upstream has used."""
+    def _row(self, call: Admission, attempt: Attempt, requests: int = 0, errors: int = 0) -> Row:
+        """What one call of an upstream has used, to count so many `requests` and `errors` with."""
         target, heard = attempt
         usage, estimated = self._usage(heard)
         price = self._prices.of(*target)
@@ -210,16 +216,17 @@ class Meter:
             self.cost = None
         return Row(
             self.client.id,
-            target.provider.name,
-            target.model,
-            estimated=int(estimated),
-            input=usage.prompt,
-            cached=usage.cached,
-            written=usage.cache_written,
-            output=usage.completion,
-            reasoning=usage.reasoning,
-            micros=micros or 0,
-            unpriced=int(not is_known),
+            *_place_of(target),
+            requests,
+            errors,
+            int(estimated),
+            usage.prompt,
+            usage.cached,
+            usage.cache_written,
+            usage.completion,
+            usage.reasoning,
+            micros or 0,
+            int(not is_known),
         )
 
     def headers(self, protocol: str) -> Headers:
@@ -230,9 +237,10 @@ class Meter:
 
     def _micros(self, price: Tariff, usage: Usage, served: Served) -> int | None:
         """The cost of `usage`; None if it is not known for a tier that may have been used."""
-        if not (self._tiers or served):
+        if not self._tiers and prices.are_usual(served):
             return price.cost(usage)
-        known = [price.cost(usage, tier) for tier in _may_have_served(self._tiers, served)]
+        place = served.get("inference_geo", self._tiers.get("inference_geo", ""))
+        known = [price.cost(usage, tier, place) for tier in _may_have_served(self._tiers, served)]
         costs = [it for it in known if it is not None]
         return max(costs) if len(costs) == len(known) else None
 
@@ -270,38 +278,34 @@ class Meter:
         money = 0
         if has_budget:
             tiers = None if is_strict else self._tiers.values()
-            known = self._known_prices(basis.plan, limits)
-            # A model without a price that may be used costs nothing of a budget.
-            costs = [it.most(tokens_in, tokens_out, tiers) for it in known if it]
-            money = max(costs, default=0)
+            needs_price = limits is not None and not limits.unpriced
+            for target in basis.plan.targets:
+                price = self._prices.of(*target)
+                if needs_price and (self._tiers or price is None):
+                    self._check_price(target, price)
+                # A model without a price that may be used costs nothing of a budget.
+                cost = price.most(tokens_in, tokens_out, tiers) if price else 0
+                money = max(money, cost)
         self._need = tokens_in + tokens_out, money
         return self._need
 
-    def _known_prices(self, plan: Plan, limits: Limits | None) -> list[Tariff | None]:
-        """The prices of each target. Raises ClientError if one needs a price and has none."""
-        known = [self._prices.of(*target) for target in plan.targets]
-        if limits and not limits.unpriced and (self._tiers or None in known):
-            self._check_prices(plan, known)
-        return known
-
-    def _check_prices(self, plan: Plan, known: Sequence[Tariff | None]) -> None:
-        tiers = self._tiers.values()
-        for target, price in zip(plan.targets, known, strict=True):
-            name = "/".join(_place_of(target))
-            if price is None:
+    def _check_price(self, target: Target, price: Tariff | None) -> None:
+        """Raises ClientError if the price of a model, or of a requested tier, is not known."""
+        name = "/".join(_place_of(target))
+        if price is None:
+            message = (
+                f"This key has a budget, and what {name} costs is not known here. The operator can"
+                " give it a price (prices in its row), or allow it (unpriced)."
+            )
+            raise ClientError(403, "model_without_price", message, param="model")
+        for field, tier in self._tiers.items():
+            if not prices.has_tier(price.price, tier):
                 message = (
-                    f"This key has a budget, and what {name} costs is not known here. The operator"
-                    " can give it a price (prices in its row), or allow it (unpriced)."
+                    f"This key has a budget, and what {name} costs as '{tier[:64]}' is not known"
+                    f" here. Leave {field} out, or have the operator give it a price (tiers of"
+                    " prices in its row) or allow it (unpriced)."
                 )
-                raise ClientError(403, "model_without_price", message, param="model")
-            for tier in tiers:
-                if not prices.has_tier(price.price, tier):
-                    message = (
-                        f"This key has a budget, and what {name} costs as '{tier[:64]}' is not"
-                        " known here. Leave service_tier and speed out, or have the operator give"
-                        " it a price (tiers of prices in its row) or allow it (unpriced)."
-                    )
-                    raise ClientError(403, "tier_without_price", message, param="service_tier")
+                raise ClientError(403, "tier_without_price", message, param=field)
 
     def _renew(self, strict: bool) -> Asking:
         """Waits for the ledger once more.
@@ -367,21 +371,21 @@ def _place_of(target: Target | None) -> tuple[str, str]:
 
 def _most(basis: CostBasis) -> tuple[int, int]:
     """The most input and output tokens. Raises ClientError if there is no limit."""
-    bounds.check_bounded(basis.fields)
+    bounds.check_bounded(basis.given)
     try:
         prompt = basis.prompt() if basis.prompt else None
     except ClientError:  # it is passed on, and may refer to anything
         prompt = None
     if prompt is None:
-        tokens_in = bounds.most_unread(basis.fields)
+        tokens_in = bounds.most_unread(basis.given)
     else:
-        tokens_in = bounds.most_input(prompt, basis.size)
+        tokens_in = bounds.most_input(prompt, basis.body)
     if not basis.has_output:
         return tokens_in, 0
     quirks = [target.provider.quirks for target in basis.plan.targets]
     tokens_out = bounds.most_output(basis.fields, basis.protocol, quirks)
     # The part of a prediction that is not used is charged as output too.
-    return tokens_in, tokens_out + basis.size * bool(basis.fields.get("prediction"))
+    return tokens_in, tokens_out + tokens_in * bool(basis.fields.get("prediction"))
 
 
 def _money(shortage: Shortage, retry: Headers, *, strict: bool) -> LimitError:

@@ -86,6 +86,12 @@ class Conversion:
         return self._request.body
 
     @property
+    def given(self) -> json.Json:
+        """The request's fields, with its turns, until the last target has been encoded."""
+        assert self._request is not None
+        return self._request.fields
+
+    @property
     def is_spent(self) -> bool:
         """Whether the request has been forgotten, so that no further target can be called."""
         return self._request is None

@@ -38,7 +38,7 @@ def account() -> Iterator[Cloudflare]:
 
 @contextlib.contextmanager
 def answering(*answers: tuple[int, str]) -> Iterator[str]:
-    """A server that gives these answers in turn, the last one for ever, and its address."""
+    """A server that gives these answers in turn and repeats the last one; returns its address."""
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):

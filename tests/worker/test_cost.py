@@ -61,7 +61,7 @@ LARGE = {
 
 @pytest.fixture
 def fresh(start: Start, bindings: dict[str, object], upstream: Upstream) -> Iterator[Gateway]:
-    """A Worker that takes bodies as large as it does by default, and has served each dialect."""
+    """A Worker with the default limits, which has served each dialect."""
     del bindings["MAX_BODY_BYTES"]
     with start(bindings, v8_flags=V8_FLAGS) as worker:
         take_once(worker, upstream)
@@ -74,7 +74,9 @@ def bindings(bindings: dict[str, object]) -> dict[str, object]:
 
 
 def assert_cheap(costs: list[tuple[Cost, int]]) -> None:
-    """Each took what its bytes allow, in an isolate that lives, and was answered by that status."""
+    """Asserts that each body cost no more than its bytes allow, got that status, and that the
+    isolate lives.
+    """
     dear = [str(cost) for cost, _ in costs if cost.grown > cost.allowed or cost.isolate > ISOLATE]
     assert not dear, "\n".join(dear)
     assert [(cost.shape, cost.status) for cost, _ in costs] == [

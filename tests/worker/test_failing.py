@@ -37,7 +37,9 @@ LIMITS = {
 
 
 class Case(NamedTuple):
-    """One conversation: a row, a dialect, a client's protocol, and what is asked for."""
+    """One conversation: a row of `FAILING`, a dialect, a client's protocol, and whether it
+    streams.
+    """
 
     row: Failing
     dialect: Dialect
@@ -50,7 +52,9 @@ class Case(NamedTuple):
 
     @property
     def second_is_told(self) -> bool:
-        """Whether the second target's dialect can say it: Responses goes on with nobody's turn."""
+        """Whether the second target's dialect can express the request: Responses cannot continue an
+        assistant's turn.
+        """
         to_responses = NEXT[self.dialect].name == "openai-responses"
         return not (self.row.prefill and to_responses and self.client != "responses")
 
@@ -81,7 +85,7 @@ CASES = {
 
 
 class Server(Upstream):
-    """A target of every model: it answers each as the model's row says."""
+    """A target of every model. It answers as the model's row says."""
 
     def __init__(self, which: str) -> None:
         super().__init__()
@@ -114,13 +118,13 @@ class Pair(NamedTuple):
     second: Server
 
     def calls(self, case: Case) -> tuple[int, int]:
-        """How many calls each has had for the model of `case`."""
+        """The number of calls that each server has had for the model of `case`."""
         return self.first.numbers[case.model], self.second.numbers[case.model]
 
 
 @pytest.fixture(scope="module")
 def pair(start: Start) -> Iterator[Pair]:
-    """The same for all tests here."""
+    """The servers that all tests here share."""
     with ExitStack() as stack:
         first, second = Server("first"), Server("second")
         stack.callback(first.stop)
@@ -163,7 +167,7 @@ def provider(
 
 
 class Seen(NamedTuple):
-    """What a client makes of an answer."""
+    """An answer as a client parses it."""
 
     text: str
     end: str | None
@@ -174,7 +178,7 @@ class Seen(NamedTuple):
 
 
 def see(case: Case, answer: Answer) -> Seen:
-    """What the client of `case` makes of `answer`."""
+    """The answer as the client of `case` parses it."""
     if answer.status != 200:
         return Seen("", "error", answer.json()["error"])
     if case.asked == "whole":
@@ -258,7 +262,7 @@ _STREAMS = {"chat": _chat_stream, "messages": _message_stream, "responses": _res
 
 
 def body(case: Case) -> dict[str, object]:
-    """What the client of `case` asks."""
+    """The body of the client's request."""
     turns = [{"role": "user", "content": PROMPT}]
     if case.row.prefill:
         turns.append({"role": "assistant", "content": "Once"})
@@ -281,7 +285,7 @@ def test_failing(pair: Pair, row: Failing, dialect: Dialect) -> None:
 
 
 def converse(pair: Pair, case: Case) -> None:
-    """Make the requests of `case`, and look at each answer, its calls and its line in the log."""
+    """Makes the requests of `case`. Checks each answer, its calls and its log line."""
     for request in case.row.requests:
         before = pair.calls(case)
         began = time.monotonic()
@@ -308,7 +312,7 @@ def ask(pair: Pair, case: Case, told: Told) -> Answer:
 
 
 def check_told(case: Case, told: Told, answer: Answer) -> None:
-    """Fail if the client saw anything else."""
+    """Fails if the client got anything else."""
     seen = see(case, answer)
     assert (answer.status, seen.text, seen.end) == (told.status, told.text, told.end), answer
     assert answer.headers["x-served-by"] == case.targets()[told.by == "second"]
@@ -324,7 +328,7 @@ def check_told(case: Case, told: Told, answer: Answer) -> None:
 
 
 def check_record(pair: Pair, case: Case, request: Request, answer: Answer) -> Record:
-    """Fail if the log says anything else."""
+    """Fails if the log line is another."""
     record = record_of(pair.worker.log, answer.headers["x-request-id"])
     told = request.told
     assert (record["status"], record.get("error")) == (told.status, told.code)
@@ -345,7 +349,7 @@ def check_record(pair: Pair, case: Case, request: Request, answer: Answer) -> Re
 
 
 def test_accounting(pair: Pair) -> None:
-    """Every request that was made here has one line, and the lines account for every call."""
+    """Every request of this file has one log line, and the lines account for every call."""
     log = [it for it in records(pair.worker.log()) if it.get("model") in CASES]
     ids = [it["id"] for it in log]
     assert len(ids) == len(set(ids))

@@ -41,7 +41,7 @@ BOUNDED = settings(
 
 @pytest.fixture(scope="module")
 def described(start: Start, bindings: dict[str, object]) -> Iterator[Gateway]:
-    """A Worker that has all there is: it keeps responses, and has an operator and named keys."""
+    """A Worker with every feature: it keeps responses, and has an operator and named keys."""
     everything = {
         **bindings,
         "API_KEYS": f"{', '.join(CLIENT_KEYS)}, configured:{NAMED_KEY}",
@@ -55,7 +55,7 @@ def described(start: Start, bindings: dict[str, object]) -> Iterator[Gateway]:
 
 
 def validated(case: "schemathesis.Case[Any]", worker: Gateway) -> Any:
-    """The answer, with the key that the path takes."""
+    """The answer, validated. Uses the key that the path needs."""
     path = case.operation.path
     key = ADMIN_KEY if path.startswith("/admin") else CLIENT_KEYS[0]
     key = NAMED_KEY if path == "/v1/usage" else key
@@ -68,7 +68,7 @@ def validated(case: "schemathesis.Case[Any]", worker: Gateway) -> Any:
 
 
 def asked(worker: Gateway, line: str, **given: Any) -> Any:
-    """The answer to a call, as a value. `given` are its body, its query and its path's id."""
+    """The parsed answer to a call. `given` are its body, its query and the id in its path."""
     method, path = line.split(" ")
     if "id" in given:
         given["path_parameters"] = {"id": given.pop("id")}

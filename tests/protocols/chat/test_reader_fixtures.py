@@ -20,7 +20,7 @@ PIECES = {"text", "thinking", "arguments"}
 
 
 def played(events: list[Event]) -> Recorder | str:
-    """What is told, or the code of the error in its place."""
+    """The blocks, or the code of the error."""
     try:
         return streamed(events)
     except UpstreamError as error:
@@ -51,7 +51,7 @@ def test_whole_and_streamed_answers_tell_the_same(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("scenario", BOTH, ids=str)
 def test_the_same_as_the_relay_tells(scenario: Scenario) -> None:
-    """What a chat client of the same upstream is answered, by another path through the code."""
+    """A chat client of the same upstream gets the same, by another path through the code."""
     recorder = whole(scenario.bytes("upstream.json"))
     choice = scenario.json("reply.json")["choices"][0]
     said = choice["message"]
@@ -105,7 +105,7 @@ def test_truncated_after_every_event(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("scenario", CHAT, ids=str)
 def test_what_is_carried_is_all_that_an_event_did(scenario: Scenario) -> None:
-    """Another text in the same event makes the same call with that text, and nothing else."""
+    """The same event with another text makes the same call with that text, and nothing else."""
     events = events_of(scenario.bytes("upstream.sse"))
     for index, event in enumerate(events):
         reading, recorder = reader()

@@ -62,7 +62,7 @@ def roles(*messages: dict[str, Any]) -> list[str]:
 
 
 def block_of(block: dict[str, Any], role: str = "user") -> list[Block]:
-    """What a block becomes in a message of `role`, which is the last."""
+    """The block that a block becomes in a message of `role`, the last of the conversation."""
     messages = [user(), {"role": role, "content": [block]}]
     return of_turns(*messages).turns[1].blocks
 

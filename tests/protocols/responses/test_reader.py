@@ -167,7 +167,7 @@ def event_of(said: Json) -> Event:
 
 
 def read(events: Iterable[Json], expected: Expected | None = None) -> list[Said]:
-    """What is told of a stream, which has to end well."""
+    """The recorded calls of a stream, which must end well."""
     return read_events(map(event_of, events), expected)
 
 
@@ -473,7 +473,7 @@ def test_an_answer_that_is_called_completed_but_names_why_it_is_cut() -> None:
     [(7, FinishReason.LENGTH), (8, FinishReason.STOP), (None, FinishReason.STOP)],
 )
 def test_an_answer_that_is_as_long_as_it_may_be(limit: int | None, reason: FinishReason) -> None:
-    """llama.cpp's server calls an answer completed that the limit has cut off."""
+    """llama.cpp's server reports `completed` for an answer that reached the token limit."""
     told = [BEGIN, *SPOKEN, ("end", Finish(reason, COUNTED))]
     expected = Expected(limit=limit)
     assert read(stream_of(MESSAGE), expected) == told
@@ -614,7 +614,7 @@ ODD: list[Any] = [None, 1, True, "x", [], {}, [1], {"a": 1}]
 
 @pytest.mark.parametrize("odd", ODD, ids=str)
 def test_members_of_any_type(odd: Any) -> None:
-    """No member that is wrong ends in anything but an upstream's error."""
+    """A member of the wrong type is an upstream's error, and nothing else."""
     for event in stream_of(REASONING, CITED, FUNCTION, CUSTOM, SEARCHED):
         for name in event:
             reader = Reader(Recorder(), answering())
@@ -755,7 +755,7 @@ def test_items_that_are_interleaved_are_told_one_after_the_other() -> None:
 
 
 def test_a_call_that_begins_before_the_reasoning_is_over() -> None:
-    """Ollama's order, with both at index 0 (ollama/ollama#18411)."""
+    """Ollama sends both with index 0, in this order (ollama/ollama#18411)."""
     thought, call = events_of(REASONING, 0), events_of(FUNCTION, 0)
     events = [*thought[:-1], *call, thought[-1]]
     end = {"type": "response.completed", "response": response(FUNCTION, REASONING)}
@@ -771,7 +771,7 @@ def test_everything_twice() -> None:
 
 @pytest.mark.parametrize("kind", ["response.reasoning_text", "response.reasoning"])
 def test_reasoning_in_the_open(kind: str) -> None:
-    """As vLLM and llama.cpp tell it: as content, with nothing to give back."""
+    """vLLM and llama.cpp send reasoning as content, and nothing to send back."""
     text = {"type": "reasoning_text", "text": "They greet."}
     item = {**REASONING, "summary": [], "content": [text], "encrypted_content": ""}
     here = {"output_index": 0, "item_id": "rs_1", "content_index": 0}
@@ -818,7 +818,7 @@ def test_a_call_without_an_id(left_out: tuple[str, ...]) -> None:
 
 
 def test_what_an_event_carried() -> None:
-    """Of each event that may be passed on without us, a second like it tells one piece more."""
+    """For each event that the fast path may handle, a second one like it adds one more piece."""
     carrying = set()
     reader = Reader(Recorder(), answering())
     for event in stream_of(*OUTPUT):

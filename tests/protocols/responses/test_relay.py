@@ -56,7 +56,7 @@ RESPONSE: Json = {
 
 
 def relayed(quirks: Quirks | None = None, **fields: Any) -> tuple[Json, Encoded]:
-    """The upstream's request, and what else is said of it."""
+    """The upstream's request, and what is reported about it."""
     provider = Provider("openai", "openai-responses", "https://o.test/v1", key="k")
     if quirks:
         provider = Provider("openai", "openai-responses", "https://o.test/v1", quirks=quirks)

@@ -116,13 +116,13 @@ def decode_tier(usage: Json) -> str | None:
 
 
 def decode_served(usage: Json) -> Served:
-    """The tier and the speed that `usage` says have served.
+    """The tier, the speed and the place that `usage` says have served.
 
-    Source: platform.claude.com/docs/en/api/service-tiers and …/build-with-claude/fast-mode
-    (read 2026-11).
+    Source: platform.claude.com/docs/en/api/service-tiers, …/build-with-claude/fast-mode and
+    …/build-with-claude/data-residency (read 2026-11).
     """
     served = {}
-    for name in ("service_tier", "speed"):
+    for name in ("service_tier", "speed", "inference_geo"):
         word = usage.get(name)
         if word and isinstance(word, str):
             served[name] = SERVICE_TIERS.get(word, word)
