@@ -82,11 +82,11 @@ def set_up(tree: Path) -> Path:
 
     A command in the clone would install what is out of date, through the links into this project.
     """
+    made = bundle.build().parent
     stale = [step.name for step in setup.STEPS["all"] if not step.is_current()]
     assert not stale, f"{', '.join(stale)}: out of date; run `make setup`"
     for name in MADE:
         (tree / name).symlink_to(paths.ROOT / name)
-    made = bundle.build().parent
     shutil.copytree(made, tree / made.relative_to(paths.ROOT))
     return tree
 

@@ -66,6 +66,19 @@ def test_the_fast_path_is_taken_for_many_events_in_one_piece(name: str) -> None:
     assert counting.events == before
 
 
+@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("size", [2, 3, 50])
+def test_the_fast_path_is_taken_where_no_event_comes_alone(name: str, size: int) -> None:
+    dialect, begins, event, _ends = STORIES[name]
+    counting = CountingDecoder(stream_of(dialect))
+    spliced = Spliced(Reframer(counting, str))
+    events = [*begins, *(event(f"word {number}") for number in range(300))]
+    packs = ["".join(events[at : at + size]) for at in range(0, len(events), size)]
+    frames = "".join(map(spliced.feed, packs))
+    assert frames.count("word ") == 300
+    assert counting.events <= len(begins) + 2 * size
+
+
 def numbered(words: list[str], *, step: int = 1) -> list[str]:
     """A stream of Responses whose events are numbered, `step` apart."""
     _, begins, _, ends = STORIES["responses-text"]

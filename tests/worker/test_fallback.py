@@ -132,6 +132,7 @@ MODELS = [
     model("begun-in-time", "first", "second", deadline=DEADLINE),
     model("rests", "resting", "second"),
     model("fails-again", "resting", "second"),
+    model("left", "resting", "second"),
     weighted("weighted", first=1, second=1, spare=None),
     weighted("weighted-and-down", first=1, second=1),
 ]
@@ -467,6 +468,21 @@ def test_one_more_failure_sends_it_back_to_rest(pair: Pair) -> None:
     attempts_of(pair, "fails-again", times=FAILURES)
     time.sleep(REST)  # it is time that is awaited
     assert attempts_of(pair, "fails-again", times=3) == ["2", "1", "1"]
+
+
+def test_clients_that_leave_say_nothing_of_a_target(pair: Pair) -> None:
+    pair.both_answer()
+    pair.first.answer([*stream(events_to_text(OPENAI))[:-1], STALL])
+    for number in range(1, FAILURES + 2):
+        request = pair.worker.open(question("left", stream=True))
+        request.frame_of_text()
+        request_id = request.response().headers["x-request-id"]
+        request.reset()
+        assert pair.first.wait_for_call(number).left.wait(PATIENCE)
+        assert record_of(pair.worker.log, request_id)["error"] == "client_left"
+    pair.both_answer()
+    answer = pair.ask("left")
+    assert (answer.headers["x-served-by"], answer.headers["x-attempts"]) == ("resting/left", "1")
 
 
 # A server is killed in mid-run
