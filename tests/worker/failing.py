@@ -245,7 +245,7 @@ FAILING = [
     ),
     Failing(
         "503 for ever",
-        "the fourth request finds it left out",
+        "the fourth request leaves it out",
         _always(_OVERLOADED),
         [*[Request(SECOND, 2, 1, _failing("upstream_error", 2))] * 3, Request(SECOND, 0, 1)],
     ),
@@ -292,7 +292,7 @@ FAILING = [
     ),
     Failing(
         "cut",
-        "hangs up behind the first text",
+        "hangs up after the first text",
         _always(_broken(CLOSE)),
         [
             *[Request(cut("upstream_truncated"), 1)] * 3,
@@ -309,7 +309,7 @@ FAILING = [
     ),
     Failing(
         "stall",
-        "falls silent behind the first text",
+        "falls silent after the first text",
         _always(_broken(STALL)),
         [Request(cut("upstream_timeout"), 1)],
         asked=STREAMED,
@@ -325,35 +325,35 @@ FAILING = [
     ),
     Failing(
         "a malformed event",
-        "behind the first text",
+        "one after the first text",
         _always(_malformed),
         [Request(cut("bad_upstream_response"), 1)],
         asked=STREAMED,
     ),
     Failing(
         "a malformed event",
-        "the first one, always",
+        "always, as the first event",
         _always(_steps(stream_head(), chunk(b"data: {oops\n\n"), STALL)),
         [Request(SECOND, 2, 1, _failing("bad_upstream_response", 2))],
         asked=STREAMED,
     ),
     Failing(
         "a malformed event",
-        "or rather a whole answer, always",
+        "always, in place of a whole answer",
         _always(_malformed),
         [Request(SECOND, 2, 1, _failing("bad_upstream_response", 2))],
         asked=WHOLE,
     ),
     Failing(
         "no [DONE]",
-        "ends in order behind the finish reason",
+        "closes normally after the finish reason",
         _always(_unended),
         [Request(FIRST, 1)],
         asked=STREAMED,
     ),
     Failing(
         "context too long",
-        "400; the second has room; four times",
+        "400, and the second accepts it; four times",
         _always(_too_long),
         [Request(SECOND, 1, 1, _failing("context_length_exceeded", 1))] * 4,
     ),
@@ -399,7 +399,7 @@ FAILING = [
     ),
     Failing(
         "flapping",
-        "503 at every other call, six requests long",
+        "503 at every second call, for six requests",
         _every_other(_OVERLOADED),
         [Request(FIRST, 2, failures=_failing("upstream_error", 1))] * 6,
     ),
