@@ -190,6 +190,14 @@ def test_requests_a_minute_are_exact_over_four_isolates(keys: Fleet, server: Ups
     assert len(server.calls) == 60
 
 
+def test_calls_in_one_isolate_after_the_other_are_never_at_once(keys: Fleet) -> None:
+    """An isolate without a running call holds none for later, once it has reported."""
+    key, secret = keys.make("one-at-a-time", parallel=1)
+    for number in range(6):
+        assert keys.ask(secret, number % 4).status == 200
+        keys.booked(key, number + 1)
+
+
 # Budgets
 
 DEAR = {"prompt_tokens": 1_000, "completion_tokens": 100, "total_tokens": 1_100}

@@ -505,6 +505,8 @@ class Leases:
         if now >= lease.minute_end:
             lease.end_minute()
         is_quiet = not any(lease.want) and not any(lease.pace)
+        if is_quiet or not lease.running:  # calls are few, and others may wait for them
+            lease.return_idle(CALLS)
         # A lease that is not renewed in time is free for others by then.
         if (is_quiet and lease.is_strict) or now >= lease.fresh_until:
             lease.return_idle(*range(len(KINDS)))
