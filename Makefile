@@ -3,17 +3,19 @@ PYTHON ?= python3
 RUN := .venv/bin/python -m
 # The tests that start a Worker, a model or a browser.
 SLOW := tests/worker tests/clients tests/page tests/tools
-# All others need only a processor, so each processor runs a part of them.
-CORE := --numprocesses auto --dist worksteal $(SLOW:%=--ignore %)
-# The slow ones mostly wait. The tests of one file stay together, because they share a Worker, and
-# the files that take longest begin first. The browser's tests run on their own, because Playwright's
-# event loop allows no other beside it.
-LONGEST := $(patsubst %,tests/worker/test_%.py,load dev keys streams cost)
-FILES = $(sort $(shell find $(filter-out tests/page,$(SLOW)) -name 'test_*.py'))
+# All others need only a processor, so each processor runs a part of them, without the plugin that
+# only tests/worker/test_openapi.py needs.
+CORE := --numprocesses auto --dist worksteal -p no:schemathesis $(SLOW:%=--ignore %)
+# The slow ones mostly wait. The tests of one file stay together, because they share a Worker or a
+# browser, and the files that take longest begin first.
+LONGEST := $(patsubst %,tests/worker/test_%.py,openapi dev cost load keys streams)
+FILES = $(sort $(shell find $(SLOW) -name 'test_*.py'))
 SHARED = --numprocesses 3 --dist loadfile --no-loadscope-reorder \
 	$(LONGEST) $(filter-out $(LONGEST),$(FILES))
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run dev test check fuzz defences format deploy bench hostile agents sbom clean
+# Where the shell forbids bytecode, a dozen processes would compile the same modules, each for itself.
+unexport PYTHONDONTWRITEBYTECODE
+.PHONY: help setup setup-run dev test check fuzz sweep defences format deploy bench hostile agents sbom clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,13 +32,15 @@ dev: setup-run  ## run the Worker with a local model, or with .dev.vars (PORT=87
 test: static  ## run all checks: format, lint, types, the Worker, the SDKs, the model, the page
 	@$(RUN) pytest $(CORE)
 	@$(RUN) pytest $(SHARED)
-	@$(RUN) pytest tests/page
 
 check: static  ## run the quick part of make test: nothing that starts a Worker
 	@$(RUN) pytest --quiet $(CORE)
 
 fuzz: setup  ## run tests with random inputs, new ones each time (10 minutes; SEED=1 repeats a run)
 	@$(RUN) tools.fuzz $(SEED:%=--seed %) $(ARGS)
+
+sweep: setup  ## run all cases of tests of which make test runs one of each kind (15 minutes)
+	@$(RUN) pytest --quiet --numprocesses auto --dist worksteal -m swept --thorough $(ARGS)
 
 defences: setup  ## remove each defence in a copy, and check that its tests fail (30 minutes)
 	@$(RUN) tools.defences

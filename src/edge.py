@@ -333,7 +333,7 @@ class Shell:
             now = time.time()
             self._log(exchange.log_line(now, left=left))
             if exchange.meter:
-                self._settle()
+                self._settle(now)
             if span := exchange.span(now):
                 headers = json.encode(dict(span.headers))
                 edge_js.report(span.url, headers, to_js(span.body))
@@ -342,9 +342,9 @@ class Shell:
 
     # The ledger of keys
 
-    def _settle(self) -> None:
+    def _settle(self, now: float) -> None:
         """Has the next message sent to the ledger in some time, if there is one."""
-        leases, now = self._gateway.leases, time.time()
+        leases = self._gateway.leases
         # A call of JavaScript costs as much as all of this, and usually the timer is already set.
         if leases is None or now - _LATE_SECONDS < self._due <= now + SETTLE_SECONDS:
             return
@@ -372,7 +372,7 @@ class Shell:
             leases.lost(now)
             if lines := leases.unsettled(now):
                 js.console.error(lines)
-        self._settle()
+        self._settle(now)
 
 
 def _moved(relay: Relay, count: int, text: str) -> str:

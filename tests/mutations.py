@@ -9,7 +9,7 @@ import contextlib
 import pathlib
 import re
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
@@ -58,10 +58,6 @@ JUNK: dict[str, Any] = {
 }
 """By the name under which a report shows it. Long enough, and deep enough, to be cut or refused;
 what is too long or too deep to be handled at all has tests of its own."""
-
-
-FEW = ("null", "-1", '"x"', "[0]", "{}", '{"type":{}}')
-"""Those that are tried in a place of a kind that had all of them elsewhere."""
 
 
 _READ_ELSEWHERE = {
@@ -134,20 +130,42 @@ def kind_of(value: Any, path: Path) -> tuple[str, ...]:
 K = TypeVar("K")
 
 
-def of_new_kinds(values: Iterable[tuple[K, Any]]) -> dict[K, set[Path]]:
-    """For each key, the places of its value whose kind occurs in no earlier value."""
+def swept(values: Iterable[tuple[K, Any]], *, everywhere: bool) -> dict[K, list[Path]]:
+    """By key, the places in its value in which junk is to be tried; a key without any is left out.
+
+    These are all places, `everywhere`, or one of each kind: the first. Two places are of one kind
+    if the names on the way to them are the same, whatever the numbers between, with the same `type`
+    beside each name; and if what stands there is of the same JSON type, or an object of the same
+    `type`.
+    """
     seen: set[tuple[str, ...]] = set()
-    found = {}
+    found: dict[K, list[Path]] = {}
     for key, value in values:
-        kinds = {path: kind_of(value, path) for path in places(value)}
-        found[key] = {path for path, kind in kinds.items() if kind not in seen}
-        seen |= set(kinds.values())
+        for path in places(value):
+            kind = (*kind_of(value, path), _type_of(at(value, path)))
+            if everywhere or kind not in seen:
+                seen.add(kind)
+                found.setdefault(key, []).append(path)
     return found
 
 
-def junk_for(path: Path, new: set[Path], *, thorough: bool) -> list[Any]:
-    """The junk to try at `path`: all of `JUNK` if the place is one of the `new` ones."""
-    return list(JUNK.values()) if thorough or path in new else [JUNK[name] for name in FEW]
+def _type_of(value: Any) -> str:
+    return str(value.get("type")) if isinstance(value, dict) else type(value).__name__
+
+
+def foreign_fields(
+    value: dict[str, Any], junk: Sequence[Any], number: int, *, thorough: bool
+) -> Iterator[tuple[str, Any]]:
+    """The fields that are read somewhere and are not in `value`, with junk in them.
+
+    All junk is tried in each, where it is `thorough`, or one kind: another in the next field, and
+    another in the object of the next `number`. So every field is tried in every object, and every
+    kind of junk in every field and in every object, but not each in each of the others.
+    """
+    for place, name in enumerate(FIELDS_READ):
+        if name not in value:
+            for each in junk if thorough else [junk[(place + number) % len(junk)]]:
+                yield name, each
 
 
 class Case(NamedTuple):

@@ -142,6 +142,21 @@ def test_a_budget(bench: Bench) -> None:
     assert refused.headers["x-should-retry"] == "false"
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_calls_one_after_the_other_are_never_at_once(limit: int) -> None:
+    """Whatever isolates they reach: one that has none running holds none for later."""
+    bench = Bench()
+    bench.gates += [bench.gate() for _ in range(3)]
+    _, secret = bench.make(parallel=limit)
+    for _ in range(8):
+        bench.gates.append(bench.gates.pop(0))
+        running = [bench.begin(secret) for _ in range(limit)]
+        assert bench.ask(secret).status == 429
+        for exchange in running:
+            exchange.log_line(bench.now)
+        bench.settle()
+
+
 def test_calls_hardly_ever_ask() -> None:
     """Fifty calls a second on a key with every limit need one message a second, and a few at
     first.

@@ -132,6 +132,76 @@ def test_the_most_that_a_call_can_cost_is_of_the_dearest_class_and_tier() -> Non
     assert most(price._replace(tiers={"flex": 0.5}), 1000, 100) == 6_000 + 1_500
 
 
+ANTHROPICS = """
+claude-fable-5-1   10   12.50  20   0.25  50
+claude-fable-5     10   12.50  20   1     50
+claude-opus-5-5    4    5      8    0.20  20
+claude-opus-5      5    6.25   10   0.50  25
+claude-opus-4-8    5    6.25   10   0.50  25
+claude-opus-4-6    5    6.25   10   0.50  25
+claude-opus-4-5    5    6.25   10   0.50  25
+claude-opus-4-1    15   18.75  30   1.50  75
+claude-sonnet-5-5  2    2.50   4    0.10  10
+claude-sonnet-5    2    2.50   4    0.20  10
+claude-sonnet-4-6  3    3.75   6    0.30  15
+claude-haiku-5-5   0.10 0.125  0.20 0.01  0.50
+claude-haiku-4-5   1    1.25   2    0.10  5
+claude-3-5-haiku   0.80 1      1.60 0.08  4
+claude-3-haiku     0.25 0.30   0.50 0.03  1.25
+"""
+"""Input, cache writes for five minutes and an hour, cache reads, output. From
+platform.claude.com/docs/en/about-claude/pricing and …/about-claude/models, read 2026-11."""
+XAIS = """
+grok-4.7          2     6    0.50
+grok-4.6          2     6    0.50
+grok-4.5          2     6    0.30
+grok-4.3          1.25  2.50 0.20
+grok-build-0.1    1     2    0.20
+grok-code-fast-1  1     2    0.20
+"""
+"""Input, output, cached input; twice as much from 200,000 tokens. From docs.x.ai/developers/pricing
+and api.x.ai/v1/language-models, as litellm 1.110.2 and model-prices 0.0.5 quote them."""
+GEMINIS = """
+gemini-3.5-flash       1.50  9    0.15  0.75   4.50  2.70  16.20
+gemini-3.5-flash-lite  0.30  2.50 0.03  0.15   1.25  0.54  4.50
+gemini-3.1-flash-lite  0.25  1.50 0.025 0.125  0.75  0.45  2.70
+gemini-2.5-pro         1.25  10   0.125 0.625  5     2.25  18
+gemini-2.5-flash       0.30  2.50 0.03  0.15   1.25  0.54  4.50
+"""
+"""Input, output, cached input; input and output of `flex` and of `priority`. From
+ai.google.dev/gemini-api/docs/pricing, as litellm 1.110.2 quotes it."""
+
+
+def _written(table: str) -> list[tuple[str, list[float]]]:
+    rows = (line.split() for line in table.strip().splitlines())
+    return [(model, [*map(float, prices)]) for model, *prices in rows]
+
+
+@pytest.mark.parametrize(("model", "prices"), _written(ANTHROPICS))
+def test_anthropics_prices(model: str, prices: list[float]) -> None:
+    row = price_of(Provider("any", "anthropic", ANTHROPIC), model)
+    assert row is not None
+    found = [row.input, row.cache_write, row.cache_write_hour, row.cached, row.output]
+    assert found == pytest.approx(prices)
+
+
+@pytest.mark.parametrize(("model", "prices"), _written(XAIS))
+def test_xais_prices(model: str, prices: list[float]) -> None:
+    row = price_of(Provider("any", "openai", XAI), model)
+    assert row is not None
+    assert [row.input, row.output, row.cached] == prices
+    assert row.long == Long(199_999, 2, 2)
+
+
+@pytest.mark.parametrize(("model", "prices"), _written(GEMINIS))
+def test_geminis_prices(model: str, prices: list[float]) -> None:
+    row = price_of(Provider("any", "openai", GEMINI), model)
+    assert row is not None
+    usual, tiers = [row.input, row.output], [row.tiers["flex"], row.tiers["priority"]]
+    of_tiers = [rate * factor for factor in tiers for rate in usual]
+    assert [*usual, row.cached, *of_tiers] == pytest.approx(prices)
+
+
 def test_a_place_costs_more_in_every_tier() -> None:
     price = price_of(Provider("any", "anthropic", ANTHROPIC), "claude-opus-5-5")
     assert price is not None

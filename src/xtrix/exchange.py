@@ -11,9 +11,7 @@ It does not know routes, keys and the configuration (`app` does), nor how a step
 import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import compress
-from operator import attrgetter, is_not
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from xtrix import __version__, errors, json
@@ -107,7 +105,6 @@ class Record:
 
 _VALUES = attrgetter(*Record.__slots__)
 """Reads all fields of a record, in the order of its names."""
-_IS_KNOWN = partial(is_not, None)
 
 
 @dataclass(slots=True)
@@ -277,8 +274,8 @@ class Exchange:
 
     def _known(self) -> dict[str, Any]:
         """The known fields of the record, by name."""
-        values = _VALUES(self.record)
-        known = dict(compress(zip(Record.__slots__, values, strict=True), map(_IS_KNOWN, values)))
+        values = zip(Record.__slots__, _VALUES(self.record), strict=True)
+        known = {name: value for name, value in values if value is not None}
         if self.meter:
             known["cost"] = self.meter.cost  # null if it is not known
         return known

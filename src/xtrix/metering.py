@@ -197,9 +197,9 @@ class Meter:
             rows.append(self._row(call, attempts[-1], 1, int(is_error)))
         else:
             rows.append(Row(self.client.id, *_place_of(target), 1, int(is_error)))
+        micros = self._leases.finish(call, rows, now)
         if self.cost is not None:
-            self.cost = sum([row.micros for row in rows]) / MICROS
-        self._leases.finish(call, rows, now)
+            self.cost = micros / MICROS
 
     def _row(self, call: Admission, attempt: Attempt, requests: int = 0, errors: int = 0) -> Row:
         """What one call of an upstream has used, to count so many `requests` and `errors` with."""
@@ -220,13 +220,13 @@ class Meter:
             requests,
             errors,
             int(estimated),
-            input=usage.prompt,
-            cached=usage.cached,
-            written=usage.cache_written,
-            output=usage.completion,
-            reasoning=usage.reasoning,
-            micros=micros or 0,
-            unpriced=int(not is_known),
+            usage.prompt,
+            usage.cached,
+            usage.cache_written,
+            usage.completion,
+            usage.reasoning,
+            micros or 0,
+            int(not is_known),
         )
 
     def headers(self, protocol: str) -> Headers:

@@ -192,7 +192,8 @@ class Price(NamedTuple):
     """What a long prompt costs."""
     tiers: Mapping[str, float] = {}
     """The factor for all prices if a service tier other than the usual one was used, by OpenAI's
-    name of the tier. The cost of a tier that is not listed is not known."""
+    name of the tier, or by Anthropic's `speed` or `inference_geo`. The cost of a tier that is not
+    listed is not known."""
 
 
 @dataclass(frozen=True, slots=True)

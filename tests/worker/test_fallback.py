@@ -337,11 +337,10 @@ def test_retry_after_is_kept(pair: Pair) -> None:
 
 def test_a_long_retry_after_means_the_next_target(pair: Pair) -> None:
     pair.both_answer()
-    pair.first.answer(whole(429, RATE_LIMITED, [*JSON, ("retry-after", "30")]))
-    began = time.monotonic()
+    wait = str(2 * int(PATIENCE))  # which the client does not have
+    pair.first.answer(whole(429, RATE_LIMITED, [*JSON, ("retry-after", wait)]))
     answer = pair.ask("retry-after-too-long")
     assert (served_by(answer), answer.headers["x-attempts"]) == ("second", "2")
-    assert time.monotonic() - began < PATIENCE / 3
 
 
 def test_what_cannot_go_well_is_not_tried_again(pair: Pair) -> None:

@@ -1,5 +1,6 @@
 """Named keys on the real Worker: four isolates with one ledger, and what can go wrong."""
 
+import base64
 import json
 import time
 from collections.abc import Iterator
@@ -189,6 +190,14 @@ def test_requests_a_minute_are_exact_over_four_isolates(keys: Fleet, server: Ups
     assert len(server.calls) == 60
 
 
+def test_calls_in_one_isolate_after_the_other_are_never_at_once(keys: Fleet) -> None:
+    """An isolate without a running call holds none for later, once it has reported."""
+    key, secret = keys.make("one-at-a-time", parallel=1)
+    for number in range(6):
+        assert keys.ask(secret, number % 4).status == 200
+        keys.booked(key, number + 1)
+
+
 # Budgets
 
 DEAR = {"prompt_tokens": 1_000, "completion_tokens": 100, "total_tokens": 1_100}
@@ -242,6 +251,20 @@ def test_a_strict_budget_holds(keys: Fleet, server: Upstream) -> None:
     refused = keys.ask(secret, 0, {**question("gpt-sim"), "max_tokens": 100_000})
     assert refused.error()["code"] == "insufficient_quota"
     assert refused.headers["x-should-retry"] == "false"
+
+
+def test_text_that_is_left_out_as_an_image_is_counts_all_the_same(
+    keys: Fleet, server: Upstream
+) -> None:
+    """Its bytes stay in JavaScript, but the upstream gets them, and counts them as text."""
+    _, secret = keys.make("looks-like-an-image", usd_total=0.2, strict=True)
+    data = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(300_000)).decode()
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+    for content, status in ((data, 429), ([{"type": "text", "text": data}], 429), ([image], 200)):
+        turns = [{"role": "user", "content": content}]
+        asked = {"model": "gpt-sim", "messages": turns, "max_tokens": 100}
+        assert keys.ask(secret, 0, asked).status == status
+    assert len(server.calls) == 1
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -147,14 +147,13 @@ class _Lease:
     def is_strict(self) -> bool:
         return self.record is not None and self.record.limits.strict
 
-    def turn(self, now: float) -> None:
+    def end_minute(self) -> None:
         """Forgets what is left of a minute that has passed.
 
         What was used in it is reported until the ledger has another minute too. The ledger's minute
         ends some milliseconds later, because the way of an answer is counted against this isolate.
         """
-        if now >= self.minute_end:
-            self.return_idle(REQUESTS, TOKENS)
+        self.return_idle(REQUESTS, TOKENS)
 
     def limit(self, limited: list[bool]) -> None:
         """Notes which kinds have a limit. Of a kind that gets one, nothing is left."""
@@ -226,7 +225,8 @@ class Leases:
         it may have been charged for.
         """
         lease = self._lease(call.client)
-        lease.turn(now)
+        if now >= lease.minute_end:
+            lease.end_minute()
         record = lease.record
         is_open = now < lease.open_until
         call.strict = record.limits.strict if record else call.client.strict
@@ -244,7 +244,8 @@ class Leases:
             self._take_back(call, lease, need)
             return refusal
         self._take(call, lease, need)
-        self._take_back(call, lease, need)
+        if call.asked:
+            self._take_back(call, lease, need)
         return True
 
     def inquire(self, client: Client, now: float) -> bool:
@@ -268,13 +269,14 @@ class Leases:
         rates = [(kind, limit, rest[kind] + left[kind]) for kind, limit in lease.rates]
         return Standing(rates, lease.minute_end - now)
 
-    def finish(self, call: Admission, rows: Sequence[Row], now: float) -> None:
-        """Notes how `call` ended: what it has used at each upstream.
+    def finish(self, call: Admission, rows: Sequence[Row], now: float) -> int:
+        """Notes how `call` ended: what it has used at each upstream. Returns its micro-dollars.
 
         The `micros` of a row are its cost; 0 if the cost is not known.
         """
         lease = self._lease(call.client)
-        lease.turn(now)
+        if now >= lease.minute_end:
+            lease.end_minute()
         micros = tokens = 0
         for row in rows:
             micros += row.micros
@@ -287,6 +289,7 @@ class Leases:
             self._give_back(call, lease, micros, tokens)
         lease.owed += micros
         lease.has_news = True
+        return micros
 
     def refuse(self, client: Client, now: float) -> None:
         """Notes that a request of `client` was answered with an error before it was accepted."""
@@ -313,9 +316,9 @@ class Leases:
 
     def _is_fresh(self, lease: _Lease, client: Client, now: float) -> bool:
         """Whether what is known about a key is recent enough."""
-        if client.record and not any(lease.limited):
+        if now < lease.fresh_until:
             return True
-        return now < lease.fresh_until
+        return client.record is not None and not any(lease.limited)
 
     def _ask(self, call: Admission, lease: _Lease, need: tuple[int, ...]) -> bool:
         """Has the next message report a call's need, once."""
@@ -499,8 +502,11 @@ class Leases:
 
     def _state(self, lease: _Lease, now: float) -> Json:
         """What this isolate holds of a key, for the ledger."""
-        lease.turn(now)
+        if now >= lease.minute_end:
+            lease.end_minute()
         is_quiet = not any(lease.want) and not any(lease.pace)
+        if is_quiet or not lease.running:  # calls are few, and others may wait for them
+            lease.return_idle(CALLS)
         # A lease that is not renewed in time is free for others by then.
         if (is_quiet and lease.is_strict) or now >= lease.fresh_until:
             lease.return_idle(*range(len(KINDS)))

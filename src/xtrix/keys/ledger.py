@@ -196,7 +196,7 @@ class Ledger:
             left = holding["left"][kind] if kind > TOKENS or own.minute == minute else 0
             if usable:
                 asked = holding["want"][kind], holding["pace"][kind]
-                grants[kind] = _grant(free, left, asked, holders)
+                grants[kind] = _grant(free, left, asked, holders * _PARTS[kind])
             rest[kind] = free - grants[kind]
         self._keep(key, own, grants, minute)
         return {
@@ -458,14 +458,19 @@ def _unspent(record: KeyRecord, spent: _Spent) -> int | None:
     return min(left) if left else None
 
 
-def _grant(free: int, left: int, asked: tuple[int, int], holders: int) -> int:
+_PARTS = {REQUESTS: 2, TOKENS: 2, CALLS: 16, MONEY: 2}
+"""All isolates together get this part of what is left without having asked for it: a half, and of
+the calls at the same time, which are few, a sixteenth."""
+
+
+def _grant(free: int, left: int, asked: tuple[int, int], parts: int) -> int:
     """How much an isolate gets, if `free` is not given out and it still has `left`.
 
     `asked` is what its calls wait for, and what it has given out lately. It gets what is waited
-    for, and as much as will last for some reports, if that is no more than its share of half of the
+    for, and as much as will last for some reports, if that is no more than one of `parts` of the
     rest. The smaller the rest, the less of it lies unused with isolates that may not need it.
     """
     want, pace = asked
-    share = max(0, free + left) // 2 // holders
+    share = max(0, free + left) // parts
     target = min(share, 3 * pace)
     return max(0, min(free, max(want - left, target - left)))

@@ -8,8 +8,10 @@ from xtrix.errors import bad_response
 from xtrix.redact import word
 from xtrix.upstream import token_count
 
-_TYPES: dict[str, type] = {
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "content": (str, list),
     "refusal": str,
+    "reasoning": str,
     "reasoning_content": str,
     "annotations": list,
     "tool_calls": list,
@@ -18,7 +20,7 @@ _TYPES: dict[str, type] = {
     "audio": dict,
 }
 """The types of the members that clients read. A value of another type counts as absent."""
-_LISTS = {name for name, kind in _TYPES.items() if kind is list}
+_LEFT_OUT = {"role", "reasoning_details"}
 _NUMBERS = (int, float)
 
 
@@ -87,27 +89,18 @@ def trim(fields: dict[str, Any]) -> dict[str, Any]:
     2026-11). OpenRouter sends reasoning twice. Its list is left out, because OpenAI's clients
     cannot add it up.
     """
-    kept = {key: value for key, value in fields.items() if value not in (None, "", [])}
-    kept.pop("role", None)
-    kept.pop("reasoning_details", None)
-    # Clients add up the members of deltas, so a number would become a sum.
-    for key in [key for key, value in kept.items() if isinstance(value, _NUMBERS)]:
-        del kept[key]
-    for key in _TYPES.keys() & kept.keys():
-        if not isinstance(kept[key], _TYPES[key]):
-            del kept[key]
+    kept: dict[str, Any] = {}
+    for key, value in fields.items():
+        kind = _TYPES.get(key, object)
+        is_read = isinstance(value, kind) and key not in _LEFT_OUT
+        # Clients add up the members of deltas, so a number would become a sum.
+        if is_read and value not in (None, "", []) and not isinstance(value, _NUMBERS):
+            kept[key] = _objects(key, value) if kind is list else value
     if "function_call" in kept:
         called = _called(kept.pop("function_call"))
         kept |= {"function_call": called} if any(called.values()) else {}
-    for key in _LISTS & kept.keys():
-        kept[key] = [item for item in kept[key] if isinstance(item, dict)]
-    for key in kept.keys() & (_LISTS - {"tool_calls"}):
-        kept[key] = [_placed(item) for item in kept[key]]
-    reasoning = kept.pop("reasoning", None)
-    if isinstance(reasoning, str):
-        kept.setdefault("reasoning_content", reasoning)
-    if not isinstance(kept.get("content", ""), str | list):
-        del kept["content"]
+    if "reasoning" in kept:
+        kept.setdefault("reasoning_content", kept.pop("reasoning"))
     if isinstance(kept.get("content"), list):
         parts = [part for part in kept.pop("content") if isinstance(part, dict)]
         texts = {"content": _joined(parts, "text")}
@@ -118,6 +111,12 @@ def trim(fields: dict[str, Any]) -> dict[str, Any]:
         )
         kept |= {key: text for key, text in texts.items() if text}
     return kept
+
+
+def _objects(key: str, items: list[Any]) -> list[dict[str, Any]]:
+    """The objects in the list `key` of a message. Only calls keep an index that is invalid."""
+    objects = [item for item in items if isinstance(item, dict)]
+    return objects if key == "tool_calls" else [_placed(item) for item in objects]
 
 
 def _placed(item: dict[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from xtrix.shape import ValueBudget
 Json = dict[str, Any]
 
 _LONGEST_ECHO = 128
+_ROLE_AND_CONTENT = 2
 EPHEMERAL = {"type": "ephemeral"}
 _KNOWN = {
     *("model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens"),
@@ -252,6 +253,11 @@ class _Conversation:
         role = message["role"]
         if role == "assistant":
             self._refuse_open()
+        if len(message) == _ROLE_AND_CONTENT and isinstance(content := message.get("content"), str):
+            # Most messages are so, and no role has anything to say about that.
+            blocks = decode_content(content, f"{path}.content")
+            self.turns.append(Turn(_TURN_ROLES[role], blocks, path))
+            return
         blocks = _ROLES[role](self, message, path, call_id)
         mark = cache_mark(message)
         if mark and blocks:
