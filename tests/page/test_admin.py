@@ -306,6 +306,7 @@ def test_without_keys_and_calls_the_page_says_so(browser: Browser, contract: Con
     expect(figure(page, "today")).to_have_text("$0")
     expect(page.locator("#keys .empty")).to_be_visible()
     expect(page.locator("#by-key .empty")).to_have_text("No calls this month.")
+    expect(page.locator("#chart .scale span")).to_have_text(["$1.00", "$0.50", "$0"])
     expect(page.locator("#unpriced")).to_be_hidden()
     assert violations(page) == []
     page.context.close()

@@ -42,7 +42,7 @@ class Gateway(Client):
 
 @pytest.fixture(params=DIALECTS, ids=lambda dialect: dialect.name)
 def dialect(request: pytest.FixtureRequest) -> Dialect:
-    """Each of the two in turn."""
+    """Each of the three in turn."""
     chosen: Dialect = request.param
     return chosen
 

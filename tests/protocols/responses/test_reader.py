@@ -528,6 +528,7 @@ def test_errors_in_a_stream(said: Json, status: int, code: str) -> None:
         {"type": "error", "sequence_number": 1, "param": None, **said},
         {"type": "response.failed", "response": failed},
         {"type": "response.completed", "response": failed},
+        {"type": "response.in_progress", "response": failed},
     ):
         error, recorder = failure(created, event)
         assert (error.status, error.code, error.message) == (status, code, "Why.")
@@ -554,6 +555,11 @@ def test_an_error_after_the_first_words_ends_the_answer_unfinished() -> None:
 def test_a_failure_without_a_word() -> None:
     error, _ = failure({"type": "response.failed", "response": {"status": "failed"}})
     assert (error.status, error.code) == (502, "upstream_error")
+
+
+def test_a_response_that_was_cancelled_is_cut_off() -> None:
+    error, _ = failure({"type": "response.cancelled", "response": {}})
+    assert (error.status, error.code) == (502, "upstream_truncated")
 
 
 def test_an_error_by_the_name_of_its_event() -> None:
