@@ -1,6 +1,6 @@
 """`make bench`: measures this Worker and its rivals in one run, and stores the results.
 
-make bench                about 20 minutes, all rivals
+    make bench                about 20 minutes, all rivals
     make bench ARGS=--quick   about 4 minutes, fewer cases and rounds, without LiteLLM
 
 Writes results/latest.json, and from it results/latest.md and docs/bench.svg.
@@ -36,14 +36,17 @@ class Effort(NamedTuple):
     bursts: int
     whole: int
     bodies: int
+    keys: int
     long: int
     latency: int
     rate: int
     cold: int
 
 
-_FULL = Effort(streams=25, bursts=15, whole=25, bodies=9, long=2, latency=7, rate=3, cold=9)
-_QUICK = Effort(streams=5, bursts=3, whole=5, bodies=3, long=0, latency=1, rate=1, cold=3)
+_FULL = Effort(
+    streams=25, bursts=15, whole=25, bodies=9, keys=15, long=2, latency=7, rate=3, cold=9
+)
+_QUICK = Effort(streams=5, bursts=3, whole=5, bodies=3, keys=3, long=0, latency=1, rate=1, cold=3)
 
 
 def main() -> int:
@@ -104,6 +107,7 @@ def _groups(effort: Effort) -> list[tuple[tuple[cases.Case, ...], int]]:
         (cases.BURSTS, effort.bursts),
         (cases.WHOLE, effort.whole),
         (cases.BODIES, effort.bodies),
+        (cases.KEYS, effort.keys),
         (cases.LONG, effort.long),
     )
     return [(group, rounds) for group, rounds in groups if rounds]

@@ -1,6 +1,6 @@
 """`make hostile`: measures what hostile bodies cost the isolate, by their shape.
 
-make hostile                        every shape, in three sizes (20 minutes)
+    make hostile                        every shape, in three sizes (20 minutes)
     make hostile ARGS="--size 300000"   in one size
     make hostile ARGS="--only 'byte'"   those whose name has it (a regular expression)
 

@@ -55,8 +55,11 @@ def cpu(running: Running, clients: node.Clients, asked: Sequence[Case], rounds: 
     samples: Samples = {case.name: {name: [] for name in case.rivals} for case in asked}
     for _ in range(rounds):
         for case, rival in _shuffled(turns):
+            if case.rest:
+                _send(clients, rival, case, requests=1)
             before = processes.cpu_seconds(rival.pid)
             seen = _send(clients, rival, case)
+            time.sleep(case.rest)
             spent = processes.cpu_seconds(rival.pid) - before
             samples[case.name][rival.name].append(1000 * spent / seen.requests)
     return samples

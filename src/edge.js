@@ -48,7 +48,7 @@ const ANSWERED_MS = 5000;
 const LATE_MS = 3000;
 
 let telling;
-let toldAt = 0;
+let reportedAt = 0;
 let due = 0;
 
 async function within(milliseconds, promise) {
@@ -67,8 +67,8 @@ const asked = (text, milliseconds) =>
 // Returns nothing, or why no answer came. If a request is cut off at its time limit, so is its
 // message.
 function tell() {
-  if (!telling || Date.now() - toldAt > ANSWERED_MS + LATE_MS) {
-    toldAt = Date.now();
+  if (!telling || Date.now() - reportedAt > ANSWERED_MS + LATE_MS) {
+    reportedAt = Date.now();
     const own = (telling = tellOnce().finally(() => (telling = telling === own ? undefined : telling)));
     waitUntil(own);
   }
@@ -436,7 +436,7 @@ class Exchange {
 
   keep(object, text) {
     const answer = archived(object, text, KEPT_MS);
-    this.kept = answer.then((said) => python.kept(this.number, said !== undefined));
+    this.kept = answer.then((reply) => python.kept(this.number, reply !== undefined));
     waitUntil(this.kept);
   }
 

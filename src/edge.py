@@ -102,8 +102,8 @@ class _Running:
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to do or to wait for."""
-        is_told = self.relay is None or self.relay.is_told
-        return self.answered and is_told and not self.keeps
+        is_drained = self.relay is None or self.relay.is_drained
+        return self.answered and is_drained and not self.keeps
 
 
 def _guarded(otherwise: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -194,7 +194,7 @@ class Shell:
     @_guarded(_failed)
     def _open(self, number: int, text: str) -> Any:
         """The first step for the request with the head `text`."""
-        head, now = json.decode(text), time.time()
+        head, now = json.decode_own(text), time.time()
         request = RequestHead(head["method"], head["path"], head["headers"], head["query"])
         exchange = self._gateway.open(request, head["token"], now)
         running = self._running[number] = _Running(exchange)
@@ -213,7 +213,7 @@ class Shell:
             running.relay, running.taught = step.relay, None
         elif isinstance(step, Call):
             running.upload = step.upload
-        elif isinstance(step, Reply | Relay | Passage):
+        elif isinstance(step, (Reply, Relay, Passage)):
             running.relay = None if isinstance(step, Reply) else step
             message["headers"] = dict((*running.exchange.headers, *step.headers))
         return to_js((json.encode(message), body))
@@ -263,7 +263,7 @@ class Shell:
             return frames
         if isinstance(relay, Relay):
             self._tell(number, running, relay)
-        if relay.is_told:
+        if relay.is_drained:
             is_cut = isinstance(relay, Passage) and relay.is_cut
             (edge_js.cut if is_cut else edge_js.stop)(number)
             if running.is_over:
@@ -333,7 +333,7 @@ class Shell:
             now = time.time()
             self._log(exchange.log_line(now, left=left))
             if exchange.meter:
-                self._settle()
+                self._settle(now)
             if span := exchange.span(now):
                 headers = json.encode(dict(span.headers))
                 edge_js.report(span.url, headers, to_js(span.body))
@@ -342,9 +342,9 @@ class Shell:
 
     # The ledger of keys
 
-    def _settle(self) -> None:
+    def _settle(self, now: float) -> None:
         """Has the next message sent to the ledger in some time, if there is one."""
-        leases, now = self._gateway.leases, time.time()
+        leases = self._gateway.leases
         # A call of JavaScript costs as much as all of this, and usually the timer is already set.
         if leases is None or now - _LATE_SECONDS < self._due <= now + SETTLE_SECONDS:
             return
@@ -372,7 +372,7 @@ class Shell:
             leases.lost(now)
             if lines := leases.unsettled(now):
                 js.console.error(lines)
-        self._settle()
+        self._settle(now)
 
 
 def _moved(relay: Relay, count: int, text: str) -> str:
@@ -473,7 +473,7 @@ _MESSAGES: dict[type, Callable[[Any], _Message]] = {
 
 def _outcome(text: str, data: Any) -> Outcome:
     """The outcome of a step, from what `edge.js` reports and the body, or an array of both."""
-    heard = json.decode(text)
+    heard = json.decode_own(text)
     if "answers" in heard:
         return [_outcome_of(*each) for each in zip(heard["answers"], data, strict=True)]
     outcome: Outcome = _outcome_of(heard, data)

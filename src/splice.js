@@ -16,7 +16,7 @@ const ODD = /["\\\x00-\x1f\x85\u2028\u2029]/;
 // only once.
 const PLAIN = /^(?:[^"\\\x00-\x1f\x85\u2028\u2029]|\\["\\bfnrt])+$/;
 const EVENT_END = /\n\r?\n/;
-const TOLD_AT = 16384; // characters of events, which moved text keeps in memory until it is told
+const REPORT_AT = 16384; // characters of events, which moved text keeps in memory until it is told
 
 const isPlain = (body) => !ODD.test(body) || PLAIN.test(body);
 
@@ -97,7 +97,7 @@ export class Splice {
       at = end + it.after.length;
     }
     this.held += at;
-    return [this.held > TOLD_AT ? frames + this.tell() : frames, at];
+    return [this.held > REPORT_AT ? frames + this.tell() : frames, at];
   }
 }
 

@@ -1,5 +1,6 @@
 """Fixtures and functions that several folders of tests use."""
 
+import gc
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +10,12 @@ import pytest
 from tests import drawn
 from tests.clients.sdk import KEY
 from tests.worker.upstream import Upstream
-from tools import bundle, model, paths, runtime
+from tools import bundle, model, paths, runtime, setup
 
 COPIED = (
     *("Makefile", "package.json", "package-lock.json"),
-    *("requirements.txt", "requirements-dev.txt", "requirements-dev.lock"),
-    "requirements-older.txt",
+    *(f"requirements{part}" for part in (".txt", "-older.txt", "-uv.txt")),
+    *(f"requirements-{part}" for part in ("run.txt", "run.lock", "dev.txt", "dev.lock")),
     *("src", "public", "tools", "wrangler.toml"),
 )
 MADE = (".venv", "node_modules", "python_modules")
@@ -24,13 +25,13 @@ drawn.register_profiles()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds what `make fuzz` says besides its seed."""
-    parser.addoption("--thorough", action="store_true", help="all junk in every place")
+    """Adds what `make sweep` says."""
+    parser.addoption("--thorough", action="store_true", help="all cases of what is marked `swept`")
 
 
 @pytest.fixture(scope="session")
 def thorough(pytestconfig: pytest.Config) -> bool:
-    """Whether a sweep may take many minutes."""
+    """Whether this is `make sweep`."""
     return bool(pytestconfig.getoption("--thorough"))
 
 
@@ -50,7 +51,7 @@ def server() -> Iterator[Upstream]:
 
 @pytest.fixture
 def upstream(server: Upstream) -> Iterator[Upstream]:
-    """The upstream, with nothing to say yet. No client's key may get there."""
+    """The upstream, without a script. After each test: no call may contain the client's key."""
     server.forget()  # whoever listed models has called it
     yield server
     calls = list(server.calls)
@@ -77,10 +78,15 @@ def bare(folder: Path) -> Path:
 
 
 def set_up(tree: Path) -> Path:
-    """Gives a clone what was made here."""
+    """Gives a clone what is installed here.
+
+    A command in the clone would install what is out of date, through the links into this project.
+    """
+    made = bundle.build().parent
+    stale = [step.name for step in setup.STEPS["all"] if not step.is_current()]
+    assert not stale, f"{', '.join(stale)}: out of date; run `make setup`"
     for name in MADE:
         (tree / name).symlink_to(paths.ROOT / name)
-    made = bundle.build().parent
     shutil.copytree(made, tree / made.relative_to(paths.ROOT))
     return tree
 
@@ -97,8 +103,10 @@ def tree(bare_tree: Path) -> Path:
     return set_up(bare_tree)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the browser's tests last: Playwright's event loop runs on in this thread, and the other
-    tests could start none of their own.
+def pytest_collection_finish() -> None:
+    """Takes what has been collected for good: there is no garbage in twenty thousand tests.
+
+    Python would look for it again and again, which took a twentieth of the time of the quick ones.
     """
-    items.sort(key=lambda item: item.path.parent.name == "page")
+    gc.collect()
+    gc.freeze()

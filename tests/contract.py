@@ -74,12 +74,12 @@ def assert_named(function: object, field: str) -> None:
 
 
 def told_whole(played: Played) -> tuple[str, Any]:
-    """The message that `played` answers, or the type of its error, found to be in order."""
+    """The message of a whole answer, or the type of its error. Checks the form of both."""
     return _told_whole(played.status, played.body)
 
 
 def told_streamed(played: Played) -> tuple[str, Any]:
-    """As `told_whole`, of a stream. An error in it counts, whatever went before."""
+    """The same for a stream. An error in it counts, even after text."""
     return _told_streamed(played.body) if played.status == 200 else told_whole(played)
 
 
@@ -131,7 +131,7 @@ def read(text: str) -> Any:
 
 
 def difference(one: tuple[str, Any], other: tuple[str, Any]) -> str:
-    """Which two things are not the same, in a few words."""
+    """A short description of the first difference."""
     if one[0] == other[0] == "completion":
         names = ("choices", "usage", "service_tier")
         pairs = zip(names, one[1], other[1], strict=True)

@@ -2,7 +2,7 @@
 
 Below `tests/fixtures/across`:
 
-CLIENT/NAME/request.json                    what the client asks, but for the model
+    CLIENT/NAME/request.json                    what the client asks, but for the model
     CLIENT/NAME/DIALECT/upstream_request.json   what the upstream is asked
     CLIENT/NAME/DIALECT/answer.txt              the folder that has its answer
     CLIENT/NAME/DIALECT/reply.json              what the client is answered
@@ -42,7 +42,7 @@ class Crossing(NamedTuple):
         return f"{self.client}-{self.path.parent.name}-{self.path.name}"
 
     def has(self, name: str) -> bool:
-        """Whether it holds the file `name`."""
+        """Whether the folder has the file `name`."""
         return (self.path / name).exists()
 
     def json(self, name: str, default: Any = None) -> Any:
@@ -56,7 +56,7 @@ class Crossing(NamedTuple):
         return {"model": model, **packed(said), **({"stream": True} if stream else {})}
 
     def play(self, upstream: Upstream, *, stream: bool) -> Played:
-        """What comes of it when it meets with `upstream`."""
+        """The outcome of the request, with this `upstream`."""
         row = {**self.answer.row(), **self.json("row.json", {})}
         asked = head(f"/v1/{self.client}")
         return play(gateway(row), self.request(stream=stream), [upstream], asked)
@@ -83,7 +83,7 @@ def streamed(*pieces: bytes) -> Upstream:
 
 
 def spelled(client: str, answer: Json) -> Json:
-    """A whole `answer` with its seals opened, and without what says nothing."""
+    """A whole `answer` with its signed reasoning decoded, and without empty members."""
     told: Json = opened(sdk.valid(answer) if client == "messages" else answer)
     return told
 

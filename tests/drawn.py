@@ -31,7 +31,7 @@ Test = Callable[..., None]
 
 
 def register_profiles() -> None:
-    """Lets hypothesis know both, and draw the same every time unless told otherwise."""
+    """Registers both profiles with hypothesis, and loads the one with fixed examples."""
     health = list(HealthCheck)
     settings.register_profile(
         SAME, derandomize=True, database=None, deadline=None, suppress_health_check=health
@@ -48,9 +48,8 @@ def register_profiles() -> None:
 
 
 def drawn(examples: int, **strategies: st.SearchStrategy[Any]) -> Callable[[Test], Test]:
-    """Has a test run for so many drawn values of its arguments, and for those in its kept cases.
-
-    Its other arguments are pytest's.
+    """Runs a test with that many drawn values of its arguments, and with its kept cases. Its other
+    arguments are pytest fixtures.
     """
     is_new = settings.get_current_profile_name() == NEW
 
@@ -72,9 +71,8 @@ def cases_of(test: str) -> Iterator[dict[str, Any]]:
 
 
 def keep(test: str, case: dict[str, Any], failure: str) -> None:
-    """Writes the case to the file of its test and kind of failure.
-
-    Of several the last one stays. It is the smallest, for hypothesis ends with it.
+    """Writes the case to the file of its test and kind of failure. The last case wins: hypothesis
+    ends with the smallest.
     """
     digest = hashlib.sha256(failure.encode()).hexdigest()[:8]
     CASES.mkdir(exist_ok=True)
@@ -88,7 +86,7 @@ def _kind_of(error: BaseException) -> str:
 
 
 def _telling(test: Test, names: set[str], *, keeping: bool) -> Test:
-    """The test, whose failure tells the case, and keeps it as well where it is a new one."""
+    """The test, which on a failure prints the case, and keeps it if it is new."""
 
     @functools.wraps(test)
     def tried(**arguments: Any) -> None:

@@ -10,13 +10,13 @@ from tests.play import KEY, UPSTREAM_KEY
 from xtrix import auth
 from xtrix.config import load
 from xtrix.prompt import Origin, Sealed
-from xtrix.reasoning import PREFIX, Carrier, is_carried
+from xtrix.reasoning import PREFIX, Carrier, is_packed
 
 _ROW = {"name": "any", "dialect": "openai", "base_url": "http://a.test", "api_key": "UPSTREAM_KEY"}
 
 
 def _carrier() -> Carrier:
-    """That of a gateway with the keys of `tests.play`, for its one client."""
+    """The signer of a gateway with the keys of `tests.play`, for its one client."""
     environment = {"API_KEYS": KEY, "UPSTREAM_KEY": UPSTREAM_KEY, "PROVIDERS": [_ROW]}
     client = auth.authenticate({"x-api-key": KEY}, auth.digests(KEY))
     return Carrier(load(environment.get).secret, client)
@@ -39,20 +39,19 @@ def opened(value: Any) -> Any:
         return [opened(each) for each in value]
     if isinstance(value, dict):
         return {name: opened(each) for name, each in value.items()}
-    sealed = _CARRIER.open(value) if is_carried(value) else None
+    sealed = _CARRIER.open(value) if is_packed(value) else None
     if sealed is None or sealed.origin is None:
         return value
     return {"origin": list(sealed.origin), "value": sealed.value}
 
 
 def unsigned(completion: dict[str, Any]) -> dict[str, Any]:
-    """`completion` with one word for each signature that is carried, in a folder's spelling or not.
-
-    What is carried is good for one row and key of one gateway, and not the same in another.
+    """`completion` with one word in place of each signature, because signatures differ between
+    gateways.
     """
     for choice in completion["choices"]:
         for block in choice["message"].get("thinking_blocks") or ():
-            if is_carried(block.get("signature")) or isinstance(block.get("signature"), dict):
+            if is_packed(block.get("signature")) or isinstance(block.get("signature"), dict):
                 block["signature"] = PREFIX
     return completion
 

@@ -53,7 +53,7 @@ class Wire:
         self._ledger: Ledger | None = None
 
     def restart(self) -> None:
-        """Has the object forget all that does not stand in its tables."""
+        """Restarts the object: only its tables remain."""
         self._ledger = None
 
     def call(self, text: str, now: float) -> str | None:
@@ -74,7 +74,7 @@ class Wire:
         return json.decode(answer)
 
     def tell(self, leases: Leases, now: float) -> bool:
-        """Has an isolate tell what there is to tell; whether an answer came, or none was due."""
+        """Sends an isolate's message if one is due. Returns False if no answer came."""
         text = leases.compose(now)
         if text is None:
             return True

@@ -9,7 +9,7 @@ import contextlib
 import pathlib
 import re
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
@@ -60,10 +60,6 @@ JUNK: dict[str, Any] = {
 what is too long or too deep to be handled at all has tests of its own."""
 
 
-FEW = ("null", "-1", '"x"', "[0]", "{}", '{"type":{}}')
-"""Those that are tried in a place of a kind that had all of them elsewhere."""
-
-
 _READ_ELSEWHERE = {
     *("keys", "admin.py", "metering.py", "archive.py", "store.py"),
     *("config.py", "rows.py", "endpoints.py", "telemetry.py"),
@@ -72,7 +68,7 @@ _READ_ELSEWHERE = {
 
 
 def _names_read() -> set[str]:
-    """Every name of a field for which the code looks in a request or an answer."""
+    """Every field name that the code reads from a request or an answer."""
     names = set()
     for path in _SOURCE.rglob("*.py"):
         if _READ_ELSEWHERE & set(path.relative_to(_SOURCE).parts):
@@ -99,14 +95,14 @@ def places(value: Any, path: Path = ()) -> Iterator[Path]:
 
 
 def at(value: Any, path: Path) -> Any:
-    """What stands at `path`."""
+    """The value at `path`."""
     for key in path:
         value = value[key]
     return value
 
 
 def put(value: Any, path: Path, new: Any) -> Any:
-    """A copy of `value` with `new` at `path`, where nothing needs to stand yet."""
+    """A copy of `value` with `new` at `path`, which may not exist yet."""
     if not path:
         return new
     key, rest = path[0], path[1:]
@@ -122,7 +118,7 @@ def spelled(path: Path) -> str:
 
 
 def kind_of(value: Any, path: Path) -> tuple[str, ...]:
-    """What a place is, wherever it is met: the names on the way to it, and what they are of."""
+    """The kind of a place, wherever it is: the names on the way to it, and their types."""
     kind = []
     for key in path:
         of = value.get("type") if isinstance(value, dict) else None
@@ -134,20 +130,42 @@ def kind_of(value: Any, path: Path) -> tuple[str, ...]:
 K = TypeVar("K")
 
 
-def of_new_kinds(values: Iterable[tuple[K, Any]]) -> dict[K, set[Path]]:
-    """By key, the places in its value whose kind is in no value before."""
+def swept(values: Iterable[tuple[K, Any]], *, everywhere: bool) -> dict[K, list[Path]]:
+    """By key, the places in its value in which junk is to be tried; a key without any is left out.
+
+    These are all places, `everywhere`, or one of each kind: the first. Two places are of one kind
+    if the names on the way to them are the same, whatever the numbers between, with the same `type`
+    beside each name; and if what stands there is of the same JSON type, or an object of the same
+    `type`.
+    """
     seen: set[tuple[str, ...]] = set()
-    found = {}
+    found: dict[K, list[Path]] = {}
     for key, value in values:
-        kinds = {path: kind_of(value, path) for path in places(value)}
-        found[key] = {path for path, kind in kinds.items() if kind not in seen}
-        seen |= set(kinds.values())
+        for path in places(value):
+            kind = (*kind_of(value, path), _type_of(at(value, path)))
+            if everywhere or kind not in seen:
+                seen.add(kind)
+                found.setdefault(key, []).append(path)
     return found
 
 
-def junk_for(path: Path, new: set[Path], *, thorough: bool) -> list[Any]:
-    """What is tried at `path`: all of `JUNK` where it is among the `new` ones."""
-    return list(JUNK.values()) if thorough or path in new else [JUNK[name] for name in FEW]
+def _type_of(value: Any) -> str:
+    return str(value.get("type")) if isinstance(value, dict) else type(value).__name__
+
+
+def foreign_fields(
+    value: dict[str, Any], junk: Sequence[Any], number: int, *, thorough: bool
+) -> Iterator[tuple[str, Any]]:
+    """The fields that are read somewhere and are not in `value`, with junk in them.
+
+    All junk is tried in each, where it is `thorough`, or one kind: another in the next field, and
+    another in the object of the next `number`. So every field is tried in every object, and every
+    kind of junk in every field and in every object, but not each in each of the others.
+    """
+    for place, name in enumerate(FIELDS_READ):
+        if name not in value:
+            for each in junk if thorough else [junk[(place + number) % len(junk)]]:
+                yield name, each
 
 
 class Case(NamedTuple):
@@ -167,14 +185,14 @@ class Case(NamedTuple):
 
 
 class Complaints:
-    """What went wrong in a sweep, told together: one fault is seen in a hundred cases."""
+    """Collects what goes wrong in a sweep, because one fault shows in a hundred cases."""
 
     def __init__(self) -> None:
         self._cases: dict[str, list[Case]] = {}
 
     @contextlib.contextmanager
     def about(self, case: Case) -> Iterator[None]:
-        """Takes an exception of the block for a complaint about `case`."""
+        """Records an exception of the block as a complaint about `case`."""
         try:
             yield
         except Exception as error:

@@ -43,7 +43,7 @@ PIECE = 1000
 
 @dataclass(frozen=True)
 class Upstream:
-    """What one upstream call meets with. `pieces` are the body as the network cuts it."""
+    """What happens to one upstream call. `pieces` are the body as the network cuts it."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -65,7 +65,7 @@ _NOBODY = Upstream(failure=Failure.CONNECTION)
 
 @dataclass
 class Played:
-    """What came of it."""
+    """The outcome of a played request."""
 
     status: int
     headers: dict[str, str]
@@ -109,10 +109,9 @@ def play(  # noqa: PLR0913 - each by its name
     token: str = TOKEN,
     archive: Callable[[AskArchive], bytes | Failure] | None = None,
 ) -> Played:
-    """What the client gets for `request`, whose calls meet with `upstreams` one after the other.
-
-    `request` is a body as bytes, or a value whose JSON is the body. It comes at `now`. `wire` leads
-    to the ledger of keys, `archive` answers for the archive of responses.
+    """Returns what the client gets for `request`, with these `upstreams` for its calls, in order.
+    `request` is a body as bytes, or a value whose JSON is the body. `now` is the time at which it
+    comes. `wire` leads to the ledger of keys, and `archive` answers for the archive of responses.
     """
     body = request if isinstance(request, bytes) else json.encode(request).encode()
     player = _Player(body, iter(upstreams), now, gate, wire)
@@ -158,7 +157,7 @@ class _Player:
         self.upstream = Upstream()
 
     def outcome(self, step: Step) -> Outcome:
-        """How `step` went."""
+        """The outcome of `step`."""
         match step:
             case ReadBody() | ReadPiece():
                 return self._read(step)
@@ -199,8 +198,8 @@ class _Player:
             answer = self._wire.call(step.text, self.now)
             return Failure.CONNECTION if answer is None else answer.encode()
         assert self._gate.leases
-        is_told = self._wire.tell(self._gate.leases, self.now)
-        return None if is_told else Failure.CONNECTION
+        is_drained = self._wire.tell(self._gate.leases, self.now)
+        return None if is_drained else Failure.CONNECTION
 
     def _read(self, step: ReadBody | ReadPiece) -> bytes | Failure:
         if isinstance(step, ReadPiece):
@@ -212,7 +211,7 @@ class _Player:
         return piece
 
     def _send_rest(self, upload: Upload) -> bool:
-        """Whether all that was still to come of the client's body went on."""
+        """Sends the rest of the client's body to the upstream. Returns whether all was sent."""
         while piece := self._next_piece():
             if not upload.screen.passes(piece):
                 return False

@@ -26,7 +26,7 @@ _STATUSES = {"insufficient_quota": 402, "server_is_overloaded": 529}
 
 
 class Fault(NamedTuple):
-    """What a call meets with, and what the policy says of it. With no code it is no fault."""
+    """What happens to a call, and what the policy does about it. Without a code it is no fault."""
 
     code: str | None = None
     """As the log names it."""
@@ -76,12 +76,12 @@ WHOLE_FAULTS = {
 
 
 def fault_of(name: str, *, streamed: bool) -> Fault:
-    """What the call meets with."""
+    """What happens to the call."""
     return FAULTS[name] if streamed else WHOLE_FAULTS.get(name, FAULTS[name])
 
 
 class Asked(NamedTuple):
-    """One request, and what its calls meet with."""
+    """One request, and what happens to its calls."""
 
     client: str
     streamed: bool
@@ -100,7 +100,7 @@ class Asked(NamedTuple):
 
 @dataclass
 class Expected:
-    """What has to come of one request."""
+    """The expected outcome of one request."""
 
     calls: list[str] = field(default_factory=list)
     """The targets, in order."""
@@ -117,7 +117,7 @@ class Expected:
 
 
 class Model:
-    """What the policy says, in as few words as there are."""
+    """The policy, written as simply as possible."""
 
     def __init__(self, rest: float, targets: Sequence[str] = TARGETS) -> None:
         """`rest` is in seconds."""
@@ -138,7 +138,7 @@ class Model:
             self.rests[target] = now + self._rest
 
     def expect(self, asked: Asked, now: float) -> Expected:
-        """What comes of a request that is made at `now`."""
+        """The expected outcome of a request at the time `now`."""
         expected = Expected()
         meets = cycle(asked.meets)
         awake = [it for it in self._targets if self.rests.get(it, 0) <= now] or self._targets
@@ -193,7 +193,7 @@ WAITS = {"429": 3.0}
 
 
 def answer_to(name: str, dialect: Dialect, *, streamed: bool) -> Failure | UpstreamAnswer:
-    """What a call meets with; of a stream, its head and all of its events."""
+    """The upstream's answer to a call; for a stream, its head and all its events."""
     simple = _FAILURES.get(name)
     if simple:
         return simple

@@ -31,7 +31,7 @@ _FORCED = {"any", "tool"}
 
 
 def assert_accepted(body: Body, family: Family) -> None:
-    """`body` breaks no published rule, for a model of `family`."""
+    """Asserts that `body` breaks no published rule, for a model of `family`."""
     assert set(body) <= _FIELDS
     assert 0 <= body["max_tokens"] <= family.max_output
     for block in body.get("system", []):
@@ -48,7 +48,7 @@ def assert_accepted(body: Body, family: Family) -> None:
 
 
 def assert_made_right(body: Body) -> None:
-    """What the gateway makes itself breaks no rule, whatever a client sent it to make it of."""
+    """Asserts that the parts made by the gateway break no rule, whatever the client sent."""
     assert body["max_tokens"] >= 0, "less than no token"
     roles = [turn["role"] for turn in body["messages"] if turn["role"] != "system"]
     assert all(one != other for one, other in pairwise(roles)), "no alternation"
@@ -129,7 +129,7 @@ def _assert_tools(body: Body, family: Family) -> None:
 
 
 def _assert_grammars(body: Body) -> None:
-    """What strict tools and the output's format are constrained by can be made grammars of."""
+    """Asserts that strict tools and the output's format can become grammars."""
     tools = [tool for tool in body.get("tools", []) if tool.get("strict") and "type" not in tool]
     schemas = [tool["input_schema"] for tool in tools]
     output = body.get("output_config", {}).get("format")
@@ -155,7 +155,7 @@ def _assert_grammar(schema: Body) -> None:
 
 
 def _schemas_in(schema: Body) -> Iterator[Body]:
-    """`schema` and all that it is made of."""
+    """`schema` and all schemas inside it."""
     yield schema
     maps = [schema.get(name, {}) for name in ("properties", "$defs", "definitions")]
     lists = [schema.get(name, []) for name in ("anyOf", "allOf")]

@@ -31,7 +31,7 @@ class Scenario(NamedTuple):
         return DIALECTS.get(self.provider, "openai")
 
     def has(self, name: str) -> bool:
-        """Whether it holds the file `name`."""
+        """Whether the folder has the file `name`."""
         return (self.path / name).exists()
 
     def json(self, name: str, default: Any = None) -> Any:
@@ -39,7 +39,7 @@ class Scenario(NamedTuple):
         return json.decode((self.path / name).read_bytes()) if self.has(name) else default
 
     def bytes(self, name: str) -> bytes:
-        """What the file `name` holds, to the byte."""
+        """The bytes of the file `name`."""
         return (self.path / name).read_bytes()
 
     def status_of(self, stem: str) -> int | None:
@@ -65,7 +65,7 @@ class Scenario(NamedTuple):
 
 
 def scenarios(*files: str) -> list[Scenario]:
-    """Every scenario that holds all of `files`, refused requests left out."""
+    """Every scenario whose folder has all of `files`, without refused requests."""
     return [each for each in _all() if each.provider != "refused" and all(map(each.has, files))]
 
 

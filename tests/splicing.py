@@ -23,7 +23,7 @@ class Spliced:
         self._between = False
 
     def feed(self, *pieces: str) -> str:
-        """The frames that `pieces` make, one after the other, and what was moved told."""
+        """The frames for `pieces`. Tells the core how many texts were moved, as the shell does."""
         frames = ""
         for at, piece in enumerate(pieces):
             if self._reframer.template is not None:

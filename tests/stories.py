@@ -62,7 +62,7 @@ def openai_call(call_id: str, **index: int) -> str:
 
 
 def openai_annotated(word: str) -> str:
-    """Text beside a list that says the same in every event."""
+    """Text beside a list that is the same in every event."""
     return (
         'data: {"choices":[{"index":0,"delta":{"annotations":[{"url":"u"}],'
         f'"content":"{word}"}},"finish_reason":null}}]}}\n\n'
@@ -70,7 +70,7 @@ def openai_annotated(word: str) -> str:
 
 
 def openai_extra(word: str) -> str:
-    """Text beside a field that says the same in every event."""
+    """Text beside a field that is the same in every event."""
     return (
         'data: {"choices":[{"index":0,"delta":{"provider":"p",'
         f'"content":"{word}"}},"finish_reason":null}}]}}\n\n'
@@ -78,7 +78,7 @@ def openai_extra(word: str) -> str:
 
 
 def openai_named_arguments(word: str) -> str:
-    """Arguments beside a name that comes again and again, without an id."""
+    """Arguments beside a name that every event repeats, without an id."""
     return (
         'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":'
         f'{{"name":"f","arguments":"{word}"}}}}]}},"finish_reason":null}}]}}\n\n'

@@ -115,7 +115,7 @@ def rounds(draw: Draw) -> list[dict[str, Any]]:
 
 @st.composite
 def messages(draw: Draw) -> list[dict[str, Any]]:
-    """A conversation that any model takes: it ends with the user."""
+    """A conversation that any model accepts: its last message is the user's."""
     said: list[dict[str, Any]] = [
         {"role": draw(st.sampled_from(["system", "developer"])), "content": draw(WORDS)}
         for _ in range(draw(st.integers(0, 2)))
@@ -230,7 +230,7 @@ THINKING = {
 
 @st.composite
 def requests(draw: Draw) -> dict[str, Any]:
-    """A request that is right in itself and right for any of `MODELS`."""
+    """A correct request for any of `MODELS`."""
     request: dict[str, Any] = {"model": draw(st.sampled_from(MODELS)), "messages": draw(messages())}
     for name in draw(st.lists(st.sampled_from(sorted(OPTIONS)), unique=True, max_size=6)):
         request[name] = draw(OPTIONS[name])
@@ -265,7 +265,7 @@ ODD_REQUESTS = st.dictionaries(
 
 @st.composite
 def spoiled(draw: Draw) -> Any:
-    """A right request, somewhere in which stands another value than should."""
+    """A correct request in which one value is replaced by another."""
     request = json.decode(json.encode(draw(requests())))  # what was drawn may be shared
     at: Any = request
     while True:
@@ -327,7 +327,7 @@ def mutated_requests() -> st.SearchStrategy[Any]:
 
 
 class Exchange(NamedTuple):
-    """What a client asks of whom, and what the upstream says."""
+    """A client's request, its upstream, and the upstream's answer."""
 
     row: dict[str, Any]
     request: dict[str, Any]
@@ -346,7 +346,7 @@ def mutated_answers(draw: Draw) -> Exchange:
 
 @st.composite
 def mutated_streams(draw: Draw) -> Exchange:
-    """A golden exchange in whose stream some events are changed, twice there, gone or others."""
+    """A golden exchange with some events of its stream changed, doubled, left out or replaced."""
     scenario = draw(st.sampled_from(scenarios("upstream.sse")))
     known = _events(scenario.dialect)
     fields = _values_by_field(known)
@@ -404,7 +404,7 @@ class Told(NamedTuple):
 
 
 def cut_up(text: str, sizes: list[int]) -> list[str]:
-    """`text` in pieces whose sizes come round again and again."""
+    """`text` in pieces; their sizes repeat in a cycle."""
     pieces: list[str] = []
     while text:
         size = sizes[len(pieces) % len(sizes)]
@@ -426,7 +426,7 @@ def fragments_of_json(draw: Draw) -> list[str]:
 
 
 class _Part(NamedTuple):
-    """What one content block adds to the whole."""
+    """The part of the whole answer that one content block adds."""
 
     text: str = ""
     reasoning: str = ""
@@ -435,7 +435,7 @@ class _Part(NamedTuple):
 
 @st.composite
 def _anthropic_block(draw: Draw, index: int) -> tuple[dict[str, Any], list[dict[str, Any]], _Part]:
-    """A block as it begins, the deltas in it, and what it adds."""
+    """A block's start, its deltas, and what it adds to the answer."""
     kind = draw(st.sampled_from(["text", "thinking", "tool_use", "server_tool_use"]))
     block: dict[str, Any] = {"type": kind}
     if kind == "text":
@@ -498,7 +498,7 @@ def _openai_call(draw: Draw, index: int, style: str) -> tuple[list[dict[str, Any
 
 @st.composite
 def openai_streams(draw: Draw) -> Told:
-    """A stream as one of OpenAI's followers might send it."""
+    """A stream as an OpenAI-compatible server might send it."""
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     text, reasoning, calls = "", "", []
     name = draw(st.sampled_from(["reasoning", "reasoning_content"]))

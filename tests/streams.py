@@ -24,7 +24,7 @@ from xtrix.sse import Event
 
 
 class Outcome(NamedTuple):
-    """What a client gets of a stream, or what it is answered where the stream never began."""
+    """The client's bytes for a stream, or the error if the stream never began."""
 
     frames: str
     refused: dict[str, Any] | None
@@ -54,33 +54,33 @@ class CountingDecoder:
         self._copy()
 
     def feed(self, event: Event) -> str:
-        """As the decoder does."""
+        """The same as the decoder's."""
         self.events += 1
         frames = self._decoder.feed(event)
         self._copy()
         return frames
 
     def close(self) -> str:
-        """As the decoder does."""
+        """The same as the decoder's."""
         frames = self._decoder.close()
         self._copy()
         return frames
 
     def fail(self, error: ApiError) -> str:
-        """As the decoder does."""
+        """The same as the decoder's."""
         return self._decoder.fail(error)
 
     def more(self) -> str:
-        """As the decoder does."""
+        """The same as the decoder's."""
         return self._decoder.more()
 
     @property
     def waits(self) -> bool:
-        """As the decoder has it."""
+        """The same as the decoder's."""
         return self._decoder.waits
 
     def moved(self, count: int, text: str) -> None:
-        """As the decoder does."""
+        """The same as the decoder's."""
         self._decoder.moved(count, text)
         self._copy()
 
@@ -88,7 +88,7 @@ class CountingDecoder:
         self.finished: bool = self._decoder.finished
         self.usage: Usage = self._decoder.usage
         self.served: Served = self._decoder.served
-        self.carried: str | None = self._decoder.carried
+        self.lone_text: str | None = self._decoder.lone_text
         self.advances = self._decoder.advances
         self.sequence: int | None = self._decoder.sequence
         self.unknown_stop_reason: str | None = self._decoder.unknown_stop_reason
@@ -105,7 +105,7 @@ def replay(dialect: str, pieces: Iterable[str], asked: Asked | None = None) -> O
 
 @cache
 def asked_by(scenario: Scenario) -> Asked:
-    """What the scenario's request says that its answer is read by."""
+    """The settings from the scenario's request with which its answer is read."""
     body = json.encode({**scenario.json("request.json"), "stream": True})
     request = CHAT.decode_request(body.encode(), {}, "model")
     environment = {"PROVIDERS": [scenario.row()], "UPSTREAM_KEY": "key"}
@@ -128,12 +128,12 @@ def with_line_ends(text: str, ending: str) -> str:
 
 
 def split_events(text: str) -> list[str]:
-    """The events of `text`, each with its blank line; what follows the last one comes last."""
+    """The events of `text`, each with its blank line, and last what follows them."""
     return re.findall(r".*?(?:\r\n\r\n|\n\n|\r\r)|.+\Z", text, re.DOTALL)
 
 
 def has_finished(dialect: str, text: str) -> bool:
-    """Whether the upstream has said by then why its answer ended; read from its text alone."""
+    """Whether the upstream has given its finish reason by then; read from the text alone."""
     if dialect == "anthropic":
         return re.search(r'"stop_reason": ?"', text) is not None
     if dialect == "openai-responses":

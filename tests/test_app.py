@@ -248,7 +248,7 @@ def test_no_other_header_of_the_upstream_comes_through() -> None:
 
 
 def first(gate_head: RequestHead) -> object:
-    """What is done first about a request with this head."""
+    """The first step for a request with this head."""
     exchange = gateway(ROW, MAX_BODY_BYTES=1000).open(gate_head, TOKEN, NOW)
     return exchange.advance(None, NOW)
 
@@ -369,7 +369,7 @@ def test_a_faulty_configuration_names_nothing_to_who_has_no_key(key: str) -> Non
 
 
 def test_a_faulty_configuration_fails_every_time_alike() -> None:
-    """An error that is raised again and again would keep all its traces."""
+    """An exception that is raised again and again would keep all its tracebacks."""
     gate = gateway(PROVIDERS="x")
     assert gate.faults
     assert len({play(gate, REQUEST).body for _ in range(3)}) == 1

@@ -65,7 +65,7 @@ def sent(played: Played, index: int = 0) -> tuple[str, Json]:
 
 
 def goes_on(played: Played, other: Json) -> Json:
-    """What an upstream is sent when the client goes on with what it was answered."""
+    """The upstream's request when the client continues from its answer."""
     (item,) = [it for it in played.json()["output"] if it["type"] == "compaction"]
     request = {"model": "m", "input": [item, USER]}
     nobody = answer({}, 500)

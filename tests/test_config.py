@@ -79,7 +79,7 @@ def test_a_row_as_it_is_written() -> None:
     ).providers
     assert provider.base_url == "https://one.test/v1"
     assert provider.key == "secret-of-one"
-    assert provider.lacks is None
+    assert provider.missing_secret is None
     assert provider.key_header == "api-key"
     assert provider.aliases == {"small": "gpt-4o-mini"}
     assert provider.headers == {"x-title": "xtrix"}
@@ -103,7 +103,7 @@ def test_a_row_that_says_only_what_it_must() -> None:
     row = {key: ROW[key] for key in ("name", "dialect", "base_url")}
     (provider,) = config(row).providers
     assert provider.key is None
-    assert provider.lacks is None
+    assert provider.missing_secret is None
     assert provider.models == ()
     assert provider.timeouts == Timeouts(None, 300, 120)
     assert provider.retries == Retries(attempts=None, backoff=0.5, longest=10, rest=30)
@@ -128,8 +128,8 @@ def test_rows_as_json_are_rows() -> None:
 def test_a_missing_secret_leaves_only_its_provider_out(secret: object) -> None:
     other = {**ROW, "name": "two", "api_key": "TWO_KEY"}
     one, two = config(ROW, other, TWO_KEY=secret).providers
-    assert (one.key, one.lacks) == ("secret-of-one", None)
-    assert (two.key, two.lacks) == (None, "TWO_KEY")
+    assert (one.key, one.missing_secret) == ("secret-of-one", None)
+    assert (two.key, two.missing_secret) == (None, "TWO_KEY")
 
 
 def test_white_space_around_a_secret_is_not_part_of_it() -> None:
@@ -164,8 +164,8 @@ def test_a_secret_within_a_header() -> None:
     (provider,) = config(row, A_TOKEN=" token ").providers
     assert provider.headers == {"x-a": "b", "x-token": "Bearer token!"}
     assert provider.secrets == ("secret-of-one", "token")
-    assert provider.lacks is None
-    assert config(row).providers[0].lacks == "A_TOKEN"
+    assert provider.missing_secret is None
+    assert config(row).providers[0].missing_secret == "A_TOKEN"
 
 
 def test_a_target_may_be_named_by_its_alias() -> None:
@@ -395,7 +395,7 @@ def test_a_dialect_may_read_a_part_of_a_field(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_every_dialect_says_what_it_reads() -> None:
-    """As its folder does: a field that is named there, and no other."""
+    """A field that the dialect's folder names, and no other."""
     assert set(rows.OWN_FIELDS) == set(DIALECTS)
     of_some = {path.partition(".")[0] for paths in rows.OWN_FIELDS.values() for path in paths}
     for dialect, own in rows.OWN_FIELDS.items():
@@ -501,7 +501,7 @@ def test_no_fault_shows_a_value(variables: dict[str, object]) -> None:
 
 
 def test_which_endpoints_a_row_has() -> None:
-    """All that its dialect may have, unless it says which."""
+    """All endpoints of its dialect, unless the row lists them."""
     (silent,) = config(ROW).providers
     assert all(silent.has(name, "any") for name in ENDPOINTS)
     (anthropic,) = config({**ROW, "dialect": "anthropic"}).providers

@@ -33,14 +33,16 @@ BEGINNINGS = {
 
 
 def some(size: int, beginning: bytes = BEGINNINGS["png"]) -> str:
-    """Base64 of `size` bytes, which are no pattern."""
+    """Base64 of `size` bytes without a pattern."""
     return base64.b64encode(
         beginning + random.Random(size).randbytes(size - len(beginning))
     ).decode()
 
 
 def taken(body: bytes) -> tuple[bytes, list[str]]:
-    """What is left of a body, which comes back as it was, and what was left out."""
+    """The body without its long content, and that content. Checks that together they are the
+    original.
+    """
     left, out, whole = node.running(PROGRAM).ask(body.decode("latin1"))
     assert whole.encode("latin1") == body
     return left.encode("latin1"), out

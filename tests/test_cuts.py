@@ -23,6 +23,7 @@ from tests.streams import (
     with_line_ends,
 )
 from xtrix import json
+from xtrix.protocols import DIALECTS
 
 NAMED = {"text", "length", "stop-sequence", "ping", "error-mid-stream", "truncated"}
 """The scenarios that the first milestone names; `bad-key` and `overloaded` have no stream."""
@@ -30,9 +31,7 @@ STRIDE = 23
 ENDINGS = {"LF": "\n", "CRLF": "\r\n", "CR": "\r"}
 
 STREAMS = scenarios("upstream.sse")
-CUT_EVERYWHERE = [
-    each for each in STREAMS if each.name in NAMED and each.provider in {"anthropic", "openai"}
-]
+CUT_EVERYWHERE = [each for each in STREAMS if each.name in NAMED and each.provider in DIALECTS]
 
 
 def text_of(scenario: Scenario) -> str:
@@ -89,7 +88,7 @@ def test_cut_at_every_line_end(scenario: Scenario) -> None:
 @pytest.mark.parametrize("scenario", STREAMS, ids=str)
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_one_two_or_three_events_to_a_piece(scenario: Scenario, ending: str) -> None:
-    """What comes alone may take the fast path, what comes in company takes the general one."""
+    """An event that comes alone may take the fast path; several together take the general path."""
     events = split_events(with_line_ends(text_of(scenario), ENDINGS[ending]))
     for size in (1, 2, 3):
         pieces = ["".join(events[at : at + size]) for at in range(0, len(events), size)]

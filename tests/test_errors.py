@@ -168,7 +168,9 @@ def test_our_own_time_is_not_spent_twice_on_one_target() -> None:
 def test_an_answer_that_was_paid_for_and_is_of_no_use_is_not_bought_again(
     fault: UpstreamError,
 ) -> None:
-    """Not by us, not by the client's SDK; and what one client asks for takes nobody's target."""
+    """It is repeated neither by the gateway nor by the client's SDK, and no target rests because of
+    it.
+    """
     assert seen(fault) == (502, "api_error", "bad_upstream_response")
     assert not fault.policy.repeat
     assert not fault.policy.counts

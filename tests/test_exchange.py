@@ -15,7 +15,7 @@ from xtrix.exchange import MAX_ANSWER_BYTES, Exchange
 from xtrix.health import FAILURES
 from xtrix.http import Reply, UpstreamHead
 from xtrix.passage import Passage
-from xtrix.relay import Patience, Relay
+from xtrix.relay import Relay, SilenceLimits
 from xtrix.steps import Answer, Begin, Call, Collect, Failure, Outcome, Step, UpstreamAnswer, Wait
 
 JSON = {"content-type": "application/json"}
@@ -316,7 +316,7 @@ def test_what_one_dialect_cannot_say_another_may(stream: bool) -> None:
 
 
 def test_a_failure_counts_more_than_a_refusal() -> None:
-    """The client did nothing wrong: its request is fine where it could have been answered."""
+    """The client did nothing wrong: another target might have answered the request."""
     for rows in ((FIRST, SECOND), (SECOND, FIRST)):
         targets = [f"{row['name']}/{row['models'][0].replace('*', 'x')}" for row in rows]
         played = play(gate(targets=targets), {**REQUEST, "n": 2}, [failing(503)])
@@ -384,9 +384,9 @@ def test_each_wait_is_twice_the_last_with_a_part_left_to_chance() -> None:
 
 @pytest.mark.parametrize("token", ["0" * 32, "f" * 32])
 def test_chance_takes_at_most_a_quarter(token: str) -> None:
-    life = Life(retrying(2), token=token)
-    assert isinstance(life.call(failing(500)), Wait)
-    assert 0.75 <= life.waited <= 1
+    driven = DrivenExchange(retrying(2), token=token)
+    assert isinstance(driven.call(failing(500)), Wait)
+    assert 0.75 <= driven.waited <= 1
 
 
 @pytest.mark.parametrize(
@@ -424,7 +424,7 @@ def test_without_a_next_target_the_wish_is_the_clients_to_grant() -> None:
 # Time, with a clock in the hand
 
 
-class Life:
+class DrivenExchange:
     """An exchange driven step by step. `now` is the clock, in seconds since its beginning."""
 
     def __init__(self, gate: Gateway, request: object = REQUEST, token: str = TOKEN) -> None:
@@ -441,7 +441,7 @@ class Life:
         return self.step
 
     def call(self, upstream: Upstream, seconds: float = 0) -> Step | Answer:
-        """The step after a call that took `seconds` and met with `upstream`."""
+        """The step after a call that took `seconds` and had the outcome `upstream`."""
         assert isinstance(self.step, Call)
         self.now += seconds
         head = UpstreamHead(upstream.status, upstream.headers)
@@ -459,74 +459,74 @@ TIMEOUTS = {"timeouts": {"connect": 10, "first_byte": 30, "idle": 20, "progress"
 
 
 def test_each_step_has_the_limit_of_its_row() -> None:
-    whole = Life(gate({**FIRST, **TIMEOUTS}))
+    whole = DrivenExchange(gate({**FIRST, **TIMEOUTS}))
     assert isinstance(whole.step, Call)
     assert whole.limit == 30
     assert whole.step.collect == Collect(MAX_ANSWER_BYTES, 20, 90)
-    streamed = Life(gate({**FIRST, **TIMEOUTS}), STREAMED)
+    streamed = DrivenExchange(gate({**FIRST, **TIMEOUTS}), STREAMED)
     assert isinstance(streamed.step, Call)
     assert (streamed.limit, streamed.step.collect) == (10, None)
     begin = streamed.advance(UpstreamHead(200, SSE))
     assert isinstance(begin, Begin)
     assert isinstance(begin.relay, Relay)
-    assert begin.relay.patience == Patience(30, 20, 15, 90)
+    assert begin.relay.limits == SilenceLimits(30, 20, 15, 90)
 
 
 def test_one_deadline_for_all_attempts() -> None:
-    life = Life(gate({**FIRST, **TIMEOUTS}, deadline=25))
-    assert life.limit == 25
-    life.call(Upstream(failure=Failure.TIME), seconds=20)
-    assert life.limit == pytest.approx(5)
-    answer = life.call(Upstream(failure=Failure.TIME), seconds=5)
+    driven = DrivenExchange(gate({**FIRST, **TIMEOUTS}, deadline=25))
+    assert driven.limit == 25
+    driven.call(Upstream(failure=Failure.TIME), seconds=20)
+    assert driven.limit == pytest.approx(5)
+    answer = driven.call(Upstream(failure=Failure.TIME), seconds=5)
     assert isinstance(answer, Reply)
     assert answer.status == 504
 
 
 def test_a_stream_has_to_begin_within_the_deadline() -> None:
-    life = Life(gate({**FIRST, **TIMEOUTS}, deadline=25), STREAMED)
-    assert life.limit == 10
-    life.now += 9
-    begin = life.advance(UpstreamHead(200, SSE))
+    driven = DrivenExchange(gate({**FIRST, **TIMEOUTS}, deadline=25), STREAMED)
+    assert driven.limit == 10
+    driven.now += 9
+    begin = driven.advance(UpstreamHead(200, SSE))
     assert isinstance(begin, Begin)
     assert isinstance(begin.relay, Relay)
-    assert begin.relay.patience.first_byte == pytest.approx(16)
+    assert begin.relay.limits.first_byte == pytest.approx(16)
     assert [begin.relay.tick(NOW + second) for second in (9, 24)] == ["", ""]
     assert not begin.relay.over
-    life.now = 26
+    driven.now = 26
     begin.relay.tick(NOW + 26)
-    assert isinstance(life.advance(None), Reply)
+    assert isinstance(driven.advance(None), Reply)
 
 
 def test_past_the_deadline_no_target_is_tried() -> None:
-    life = Life(gate(deadline=5))
-    answer = life.call(failing(503), seconds=5)
+    driven = DrivenExchange(gate(deadline=5))
+    answer = driven.call(failing(503), seconds=5)
     assert isinstance(answer, Reply)
     assert answer.status == 503
 
 
 def test_a_wait_past_the_deadline_is_not_waited() -> None:
     row = {**FIRST, "retries": {**FIRST["retries"], "attempts": 5}}
-    life = Life(gate(row, deadline=4))
-    assert isinstance(life.call(failing(503), seconds=3), Wait)
-    life.now += life.waited
-    life.advance(None)
+    driven = DrivenExchange(gate(row, deadline=4))
+    assert isinstance(driven.call(failing(503), seconds=3), Wait)
+    driven.now += driven.waited
+    driven.advance(None)
     # Two seconds more would be past it; the next target still has the rest.
-    step = life.call(failing(503))
+    step = driven.call(failing(503))
     assert isinstance(step, Call)
     assert step.request.url.startswith("http://second.test")
 
 
 def test_a_limit_is_never_nothing() -> None:
-    life = Life(gate(deadline=5, targets=[TARGETS[0], TARGETS[1]]))
-    life.call(failing(503), seconds=4.9999)
-    assert life.limit >= 0.001
+    driven = DrivenExchange(gate(deadline=5, targets=[TARGETS[0], TARGETS[1]]))
+    driven.call(failing(503), seconds=4.9999)
+    assert driven.limit >= 0.001
 
 
 # Chance and rests
 
 
 def asked(gate: Gateway, now: float = 0.0, token: str = TOKEN) -> str:
-    """Which provider is called first by a request that comes at `now` and has this `token`."""
+    """The provider that is called first for a request at the time `now` with this `token`."""
     exchange = gate.open(head(), token, NOW + now)
     exchange.advance(None, NOW + now)
     step = exchange.advance(json.encode(REQUEST).encode(), NOW + now)
@@ -682,9 +682,9 @@ def test_a_stop_reason_that_is_known_is_not_in_the_record(reason: str) -> None:
 
 
 def test_the_record_tells_its_times_in_milliseconds() -> None:
-    life = Life(gate())
-    life.call(ANTHROPIC, seconds=1.25)
-    log = json.decode(life.exchange.log_line(NOW + 2))
+    driven = DrivenExchange(gate())
+    driven.call(ANTHROPIC, seconds=1.25)
+    log = json.decode(driven.exchange.log_line(NOW + 2))
     assert (log["first_byte_ms"], log["total_ms"]) == (1250, 2000)
 
 
@@ -693,27 +693,27 @@ def test_the_record_tells_the_version_that_served() -> None:
 
 
 def test_a_client_that_left_is_recorded() -> None:
-    life = Life(gate())
-    log = json.decode(life.exchange.log_line(NOW + 1, left=True))
+    driven = DrivenExchange(gate())
+    log = json.decode(driven.exchange.log_line(NOW + 1, left=True))
     assert log["error"] == "client_left"
     assert log["status"] == 0
 
 
 def test_our_own_fault_is_an_answer_that_tells_nothing_of_it() -> None:
-    life = Life(gate())
-    answer = life.exchange.crash()
+    driven = DrivenExchange(gate())
+    answer = driven.exchange.crash()
     assert isinstance(answer, Reply)
     assert answer.status == 500
     assert json.decode(answer.body)["error"]["code"] == "internal_error"
-    assert json.decode(life.exchange.log_line(NOW))["error"] == "internal_error"
+    assert json.decode(driven.exchange.log_line(NOW))["error"] == "internal_error"
 
 
 def test_a_stream_that_crashes_before_it_begins_is_an_answer() -> None:
-    life = Life(gate(), STREAMED)
-    begin = life.advance(UpstreamHead(200, SSE))
+    driven = DrivenExchange(gate(), STREAMED)
+    begin = driven.advance(UpstreamHead(200, SSE))
     assert isinstance(begin, Begin)
     begin.relay.crash()
-    answer = life.advance(None)
+    answer = driven.advance(None)
     assert isinstance(answer, Reply)
     assert answer.status == 500
 
@@ -721,11 +721,11 @@ def test_a_stream_that_crashes_before_it_begins_is_an_answer() -> None:
 @pytest.mark.parametrize("failure", [Failure.TIME, Failure.SIZE, Failure.CONNECTION])
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_a_body_that_does_not_come_whole(failure: Failure, stream: bool) -> None:
-    life = Life(gate(targets=TARGETS[:1]), {**REQUEST, "stream": stream})
+    driven = DrivenExchange(gate(targets=TARGETS[:1]), {**REQUEST, "stream": stream})
     if stream:
-        assert isinstance(life.advance(UpstreamHead(500, JSON)), Collect)
-        answer = life.advance(failure)
+        assert isinstance(driven.advance(UpstreamHead(500, JSON)), Collect)
+        answer = driven.advance(failure)
     else:
-        answer = life.advance(UpstreamAnswer(UpstreamHead(200, JSON), failure))
+        answer = driven.advance(UpstreamAnswer(UpstreamHead(200, JSON), failure))
     assert isinstance(answer, Reply)
     assert answer.status == {"time": 504}.get(failure.value, 502)

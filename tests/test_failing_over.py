@@ -47,7 +47,7 @@ def failing(status: int, message: str = "Why.", code: str | None = None) -> Upst
 
 
 def hosts(played: Played) -> list[str]:
-    """Who was called, in order."""
+    """The hosts that were called, in order."""
     return [call.url.split("/")[2].removesuffix(".test") for call in played.calls]
 
 
@@ -122,9 +122,9 @@ def test_a_slow_first_token_moves_on_where_the_model_says_so() -> None:
 def test_that_is_the_time_of_head_and_first_token_together() -> None:
     quick = gate("one/one-m", "two/two-m", first_byte=5)
     assert play(quick, STREAMED, [Upstream(failure=Failure.TIME), WHOLE_STREAM]).seconds == [5, 120]
-    patience = begun(quick, STREAMED, takes=3).patience
-    assert patience.first_byte == pytest.approx(2)
-    assert begun(gate("one/one-m", "two/two-m"), STREAMED, takes=3).patience.first_byte == 300
+    limits = begun(quick, STREAMED, takes=3).limits
+    assert limits.first_byte == pytest.approx(2)
+    assert begun(gate("one/one-m", "two/two-m"), STREAMED, takes=3).limits.first_byte == 300
 
 
 def begun(gate: Gateway, asked: object, takes: float) -> Relay:
@@ -303,7 +303,7 @@ LOOP: dict[str, Any] = {
     ],
 )
 def test_a_loop_of_tools_goes_on_without_thinking(message: str) -> None:
-    """Thinking that is asked for would be refused again: the calls' own is not there any more."""
+    """Thinking is not requested again, because the thinking before these calls is missing."""
     error = {"type": "invalid_request_error", "message": message}
     refused = Upstream(400, JSON_TYPE, (json.encode_body({"type": "error", "error": error}),))
     well = Upstream(200, JSON_TYPE, (MESSAGE,))

@@ -169,7 +169,7 @@ def test_it_is_served_where_responses_are_kept_and_says_that_it_is_not(
     ],
 )
 def test_one_mark_of_a_chat_is_enough(of_a_chat: Json) -> None:
-    """Sent on as Messages it would be refused, or, worse, half of it be passed over."""
+    """Passed on as Messages, it would be refused, or half of it would be ignored."""
     (call,) = ask("/v1/messages", ASKED | of_a_chat, "anthropic").calls
     sent = json.decode(call.body)
     assert sent.keys().isdisjoint({"response_format", "stop"})
@@ -214,7 +214,7 @@ def test_the_tokens_of_a_chat_are_counted() -> None:
 
 @pytest.mark.parametrize("settings", [{}, {"STORE_DAYS": 30}])
 def test_a_chat_is_not_summed_up(settings: Json) -> None:
-    """Its model's next answer would be taken for the summary."""
+    """The model's next answer would be mistaken for the summary."""
     played = ask("/v1/responses/compact", ASKED, **settings)
     assert (played.status, played.json()["error"]["param"]) == (400, "input")
     assert played.calls == []

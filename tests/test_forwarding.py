@@ -184,7 +184,7 @@ def test_a_form_of_vectors_that_is_not_known_here_is_the_upstreams_affair() -> N
     ],
 )
 def test_what_an_answer_lacks_is_filled_in(usage: object, filled: object) -> None:
-    """As OpenAI's clients need it: some read the usage, some sort by the index."""
+    """OpenAI's clients need it: some read the usage, some sort by the index."""
     data = [{"embedding": [0.5, -1e-07]}, {"index": None, "embedding": [1.0], "own": 1}]
     body = json.encode_body({"data": data, **({} if usage is None else {"usage": usage})})
     assert ask("/v1/embeddings", {"model": "m", "input": ["a", "b"]}, upstream(body)).json() == {
@@ -287,7 +287,7 @@ def test_another_target_answers_what_the_first_could_not() -> None:
 
 
 def test_another_model_never_embeds() -> None:
-    """What the operator calls by one name is one model, whatever its providers call it."""
+    """Providers that the operator lists under one name have one model, whatever they call it."""
     failing = [FAILED] * 8
     assert models_called("/v1/embeddings", ["one/a", "two/b"], *failing) == ["a", "a"]
     named = ["one/mine", "two/stranger", "two/mine"]
@@ -417,9 +417,8 @@ class Dripping:
     pieces: Iterable[bytes]
 
     def seconds(self, *, reads: bool = True) -> int | None:
-        """After how many it is given up, with a limit of 5; None where its last piece came.
-
-        `reads` is whether the client takes what comes.
+        """The number of seconds after which it is given up, with a limit of 5; None if its last
+        piece came. `reads` is whether the client reads.
         """
         limits = {"first_byte": 9, "idle": 2, "progress": 5}
         exchange = gateway({**ROW, "timeouts": limits}).open(

@@ -53,7 +53,7 @@ CASES = [
 
 
 def begin(dialect: Dialect, client: str) -> Relay:
-    """A stream of an upstream of `dialect` to a client of this path, its head just come."""
+    """A stream of an upstream of `dialect` to a client of this path, whose head has just come."""
     row = {
         "name": "up",
         "dialect": dialect.name,
@@ -76,7 +76,7 @@ def begin(dialect: Dialect, client: str) -> Relay:
 
 
 def told(dialect: Dialect) -> int:
-    """The number of events that a stream begins with, its first text the last of them."""
+    """The number of events in a stream up to its first text."""
     events = dialect.text(SAID)
     return 1 + next(at for at, event in enumerate(events) if SAID[0].encode() in event)
 

@@ -116,7 +116,7 @@ class Running:
         return self._answer.head
 
     def _begin(self, relay: Relay, text: str) -> None:
-        """Feed the stream until it has begun or is over, event by event."""
+        """Feeds the stream event by event, until it has begun or is over."""
         *events, _ = text.split("\n\n")
         while events and not (relay.begun or relay.over):
             relay.feed(events.pop(0) + "\n\n")
@@ -125,7 +125,7 @@ class Running:
             relay.close()
 
     def end(self, now: float, meets: str) -> tuple[float, dict[str, Any]]:
-        """End the stream at `now`; when that was, and the line in the log."""
+        """Ends the stream at `now`. Returns the time of the end, and the log line."""
         relay = self.answer
         assert isinstance(relay, Relay)
         relay.tick(now)
@@ -175,7 +175,7 @@ def test_whatever_fails_the_calls_the_answers_and_the_log_are_those_of_the_polic
 
 
 def finish(model: Model, running: Running, expected: Expected, now: float) -> float:
-    """End a stream, and tell the model how; when that was."""
+    """Ends a stream, and tells the model how it ended. Returns the time of the end."""
     fault = FAULTS[expected.meets]
     now, line = running.end(now, expected.meets)
     error = fault.code
@@ -190,7 +190,7 @@ def finish(model: Model, running: Running, expected: Expected, now: float) -> fl
 
 
 def check_head(running: Running, expected: Expected) -> None:
-    """Fail if the client is told anything else."""
+    """Fails if the client got anything else."""
     answer = running.answer
     headers = dict(answer.headers)
     assert answer.status == status_of(running.asked, expected)

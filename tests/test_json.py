@@ -131,7 +131,7 @@ def test_encodes_compactly(value: object, text: str) -> None:
 
 
 def nested(depth: int) -> Any:
-    """A value of so many levels, lists and objects in turn."""
+    """A value with this many levels, lists and objects in turn."""
     value: Any = "é\u2028"
     for level in range(depth):
         value = [value, 1.5, None] if level % 2 else {"a": value, "b": True}
@@ -140,7 +140,7 @@ def nested(depth: int) -> Any:
 
 @pytest.mark.parametrize("depth", [1, 60, 190, json.DEEPEST, 260, 400])
 def test_what_was_read_can_be_written(depth: int) -> None:
-    """However deep: pydantic-core gives up sooner, and sooner still in WebAssembly."""
+    """At any depth. pydantic-core's own limit is lower, and lower still in WebAssembly."""
     text = json.encode(nested(depth))
     assert text == json.encode_body(nested(depth)).decode()
     assert text.count("é\u2028") == 1

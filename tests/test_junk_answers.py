@@ -4,12 +4,15 @@ Whatever an upstream answers, the client gets a completion of the documented for
 blames the upstream. The answer is the same whether it came whole or as a stream, and however the
 network cut the stream.
 
-The folders' answers are alike, so all kinds of junk are tried where a kind of place comes first,
-and some elsewhere. With `--thorough` all are tried everywhere, which takes minutes.
+The folders' answers are alike. `make test` puts every kind of junk into one place of every kind
+(`mutations.swept` says what a kind is): for each dialect where it comes first in a whole answer, in
+the first event of a stream and in a later one. `make sweep` puts it into every place of every
+answer and of every event.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import pytest
@@ -22,12 +25,12 @@ from tests.mutations import (
     Complaints,
     Path,
     at,
-    junk_for,
+    foreign_fields,
     kind_of,
-    of_new_kinds,
     places,
     put,
     spelled,
+    swept,
 )
 from tests.play import Played, Upstream, gateway, play
 from tests.scenarios import Scenario, scenarios
@@ -59,7 +62,6 @@ def streamed(gate: Gateway, request: bytes, *pieces: str) -> Played:
 # Whole answers
 
 K = TypeVar("K")
-Kinds = dict[tuple[Scenario, int], set[Path]]
 WHOLE = scenarios("upstream.json")
 STREAMED = scenarios("upstream.sse")
 
@@ -77,41 +79,52 @@ def data_of(event: str) -> tuple[str, Any]:
         return named, None
 
 
-@pytest.fixture(scope="module")
-def kinds_of_whole() -> dict[Scenario, set[Path]]:
-    """The places of each whole answer that are of a kind that none before has."""
-    found: dict[Scenario, set[Path]] = {}
+def places_of_whole(*, everywhere: bool) -> dict[Scenario, list[Path]]:
+    """Where junk is tried in each whole answer."""
+    found: dict[Scenario, list[Path]] = {}
     for dialect in DIALECTS:
-        spoken = [each for each in WHOLE if each.dialect == dialect]
-        found |= of_new_kinds((each, each.json("upstream.json")) for each in spoken)
+        spoken = [(each, each.json("upstream.json")) for each in WHOLE if each.dialect == dialect]
+        found |= swept(spoken, everywhere=everywhere)
     return found
 
 
-@pytest.fixture(scope="module")
-def kinds_of_events() -> Kinds:
-    """The same of each event of each stream."""
-    found: Kinds = {}
-    for dialect in DIALECTS:
-        found |= of_new_kinds(
-            ((each, number), data_of(event)[1])
+def places_of_events(*, everywhere: bool) -> dict[Scenario, dict[int, list[Path]]]:
+    """Where junk is tried in each event of each stream, by the event's number."""
+    found: dict[Scenario, dict[int, list[Path]]] = {}
+    for dialect, is_first in itertools.product(DIALECTS, (True, False)):
+        spoken = (
+            ((each, number), said)
             for each in STREAMED
             if each.dialect == dialect
             for number, event in enumerate(events_in(each))
+            if (number == 0) is is_first and (said := data_of(event)[1]) is not None
         )
+        for (each, number), paths in swept(spoken, everywhere=everywhere).items():
+            found.setdefault(each, {})[number] = paths
     return found
 
 
+PLACES: dict[str, Callable[..., Mapping[Scenario, object]]] = {
+    "in_whole": places_of_whole,
+    "in_events": places_of_events,
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test for each answer in which there is a place to try, and what these places are."""
+    for name in PLACES.keys() & set(metafunc.fixturenames):
+        found = PLACES[name](everywhere=metafunc.config.getoption("--thorough"))
+        metafunc.parametrize(("scenario", name), found.items(), ids=map(str, found))
+
+
 @pytest.mark.swept
-@pytest.mark.parametrize("scenario", WHOLE, ids=str)
-def test_junk_in_a_whole_answer(
-    scenario: Scenario, kinds_of_whole: dict[Scenario, set[Path]], thorough: bool
-) -> None:
+def test_junk_in_a_whole_answer(scenario: Scenario, in_whole: list[Path]) -> None:
     complaints = Complaints()
     gate = gateway(scenario.row())
     asked = {stream: asked_by(scenario, stream=stream) for stream in (False, True)}
     answer = scenario.json("upstream.json")
-    for path in places(answer):
-        for junk in junk_for(path, kinds_of_whole[scenario], thorough=thorough):
+    for path in in_whole:
+        for junk in JUNK.values():
             mutated = put(answer, path, junk)
             told = None
             with complaints.about(Case(str(scenario), path, junk, "whole")):
@@ -126,7 +139,7 @@ def test_junk_in_a_whole_answer(
 
 
 def test_a_whole_answer_unfolds_into_its_stream() -> None:
-    """The instrument is true: what is in order is told the same either way."""
+    """Checks the test itself: an answer in order is the same whole and unfolded."""
     unfolded = 0
     for scenario in WHOLE:
         answer = scenario.json("upstream.json")
@@ -166,17 +179,15 @@ def test_junk_in_an_error(scenario: Scenario, status: int) -> None:
 
 
 @pytest.mark.swept
-@pytest.mark.parametrize("scenario", STREAMED, ids=str)
-def test_junk_in_a_stream(scenario: Scenario, kinds_of_events: Kinds, thorough: bool) -> None:
+def test_junk_in_a_stream(scenario: Scenario, in_events: dict[int, list[Path]]) -> None:
     complaints = Complaints()
     gate = gateway(scenario.row())
     asked = asked_by(scenario, stream=True)
     events = events_in(scenario)
-    for number, event in enumerate(events):
-        named, said = data_of(event)
-        new = kinds_of_events[scenario, number]
-        for path in places(said) if said is not None else ():
-            for junk in junk_for(path, new, thorough=thorough):
+    for number, paths in in_events.items():
+        named, said = data_of(events[number])
+        for path in paths:
+            for junk in JUNK.values():
                 mutated = f"{named}data: {json.encode(put(said, path, junk))}\n\n"
                 pieces = [*events[:number], mutated, *events[number + 1 :]]
                 with complaints.about(Case(f"{scenario}, event {number}", path, junk, "streamed")):
@@ -222,47 +233,50 @@ EVENT_OBJECTS = list(
 )
 
 
+@pytest.mark.swept
 @pytest.mark.parametrize(
-    ("scenario", "path"),
-    WHOLE_OBJECTS,
+    "number",
+    range(len(WHOLE_OBJECTS)),
     ids=[f"{scenario}-{spelled(path)}" for scenario, path in WHOLE_OBJECTS],
 )
-def test_a_field_that_no_whole_answer_has(scenario: Scenario, path: Path) -> None:
+def test_a_field_that_no_whole_answer_has(number: int, thorough: bool) -> None:
+    """In `make test` with one kind of junk (see `foreign_fields`), in `make sweep` with all."""
+    scenario, path = WHOLE_OBJECTS[number]
     complaints = Complaints()
     gate = gateway(scenario.row())
     asked = asked_by(scenario, stream=False)
     answer = scenario.json("upstream.json")
-    for name in [name for name in FIELDS_READ if name not in at(answer, path)]:
-        for junk in SOME_JUNK:
-            with complaints.about(Case(str(scenario), (*path, name), junk, "whole")):
-                told_whole(whole(gate, asked, put(answer, (*path, name), junk)))
+    for name, junk in foreign_fields(at(answer, path), SOME_JUNK, number, thorough=thorough):
+        with complaints.about(Case(str(scenario), (*path, name), junk, "whole")):
+            told_whole(whole(gate, asked, put(answer, (*path, name), junk)))
     complaints.raise_if_any()
 
 
+@pytest.mark.swept
 @pytest.mark.parametrize(
-    ("spot", "path"),
-    EVENT_OBJECTS,
+    "which",
+    range(len(EVENT_OBJECTS)),
     ids=[f"{each}-{number}-{spelled(path)}" for (each, number), path in EVENT_OBJECTS],
 )
-def test_a_field_that_no_event_has(spot: tuple[Scenario, int], path: Path) -> None:
+def test_a_field_that_no_event_has(which: int, thorough: bool) -> None:
+    """In `make test` with one kind of junk (see `foreign_fields`), in `make sweep` with all."""
+    (scenario, number), path = EVENT_OBJECTS[which]
     complaints = Complaints()
-    scenario, number = spot
     gate = gateway(scenario.row())
     asked = asked_by(scenario, stream=True)
     events = events_in(scenario)
     named, said = data_of(events[number])
-    for name in [name for name in FIELDS_READ if name not in at(said, path)]:
-        for junk in SOME_JUNK:
-            mutated = f"{named}data: {json.encode(put(said, (*path, name), junk))}\n\n"
-            pieces = [*events[:number], mutated, *events[number + 1 :]]
-            case = Case(f"{scenario}, event {number}", (*path, name), junk, "streamed")
-            with complaints.about(case):
-                told_streamed(streamed(gate, asked, *pieces))
+    for name, junk in foreign_fields(at(said, path), SOME_JUNK, which, thorough=thorough):
+        mutated = f"{named}data: {json.encode(put(said, (*path, name), junk))}\n\n"
+        pieces = [*events[:number], mutated, *events[number + 1 :]]
+        case = Case(f"{scenario}, event {number}", (*path, name), junk, "streamed")
+        with complaints.about(case):
+            told_streamed(streamed(gate, asked, *pieces))
     complaints.raise_if_any()
 
 
 def _into(event: Any, name: str, junk: Any) -> Any:
-    """`event` with one more field wherever something is said in it."""
+    """`event` with one more field in every object that carries content."""
     spots = [("choices", 0, "delta"), ("choices", 0), ("delta",), ("content_block",), ()]
     for spot in spots:
         with contextlib.suppress(KeyError, IndexError, TypeError):
@@ -276,7 +290,9 @@ REPEATED = ("text", "tools-parallel", "reasoning", "thinking", "citations", "log
 
 @pytest.mark.parametrize("scenario", [it for it in STREAMED if it.name in REPEATED], ids=str)
 def test_the_same_field_in_every_event(scenario: Scenario) -> None:
-    """What is alike from one event to the next may be taken for what never changes."""
+    """The fast path could take a field that is the same in every event for one that never
+    changes.
+    """
     complaints = Complaints()
     events = [data_of(event) for event in events_in(scenario)]
     for name in FIELDS_READ:

@@ -3,8 +3,9 @@
 Whatever a client sends is answered, or refused as its own fault with the name of what is wrong. It
 makes no difference whether it asked for a stream.
 
-The folders' requests are alike, so all kinds of junk are tried where a kind of place comes first
-for a dialect, and some elsewhere. With `--thorough` all are tried everywhere.
+The folders' requests are alike. `make test` puts every kind of junk into one place of every kind
+(`mutations.swept` says what a kind is): for each dialect where it comes first. `make sweep` puts it
+into every place of every request.
 """
 
 from collections.abc import Iterator
@@ -19,11 +20,11 @@ from tests.mutations import (
     Complaints,
     Path,
     at,
-    junk_for,
-    of_new_kinds,
+    foreign_fields,
     places,
     put,
     spelled,
+    swept,
 )
 from tests.play import Played, Upstream, gateway, play
 from tests.scenarios import Scenario, refused, scenarios
@@ -85,7 +86,7 @@ ABOUT_STREAMS = {"stream", "stream_options"}
 
 
 class Asked(NamedTuple):
-    """A golden request as one provider's row is asked it."""
+    """A golden request, sent to one provider's row."""
 
     name: str
     dialect: str
@@ -94,7 +95,7 @@ class Asked(NamedTuple):
 
 
 def _asked() -> Iterator[Asked]:
-    """Each request once for each dialect; by its own row where that is of the dialect."""
+    """Each request once for each dialect, with its own row if that row has this dialect."""
     seen = set()
     for scenario in [*scenarios(), *refused()]:
         request = scenario.json("request.json")
@@ -117,18 +118,18 @@ ASKED = list(_asked())
 
 
 def outcome(gate: Gateway, dialect: str, request: object, *, stream: bool) -> Played:
-    """What comes of `request`, from an upstream that answers rightly."""
+    """The outcome of `request`, with an upstream that answers correctly."""
     return play(gate, request, [(STREAMS if stream else ANSWERS)[dialect]])
 
 
 def as_streamed(request: dict[str, Any], *, stream: bool) -> dict[str, Any]:
-    """`request` where it asks for a stream, or where it does not."""
+    """`request` with or without `stream`."""
     rest = {key: value for key, value in request.items() if key not in ABOUT_STREAMS}
     return {**rest, "stream": stream}
 
 
 def assert_ours(played: Played, path: tuple[int | str, ...]) -> None:
-    """The client has its answer, or is told which parameter is wrong."""
+    """Asserts that the client got an answer, or an error that names the wrong parameter."""
     for name, value in played.headers.items():
         assert (name + value).isascii(), "a header that is none"
         assert (name + value).isprintable(), "a header that is none"
@@ -148,7 +149,9 @@ def assert_ours(played: Played, path: tuple[int | str, ...]) -> None:
 
 
 def told(played: Played) -> object:
-    """What must be the same whole and streamed: the refusal, or what the upstream was asked."""
+    """The part of the outcome that must be the same whole and streamed: the refusal, or the
+    upstream's request.
+    """
     if played.status != 200:
         return played.json()["error"]
     sent = json.decode_object(played.calls[0].body)
@@ -157,7 +160,7 @@ def told(played: Played) -> object:
 
 
 def sweep(complaints: Complaints, asked: Asked, gate: Gateway, path: Any, junk: Any) -> None:
-    """Ask with `junk` at `path`, for a whole answer and for a stream."""
+    """Sends the request with `junk` at `path`, for a whole answer and for a stream."""
     request = put(asked.request, path, junk)
     if not isinstance(request, dict) or ABOUT_STREAMS & set(path[:1]):
         stream = isinstance(request, dict) and request.get("stream") is True
@@ -175,24 +178,25 @@ def sweep(complaints: Complaints, asked: Asked, gate: Gateway, path: Any, junk: 
         assert len(seen) < 2 or seen[0] == seen[1], "whole and streamed differ"
 
 
-@pytest.fixture(scope="module")
-def kinds() -> dict[str, set[Path]]:
-    """The places of each request that are of a kind that none before has, by the request's name."""
-    found: dict[str, set[Path]] = {}
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test for each request in which there is a place to try, and what these places are."""
+    if "where" not in metafunc.fixturenames:
+        return
+    everywhere = metafunc.config.getoption("--thorough")
+    found: dict[str, list[Path]] = {}
     for dialect in DIALECTS:
-        found |= of_new_kinds((it.name, it.request) for it in ASKED if it.dialect == dialect)
-    return found
+        requests = [(it.name, it.request) for it in ASKED if it.dialect == dialect]
+        found |= swept(requests, everywhere=everywhere)
+    chosen = [(asked, found[asked.name]) for asked in ASKED if asked.name in found]
+    metafunc.parametrize(("asked", "where"), chosen, ids=[asked.name for asked, _ in chosen])
 
 
 @pytest.mark.swept
-@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked.name)
-def test_junk_in_the_place_of_anything(
-    asked: Asked, kinds: dict[str, set[Path]], thorough: bool
-) -> None:
+def test_junk_in_the_place_of_anything(asked: Asked, where: list[Path]) -> None:
     complaints = Complaints()
     gate = gateway(asked.row)
-    for path in places(asked.request):
-        for junk in junk_for(path, kinds[asked.name], thorough=thorough):
+    for path in where:
+        for junk in JUNK.values():
             sweep(complaints, asked, gate, path, junk)
     complaints.raise_if_any()
 
@@ -221,17 +225,23 @@ def _kinds_of_objects() -> Iterator[tuple[Asked, Any]]:
 OBJECTS = list(_kinds_of_objects())
 
 
+@pytest.mark.swept
 @pytest.mark.parametrize(
-    ("asked", "path"), OBJECTS, ids=[f"{asked.name}-{spelled(path)}" for asked, path in OBJECTS]
+    "number",
+    range(len(OBJECTS)),
+    ids=[f"{asked.name}-{spelled(path)}" for asked, path in OBJECTS],
 )
-def test_a_field_where_it_does_not_belong(asked: Asked, path: Any) -> None:
+def test_a_field_where_it_does_not_belong(number: int, thorough: bool) -> None:
+    """In `make test` with one kind of junk (see `foreign_fields`), in `make sweep` with all."""
     assert len(FIELDS_READ) > 80, "the names are no longer found"
+    asked, path = OBJECTS[number]
     complaints = Complaints()
     gate = gateway(asked.row)
-    for place in [(*path, name) for name in FIELDS_READ if name not in at(asked.request, path)]:
-        for junk in MORE_JUNK:
-            request = put(asked.request, place, junk)
-            stream = request.get("stream") is True
-            with complaints.about(Case(asked.name, place, junk)):
-                assert_ours(outcome(gate, asked.dialect, request, stream=stream), place)
+    there = at(asked.request, path)
+    for name, junk in foreign_fields(there, MORE_JUNK, number, thorough=thorough):
+        place = (*path, name)
+        request = put(asked.request, place, junk)
+        stream = request.get("stream") is True
+        with complaints.about(Case(asked.name, place, junk)):
+            assert_ours(outcome(gate, asked.dialect, request, stream=stream), place)
     complaints.raise_if_any()

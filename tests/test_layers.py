@@ -114,7 +114,7 @@ def _layer(module: str) -> str:
 
 
 def _dialect(module: str) -> str:
-    """The dialect or protocol that `module` is a part of, with its folder; empty for none."""
+    """The protocol that `module` belongs to, with its folder; empty if none."""
     for folder in FOLDERS:
         rest = module.removeprefix(f"xtrix.{folder}.")
         if rest != module:

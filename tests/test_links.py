@@ -41,7 +41,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def _kept(found: re.Match[str]) -> str:
-    """Code inside a heading is a part of it, a block of code has none."""
+    """Keeps code inside a heading, and removes blocks of code."""
     return "" if found[0].startswith("```") else found[0].strip("`")
 
 
@@ -69,7 +69,7 @@ def test_the_readme_is_short() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_placeholder_is_explained_on_its_page(page: Path) -> None:
-    """The page's text names it between backticks, and says what to put in its place."""
+    """The page's text has it between backticks, and says what to put in its place."""
     text = page.read_text()
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
     explained = set(PLACEHOLDER.findall(" ".join(re.findall(r"`[^`\n]+`", prose))))

@@ -117,7 +117,7 @@ def test_a_base_url_with_v1_is_told_so() -> None:
 
 
 def assert_error(played: Played, status: int, kind: str) -> None:
-    """An error in the form of Messages, which says its request's id twice."""
+    """Asserts an error in the form of Messages, with the request's id in body and header."""
     assert (played.status, played.calls) == (status, [])
     body = played.json()
     assert set(body) == {"type", "error", "request_id"}
@@ -276,7 +276,7 @@ SESSIONS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(40)]
 
 
 def first(token: str, **asking: Any) -> str:
-    """Who is asked first; `token` is the request's own, by which chance decides."""
+    """The provider that is called first. `token` belongs to the request and decides at random."""
     gate = gateway(*ROWS, MODELS=[{"id": "best", "targets": SHARED}])
     headers = asking.pop("headers", {})
     exchange = gate.open(head("/v1/messages", **headers), token, NOW)

@@ -20,7 +20,7 @@ def form(*parts: bytes) -> bytes:
 
 
 def found(body: bytes, size: int = 0) -> ModelFinder:
-    """What is found in `body`, which comes in pieces of `size`, or whole."""
+    """The result for `body`, which comes in pieces of `size`, or whole."""
     finder = ModelFinder(BOUNDARY)
     step = size or max(1, len(body))
     for start in range(0, len(body), step):
@@ -73,7 +73,7 @@ def test_lines_may_end_as_some_servers_read_them(line: bytes) -> None:
 @pytest.mark.parametrize("second", [MODEL, MODEL.replace(b"\r\n", b"\n"), part("model", b"")])
 @pytest.mark.parametrize("size", [0, 1, 50])
 def test_a_second_model_is_refused(second: bytes, size: int) -> None:
-    """The one that is looked at here may not be the one that the upstream takes."""
+    """The gateway could read one of them, and the upstream the other."""
     with pytest.raises(ClientError, match="two fields 'model'"):
         found(form(MODEL, FILE, second), size)
 

@@ -59,7 +59,7 @@ class Bench:
         return play(self.gates[0], request, upstreams, head, self.now, wire=self.wire, token=token)
 
     def begin(self, key: str, **fields: object) -> Exchange:
-        """A call whose upstream has been asked and has not answered."""
+        """A call whose upstream has not answered yet."""
         headers = {"authorization": f"Bearer {key}"}
         head = RequestHead("POST", "/v1/chat/completions", headers)
         exchange = self.gates[0].open(head, self._token(), self.now)
@@ -81,7 +81,7 @@ class Bench:
         return played.json()
 
     def make(self, name: str = "team", /, **limits: object) -> tuple[str, str]:
-        """A new key's id and secret."""
+        """Makes a key. Returns its id and secret."""
         made = self.admin("POST", "/keys", {"name": name, "limits": limits}, status=201)
         return made["id"], made["secret"]
 
@@ -142,8 +142,25 @@ def test_a_budget(bench: Bench) -> None:
     assert refused.headers["x-should-retry"] == "false"
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_calls_one_after_the_other_are_never_at_once(limit: int) -> None:
+    """Whatever isolates they reach: one that has none running holds none for later."""
+    bench = Bench()
+    bench.gates += [bench.gate() for _ in range(3)]
+    _, secret = bench.make(parallel=limit)
+    for _ in range(8):
+        bench.gates.append(bench.gates.pop(0))
+        running = [bench.begin(secret) for _ in range(limit)]
+        assert bench.ask(secret).status == 429
+        for exchange in running:
+            exchange.log_line(bench.now)
+        bench.settle()
+
+
 def test_calls_hardly_ever_ask() -> None:
-    """Fifty calls a second on a key with every limit: one message a second, and some at first."""
+    """Fifty calls a second on a key with every limit need one message a second, and a few at
+    first.
+    """
     limits = {"requests_per_minute": 1_000_000, "tokens_per_minute": 10**9, "parallel": 1_000}
     bench = Bench(
         API_KEYS="named:sk-named", LIMITS=[{"key": "named", "usd_per_day": 1_000, **limits}]
@@ -170,7 +187,7 @@ def test_a_budget_is_whole_again_when_its_time_is_over(bench: Bench, span: str, 
 @pytest.mark.parametrize("key", ["", ADMIN_KEY, "sk-test"])
 @pytest.mark.parametrize("line", ["GET /admin", "GET /admin/keys", "POST /admin/keys"])
 def test_without_an_admin_key_there_is_no_admin(line: str, key: str) -> None:
-    """Whoever asks: also with an empty key, which the missing one is equal to."""
+    """This holds for an empty key too, although a missing ADMIN_KEY equals it."""
     bench = Bench(ADMIN_KEY="", API_KEYS="sk-test")
     method, path = line.split(" ")
     played = bench.call(method, path, key)

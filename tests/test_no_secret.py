@@ -92,7 +92,7 @@ def answers(scenario: Scenario, secret: str) -> Iterator[Answer]:
 
 
 def assert_unseen(gate: Gateway, scenario: Scenario, answer: Answer, secret: str) -> None:
-    """Fails if `secret`, the key of `gate`, is in anything that comes of the answer."""
+    """Fails if `secret`, the key of `gate`, is in anything that the client or the log gets."""
     request = scenario.json("request.json") | ({"stream": True} if answer.streamed else {})
     played = play(gate, request, [answer.upstream])
     assert played.calls
@@ -130,7 +130,7 @@ def test_no_secret_comes_through_a_header(
 
 @pytest.mark.parametrize("pieces", [1, 2, 3])
 def test_no_secret_comes_through_spelled_in_escapes(pieces: int) -> None:
-    """Nor on the fast path, which moves a text as it is spelled."""
+    """The same on the fast path, which moves texts without decoding them."""
     secret = LIKE_A_KEY
     scenario = next(each for each in scenarios("upstream.sse") if each.name == "text")
     gate = gateway(scenario.row() | {"dialect": "openai"}, UPSTREAM_KEY=secret)
@@ -156,7 +156,7 @@ def test_the_clients_key_is_not_in_its_errors_nor_in_the_log() -> None:
 
 
 def test_a_text_about_keys_is_the_models_own() -> None:
-    """What looks like a key is one in an error, and anybody's words in an answer."""
+    """Text that looks like a key is hidden in an error. In an answer it is the model's own text."""
     scenario = next(each for each in scenarios("upstream.json") if each.name == "text")
     text = f"A key looks like sk-ant-api03-abcdef; yours is {KEY}."
     said = {"choices": [{"message": {"role": "assistant", "content": text}}]}

@@ -16,11 +16,12 @@ NO_HASH = {
     for system in ("darwin-64", "darwin-arm64", "windows-64")
 }
 """Of other systems than the lock file was made on; docs/security.md owns up to them."""
-OTHERS = ("requirements-older.txt", "requirements-release.txt")
+OTHERS = tuple(f"requirements-{name}.txt" for name in ("older", "release", "uv"))
 FETCHED = sorted(
     str(file.relative_to(ROOT)) for file in ROOT.glob("tests/fetched/packages/*/*.txt")
 )
-REQUIREMENTS = ("requirements.txt", "requirements-dev.lock", *OTHERS, *FETCHED)
+LOCKS = ("requirements-run.lock", "requirements-dev.lock")
+REQUIREMENTS = ("requirements.txt", *LOCKS, *OTHERS, *FETCHED)
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.name)
@@ -54,10 +55,9 @@ def test_a_package_of_npm_has_a_version_and_a_hash() -> None:
     assert without == NO_HASH
     hashes = [each["integrity"] for name, each in packages.items() if name not in NO_HASH]
     assert [each for each in hashes if not each.startswith("sha512-")] == []
-    named = json.loads((ROOT / "package.json").read_text())["devDependencies"]
-    assert [
-        each for each in named.values() if not re.fullmatch(r"(npm:[\w@/-]+@)?[\d.]+", each)
-    ] == []
+    package = json.loads((ROOT / "package.json").read_text())
+    named = [*package["dependencies"].values(), *package["devDependencies"].values()]
+    assert [each for each in named if not re.fullmatch(r"(npm:[\w@/-]+@)?[\d.]+", each)] == []
 
 
 def test_a_release_says_what_the_changelog_says_of_its_version() -> None:

@@ -17,7 +17,7 @@ GROQ = "https://api.groq.com/openai/v1"
 def reckoned(
     base_url: str, model: str, usage: Usage, tier: str | None = None, *rows: Price
 ) -> int | None:
-    """What `usage` costs at a provider; None where that is not known."""
+    """The cost of `usage` at a provider; None if it is not known."""
     price = price_of(Provider("any", "openai", base_url, prices=rows), model)
     return None if price is None else cost(price, usage, tier)
 
@@ -41,6 +41,8 @@ HAND = [
     (ANTHROPIC, "claude-haiku-5-5", Usage(100_001, 1000), None, 50_001 + 2_500),  # 50,000.5
     (ANTHROPIC, "claude-opus-5-5", Usage(1000, 1000), "fast", 8_000 + 40_000),
     (ANTHROPIC, "claude-opus-5-5", Usage(1000, 1000), "priority", 4_000 + 20_000),
+    (ANTHROPIC, "claude-opus-4-6", Usage(1000, 1000), "us", 5_500 + 27_500),
+    (ANTHROPIC, "claude-sonnet-5-5", Usage(1000, 0, cached=500), "us", 1_100 + 55),
     (OPENAI, "gpt-5.4-2026-03-05", Usage(10_000, 100, cached=8_000), None, 5_000 + 2_000 + 1_500),
     (OPENAI, "gpt-5.4", Usage(300_000, 100), None, 1_500_000 + 2_250),
     (OPENAI, "gpt-5.4", Usage(1000, 100), "flex", 1_250 + 750),
@@ -81,6 +83,7 @@ def test_a_call_costs_what_was_reckoned_by_hand(
         ("http://127.0.0.1:8080/v1", "gpt-5.4", Usage(1, 1), None),
         ("https://api.openai.com.evil.test/v1", "gpt-5.4", Usage(1, 1), None),
         (OPENAI, "gpt-5.4", Usage(1, 1), "a-new-tier"),
+        (ANTHROPIC, "claude-opus-4-5", Usage(1, 1), "us"),  # which it does not have
         (OPENAI, "gpt-4o", Usage(1, 1), "flex"),  # which it does not have
         (OPENAI, "gpt-4o", Usage(10, 1, prompt_audio=5), None),
         (OPENAI, "gpt-4o", Usage(10, 1, completion_audio=1), None),
@@ -127,6 +130,90 @@ def test_the_most_that_a_call_can_cost_is_of_the_dearest_class_and_tier() -> Non
     tiers = {"flex": 0.5, "priority": 2}
     assert most(price._replace(tiers=tiers), 1000, 100) == 12_000 + 3_000
     assert most(price._replace(tiers={"flex": 0.5}), 1000, 100) == 6_000 + 1_500
+
+
+ANTHROPICS = """
+claude-fable-5-1   10   12.50  20   0.25  50
+claude-fable-5     10   12.50  20   1     50
+claude-opus-5-5    4    5      8    0.20  20
+claude-opus-5      5    6.25   10   0.50  25
+claude-opus-4-8    5    6.25   10   0.50  25
+claude-opus-4-6    5    6.25   10   0.50  25
+claude-opus-4-5    5    6.25   10   0.50  25
+claude-opus-4-1    15   18.75  30   1.50  75
+claude-sonnet-5-5  2    2.50   4    0.10  10
+claude-sonnet-5    2    2.50   4    0.20  10
+claude-sonnet-4-6  3    3.75   6    0.30  15
+claude-haiku-5-5   0.10 0.125  0.20 0.01  0.50
+claude-haiku-4-5   1    1.25   2    0.10  5
+claude-3-5-haiku   0.80 1      1.60 0.08  4
+claude-3-haiku     0.25 0.30   0.50 0.03  1.25
+"""
+"""Input, cache writes for five minutes and an hour, cache reads, output. From
+platform.claude.com/docs/en/about-claude/pricing and …/about-claude/models, read 2026-11."""
+XAIS = """
+grok-4.7          2     6    0.50
+grok-4.6          2     6    0.50
+grok-4.5          2     6    0.30
+grok-4.3          1.25  2.50 0.20
+grok-build-0.1    1     2    0.20
+grok-code-fast-1  1     2    0.20
+"""
+"""Input, output, cached input; twice as much from 200,000 tokens. From docs.x.ai/developers/pricing
+and api.x.ai/v1/language-models, as litellm 1.110.2 and model-prices 0.0.5 quote them."""
+GEMINIS = """
+gemini-3.5-flash       1.50  9    0.15  0.75   4.50  2.70  16.20
+gemini-3.5-flash-lite  0.30  2.50 0.03  0.15   1.25  0.54  4.50
+gemini-3.1-flash-lite  0.25  1.50 0.025 0.125  0.75  0.45  2.70
+gemini-2.5-pro         1.25  10   0.125 0.625  5     2.25  18
+gemini-2.5-flash       0.30  2.50 0.03  0.15   1.25  0.54  4.50
+"""
+"""Input, output, cached input; input and output of `flex` and of `priority`. From
+ai.google.dev/gemini-api/docs/pricing, as litellm 1.110.2 quotes it."""
+
+
+def _written(table: str) -> list[tuple[str, list[float]]]:
+    rows = (line.split() for line in table.strip().splitlines())
+    return [(model, [*map(float, prices)]) for model, *prices in rows]
+
+
+@pytest.mark.parametrize(("model", "prices"), _written(ANTHROPICS))
+def test_anthropics_prices(model: str, prices: list[float]) -> None:
+    row = price_of(Provider("any", "anthropic", ANTHROPIC), model)
+    assert row is not None
+    found = [row.input, row.cache_write, row.cache_write_hour, row.cached, row.output]
+    assert found == pytest.approx(prices)
+
+
+@pytest.mark.parametrize(("model", "prices"), _written(XAIS))
+def test_xais_prices(model: str, prices: list[float]) -> None:
+    row = price_of(Provider("any", "openai", XAI), model)
+    assert row is not None
+    assert [row.input, row.output, row.cached] == prices
+    assert row.long == Long(199_999, 2, 2)
+
+
+@pytest.mark.parametrize(("model", "prices"), _written(GEMINIS))
+def test_geminis_prices(model: str, prices: list[float]) -> None:
+    row = price_of(Provider("any", "openai", GEMINI), model)
+    assert row is not None
+    usual, tiers = [row.input, row.output], [row.tiers["flex"], row.tiers["priority"]]
+    of_tiers = [rate * factor for factor in tiers for rate in usual]
+    assert [*usual, row.cached, *of_tiers] == pytest.approx(prices)
+
+
+def test_a_place_costs_more_in_every_tier() -> None:
+    price = price_of(Provider("any", "anthropic", ANTHROPIC), "claude-opus-5-5")
+    assert price is not None
+    usage = Usage(1000, 1000)
+    assert cost(price, usage, "fast", "us") == 8_800 + 44_000
+    assert cost(price, usage, "fast", "global") == 8_000 + 40_000
+    assert cost(price, usage, "fast", "mars") is None
+    # the dearest kind of input is written for an hour, at $8
+    assert most(price, 1000, 1000) == 17_600 + 44_000
+    assert most(price, 1000, 1000, ["us"]) == 8_800 + 22_000
+    assert most(price, 1000, 1000, ["us", "fast"]) == 17_600 + 44_000
+    assert most(price, 1000, 1000, ["standard"]) == 8_000 + 20_000
 
 
 def test_the_hour_of_the_cache_is_read_from_the_usage_of_messages() -> None:

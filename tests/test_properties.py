@@ -57,7 +57,7 @@ ANSWERS = {
 
 
 def answered(dialect: str, body: bytes) -> Played:
-    """What the client gets for `body`, from an upstream that always answers."""
+    """The client's answer to `body`, from an upstream that always answers."""
     upstream = Upstream(200, {"content-type": "application/json"}, (ANSWERS[dialect],))
     return play(GATES[dialect], body, [upstream])
 
@@ -76,7 +76,7 @@ def test_any_right_request_becomes_one_that_anthropic_accepts(request: dict[str,
 
 
 def as_anthropic_is_asked(request: dict[str, Any]) -> dict[str, Any] | ClientError:
-    """The body that an Anthropic upstream gets, or why it gets none."""
+    """The body that an Anthropic upstream gets, or the error that refuses the request."""
     target = Target(Provider("a", "anthropic", "http://upstream.test/v1"), request["model"])
     decoded = CHAT.decode_request(json.encode(request).encode(), {}, "m")
     try:
@@ -98,7 +98,7 @@ def test_any_right_request_reaches_an_openai_upstream_as_it_is(request: dict[str
 
 
 def assert_told(played: Played) -> None:
-    """The client is told what was wrong, or has its answer; its headers are headers."""
+    """Asserts that the client got an answer or an error, with well-formed headers."""
     for name, value in played.headers.items():
         assert (name + value).isascii()
         assert (name + value).isprintable()
@@ -205,7 +205,9 @@ def test_any_bytes_of_an_upstream_are_a_completion_or_its_fault(
 
 @drawn(300, exchange=mutated_answers())
 def test_a_golden_answer_with_several_faults(exchange: Exchange) -> None:
-    """The client gets a completion of the documented form, or is told whose fault it was."""
+    """The client gets a completion of the documented form, or an error that says whose fault it
+    was.
+    """
     row, request, answer = exchange
     upstream = Upstream(200, JSON_TYPE, (json.encode(answer).encode(),))
     assert told_whole(play(gateway(row), as_asked(request, stream=False), [upstream]))
@@ -213,7 +215,7 @@ def test_a_golden_answer_with_several_faults(exchange: Exchange) -> None:
 
 @drawn(300, exchange=mutated_streams(), sizes=SIZES)
 def test_a_golden_stream_with_several_faults(exchange: Exchange, sizes: list[int]) -> None:
-    """As for a whole answer, and it is the same however the network cuts it."""
+    """As for a whole answer. The outcome does not depend on how the network cuts the stream."""
     row, request, events = exchange
     gate = gateway(row)
     asked = as_asked(request, stream=True)
@@ -227,7 +229,7 @@ def test_a_golden_stream_with_several_faults(exchange: Exchange, sizes: list[int
 
 
 def as_asked(request: dict[str, Any], *, stream: bool) -> dict[str, Any]:
-    """`request` where it asks for a stream, or where it does not."""
+    """`request` with or without `stream`."""
     rest = {key: value for key, value in request.items() if key != "stream_options"}
     return {**rest, "stream": stream}
 

@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 class Documented(NamedTuple):
-    """What a provider's own pages say of a call."""
+    """A call as the provider's own pages describe it."""
 
     url: str
     headers: Mapping[str, str]
@@ -132,7 +132,7 @@ DOCUMENTED = {
 
 
 class Settings(NamedTuple):
-    """What one block of TOML gives one environment."""
+    """The settings from one block of TOML."""
 
     place: str
     variables: Mapping[str, Any]
@@ -182,7 +182,7 @@ ROWS = [
 
 
 def environment(settings: Settings, *more: Row) -> dict[str, object]:
-    """What a Worker with `settings` and these rows too has in its environment, secrets included."""
+    """The environment of a Worker with `settings` and these rows, secrets included."""
     rows = [*settings.rows, *more]
     named = re.findall(r"'api_key': '(\w+)'|\{(\w+)\}", repr(rows))
     secrets = {name: _secret(name) for pair in named for name in pair if name}
@@ -195,7 +195,7 @@ def _secret(name: str) -> str:
 
 
 def _rows_above(settings: Settings) -> list[Row]:
-    """The page's rows for the providers that a block's models name and it has no rows for."""
+    """The page's rows for providers that a block's models name but that it has no rows for."""
     first: dict[str, Row] = {}
     for each in SETTINGS:
         for row in each.rows:
@@ -258,11 +258,11 @@ def test_a_model_of_the_same_class_stands_for_the_retired_one_and_is_named(place
 def test_a_block_is_a_faultless_configuration(settings: Settings) -> None:
     config = loaded(settings)
     assert len(config.providers) >= len(settings.rows)
-    assert not [provider.name for provider in config.providers if provider.lacks]
+    assert not [provider.name for provider in config.providers if provider.missing_secret]
 
 
 def test_the_page_is_a_faultless_configuration() -> None:
-    """All rows at once, each provider as it is first shown."""
+    """All rows at once. For each provider, its first row on the page."""
     first: dict[str, Row] = {}
     secrets: dict[str, object] = {}
     for settings in SETTINGS:
@@ -327,7 +327,7 @@ HISTORY: list[dict[str, object]] = [
 
 
 def _traits(body: Mapping[str, Any]) -> set[str]:
-    """What `body` has that a provider might refuse."""
+    """The parts of `body` that a provider might refuse."""
     messages = [item for item in body.get("messages") or body["input"] if "role" in item]
     null = any(message.get("content", "") is None for message in messages)
     return {

@@ -1,7 +1,7 @@
 import pytest
 
 from xtrix.prompt import Origin, Sealed
-from xtrix.reasoning import LONGEST, PREFIX, Carrier, is_carried
+from xtrix.reasoning import LONGEST, PREFIX, Carrier, is_packed
 
 SEALED = Sealed(
     {"type": "thinking", "thinking": "Well…\u2028\n", "signature": "EqQB/+=="},
@@ -12,7 +12,7 @@ CARRIER = Carrier(b"secret", b"client")
 
 def test_what_is_packed_is_opened_byte_for_byte() -> None:
     packed = CARRIER.pack(SEALED)
-    assert is_carried(packed)
+    assert is_packed(packed)
     assert CARRIER.open(packed) == SEALED
 
 

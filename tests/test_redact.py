@@ -110,7 +110,7 @@ def test_a_secret_is_found_wherever_it_is_cut() -> None:
 
 
 def cleaned(**fields: str) -> dict[str, str | None]:
-    """What is left of an upstream's error with these fields."""
+    """An upstream's error with these fields, after redaction."""
     error = UpstreamError(400, fields.get("message", "Why."))
     error.code, error.param = fields.get("code"), fields.get("param")
     Redactor("correct_horse_battery", tokens=("client-key-1",)).clean(error)

@@ -12,7 +12,7 @@ from xtrix.protocols.chat.chunks import KEEP_ALIVE
 from xtrix.protocols.chat.usage import encode_usage
 from xtrix.protocols.responses import RESPONSES
 from xtrix.redact import Redactor
-from xtrix.relay import Patience, Relay
+from xtrix.relay import Relay, SilenceLimits
 
 BEGAN = 1000.0
 
@@ -20,15 +20,15 @@ BEGAN = 1000.0
 def relay(
     first_byte: float = 30, idle: float = 20, keep_alive: float = 5, progress: float = 3600
 ) -> Relay:
-    patience = Patience(first_byte, idle, keep_alive, progress)
-    one = Relay(stream_of("openai"), Redactor(), (("a", "b"),), patience, Clock(0))
+    limits = SilenceLimits(first_byte, idle, keep_alive, progress)
+    one = Relay(stream_of("openai"), Redactor(), (("a", "b"),), limits, Clock(0))
     assert one.tick(BEGAN) == ""
     return one
 
 
-def begun(**patience: float) -> Relay:
-    """A relay whose first event has come, at the time it began."""
-    one = relay(**patience)
+def begun(**limits: float) -> Relay:
+    """A relay whose first event has come, and the time at which it began."""
+    one = relay(**limits)
     one.feed(OPENAI_BEGINS)
     assert one.begun
     assert one.tick(BEGAN) == ""
@@ -47,7 +47,7 @@ def test_a_relay_is_an_answer() -> None:
 
 
 def test_the_first_look_at_the_clock_starts_it() -> None:
-    one = Relay(stream_of("openai"), Redactor(), (), Patience(30, 20, 5), Clock(0))
+    one = Relay(stream_of("openai"), Redactor(), (), SilenceLimits(30, 20, 5), Clock(0))
     assert [one.tick(9e9), one.tick(9e9 + 29), one.error] == ["", "", None]
     one.tick(9e9 + 30)
     assert one.error
@@ -90,13 +90,13 @@ def test_a_first_event_at_the_last_moment_is_in_time() -> None:
 
 
 def test_an_announcement_may_be_kept_back() -> None:
-    patience = Patience(30, 20, 5, holds_opening=True)
-    one = Relay(stream_of("openai"), Redactor(), (), patience, Clock(0))
+    limits = SilenceLimits(30, 20, 5, holds_opening=True)
+    one = Relay(stream_of("openai"), Redactor(), (), limits, Clock(0))
     assert (one.tick(BEGAN), one.feed(OPENAI_BEGINS), one.begun) == ("", "", False)
     told = one.feed(openai_text("Hello"))
     assert told == begun_with(OPENAI_BEGINS + openai_text("Hello"))
     assert one.begun
-    late = Relay(stream_of("openai"), Redactor(), (), patience, Clock(0))
+    late = Relay(stream_of("openai"), Redactor(), (), limits, Clock(0))
     late.tick(BEGAN)
     late.feed(OPENAI_BEGINS)
     assert late.tick(BEGAN + 30) == ""
@@ -105,14 +105,14 @@ def test_an_announcement_may_be_kept_back() -> None:
 
 
 def test_what_was_kept_back_is_told_with_the_end() -> None:
-    patience = Patience(30, 20, 5, holds_opening=True)
-    one = Relay(stream_of("openai"), Redactor(), (), patience, Clock(0))
+    limits = SilenceLimits(30, 20, 5, holds_opening=True)
+    one = Relay(stream_of("openai"), Redactor(), (), limits, Clock(0))
     told = one.feed(OPENAI_BEGINS) + one.feed(OPENAI_ENDS) + one.close()
     assert told == begun_with(OPENAI_BEGINS + OPENAI_ENDS)
 
 
 def begun_with(text: str) -> str:
-    """What a relay that keeps nothing back makes of a stream of `text`."""
+    """The output of a relay without held-back events, for a stream of `text`."""
     one = relay()
     return one.feed(text) + (one.close() if one.finished or OPENAI_ENDS in text else "")
 
@@ -170,7 +170,7 @@ def test_the_client_hears_that_we_are_here_whatever_the_upstream_sends() -> None
 
 
 def test_who_waits_for_the_client_does_not_wait_for_the_upstream() -> None:
-    """A reader may pause for as long as it likes; then the upstream has all its time again."""
+    """A client may stop reading for any time. The upstream's time limits start again after that."""
     one = begun(idle=20, keep_alive=5)
     paused = [one.tick(BEGAN + second, reading=False) for second in range(1, 1_000)]
     assert set(paused) == {""}
@@ -258,19 +258,19 @@ def test_usage_is_the_streams() -> None:
 
 
 @pytest.mark.parametrize(
-    ("patience", "seconds"),
+    ("limits", "seconds"),
     [
-        (Patience(300, 120, 15), 1.0),
-        (Patience(300, 120, 0), 1.0),
-        (Patience(300, 2, 15), 0.5),
-        (Patience(1, 120, 15), 0.25),
-        (Patience(0.01, 120, 15), 0.05),
-        (Patience(300, 120, 0.4), 0.1),
-        (Patience(300, 120, 15, 1), 0.25),
+        (SilenceLimits(300, 120, 15), 1.0),
+        (SilenceLimits(300, 120, 0), 1.0),
+        (SilenceLimits(300, 2, 15), 0.5),
+        (SilenceLimits(1, 120, 15), 0.25),
+        (SilenceLimits(0.01, 120, 15), 0.05),
+        (SilenceLimits(300, 120, 0.4), 0.1),
+        (SilenceLimits(300, 120, 15, 1), 0.25),
     ],
 )
-def test_how_often_it_wants_to_look_at_the_clock(patience: Patience, seconds: float) -> None:
-    one = Relay(stream_of("openai"), Redactor(), (), patience, Clock(0))
+def test_how_often_it_wants_to_look_at_the_clock(limits: SilenceLimits, seconds: float) -> None:
+    one = Relay(stream_of("openai"), Redactor(), (), limits, Clock(0))
     assert one.tick_seconds == pytest.approx(seconds)
 
 
@@ -282,7 +282,7 @@ def responses_relay(redactor: Redactor) -> Relay:
     of = answering("openai")
     writer = RESPONSES.stream_writer(of)
     stream = Translation(CHAT.reader(writer, of), writer)
-    return Relay(stream, redactor, (), Patience(30, 20, 5), Clock(0))
+    return Relay(stream, redactor, (), SilenceLimits(30, 20, 5), Clock(0))
 
 
 def said(text: str) -> str:
@@ -296,9 +296,9 @@ def test_a_long_end_is_given_in_pieces() -> None:
     one = responses_relay(Redactor())
     begun = "".join([one.feed(said("x" * 10_000)) for _ in range(100)])
     pieces = [one.feed(ENDS), one.close()]
-    assert (one.over, one.is_told) == (True, False)
+    assert (one.over, one.is_drained) == (True, False)
     pieces += iter(one.more, "")
-    assert (one.over, one.is_told) == (True, True)
+    assert (one.over, one.is_drained) == (True, True)
     assert 4_000_000 < sum(map(len, pieces)) < 4_010_000
     assert max(map(len, pieces)) < 300_000
     assert "".join(pieces).endswith("data: [DONE]\n\n")
@@ -307,7 +307,7 @@ def test_a_long_end_is_given_in_pieces() -> None:
 
 @pytest.mark.parametrize("room", range(0, 70_000, 7_001))
 def test_no_piece_ends_within_a_secret(room: int) -> None:
-    """It comes in two deltas, and is one where the text is told whole."""
+    """The character comes in two deltas, and is one character in the whole text."""
     key = "sk-upstream-0123456789"
     one = responses_relay(Redactor(key))
     one.feed(said("x" * room))
@@ -328,5 +328,5 @@ def test_while_frames_wait_time_says_nothing() -> None:
     assert one.waits
     assert one.tick(100) == ""
     frames += "".join(iter(one.more, ""))
-    assert one.is_told
+    assert one.is_drained
     assert frames.endswith("data: [DONE]\n\n")

@@ -5,7 +5,7 @@ place and its reason. A second round changes nothing more.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import pytest
 from typing_extensions import override
 
 from tests import accumulate
+from tests.crossings import ACROSS, crossings
 from tests.envelopes import opened, packed
 from tests.least import PATHS, row
 from tests.losses.table import difference
@@ -22,7 +23,7 @@ from tests.scenarios import Scenario, scenarios
 from xtrix import auth, json
 from xtrix.answer import Expected
 from xtrix.config import load
-from xtrix.errors import ClientError
+from xtrix.errors import ClientError, UpstreamError
 from xtrix.prompt import Origin
 from xtrix.protocol import Answering, Codec, Request, Stamp, Stream, Translation
 from xtrix.protocols import DIALECTS, PROTOCOLS
@@ -32,8 +33,28 @@ from xtrix.sse import Decoder
 
 Json = dict[str, Any]
 
-Ours = Mapping[str, str]
-"""Places, with `[]` for any index, and why what stands there is not as it was."""
+
+class Only(NamedTuple):
+    """Why a place is not as it was, in these folders and in no other."""
+
+    why: str
+    folders: frozenset[str]
+
+
+def only(why: str, folders: str) -> Only:
+    """`folders` are separated by spaces; one that ends in `:` is that of the names behind it."""
+    found, above = set(), ""
+    for name in folders.split():
+        if name.endswith(":"):
+            above = name[:-1]
+        else:
+            found.add(f"{above}/{name}")
+    return Only(why, frozenset(found))
+
+
+Ours = Mapping[str, str | Only]
+"""Places, with `[]` for any index, and why what stands there is not as it was. Where a whole item
+is another one, all folders are named: a place of that kind would hide whatever else is lost."""
 
 
 def _carrier() -> Carrier:
@@ -49,11 +70,40 @@ def places(before: Any, after: Any) -> set[str]:
     return {re.sub(r"\[\d+\]", "[]", path) for path, _ in difference(before, after)}
 
 
+Found = Mapping[str, set[str]]
+"""The places that are not as they were, by the folder."""
+
+
+def unlisted(ours: Ours, found: Found) -> list[str]:
+    """Those of the places in `found` that `ours` does not have, with their folders."""
+    return [
+        f"{folder}: {it}" for folder in found for it in found[folder] if not _has(ours, it, folder)
+    ]
+
+
+def _has(ours: Ours, place: str, folder: str) -> bool:
+    why = ours.get(place)
+    return why is not None and (isinstance(why, str) or folder in why.folders)
+
+
+def listed_in_vain(ours: Ours, found: Found) -> list[str]:
+    """Those places of `ours` that no folder needs, and folders that do not need them."""
+    needed: dict[str, set[str]] = {}
+    for folder, changed in found.items():
+        for place in changed:
+            needed.setdefault(place, set()).add(folder)
+    vain = [place for place in ours if place not in needed]
+    for place, why in ours.items():
+        if isinstance(why, Only):
+            vain += [f"{folder}: {place}" for folder in why.folders - needed.get(place, set())]
+    return vain
+
+
 # Requests
 
 
 class Case(NamedTuple):
-    """A request in a golden folder."""
+    """A request in a golden folder: a client's, or what an upstream is asked."""
 
     protocol: str
     scenario: Scenario
@@ -61,7 +111,8 @@ class Case(NamedTuple):
 
     @override
     def __str__(self) -> str:
-        return f"{self.protocol}-{self.scenario}"
+        upstreams = " upstream" if self.file == _UPSTREAMS else ""
+        return f"{self.protocol}-{self.scenario}{upstreams}"
 
     def said(self) -> Json:
         """The request."""
@@ -69,18 +120,32 @@ class Case(NamedTuple):
         return said
 
 
+_CLIENTS, _UPSTREAMS = "request.json", "upstream_request.json"
+_ISSUERS = {"messages": "anthropic", "responses": "openai-responses"}
+"""The provider that has issued what a client of a protocol sends back, in the folders below
+`across`."""
+_MODELS = {"messages": "claude-sonnet-4-6", "responses": "gpt-4.1"}
+"""What such a client asks for."""
+
+
+def _cases() -> Iterator[Case]:
+    for each in scenarios(_CLIENTS):
+        yield Case("chat", each, _CLIENTS)
+        if each.has(_UPSTREAMS):
+            yield Case(DIALECTS[each.dialect].name, each, _UPSTREAMS)
+    for path in sorted(ACROSS.glob(f"*/*/{_CLIENTS}")):
+        client = path.parents[1].name
+        yield Case(client, Scenario(_ISSUERS[client], path.parent.name, path.parent), _CLIENTS)
+    for crossing in crossings():
+        name = f"{crossing.path.parent.name} of {crossing.client}"
+        scenario = Scenario(crossing.answer.provider, name, crossing.path)
+        if scenario.has(_UPSTREAMS):
+            yield Case(DIALECTS[scenario.dialect].name, scenario, _UPSTREAMS)
+
+
 REQUESTS = {
-    "messages": [
-        Case("messages", each, "upstream_request.json")
-        for each in scenarios("upstream_request.json")
-        if each.dialect == "anthropic"
-    ],
-    "responses": [
-        Case("responses", each, "upstream_request.json")
-        for each in scenarios("upstream_request.json")
-        if each.dialect == "openai-responses"
-    ],
-    "chat": [Case("chat", each, "request.json") for each in scenarios("request.json")],
+    protocol: [case for case in _cases() if case.protocol == protocol]
+    for protocol in ("messages", "responses", "chat")
 }
 """Every request that a golden folder holds, by its protocol."""
 
@@ -89,26 +154,54 @@ _DEFAULT = "what says nothing, or what happens without it, is left out"
 _NEWER = "the older form is told in the newer"
 _NOT_OURS = "it is another protocol's, or nobody's"
 _MENDED = "it is mended as upstreams want it"
+_NAMESPACE = only(
+    "a tool of a namespace is a tool with a longer name", "openai-responses: namespace"
+)
+_STORED = "an item is sent whole, and says nothing of where it was stored"
 _SEALED = "reasoning goes to its issuer alone, and as its issuer had it"
 OURS_OF_REQUESTS: dict[str, Ours] = {
     "messages": {
+        "messages[].content": "a text is one block",
+        "messages[].content[].content": "a result of text alone is a string",
         "metadata.user_id": _HASHED,
         "output_config": "an effort that is the default is not told",
         "output_config.effort": "an effort that is the default is not told",
+        "stop_sequences": _DEFAULT,
+        "system": "a text is one block",
     },
     "responses": {
         "include": "it is asked for unasked",
-        "input[]": _SEALED,
+        "input": "a text is one message of the user's",
+        "input[]": only(
+            _SEALED,
+            "openai-responses: reasoning-replayed reasoning-replayed-twice turns-stay-apart",
+        ),
         "input[].call_id": "what stands between a call and its output goes behind them",
         "input[].content": "what stands between a call and its output goes behind them",
         "input[].content[].detail": "only Responses knows `original`",
+        "input[].id": _STORED,
         "input[].output": "what stands between a call and its output goes behind them",
-        "input[].role": "what stands between a call and its output goes behind them",
-        "input[].type": "what stands between a call and its output goes behind them",
+        "input[].role": only(
+            "what stands between a call and its output goes behind them",
+            "openai-responses: system-between-tools",
+        ),
+        "input[].status": _STORED,
+        "input[].type": only(
+            "a message says what it is, and what stands between a call and its output goes behind",
+            "openai-responses: images system-between-tools tool-call tool-results",
+        ),
+        "instructions": "they are a message of the developer's",
         "max_tokens": "a row's own name, which no client of the protocol has",
         "reasoning": "a summary that is asked for without an effort is no setting of a Prompt's",
         "reasoning.summary": "a summary is asked for with every effort",
+        "store": "an upstream stores nothing",
         "text.format.strict": "a schema that can be strict is",
+        "tools[].description": _NAMESPACE,
+        "tools[].name": _NAMESPACE,
+        "tools[].parameters": _NAMESPACE,
+        "tools[].strict": _NAMESPACE,
+        "tools[].tools": _NAMESPACE,
+        "tools[].type": _NAMESPACE,
         "top_logprobs": _DEFAULT,
     },
     "chat": {
@@ -121,7 +214,12 @@ OURS_OF_REQUESTS: dict[str, Ours] = {
         "instructions": _NOT_OURS,
         "max_completion_tokens": _NEWER,
         "max_tokens": _NEWER,
-        "messages[]": "what can only be one is joined, and results follow their calls",
+        "messages[]": only(
+            "what can only be one is joined, and results follow their calls",
+            "anthropic: developer-role empty-turn merged-turns only-system system-later"
+            " system-later-misplaced system-later-native system-leading"
+            " openai-responses: empty-turn reasoning-alone tools-image-result turns-stay-apart",
+        ),
         "messages[].cache_control": "a mark stands at the last part",
         "messages[].content": "parts of text alone are a string, and a mark makes parts of it",
         "messages[].content[].cache_control": "a mark of OpenAI's is told as Anthropic's",
@@ -188,7 +286,7 @@ OURS_EACH_TIME: Ours = {
 }
 """What a second round changes again."""
 REFUSED = {
-    "messages-anthropic/mcp-servers": "container",
+    "messages-anthropic/mcp-servers upstream": "container",
     "chat-anthropic/mcp-servers": "container",
     "chat-anthropic/prefill": "messages[1]",
     "chat-openai-responses/file-id": "messages[0].content[1].file.file_id",
@@ -197,7 +295,7 @@ REFUSED = {
 
 
 def again(case: Case, said: Json) -> Json:
-    """`said`, decoded and encoded in one protocol."""
+    """`said`, decoded and encoded again in one protocol."""
     codec = PROTOCOLS[case.protocol]
     request = codec.decode_request(json.encode_body(said), {}, "m")
     its_target = target(codec, case.scenario)
@@ -206,9 +304,9 @@ def again(case: Case, said: Json) -> Json:
 
 
 def target(codec: Codec, scenario: Scenario) -> Target:
-    """A target that takes whatever its protocol has, of the provider that the reasoning is of."""
-    model = scenario.json("upstream_request.json", {}).get("model", "m")
-    return Target(_provider(codec.name, scenario.provider), model)
+    """A target that accepts all of its protocol, of the provider that wrote the reasoning."""
+    asked = scenario.json(_UPSTREAMS, {"model": _MODELS.get(codec.name)})
+    return Target(_provider(codec.name, scenario.provider), asked["model"])
 
 
 @cache
@@ -222,7 +320,7 @@ def _provider(protocol: str, name: str) -> Provider:
 
 
 def refused(case: Case) -> str | None:
-    """The place at which a Prompt cannot say it."""
+    """The place of something that a Prompt cannot express."""
     return REFUSED.get(str(case))
 
 
@@ -234,17 +332,18 @@ def test_a_request_that_is_decoded_and_encoded_is_the_same(case: Case) -> None:
             again(case, said)
         return
     once = again(case, said)
-    assert places(said, once) <= OURS_OF_REQUESTS[case.protocol].keys()
+    assert unlisted(OURS_OF_REQUESTS[case.protocol], {str(case.scenario): places(said, once)}) == []
     assert places(once, again(case, once)) <= OURS_EACH_TIME.keys()
 
 
 @pytest.mark.parametrize("protocol", REQUESTS)
 def test_no_place_of_a_request_is_listed_in_vain(protocol: str) -> None:
-    found: set[str] = set()
+    found: dict[str, set[str]] = {}
     for case in REQUESTS[protocol]:
         if not refused(case):
-            found |= places(case.said(), again(case, case.said()))
-    assert found == OURS_OF_REQUESTS[protocol].keys()
+            changed = places(case.said(), again(case, case.said()))
+            found.setdefault(str(case.scenario), set()).update(changed)
+    assert listed_in_vain(OURS_OF_REQUESTS[protocol], found) == []
 
 
 # Answers
@@ -264,7 +363,10 @@ _ECHOED = "what was asked is told as this client asked it"
 OURS_OF_ANSWERS: dict[str, Ours] = {
     "messages": {
         "container": "it lives at Anthropic",
-        "content[]": "an answer without a block gets one of text",
+        "content[]": only(
+            "an answer without a block gets one of text",
+            "anthropic: empty-answer mcp-servers refusal-at-once unknown-events",
+        ),
         "content[].citations": "a document's passages are known to Anthropic alone",
         "content[].citations[].cited_text": "of a citation its URL and title are known to all",
         "content[].citations[].encrypted_index": "of a citation its URL and title are known to all",
@@ -296,17 +398,25 @@ OURS_OF_ANSWERS: dict[str, Ours] = {
         "max_output_tokens": _ECHOED,
         "max_tool_calls": _ECHOED,
         "metadata": _ECHOED,
-        "output[]": "text without a letter is none",
+        "output[]": only(
+            "text without a letter is none",
+            "openai-responses: empty-text server-tool several-parts",
+        ),
         "output[].action.queries": _FILLED,
         "output[].arguments": "a call without arguments has an empty object",
         "output[].content": "raw reasoning is told as a summary, which all clients show",
-        "output[].content[]": "neighbouring parts of text are one",
+        "output[].content[]": only(
+            "neighbouring parts of text are one", "openai-responses: citations"
+        ),
         "output[].encrypted_content": _SEALED,
         "output[].encrypted_content.value.id": _SEALED,
         "output[].encrypted_content.value.summary": _SEALED,
         "output[].id": _ID,
         "output[].status": "reasoning has no status",
-        "output[].summary[]": "the parts of a summary are one",
+        "output[].summary[]": only(
+            "the parts of a summary are one",
+            "openai-responses: reasoning reasoning-text reasoning-text-open-responses",
+        ),
         "parallel_tool_calls": _ECHOED,
         "presence_penalty": _FILLED,
         "previous_response_id": _ECHOED,
@@ -328,7 +438,7 @@ OURS_OF_ANSWERS: dict[str, Ours] = {
         "user": _ECHOED,
     },
     "chat": {
-        "choices[]": "other protocols have one answer",
+        "choices[]": only("other protocols have one answer", "openai: several-choices"),
         "choices[].finish_reason": _NEWER,
         "choices[].message.function_call": _NEWER,
         "choices[].message.grounding": "other protocols have no place for it",
@@ -376,7 +486,7 @@ def streamed(scenario: Scenario, stream: Stream) -> Json:
 
 
 def translation(scenario: Scenario) -> Stream:
-    """What reads and writes a stream in one protocol."""
+    """The reader and the writer for a stream in one protocol."""
     codec = DIALECTS[scenario.dialect]
     of = answering(codec, scenario)
     writer = codec.stream_writer(of)
@@ -384,8 +494,9 @@ def translation(scenario: Scenario) -> Stream:
 
 
 def spelled(answer: Json) -> Json:
-    """`answer` with its seals opened and the white space of its arguments, which is a model's own,
-    taken out."""
+    """`answer` with its signed reasoning decoded, and without the white space of arguments, which
+    is the model's own.
+    """
     plain: Json = _plain(opened(answer))
     return plain
 
@@ -421,7 +532,8 @@ _ADDED_UP: Mapping[str, Callable[[str], Json]] = {
 @pytest.mark.parametrize("scenario", ANSWERS, ids=str)
 def test_a_whole_answer_that_is_read_and_written_is_the_same(scenario: Scenario) -> None:
     ours = OURS_OF_ANSWERS[DIALECTS[scenario.dialect].name]
-    assert places(relayed(scenario), written(scenario)) <= ours.keys()
+    changed = places(relayed(scenario), written(scenario))
+    assert unlisted(ours, {str(scenario): changed}) == []
 
 
 @pytest.mark.parametrize("scenario", STREAMS, ids=str)
@@ -431,8 +543,53 @@ def test_a_stream_that_is_read_and_written_is_the_whole_answer(scenario: Scenari
 
 @pytest.mark.parametrize("protocol", PATHS)
 def test_no_place_of_an_answer_is_listed_in_vain(protocol: str) -> None:
-    found: set[str] = set()
-    for scenario in ANSWERS:
-        if scenario.dialect == protocol:
-            found |= places(relayed(scenario), written(scenario))
-    assert found == OURS_OF_ANSWERS[DIALECTS[protocol].name].keys()
+    found = {
+        str(scenario): places(relayed(scenario), written(scenario))
+        for scenario in ANSWERS
+        if scenario.dialect == protocol
+    }
+    assert listed_in_vain(OURS_OF_ANSWERS[DIALECTS[protocol].name], found) == []
+
+
+@pytest.mark.parametrize("ours", [*OURS_OF_REQUESTS.values(), *OURS_OF_ANSWERS.values()])
+def test_items_that_are_others_are_listed_with_their_folders(ours: Ours) -> None:
+    items = {place: why for place, why in ours.items() if place.endswith("[]")}
+    assert [place for place, why in items.items() if isinstance(why, str)] == []
+
+
+# Streams that break
+
+BROKEN = [each for each in scenarios("upstream.sse") if not each.has("upstream.json")]
+
+
+def broken(scenario: Scenario, stream: Stream) -> tuple[str, UpstreamError]:
+    """The frames of a stream up to its error, which it must have."""
+    decoder = Decoder()
+    events = decoder.feed(scenario.bytes("upstream.sse").decode())
+    frames: list[str] = []
+    try:
+        frames += (stream.feed(event) for event in [*events, *decoder.close()])
+        stream.close()
+    except UpstreamError as error:
+        return "".join(frames), error
+    raise AssertionError("it ended well")
+
+
+@pytest.mark.parametrize("scenario", BROKEN, ids=str)
+def test_a_stream_that_breaks_is_read_as_it_is_passed_on(scenario: Scenario) -> None:
+    codec = DIALECTS[scenario.dialect]
+    frames, passed_on = broken(scenario, codec.relay_stream(answering(codec, scenario)))
+    again, read = broken(scenario, translation(scenario))
+    assert vars(read) == vars(passed_on)
+    assert _TEXTS[codec.name](again) == _TEXTS[codec.name](frames)
+
+
+def _texts(pattern: str) -> Callable[[str], list[str]]:
+    return lambda frames: re.findall(pattern, frames)
+
+
+_TEXTS = {
+    "chat": _texts(r'"content":"([^"]+)"'),
+    "messages": _texts(r'"text_delta","text":"([^"]+)"'),
+    "responses": _texts(r'"delta":"([^"]+)"'),
+}

@@ -129,7 +129,7 @@ PLACES = [path for path in paths(SOUND) if path[0] not in {"ONE_KEY", "A_TOKEN",
 
 
 def with_junk(path: Path, junk: object) -> dict[str, Any]:
-    """What is right but for `junk` at `path`, without what only leads there."""
+    """A correct value with `junk` at `path`, without the fields that depend on it."""
     dependents = {"PROVIDERS": {"MODELS", "DEFAULT_MODEL"}, "MODELS": {"DEFAULT_MODEL"}}
     left_out = dependents.get(str(path[0]), set())
     environment = {name: deepcopy(it) for name, it in SOUND.items() if name not in left_out}
@@ -142,13 +142,13 @@ def with_junk(path: Path, junk: object) -> dict[str, Any]:
 
 
 def shown(path: Path) -> str:
-    """`path` as a fault begins with it."""
+    """`path` as the message of a fault begins with it."""
     first, *rest = path
     return f"{first}" + "".join(f"[{it}]" if isinstance(it, int) else f".{it}" for it in rest)
 
 
 def conforms(value: object, hint: Any) -> bool:
-    """Whether `value` is what `hint` says, strictly: text is no number, True is not 1."""
+    """Whether `value` has the type `hint`, strictly: text is no number, and True is not 1."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is not None:
         return conforms_to_generic(value, origin, arguments)
@@ -177,7 +177,7 @@ def conforms_to_generic(value: object, origin: Any, arguments: tuple[Any, ...]) 
 
 
 def outcome(environment: dict[str, Any]) -> Config | list[str]:
-    """The configuration, or its faults. Anything else that is raised is a defect."""
+    """The configuration, or its faults. Any other exception is a defect."""
     try:
         return load(environment.get)
     except ConfigurationError as error:
@@ -191,7 +191,7 @@ def test_what_is_right_is_right() -> None:
 
 
 def test_every_field_that_there_is_is_tried() -> None:
-    """A field that is new has to be given a right value above."""
+    """Whoever adds a field gives it a correct value above."""
     assert set(OPENAI) | set(ANTHROPIC) == set(ProviderRow._fields)
     assert set(OPENAI["quirks"]) == set(Quirks._fields)
     assert set(OPENAI["timeouts"]) == set(Timeouts._fields)

@@ -17,7 +17,7 @@ STAMPS = {"id": "chatcmpl-0", "created": 0, "system_fingerprint": "fp_0000000000
 
 
 def stamped(completion: dict[str, Any]) -> dict[str, Any]:
-    """`completion` with the stamps that the folders use."""
+    """`completion` with the ids and times that the folders use."""
     assert completion["id"].startswith("chatcmpl-")
     return opened(completion) | STAMPS  # type: ignore[no-any-return]
 
@@ -41,7 +41,7 @@ def parsed(completion: dict[str, Any]) -> dict[str, Any]:
 
 
 def assert_error(error: dict[str, Any], expected: dict[str, Any]) -> None:
-    """`error` is `expected`, whose message stands in that of `error`."""
+    """Asserts that `error` is `expected`, whose message is a part of the message of `error`."""
     assert expected["message"] in error["message"]
     assert error["message"]
     assert {**error, "message": ""} == {**expected, "message": ""}

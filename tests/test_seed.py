@@ -45,7 +45,7 @@ def documented(name: str) -> Any:
 
 
 def asked(request: object, dialect: str, *, method: str = "POST", path: str = "") -> Played:
-    """What comes of `request`, whose upstream tells the documented story."""
+    """The outcome of `request`, with an upstream that answers as documented."""
     row = {
         "name": "only",
         "dialect": dialect,
@@ -75,14 +75,14 @@ def error_of(played: Played, status: int) -> dict[str, Any]:
 
 
 def stamped(documented: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
-    """What is `documented` with the stamps of our answer, having looked at their form."""
+    """`documented` with the id and time of our answer. Checks the form of both."""
     for name, form in STAMPS.items():
         assert re.fullmatch(form, str(ours[name])), ours[name]
     return {**documented, **{name: ours[name] for name in STAMPS}}
 
 
 def shared(ours: Any, theirs: Any, path: str = "") -> tuple[Any, set[str]]:
-    """The part of `ours` that `theirs` documents, and the paths of all the rest."""
+    """The part of `ours` that `theirs` documents, and the paths of everything else."""
     extras: set[str] = set()
     if isinstance(ours, dict) and isinstance(theirs, dict):
         part: dict[str, Any] = {}
@@ -104,7 +104,7 @@ def shared(ours: Any, theirs: Any, path: str = "") -> tuple[Any, set[str]]:
 
 
 def shape(value: Any) -> Any:
-    """`value` with each leaf's type in its place."""
+    """`value` with the type of each leaf in its place."""
     if isinstance(value, dict):
         return {name: shape(inner) for name, inner in value.items()}
     if isinstance(value, list):

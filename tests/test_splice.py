@@ -66,6 +66,19 @@ def test_the_fast_path_is_taken_for_many_events_in_one_piece(name: str) -> None:
     assert counting.events == before
 
 
+@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("size", [2, 3, 50])
+def test_the_fast_path_is_taken_where_no_event_comes_alone(name: str, size: int) -> None:
+    dialect, begins, event, _ends = STORIES[name]
+    counting = CountingDecoder(stream_of(dialect))
+    spliced = Spliced(Reframer(counting, str))
+    events = [*begins, *(event(f"word {number}") for number in range(300))]
+    packs = ["".join(events[at : at + size]) for at in range(0, len(events), size)]
+    frames = "".join(map(spliced.feed, packs))
+    assert frames.count("word ") == 300
+    assert counting.events <= len(begins) + 2 * size
+
+
 def numbered(words: list[str], *, step: int = 1) -> list[str]:
     """A stream of Responses whose events are numbered, `step` apart."""
     _, begins, _, ends = STORIES["responses-text"]
@@ -147,7 +160,9 @@ def test_both_paths_give_equal_bytes_on_every_cut(name: str) -> None:
 
 @pytest.mark.parametrize("index", [{}, {"index": 0}], ids=["no index", "index 0"])
 def test_the_fast_path_knows_whose_arguments_they_are(index: dict[str, int]) -> None:
-    """Some upstreams number no call, or all of them 0: what is equal to see means another call."""
+    """Some upstreams number no call, or give every call 0, so equal events can mean different
+    calls.
+    """
 
     def arguments(text: str) -> str:
         call = {**index, "function": {"arguments": text}}
@@ -179,7 +194,7 @@ def test_learns_what_surrounds_the_string() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "frame", "carried"),
+    ("event", "frame", "lone_text"),
     [
         pytest.param(EVENT[:-2], FRAME, '"word"', id="an event that goes on"),
         pytest.param(EVENT, FRAME + FRAME, '"word"', id="two frames"),
@@ -196,8 +211,8 @@ def test_learns_what_surrounds_the_string() -> None:
         ),
     ],
 )
-def test_learns_nothing_from(event: str, frame: str, carried: str) -> None:
-    assert learn(event, frame, carried) is None
+def test_learns_nothing_from(event: str, frame: str, lone_text: str) -> None:
+    assert learn(event, frame, lone_text) is None
 
 
 @pytest.mark.parametrize(

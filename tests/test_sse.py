@@ -9,7 +9,7 @@ from xtrix.sse import Decoder, Event, EventTooLong
 
 
 def events(*pieces: str) -> list[Event]:
-    """The events that the pieces complete; what the end cuts off is not among them."""
+    """The events in the pieces, without one that the end cuts off."""
     decoder = Decoder()
     return [event for piece in pieces for event in decoder.feed(piece)]
 

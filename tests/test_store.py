@@ -20,7 +20,7 @@ ITEMS = [{"id": f"msg_{number}"} for number in range(25)]
 
 
 def served(answer: bytes | Failure, query: str = "", rest: str = "/input_items") -> Json:
-    """What a client gets whose call the archive answers so."""
+    """The client's answer, if the archive answers so."""
     steps = STORE.serve(RequestHead("GET", f"/v1/responses/resp_1{rest}", {}, query))
     assert isinstance(next(steps), AskArchive)
     with pytest.raises(StopIteration) as done:
@@ -116,7 +116,7 @@ def test_which_paths_are_about_a_kept_response(path: str, wanted: bool) -> None:
 def asked(
     request: Json, *archived: bytes | Failure, below: str = "", days: int = 0
 ) -> tuple[Played, Any]:
-    """What comes of a request, and what the archive was asked. `below` follows the path."""
+    """The outcome of a request, and the archive's request. `below` follows the path."""
     gate = gateway(row("openai"), STORE_DAYS=days)
     messages: list[AskArchive] = []
     left = iter(archived)

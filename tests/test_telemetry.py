@@ -208,7 +208,9 @@ def streamed(reason: str, text: str = LONG) -> bytes:
 def test_a_long_answer_is_logged_with_why_it_ended(
     path: str, asked: Json, said: str, stream: bool
 ) -> None:
-    """Wherever that stands in it: a response tells it before all of its output."""
+    """The log needs a value that can be anywhere in the answer: a response has it before all of its
+    output.
+    """
     body = streamed("length") if stream else json.encode_body(ended("length"))
     met = Upstream(200, SSE_TYPE if stream else JSON_TYPE, (body,))
     log = play(gateway(ROW), {**asked, "stream": stream}, [met], head(path)).log
@@ -270,7 +272,9 @@ def test_an_error_is_named() -> None:
 
 
 def told(parent: str = "", met: UpstreamAnswer | None = None) -> Any:
-    """The span of a request as OpenTelemetry's own messages read it, and the call that tells it."""
+    """The span of a request, parsed with OpenTelemetry's own messages, and the call that carries
+    it.
+    """
     exchange = gateway(ROW, **TELLING).open(head(traceparent=parent), TOKEN, NOW)
     assert isinstance(exchange.advance(None, NOW), ReadBody)
     assert isinstance(exchange.advance(json.encode_body(CHAT), NOW), Call)

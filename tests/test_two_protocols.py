@@ -22,6 +22,9 @@ JSON_TYPE = {"content-type": "application/json"}
 SSE_TYPE = {"content-type": "text/event-stream"}
 SCHEMA = {"type": "object", "properties": {}}
 TOOL = {"type": "function", "function": {"name": "f", "parameters": SCHEMA}}
+PREDICTION = {"type": "content", "content": "Hello"}
+SOUND = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+HEARD = {"role": "user", "content": [SOUND]}
 REASONING: Json = {
     "id": "rs_1",
     "type": "reasoning",
@@ -71,6 +74,13 @@ def called(path: str, request: Json) -> str:
         ({"tools": [TOOL], "seed": 7}, "/chat/completions"),
         ({"tools": [TOOL], "logit_bias": {"1": 2}}, "/chat/completions"),
         ({"tools": [TOOL], "presence_penalty": 0.5}, "/chat/completions"),
+        ({"tools": [TOOL], "presence_penalty": 0}, "/responses"),
+        ({"tools": [TOOL], "frequency_penalty": 0.5}, "/chat/completions"),
+        ({"tools": [TOOL], "prediction": PREDICTION}, "/chat/completions"),
+        ({"tools": [TOOL], "moderation": {"model": "m"}}, "/chat/completions"),
+        ({"tools": [TOOL], "modalities": ["text", "audio"]}, "/chat/completions"),
+        ({"tools": [TOOL], "modalities": ["text"]}, "/responses"),
+        ({"tools": [TOOL], "messages": [HEARD]}, "/chat/completions"),
         ({"model": "gpt-5.4", "tools": [TOOL]}, "/chat/completions"),
         ({"model": "gpt-5.4", "tools": [TOOL], "reasoning_effort": "high"}, "/responses"),
         ({"model": "gpt-6-mini", "tools": [TOOL]}, "/responses"),
@@ -146,7 +156,7 @@ def frames(played: Played) -> list[Json]:
 
 
 def chat_message(*, stream: bool) -> Json:
-    """The assistant's message that a chat client has got, and sends back."""
+    """The assistant's message as a chat client gets it and sends it back."""
     request = chat(tools=[TOOL], stream=stream)
     played = asked("/v1/chat/completions", request, streamed() if stream else whole())
     if not stream:

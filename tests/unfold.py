@@ -13,7 +13,7 @@ Event = dict[str, Any] | str
 
 
 def events_of(dialect: str, answer: Any) -> list[Event] | None:
-    """The stream that says what `answer` does; None where it is no message that could be told."""
+    """The stream with the content of `answer`; None if it is not a message."""
     if not isinstance(answer, dict):
         return None
     return _UNFOLD[dialect](answer)
@@ -40,7 +40,7 @@ def _of_anthropics(answer: dict[str, Any]) -> list[Event] | None:
 
 
 def _of_a_block(index: int, block: Any) -> list[Event]:
-    """The block with all that is in it at its start, but for citations, which are deltas only."""
+    """The block, complete at its start, except for citations, which only come as deltas."""
     deltas: list[Event] = []
     if isinstance(block, dict) and isinstance(block.get("citations"), list):
         deltas = [
@@ -70,7 +70,7 @@ def _has_a_message(choice: Any) -> bool:
 
 
 def _chunk(number: int, choice: dict[str, Any]) -> dict[str, Any]:
-    """A choice with all that is in its message as one delta."""
+    """A choice with its whole message as one delta."""
     delta = choice["message"]
     if isinstance(delta.get("tool_calls"), list):
         calls = [
@@ -84,7 +84,7 @@ def _chunk(number: int, choice: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_a_response(answer: dict[str, Any]) -> list[Event] | None:
-    """Each item with all that is in it at its beginning and at its end."""
+    """Each item, complete at its beginning and at its end."""
     output = answer.get("output")
     if not isinstance(output, list):
         return None

@@ -4,7 +4,7 @@
 program takes each defence out of a copy of the project, and then its tests must fail. First all
 tests must pass in a copy without changes.
 
-python -m tools.defences             every defence
+    python -m tools.defences             every defence
     python -m tools.defences redirect    those with "redirect" in their name
 
 Exits 1 when a test still passes without its defence, or when a text is not in its file once.

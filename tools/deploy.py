@@ -2,14 +2,14 @@
 
 It does these steps in order, and stops at the first that fails:
 
-configuration   `[vars]` of wrangler.toml, by the code that the Worker itself reads it with
+    configuration   `[vars]` of wrangler.toml, by the code that the Worker itself reads it with
     secrets         those that wrangler.toml names, against those that Cloudflare has
     upload          its size, gzipped, against what Cloudflare takes
     snapshot        the Worker is imported on the real workerd as a deployment does it, and started
     deploy          wrangler deploy
     health          /health of every URL that wrangler named, until it tells this version
 
-make deploy                          the Worker of wrangler.toml
+    make deploy                          the Worker of wrangler.toml
     make deploy ARGS=--dry-run           the three that need no account
     make deploy ARGS="--env staging"     that environment of wrangler.toml
     make deploy ARGS="--url https://…"   where else to ask: routes that wrangler names by a pattern
@@ -57,7 +57,7 @@ class DeployError(Exception):
     """Says what is wrong and what to do, one fault in each line."""
 
 
-class Asked(NamedTuple):
+class Options(NamedTuple):
     """What to deploy, and how."""
 
     env: str
@@ -81,37 +81,37 @@ class Deployed(NamedTuple):
 def main(arguments: list[str]) -> int:
     """Returns the exit status."""
     try:
-        deploy(_asked(arguments))
+        deploy(_options(arguments))
     except DeployError as error:
         print(f"deploy: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def deploy(asked: Asked) -> None:
+def deploy(options: Options) -> None:
     """Checks, deploys, and checks again. Raises DeployError at the first step that fails."""
-    settings = _settings(asked.env)
+    settings = _settings(options.env)
     _tell("configuration", check_configuration(settings))
-    if not asked.dry_run:
-        _tell("secrets", check_secrets(settings, _secrets(asked)))
-    _tell("upload", check_upload(asked))
+    if not options.dry_run:
+        _tell("secrets", check_secrets(settings, _secrets(options)))
+    _tell("upload", check_upload(options))
     _tell("snapshot", check_snapshot())
-    if asked.dry_run:
+    if options.dry_run:
         print("Nothing was deployed.")
         return
-    deployed = _wrangler(asked, "deploy")
+    deployed = _wrangler(options, "deploy")
     _tell("deploy", f"version {deployed.version or __version__}")
-    for url in urls(asked, deployed.targets):
+    for url in urls(options, deployed.targets):
         _tell("health", check_health(url))
 
 
-def _asked(arguments: list[str]) -> Asked:
+def _options(arguments: list[str]) -> Options:
     parser = argparse.ArgumentParser(prog="make deploy", description=__doc__.splitlines()[0])
     parser.add_argument("--env", default="", help="an environment of wrangler.toml")
     parser.add_argument("--url", default="", help="where /health is asked for instead")
     parser.add_argument("--dry-run", action="store_true", help="check, and send nothing")
     found = parser.parse_args(arguments)
-    return Asked(found.env, found.url.rstrip("/"), found.dry_run)
+    return Options(found.env, found.url.rstrip("/"), found.dry_run)
 
 
 def _tell(step: str, what: str) -> None:
@@ -159,10 +159,10 @@ def check_configuration(settings: Mapping[str, Any]) -> str:
     return f"{len(config.providers)} providers, {len(config.models)} models with several targets"
 
 
-def check_upload(asked: Asked) -> str:
+def check_upload(options: Options) -> str:
     """Raises DeployError if Cloudflare would refuse the upload for its size."""
     with tempfile.TemporaryDirectory() as folder:
-        size = _wrangler(asked, "deploy", "--dry-run", "--outdir", folder).size
+        size = _wrangler(options, "deploy", "--dry-run", "--outdir", folder).size
     if size > LARGEST_UPLOAD:
         raise DeployError(
             f"the upload has {size:,} bytes gzipped, but Cloudflare's free plan allows only"
@@ -187,10 +187,10 @@ def check_snapshot() -> str:
 # Secrets
 
 
-def _secrets(asked: Asked) -> list[str]:
+def _secrets(options: Options) -> list[str]:
     """Returns the names of the secrets that Cloudflare has."""
     done = subprocess.run(
-        asked.wrangler("secret", "list", "--format", "json"),
+        options.wrangler("secret", "list", "--format", "json"),
         cwd=paths.ROOT,
         env=wrangler.environment(WRANGLER_HIDE_BANNER="true"),
         capture_output=True,
@@ -209,11 +209,13 @@ def _secrets(asked: Asked) -> list[str]:
 def check_secrets(settings: Mapping[str, Any], names: list[str]) -> str:
     """Raises DeployError if no client could call, or no provider could be called."""
     config = _loaded(settings, {name: f"value-of-{name}" for name in names})
-    lacking = sorted({provider.lacks for provider in config.providers if provider.lacks})
+    lacking = sorted(
+        {provider.missing_secret for provider in config.providers if provider.missing_secret}
+    )
     put = "npx wrangler secret put"
     if not config.accepted_keys and not config.admin_key:
         raise DeployError(f"no client has a key, so every call would be refused: {put} API_KEYS")
-    if config.providers and all(provider.lacks for provider in config.providers):
+    if config.providers and all(provider.missing_secret for provider in config.providers):
         wanted = " or ".join(f"{put} {name}" for name in lacking)
         raise DeployError(f"no provider has its key, so there would be no model: {wanted}")
     if lacking:
@@ -224,12 +226,12 @@ def check_secrets(settings: Mapping[str, Any], names: list[str]) -> str:
 # Deploy
 
 
-def _wrangler(asked: Asked, *words: str) -> Deployed:
+def _wrangler(options: Options, *words: str) -> Deployed:
     """Runs wrangler, and returns what it reports in a form for programs."""
     with tempfile.TemporaryDirectory() as folder:
         notes = Path(folder) / "notes.ndjson"
         done = subprocess.run(
-            asked.wrangler(*words),
+            options.wrangler(*words),
             cwd=paths.ROOT,
             env=wrangler.environment(
                 WRANGLER_OUTPUT_FILE_PATH=str(notes), WRANGLER_HIDE_BANNER="true"
@@ -253,13 +255,13 @@ def _wrangler(asked: Asked, *words: str) -> Deployed:
 # After the deployment
 
 
-def urls(asked: Asked, targets: tuple[str, ...]) -> list[str]:
+def urls(options: Options, targets: tuple[str, ...]) -> list[str]:
     """Returns the addresses of the Worker: its own on workers.dev, custom domains, or `--url`.
 
     Raises DeployError if there are only patterns, such as `example.com/api/*`.
     """
-    if asked.url:
-        return [asked.url]
+    if options.url:
+        return [options.url]
     domain = " (custom domain)"
     named = [
         f"https://{target.removesuffix(domain)}" if target.endswith(domain) else target

@@ -72,7 +72,7 @@ class DevError(Exception):
     """Says in one line what is wrong and what to do."""
 
 
-class Asked(NamedTuple):
+class Options(NamedTuple):
     """The settings in the environment."""
 
     port: int
@@ -92,7 +92,7 @@ class Upstream(NamedTuple):
 def main() -> int:
     """Returns the exit status, which is 0 if the user ended it."""
     try:
-        asyncio.run(_until_ended(_asked()))
+        asyncio.run(_until_ended(_options()))
     except tomllib.TOMLDecodeError as error:
         print(f"dev: wrangler.toml is not TOML: {error}", file=sys.stderr)
         return 1
@@ -102,8 +102,8 @@ def main() -> int:
     return 0
 
 
-async def _until_ended(asked: Asked) -> None:
-    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(_dev(asked))
+async def _until_ended(options: Options) -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(_dev(options))
 
     def end() -> None:
         for number in ENDING:  # a second Ctrl-C must not interrupt the cleaning up
@@ -129,17 +129,17 @@ def _watch_terminal(loop: asyncio.AbstractEventLoop, end: Callable[[], None]) ->
         loop.add_reader(hang_up, end)
 
 
-async def _dev(asked: Asked) -> None:
-    port = asked.port
+async def _dev(options: Options) -> None:
+    port = options.port
     _check_port(port)
     async with contextlib.AsyncExitStack() as running:
         if DEV_VARS.exists():
             upstream = _own_upstream(port)
         else:
             _say("Starting the local model ...")
-            upstream = _local_upstream(running.enter_context(model.serve(asked.model)), port)
+            upstream = _local_upstream(running.enter_context(model.serve(options.model)), port)
         _say("Starting the Worker ...")
-        process = await running.enter_async_context(_wrangler(port, asked.is_local, upstream))
+        process = await running.enter_async_context(_wrangler(port, options.is_local, upstream))
         ready = asyncio.Event()
         await asyncio.gather(
             _show(process, ready, port),
@@ -153,8 +153,8 @@ async def _announce(ready: asyncio.Event, port: int, upstream: Upstream) -> None
     _say(ANNOUNCEMENT.format(host=HOST, port=port, **upstream.told))
 
 
-def _asked() -> Asked:
-    return Asked(_port(), _is_local(), _model_file())
+def _options() -> Options:
+    return Options(_port(), _is_local(), _model_file())
 
 
 def _model_file() -> Path | None:

@@ -1,6 +1,6 @@
 """Turns the Worker's JSON log into one readable line for each request, with colours.
 
-14:55:03  laptop  best → anthropic/claude-sonnet-4-6  200  12 + 340 tokens  $0.0051  1240 ms
+    14:55:03  laptop  best → anthropic/claude-sonnet-4-6  200  12 + 340 tokens  $0.0051  1240 ms
 
 It knows the members of a log line, and nothing about where it comes from. Unknown values are left
 out, so a line about `/v1/models` is short.

@@ -7,12 +7,12 @@ It is small, but as real as any other model: it speaks `/v1/chat/completions`, A
 everything can be tried and tested without an account. This module knows where the model file is and
 how the server is started, and nothing of Workers.
 
-python -m tools.model --port 9000     # until Ctrl-C; without --port, any free one
+    python -m tools.model --port 9000     # until Ctrl-C; without --port, any free one
     python -m tools.model --file ~/Qwen3-4B-Q4_K_M.gguf
 
-from tools import model
+    from tools import model
 
-with model.serve() as upstream:
+    with model.serve() as upstream:
         httpx.post(upstream.url + "/v1/chat/completions", json={"messages": [...]})
 """
 
@@ -36,8 +36,11 @@ from tools import paths
 NAME = "smollm2-135m-instruct"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 CONTEXT_TOKENS = 8192
-"""The context length of the model's training. Answers that are written at the same time share
-it."""
+"""The context length of the small model's training. Answers that are written at the same time
+share it."""
+FILE_CONTEXT_TOKENS = 32_768
+"""The same for a file: an agent's instructions alone have more than 8,192 tokens. llama.cpp refuses
+prompts that are longer than those of the model's training."""
 ANSWERS_AT_ONCE = 4
 QUIET = 1  # llama.cpp's verbosity: 1 is errors, 3 is a line for every step
 
@@ -137,7 +140,7 @@ def _server(port: int, file: Path | None) -> Any:
     params.model_alias = {name_of(file)}
     params.hostnames = ["127.0.0.1"]
     params.port = port
-    params.n_ctx = CONTEXT_TOKENS
+    params.n_ctx = FILE_CONTEXT_TOKENS if file else CONTEXT_TOKENS
     params.n_parallel = ANSWERS_AT_ONCE
     params.kv_unified = True
     params.use_jinja = True

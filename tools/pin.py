@@ -1,12 +1,12 @@
 """Writes the hashes with which pip checks downloads. Run it after a version has changed.
 
-python -m tools.pin
+    python -m tools.pin
 
 requirements.txt gets, for each package, the hash of the wheel that runs in the Worker, and
-requirements-older.txt that of the only wheel. requirements-dev.lock gets the versions of
-requirements-dev.txt with the hashes of all their files, so that it is valid on every machine; setup
-installs from it. Downloads come from the index that pip and uv are configured for; no file names
-it.
+requirements-older.txt that of the only wheel. requirements-uv.txt and the locks get the hashes of
+all files of a version, so that they are valid on every machine. The locks have the versions of
+requirements-run.txt and requirements-dev.txt. Downloads come from the index that pip and uv are
+configured for; no file names it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tools import setup, vendor
 from tools.paths import PYTHON, ROOT
 
 LOCK_HEAD = """\
-# What requirements-dev.txt names, with the hash of every file of each version.
+# What {name} names, with the hash of every file of each version.
 # Written by `python -m tools.pin`; setup installs it.
 """
 
@@ -76,24 +76,30 @@ def _hashes_of_wheels(requirements: str, options: Sequence[str]) -> dict[str, st
     }
 
 
-def _lock() -> str:
-    """Returns what requirements-dev.txt names with the hashes of all files."""
+def _with_all_hashes(requirements: str) -> str:
+    """Returns what a requirements file names with the hashes of all files, without comments."""
     options = ["--universal", "--no-deps", "--generate-hashes", "--no-header", "--no-annotate"]
     done = subprocess.run(
-        [PYTHON, "-m", "uv", "pip", "compile", "--quiet", *options, setup.REQUIREMENTS.name],
+        [PYTHON, "-m", "uv", "pip", "compile", "--quiet", *options, "-"],
         cwd=ROOT,
         check=True,
+        input=without_hashes(requirements),
         stdout=subprocess.PIPE,
         text=True,
     )
-    return LOCK_HEAD + done.stdout
+    return done.stdout
 
 
 def main() -> int:
     """Returns the exit status."""
     _pin_wheels(vendor.REQUIREMENTS, *vendor.WHEELS)
     _pin_wheels(setup.OLDER_REQUIREMENTS, "--no-deps", "--only-binary=:all:")
-    setup.LOCK.write_text(_lock())
+    for file in (setup.RUN_REQUIREMENTS, setup.DEV_REQUIREMENTS):
+        lock = LOCK_HEAD.format(name=file.name) + _with_all_hashes(file.read_text())
+        file.with_suffix(".lock").write_text(lock)
+    uv = setup.UV_REQUIREMENTS.read_text()
+    comments = [line for line in uv.splitlines(keepends=True) if line.startswith("#")]
+    setup.UV_REQUIREMENTS.write_text("".join(comments) + _with_all_hashes(uv))
     return 0
 
 

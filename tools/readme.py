@@ -3,7 +3,7 @@
 A table that is written by hand gets out of date. Each table is between two marks on its page, `<!--
 name -->` and `<!-- /name -->`, and this program writes it anew.
 
-python -m tools.readme            writes the pages
+    python -m tools.readme            writes the pages
     python -m tools.readme --check    exits 1 when a table is stale
 """
 

@@ -4,9 +4,9 @@ It knows workerd's command line and configuration, and reads from a wrangler.tom
 Worker has, so that the tests run what wrangler would deploy. It knows nothing of this project's
 Worker: the benchmarks also run other Workers with it.
 
-from tools import runtime
+    from tools import runtime
 
-with runtime.serve({"API_KEYS": "sk-test", "PROVIDERS": [{"name": "a"}]}) as worker:
+    with runtime.serve({"API_KEYS": "sk-test", "PROVIDERS": [{"name": "a"}]}) as worker:
         httpx.get(worker.url + "/health")
         print(worker.log())
 
@@ -14,7 +14,7 @@ A Python Worker needs 3 s to start, or 0.4 s from a snapshot. Saving a snapshot 
 that a deployment makes and `wrangler dev` does not: code is refused that makes a JavaScript object,
 asks for randomness or calls `fetch` while it is imported.
 
-snapshot = runtime.save_snapshot(folder)
+    snapshot = runtime.save_snapshot(folder)
     with runtime.serve(bindings, snapshot=snapshot) as worker: ...
 """
 

@@ -1,12 +1,12 @@
-"""`make sbom`: the software bill of materials, as CycloneDX, by public tools.
+"""`make sbom`: writes the software bill of materials, which lists every package of a build.
 
-    .cache/sbom/worker.cdx.json   what runs in the Worker
-    .cache/sbom/python.cdx.json   what it is made and tested with, from PyPI
-    .cache/sbom/node.cdx.json     the same from npm
+    .cache/sbom/worker.cdx.json   the packages in the Worker
+    .cache/sbom/python.cdx.json   the packages from PyPI that run, check and test it on a machine
+    .cache/sbom/node.cdx.json     the packages from npm that do the same
 
-cyclonedx-py reads the files that pin by hash, npm its own lock file; nothing is resolved anew, so
-that the bills say what a build installs. The tool has an environment of its own, because nothing
-else needs what it brings.
+The format is CycloneDX. cyclonedx-py reads our requirements files with their hashes, and npm reads
+its lock file. So the bills have exactly the versions that a build installs. cyclonedx-py gets a
+virtual environment of its own, because nothing else needs it.
 """
 
 from __future__ import annotations
@@ -18,30 +18,40 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools import release
+from tools import release, setup, vendor
 from tools.paths import CACHE, NODE, NPM, PYTHON, ROOT
 
 FOLDER = CACHE / "sbom"
 TOOL = FOLDER / "venv" / "bin" / "python"
 REQUIREMENTS = ROOT / "requirements-release.txt"
-PINNED = {"worker": ROOT / "requirements.txt", "python": ROOT / "requirements-dev.lock"}
+PINNED = {
+    "worker": (vendor.REQUIREMENTS,),
+    "python": (
+        *(setup.RUN_LOCK, setup.DEV_LOCK),
+        *(setup.UV_REQUIREMENTS, setup.OLDER_REQUIREMENTS, REQUIREMENTS),
+    ),
+}
+"""The files that one bill lists."""
 
 
 def bills() -> Iterator[Path]:
-    """Makes each bill, and yields its file."""
+    """Writes each bill, and yields its path."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     _run(PYTHON, "-m", "venv", TOOL.parent.parent)
     _run(TOOL, "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", REQUIREMENTS)
-    for name, pins in PINNED.items():
-        yield _kept(name, _run(TOOL, "-m", "cyclonedx_py", "requirements", pins, "--of", "JSON"))
+    for name, files in PINNED.items():
+        pinned = FOLDER / f"{name}.txt"
+        pinned.write_text("".join(file.read_text() for file in files))
+        bill = _run(TOOL, "-m", "cyclonedx_py", "requirements", pinned, "--of", "JSON")
+        yield _write(name, bill)
     npm = ("sbom", "--package-lock-only", "--sbom-format", "cyclonedx")
-    yield _kept("node", _run(NODE, NPM, *npm, at=_versioned()))
+    yield _write("node", _run(NODE, NPM, *npm, at=_node_folder()))
 
 
-def _versioned() -> Path:
-    """Returns a folder with the lock file and a package.json that has the version.
+def _node_folder() -> Path:
+    """Returns a folder with the lock file and a package.json that has a version.
 
-    npm makes no bill for a package without one, and ours is written once, in the Worker's source.
+    npm writes no bill for a package without a version. Ours stands in the Worker's source alone.
     """
     folder = FOLDER / "node"
     folder.mkdir(exist_ok=True)
@@ -63,7 +73,7 @@ def _run(*command: str | Path, at: Path = ROOT) -> str:
     return done.stdout
 
 
-def _kept(name: str, bill: str) -> Path:
+def _write(name: str, bill: str) -> Path:
     file = FOLDER / f"{name}.cdx.json"
     file.write_text(bill)
     return file

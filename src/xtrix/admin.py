@@ -39,7 +39,7 @@ COLUMNS = (
 """The columns of a row of usage, in the order of the CSV."""
 
 Steps = Generator[Step, Any, Answer]
-_Asked = Generator[Step, Any, Json]
+_LedgerSteps = Generator[Step, Any, Json]
 
 
 class _Call(NamedTuple):
@@ -80,8 +80,8 @@ def answer(config: Config, head: RequestHead, exchange: Exchange) -> Steps | Non
 def own_usage(client: Client, head: RequestHead, exchange: Exchange) -> Steps:
     """The steps of a client's call for its own usage."""
     asked = _Span.of(head.query, exchange.now)
-    told = yield from _ask({"do": "usage", **asked.said, "key": client.id})
-    return _usage_reply(told, asked, exchange.now)
+    found = yield from _ask({"do": "usage", **asked.days, "key": client.id})
+    return _usage_reply(found, asked, exchange.now)
 
 
 # Keys
@@ -89,9 +89,9 @@ def own_usage(client: Client, head: RequestHead, exchange: Exchange) -> Steps:
 
 def _list(call: _Call) -> Steps:
     configured = {client.id: client for client in call.config.clients.values()}
-    said = [records.encode(it.record) for it in configured.values() if it.record]
-    told = yield from _ask({"do": "list", "configured": said})
-    kept = [key for key in told["data"] if key["source"] != "config" or key["id"] in configured]
+    encoded = [records.encode(it.record) for it in configured.values() if it.record]
+    found = yield from _ask({"do": "list", "configured": encoded})
+    kept = [key for key in found["data"] if key["source"] != "config" or key["id"] in configured]
     answer = {"object": "list", "data": kept, "now": call.exchange.now, "prefix": proof.PREFIX}
     return reply(answer)
 
@@ -142,7 +142,7 @@ class _Span(NamedTuple):
     key: str | None
 
     @property
-    def said(self) -> Json:
+    def days(self) -> Json:
         """The days as the ledger takes them."""
         return {"from": self.first, "to": self.last}
 
@@ -168,20 +168,20 @@ class _Span(NamedTuple):
 def _usage(call: _Call) -> Steps:
     asked = _Span.of(call.head.query, call.exchange.now)
     of_key = {"key": asked.key} if asked.key else {}
-    told = yield from _ask({"do": "usage", **asked.said, **of_key})
-    told.pop("key", None)
+    found = yield from _ask({"do": "usage", **asked.days, **of_key})
+    found.pop("key", None)
     running = [
-        {"key": key, "name": told["names"].get(key, key), "calls": calls}
-        for key, calls in told["running"].items()
+        {"key": key, "name": found["names"].get(key, key), "calls": calls}
+        for key, calls in found["running"].items()
     ]
-    return _usage_reply(told, asked, call.exchange.now, running=running)
+    return _usage_reply(found, asked, call.exchange.now, running=running)
 
 
-def _usage_reply(told: Json, asked: _Span, now: float, **more: object) -> Reply:
+def _usage_reply(found: Json, asked: _Span, now: float, **more: object) -> Reply:
     """Usage in the form that the call asks for."""
     rows = [
-        dict(zip(COLUMNS, (day, key, told["names"].get(key, key), *rest), strict=True))
-        for day, key, *rest in told["rows"]
+        dict(zip(COLUMNS, (day, key, found["names"].get(key, key), *rest), strict=True))
+        for day, key, *rest in found["rows"]
     ]
     rows.sort(key=lambda row: (row["day"], row["name"], row["provider"], row["model"]))
     if asked.is_csv:
@@ -192,7 +192,7 @@ def _usage_reply(told: Json, asked: _Span, now: float, **more: object) -> Reply:
         )
         return Reply(200, headers, _csv(rows).encode())
     answer = {"object": "usage", "from": asked.first, "to": asked.last, "now": now, "data": rows}
-    return reply({**answer, **({"key": told["key"]} if "key" in told else {}), **more})
+    return reply({**answer, **({"key": found["key"]} if "key" in found else {}), **more})
 
 
 def _csv(rows: list[Json]) -> str:
@@ -230,17 +230,17 @@ def _read(call: _Call) -> Generator[Step, Any, object]:
         raise ClientError(400, "invalid_json", "The body must be a JSON object.") from None
 
 
-def _ask(message: Json) -> _Asked:
+def _ask(message: Json) -> _LedgerSteps:
     """The ledger's answer to `message`. Raises ApiError."""
     outcome: bytes | Failure = yield AskLedger(json.encode({"v": 1, **message}), ASKING_SECONDS)
     if isinstance(outcome, Failure):
         message_ = "The ledger of keys did not answer; try again."
         headers = (("retry-after", str(_RETRY_AFTER)),)
         raise ApiError(503, "ledger_unavailable", message_, headers=headers)
-    told = json.decode_object(outcome)
-    if error := told.get("error"):
+    found = json.decode_object(outcome)
+    if error := found.get("error"):
         raise ClientError(error["status"], error["code"], error["message"], param=error["param"])
-    return told
+    return found
 
 
 def _invalid(name: str, why: str) -> ClientError:

@@ -4,7 +4,7 @@ A Reader reads an upstream's answer, whole or event by event, and makes the call
 the calls into events for the client, or into one object. Whole and streamed answers make the same
 calls, so a stream always adds up to the whole answer. The calls come in this order:
 
-begin  (thinking* thinking_end | text* text_end | call arguments* call_end | refusal | search)*
+    begin  (thinking* thinking_end | text* text_end | call arguments* call_end | refusal | search)*
     end
 
 One block comes at a time. If an upstream mixes its blocks, the Reader holds back all but one. No
@@ -44,14 +44,15 @@ class Usage(NamedTuple):
 
 Served = Mapping[str, str]
 """What the upstream says of how it has served, by the names that requests have for that:
-`service_tier` in OpenAI's words, and Anthropic's `speed`. What it does not tell is not there."""
-NOTHING_SAID: Served = MappingProxyType({})
+`service_tier` in OpenAI's words, and Anthropic's `speed` and `inference_geo`. What it does not tell
+is not there."""
+SERVED_UNKNOWN: Served = MappingProxyType({})
 
 
 def served_by(service_tier: object) -> Served:
     """What an OpenAI-compatible upstream's `service_tier` says; `auto` repeats what was asked."""
-    is_told = isinstance(service_tier, str) and service_tier not in {"", "auto"}
-    return {"service_tier": str(service_tier)} if is_told else NOTHING_SAID
+    is_named = isinstance(service_tier, str) and service_tier not in {"", "auto"}
+    return {"service_tier": str(service_tier)} if is_named else SERVED_UNKNOWN
 
 
 class FinishReason(Enum):
@@ -252,7 +253,7 @@ class Reader(Protocol):
     """Whether the upstream has said that its answer is whole."""
     usage: Usage
     """The usage that is known so far."""
-    carried: str | None
+    lone_text: str | None
     """The text of the last event, as JSON, if the event led to one call of `text`, `thinking` or
     `arguments` and to nothing else, and another text in its place would do the same; otherwise
     None."""

@@ -4,7 +4,7 @@ The order of checks is decided here: the key is checked before the body is read,
 shape before a target is chosen. How a step is carried out is not known here.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -21,7 +21,7 @@ from xtrix.http import RequestHead, preflight, reply
 from xtrix.keys import bounds, proof
 from xtrix.keys.leases import Client, Leases
 from xtrix.listing import encode_list, encode_model, is_anthropics
-from xtrix.metering import Asked, Meter
+from xtrix.metering import CostBasis, Meter
 from xtrix.models import Models
 from xtrix.prices import TIER_FIELDS, PriceList
 from xtrix.protocol import Codec, Memory, Request, Stamp
@@ -40,18 +40,32 @@ CALLS = {
     "/messages": "messages",
 }
 """The protocol of each path. Each path exists with and without `/v1` before it."""
-COUNTS = {
-    path + counter.path: name
-    for path, name in CALLS.items()
-    if (counter := PROTOCOLS[name].counter)
-}
-"""The protocol of each path that counts tokens."""
-COMPACTIONS = {
-    path + compactor.path: compactor.codec
-    for path, name in CALLS.items()
-    if (compactor := PROTOCOLS[name].compactor)
-}
-"""The protocol of each path that makes a summary of a conversation."""
+
+
+class Route(NamedTuple):
+    """What is called at a path: a call of one protocol, or another endpoint of OpenAI's."""
+
+    codec: Codec | None = None
+    endpoint: Endpoint | None = None
+    is_counted: bool = False
+    """Whether the tokens of a request are counted, instead of answering it."""
+
+
+def _routes() -> Iterator[tuple[str, Route]]:
+    for path, name in CALLS.items():
+        codec = PROTOCOLS[name]
+        yield path, Route(codec)
+        if codec.counter:
+            yield path + codec.counter.path, Route(codec, is_counted=True)
+        if codec.compactor:
+            yield path + codec.compactor.path, Route(codec.compactor.codec)
+    for path, endpoint in BY_PATH.items():
+        yield path, Route(endpoint=endpoint)
+
+
+ROUTES = dict(_routes())
+"""What is at each path, without the `/v1` before it."""
+NO_ROUTE = Route()
 MODELS = ("/v1/models", "/models")
 HEALTH = "/health"
 
@@ -96,19 +110,19 @@ class Gateway:
         `token` is 32 random hex digits, `now` the time in Unix seconds.
         """
         record = Record(f"req_{token}", head.method, head.path[:200])
-        exchange = Exchange(record, self._health, now, _codec_for(head))
+        route = ROUTES.get(_path_of(head).removeprefix("/v1"), NO_ROUTE)
+        exchange = Exchange(record, self._health, now, _codec_for(route, head))
         exchange.redactor = Redactor(tokens=auth.tokens(head.headers))
         exchange.parent = head.headers.get("traceparent", "")
         if isinstance(self._config, Config):
             exchange.collector = self._config.collector
-        exchange.follow(self._steps(head, exchange))
+        exchange.follow(self._steps(route, head, exchange))
         return exchange
 
-    def _steps(self, head: RequestHead, exchange: Exchange) -> Steps:
+    def _steps(self, route: Route, head: RequestHead, exchange: Exchange) -> Steps:
         if head.method == "OPTIONS":
             return preflight(head)
-        path = head.path.rstrip("/") or "/"
-        config = self._config
+        path, config = _path_of(head), self._config
         if path == HEALTH:
             _allow(head, _GET)
         if not isinstance(config, Config):
@@ -119,12 +133,13 @@ class Gateway:
             return (yield from steps)
         if path.removeprefix("/v1") == admin.USAGE_PATH:
             return (yield from self._usage(config, head, exchange))
-        return (yield from self._call(config, path, head, exchange))
+        return (yield from self._call(config, route, head, exchange))
 
-    def _call(self, config: Config, path: str, head: RequestHead, exchange: Exchange) -> Steps:
+    def _call(self, config: Config, route: Route, head: RequestHead, exchange: Exchange) -> Steps:
         """The steps of a call that needs a key."""
+        codec, endpoint, is_counted = route
+        path = _path_of(head)
         is_kept = config.store_days > 0 and store.is_kept(path)
-        codec, endpoint = _codec_at(path), _endpoint_at(path)
         model = None if codec or endpoint else _model_in(path)
         if codec is None and endpoint is None and model is None and not is_kept:
             raise _unknown_url(head.method, path)
@@ -149,8 +164,8 @@ class Gateway:
         door = _Door(config, codec, carrier, client)
         accepted = _accept(door, head, exchange, (yield from _taken(door, head, exchange)))
         if exchange.meter:
-            yield from _admit(exchange, exchange.meter, accepted, is_counted=_counts_at(path))
-        if _counts_at(path):
+            yield from _admit(exchange, exchange.meter, accepted, is_counted=is_counted)
+        if is_counted:
             return (yield from count(exchange, accepted))
         return (yield from exchange.complete(accepted))
 
@@ -252,17 +267,17 @@ def _admit(
     conversion, body = accepted.conversion, accepted.conversion.body
     if conversion.codec.relays_bodies:
         bounds.check_once(body)
-    fields, likely = conversion.settings.fields, bounds.likely_input(body)
-    asked = Asked(
+    basis = CostBasis(
         accepted.stamp.model,
         accepted.plan,
-        fields,
-        len(body),
-        likely,
+        conversion.settings.fields,
+        bounds.likely_input(body),
+        conversion.given,
+        body,
         conversion.codec.name,
         conversion.prompt,
     )
-    yield from meter.admit(asked)
+    yield from meter.admit(basis)
     exchange.headers += meter.headers(accepted.conversion.codec.name)
 
 
@@ -324,29 +339,16 @@ def _taken(door: _Door, head: RequestHead, exchange: Exchange) -> Generator[Step
     return _Taken((yield from kept.recall(memory, request)), recorder)
 
 
-def _codec_at(path: str) -> Codec | None:
-    """The protocol of `path`; None if it is not a path of a protocol."""
-    path = path.rstrip("/").removeprefix("/v1")
-    name = CALLS.get(path) or COUNTS.get(path)
-    return PROTOCOLS[name] if name else COMPACTIONS.get(path)
+def _path_of(head: RequestHead) -> str:
+    """The path of a request, without a slash at its end."""
+    return head.path.rstrip("/") or "/"
 
 
-def _endpoint_at(path: str) -> Endpoint | None:
-    """OpenAI's other endpoint at `path`; None if there is none."""
-    return BY_PATH.get(path.rstrip("/").removeprefix("/v1"))
-
-
-def _codec_for(head: RequestHead) -> Codec:
+def _codec_for(route: Route, head: RequestHead) -> Codec:
     """The protocol for an error that answers `head`."""
-    codec = _codec_at(head.path)
-    if codec is None and not _endpoint_at(head.path) and is_anthropics(head.headers):
+    if route is NO_ROUTE and is_anthropics(head.headers):
         return PROTOCOLS["messages"]
-    return codec or PROTOCOLS["chat"]
-
-
-def _counts_at(path: str) -> bool:
-    """Whether `path` counts tokens."""
-    return path.removeprefix("/v1") in COUNTS
+    return route.codec or PROTOCOLS["chat"]
 
 
 def _wants_socket(head: RequestHead, codec: Codec | None) -> bool:
@@ -375,7 +377,8 @@ def _accept(door: _Door, head: RequestHead, exchange: Exchange, taken: _Taken) -
         # The request as the client wrote it decides how the answer is sent, and what it repeats of
         # the request.
         priced = {name: it for name in TIER_FIELDS if (it := request.fields.get(name)) is not None}
-        conversion.settings.fields = {"model": request.model, "stream": request.stream, **priced}
+        fields = {"model": request.model, "stream": request.stream, **priced}
+        conversion.settings = conversion.settings._replace(fields=fields)
     return AcceptedRequest(
         conversion=conversion,
         stamp=Stamp(

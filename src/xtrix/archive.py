@@ -57,12 +57,12 @@ class Archive:
     def call(self, text: str, now: float) -> str:
         """Answers a message: with lines, the first of which is an object."""
         head, _, rest = text.partition("\n")
-        said = json.decode_object(head)
-        if said["do"] == "keep":
-            return self._keep(said, rest, now)
+        message = json.decode_object(head)
+        if message["do"] == "keep":
+            return self._keep(message, rest, now)
         if not self._execute("SELECT 1 FROM sqlite_master WHERE name = 'alarm'"):
             return _NOTHING  # without kept responses there are no tables either
-        return _CALLS[said["do"]](self, said, now)
+        return _CALLS[message["do"]](self, message, now)
 
     def ring(self, now: float) -> None:
         """Deletes what has expired, and sets the next alarm."""
@@ -81,7 +81,7 @@ class Archive:
 
     # Messages
 
-    def _keep(self, said: Json, rest: str, now: float) -> str:
+    def _keep(self, message: Json, rest: str, now: float) -> str:
         """Keeps a response. `rest` is its object, and a line with the list of its input."""
         del now
         for statement in _TABLES:
@@ -89,10 +89,10 @@ class Archive:
         body, _, given = rest.partition("\n")
         response = json.decode_object(body)
         output = response.pop("output")
-        name, expires = response["id"], said["expires"]
+        name, expires = response["id"], message["expires"]
         self._execute(
             "INSERT OR REPLACE INTO responses VALUES (?, ?, ?)",
-            *(name, said["previous"] or "", expires),
+            *(name, message["previous"] or "", expires),
         )
         for kind, text in (
             ("response", json.encode_line(response)),
@@ -112,13 +112,13 @@ class Archive:
             self._wake(expires)
         return _FOUND
 
-    def _read(self, said: Json, now: float) -> str:
+    def _read(self, message: Json, now: float) -> str:
         """Returns a `response`, or its `input` with the items that this refers to."""
-        name = said["id"]
+        name = message["id"]
         if not self._is_there(name, now):
             return _NOTHING
-        if said["kind"] == "input":
-            return self._input(name, _Shelf(self, now, said["limit"]))
+        if message["kind"] == "input":
+            return self._input(name, _Shelf(self, now, message["limit"]))
         head, output = self._text(name, "response"), self._text(name, "output")
         return f'{_FOUND}\n{head[:-1]},"output":{output}}}'
 
@@ -135,28 +135,28 @@ class Archive:
             return _LARGE
         return f"{_FOUND}\n{json.encode_line(items)}"
 
-    def _delete_one(self, said: Json, now: float) -> str:
-        if not self._is_there(said["id"], now):
+    def _delete_one(self, message: Json, now: float) -> str:
+        if not self._is_there(message["id"], now):
             return _NOTHING
-        self._delete(said["id"])
+        self._delete(message["id"])
         return _FOUND
 
-    def _recall(self, said: Json, now: float) -> str:
+    def _recall(self, message: Json, now: float) -> str:
         """Returns all items of the conversation up to `previous`, and each of `items` by its id.
 
         The first line says which id is `missing`, or that the result is `large`: more than `limit`
         characters.
         """
-        shelf = _Shelf(self, now, said["limit"])
+        shelf = _Shelf(self, now, message["limit"])
         try:
-            chain = self._chain(said["previous"], now)
+            chain = self._chain(message["previous"], now)
             items = [
                 shelf.item(item)
                 for name in chain
                 for kind in ("input", "output")
                 for item in shelf.items(name, kind)
             ]
-            named = {name: shelf.item({"id": name}) for name in said["items"]}
+            named = {name: shelf.item({"id": name}) for name in message["items"]}
         except KeyError as missing:
             return json.encode({"missing": missing.args[0]})
         except _Full:
@@ -252,8 +252,8 @@ _LARGE = '{"found":false,"large":true}'
 
 
 def _id(item: Json) -> str | None:
-    said = item.get("id")
-    return said if isinstance(said, str) and said else None
+    item_id = item.get("id")
+    return item_id if isinstance(item_id, str) and item_id else None
 
 
 def _reference(item: Any) -> str | None:

@@ -24,10 +24,10 @@ def plan_of(config: Config, request: Request, chance: float) -> Plan:
     up to 1.
     """
     name = request.model
-    model = next((model for model in config.models if model.id == name), None)
+    model = config.model(name)
     if model is None:
         return Plan((target_of(config, name),))
-    usable = [target for target in model.targets if not target.provider.lacks]
+    usable = [target for target in model.targets if not target.provider.missing_secret]
     if not usable:
         raise _locked(model.targets[0].provider)
     share = _share(request.session) if request.session else chance
@@ -40,7 +40,7 @@ def endpoint_plan(config: Config, name: str, endpoint: Endpoint, chance: float) 
     Of a model with several targets, only those count that have the endpoint. If the answers of two
     models cannot be mixed, only those count that are the same model as the first.
     """
-    model = next((model for model in config.models if model.id == name), None)
+    model = config.model(name)
     if model is None:
         return Plan((_endpoint_target(config, name, endpoint),))
     having = [
@@ -52,7 +52,7 @@ def endpoint_plan(config: Config, name: str, endpoint: Endpoint, chance: float) 
         raise _lacking(name, endpoint)
     if endpoint.one_model:
         having = [each for each in having if each[2] == having[0][2]]
-    if all(target.provider.lacks for target, _, _ in having):
+    if all(target.provider.missing_secret for target, _, _ in having):
         raise _locked(having[0][0].provider)
     targets, weights, _ = zip(*having, strict=True)
     ordered = _weighted(model._replace(targets=targets, weights=weights), chance)
@@ -66,7 +66,7 @@ def _endpoint_target(config: Config, name: str, endpoint: Endpoint) -> Target:
     if target is None or not target.provider.has(endpoint.name, target.model):
         known = find_target(config.providers, name)
         raise _lacking(name, endpoint) if known else unknown(config, name)
-    if target.provider.lacks:
+    if target.provider.missing_secret:
         raise _locked(target.provider)
     return target
 
@@ -83,7 +83,7 @@ def names(config: Config) -> dict[str, str]:
         named.setdefault(model.id, "xtrix")
     for provider in config.providers:
         plain = [name for name in provider.models if not _PATTERN & set(name)]
-        for name in () if provider.lacks else [*provider.aliases, *plain]:
+        for name in () if provider.missing_secret else [*provider.aliases, *plain]:
             named.setdefault(name, provider.name)
     return named
 
@@ -96,7 +96,7 @@ def target_of(config: Config, name: str) -> Target:
     target = find_target(config.providers, name)
     if target is None:
         raise unknown(config, name)
-    if target.provider.lacks:
+    if target.provider.missing_secret:
         raise _locked(target.provider)
     return target
 
@@ -106,7 +106,7 @@ def _weighted(model: Model, share: float) -> tuple[Target, ...]:
     usable = [
         (target, weight or 0.0)
         for target, weight in zip(model.targets, model.weights, strict=True)
-        if not target.provider.lacks
+        if not target.provider.missing_secret
     ]
     point = share * sum(weight for _, weight in usable)
     for target, weight in usable:
@@ -131,5 +131,5 @@ def unknown(config: Config, name: str) -> ClientError:
 
 def _locked(provider: Provider) -> ConfigurationError:
     return ConfigurationError(
-        [f"provider '{provider.name}' needs the secret {provider.lacks}, which is not set"]
+        [f"provider '{provider.name}' needs the secret {provider.missing_secret}, which is not set"]
     )

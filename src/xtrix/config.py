@@ -84,6 +84,13 @@ class Config(NamedTuple):
     has_ledger: bool = False
     """Whether the usage of keys with a name is counted."""
 
+    def model(self, name: str) -> Model | None:
+        """The configured model `name`; None if there is none."""
+        for model in self.models:
+            if model.id == name:
+                return model
+        return None
+
 
 def load(lookup: Lookup) -> Config:
     """The configuration that `lookup` finds. Raises ConfigurationError, which names every fault."""
@@ -318,7 +325,7 @@ def _provider(row: ProviderRow) -> Provider:
         base_url=row.base_url,
         key=row.api_key.value if row.api_key else None,
         secrets=tuple(secret.value for secret in wanted if secret.value),
-        lacks=next((secret.name for secret in wanted if secret.value is None), None),
+        missing_secret=next((secret.name for secret in wanted if secret.value is None), None),
         key_header=row.key_header,
         models=row.models,
         aliases=row.aliases,

@@ -42,10 +42,10 @@ class ApiError(Exception):
     @property
     def retry_after(self) -> float | None:
         """The seconds that its headers ask to wait; None if they ask for none, or give a date."""
-        said = dict(self.headers)
+        headers = dict(self.headers)
         for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
             try:
-                return float(said[name]) / unit
+                return float(headers[name]) / unit
             except (KeyError, ValueError):
                 continue
         return None

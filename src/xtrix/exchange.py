@@ -39,7 +39,7 @@ from xtrix.protocol import Clock, Codec, Stamp
 from xtrix.providers import Plan, Target
 from xtrix.recorder import Recorder
 from xtrix.redact import Redactor
-from xtrix.relay import Patience, Relay
+from xtrix.relay import Relay, SilenceLimits
 from xtrix.shape import has_too_many_values
 from xtrix.steps import Answer, AskArchive, Begin, Call, Collect, Failure, Outcome, Step, Wait
 from xtrix.telemetry import Collector, in_words_of_the_field, span
@@ -274,8 +274,8 @@ class Exchange:
 
     def _known(self) -> dict[str, Any]:
         """The known fields of the record, by name."""
-        said = zip(Record.__slots__, _VALUES(self.record), strict=True)
-        known = {name: value for name, value in said if value is not None}
+        values = zip(Record.__slots__, _VALUES(self.record), strict=True)
+        known = {name: value for name, value in values if value is not None}
         if self.meter:
             known["cost"] = self.meter.cost  # null if it is not known
         return known
@@ -308,9 +308,9 @@ class Exchange:
                 self._note_answer(answer, target, plan)
                 return answer
         if failures:
-            told = _told(failures)
-            told.headers += (self._attempts(),)
-            raise told
+            final = _final_error(failures)
+            final.headers += (self._attempts(),)
+            raise final
         raise refusal or errors.internal_error()
 
     def _target(self, accepted: AcceptedRequest, target: Target, *, is_last: bool) -> Steps:
@@ -333,7 +333,7 @@ class Exchange:
 
     def _note_answer(self, answer: Answer, target: Target, plan: Plan) -> None:
         """Notes in the target's health that it answered. A stream is noted when it ends."""
-        if isinstance(answer, Relay | Passage):
+        if isinstance(answer, (Relay, Passage)):
             self._watched = target if len(plan.targets) > 1 else None
         else:
             self._health.answered(target)
@@ -370,7 +370,7 @@ class Exchange:
     def _begin(self, call: TargetCall) -> Generator[Step, Any, None]:
         """Notes a call that is about to be made. Raises ApiError if it may not be made."""
         if self.meter and self._calls.has_spent:
-            yield from self.meter.again()
+            yield from self.meter.reserve_again()
         self._calls.begin(call.target)
         self.record.attempts += 1
         self.record.provider = call.target.provider.name
@@ -386,7 +386,7 @@ class Exchange:
             return (yield from self._forward(accepted, call, call.forwarded))
         began = self.now
         if not accepted.streamed:
-            seconds = self._left(accepted.plan, self._patience(accepted.plan, limits.first_byte))
+            seconds = self._left(accepted.plan, self._begin_limit(accepted.plan, limits.first_byte))
             answer = self._reached((yield _call(accepted, call, seconds, collect)), began)
             body = _body(answer.head, answer.body)
             if has_too_many_values(body):
@@ -394,7 +394,7 @@ class Exchange:
             _check(call.codec, answer.head, body)
             return (yield from self._reply(accepted, call, body))
         connect = limits.connect or (_LAST_CONNECT if self._is_last else _CONNECT)
-        seconds = self._left(accepted.plan, self._patience(accepted.plan, connect))
+        seconds = self._left(accepted.plan, self._begin_limit(accepted.plan, connect))
         head = self._reached((yield _call(accepted, call, seconds)), began)
         if head.status != 200 or not head.may_be(EVENT_STREAM):
             body = _body(head, (yield collect))
@@ -426,7 +426,7 @@ class Exchange:
     def _forward(self, accepted: AcceptedRequest, call: TargetCall, forwarded: Forwarded) -> Steps:
         """The steps of one call whose answer is passed on as it is. Raises ApiError."""
         limits = call.target.provider.timeouts
-        first_byte = self._left(accepted.plan, self._patience(accepted.plan, limits.first_byte))
+        first_byte = self._left(accepted.plan, self._begin_limit(accepted.plan, limits.first_byte))
         began = self.now
         outcome = yield Call(call.take_request(), first_byte, upload=forwarded.upload)
         if forwarded.upload and forwarded.upload.screen.fault:
@@ -437,8 +437,8 @@ class Exchange:
             body = _body(head, (yield collect))
             raise _error_in(call.codec, head, body) or errors.wrong_type("it is something else")
         headers = (*self._served(), *_ignored(call.ignored))
-        patience = Patience(first_byte, limits.idle, 0, limits.progress)
-        passage = Passage(forwarded, head, self.redactor.pieces(), headers, patience)
+        silence = SilenceLimits(first_byte, limits.idle, 0, limits.progress)
+        passage = Passage(forwarded, head, self.redactor.pieces(), headers, silence)
         passage.tick(self.now)
         yield Begin(passage)
         if passage.error and not passage.begun:
@@ -455,24 +455,24 @@ class Exchange:
         self.record.unknown_stop_reason = whole.unknown_stop_reason
         self.record.finish_reasons = [*whole.finish_reasons] or None
         headers = (JSON_TYPE, *self._served(), *_ignored(call.ignored))
-        told = self.redactor.body(whole.body)
+        body = self.redactor.body(whole.body)
         if accepted.recorder:
-            yield from self._keep(accepted.recorder, told)
-        return Reply(200, headers, told)
+            yield from self._keep(accepted.recorder, body)
+        return Reply(200, headers, body)
 
     def _open_relay(self, accepted: AcceptedRequest, call: TargetCall, took: float) -> Relay:
         """The relay of a stream. `took` is how many seconds its head took."""
         stream = accepted.conversion.stream(call, accepted.stamp_of(call))
         headers = (*STREAM_HEADERS, *self._served(), *_ignored(call.ignored))
         limits = call.target.provider.timeouts
-        limit = self._patience(accepted.plan, limits.first_byte, took)
+        limit = self._begin_limit(accepted.plan, limits.first_byte, took)
         first_byte = self._left(accepted.plan, limit)
         # What only announces an answer does not count as its beginning, so it is held back.
         holds = not self._is_last and accepted.plan.first_byte is not None
-        patience = Patience(
+        silence = SilenceLimits(
             first_byte, limits.idle, accepted.keep_alive, limits.progress, holds_opening=holds
         )
-        relay = Relay(stream, self.redactor, headers, patience, self.clock)
+        relay = Relay(stream, self.redactor, headers, silence, self.clock)
         relay.recorder = accepted.recorder
         relay.tick(self.now)
         return relay
@@ -492,7 +492,7 @@ class Exchange:
         pause = max(pause, error.retry_after or 0)
         return pause if pause <= retries.longest else None
 
-    def _patience(self, plan: Plan, limit: float, took: float = 0) -> float:
+    def _begin_limit(self, plan: Plan, limit: float, took: float = 0) -> float:
         """Seconds that a target may take to begin: its own `limit`, or less if the model sets less.
 
         `took` seconds of the model's limit are over.
@@ -536,7 +536,7 @@ class Exchange:
         self.record.completion_tokens = usage.completion if is_whole and is_counted else None
 
 
-def _told(failures: list[UpstreamError]) -> UpstreamError:
+def _final_error(failures: list[UpstreamError]) -> UpstreamError:
     """The error that the client gets if all targets failed: the last one, with two exceptions.
 
     If a prompt was too long, that error comes first, because the client can shorten it. If the last
@@ -607,13 +607,15 @@ def _error_in(codec: Codec, head: UpstreamHead, body: bytes) -> UpstreamError | 
         error.may_have_cost = head.status < 300
         return error
     try:
-        said = json.decode_object(body).get("error")
+        found = json.decode_object(body).get("error")
     except ValueError:
-        said = None
-    return codec.decode_error(head, body) if said else None
+        found = None
+    return codec.decode_error(head, body) if found else None
 
 
 def _ignored(parameters: tuple[str, ...]) -> Headers:
     """The header that names ignored parameters. A name with odd characters is left out of it."""
+    if not parameters:
+        return ()
     names = [name for name in parameters if _HEADER_SAFE.fullmatch(name)]
     return (("x-ignored-parameters", ", ".join(names[:_MOST_NAMES])),) if names else ()

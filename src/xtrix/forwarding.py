@@ -31,7 +31,7 @@ from xtrix.exchange import AcceptedRequest, Exchange, Steps
 from xtrix.http import RequestHead
 from xtrix.json import Json, encode_body
 from xtrix.keys import bounds
-from xtrix.metering import Asked
+from xtrix.metering import CostBasis
 from xtrix.multipart import ModelFinder, boundary_of
 from xtrix.openai.calls import post
 from xtrix.passage import Forwarded, Screen, Upload
@@ -80,24 +80,23 @@ def forward(config: Config, endpoint: Endpoint, head: RequestHead, exchange: Exc
     stamp = Stamp(token, int(exchange.now), model, config.fingerprint, exchange.record.id)
     accepted = AcceptedRequest(forwarding, stamp, plan, config.keep_alive)
     if exchange.meter:
-        yield from exchange.meter.admit(_asked(config, head, accepted, endpoint))
+        yield from exchange.meter.admit(_cost_basis(config, head, accepted, endpoint))
         exchange.headers += exchange.meter.headers("chat")
     return (yield from exchange.complete(accepted))
 
 
-def _asked(
+def _cost_basis(
     config: Config, head: RequestHead, accepted: AcceptedRequest, endpoint: Endpoint
-) -> Asked:
+) -> CostBasis:
     """What decides how much the call may come to."""
     declared = head.headers.get("content-length", "")
     size = int(declared) if declared.isdigit() else config.max_body_bytes
     forwarding = accepted.conversion
     assert isinstance(forwarding, Forwarding)
-    return Asked(
+    return CostBasis(
         accepted.stamp.model,
         accepted.plan,
         forwarding.fields,
-        size,
         bounds.of_text(size) if forwarding.fields else bounds.of_recording(size),
         has_output=endpoint.name in _WITH_OUTPUT,
     )

@@ -33,6 +33,8 @@ class Health:
 
     def order(self, targets: tuple[Target, ...], now: float) -> list[Target]:
         """`targets` without those that rest; or all, if all of them rest."""
+        if not self._rests_until:
+            return list(targets)
         awake = [target for target in targets if self._rests_until.get(_key(target), 0) <= now]
         return awake or list(targets)
 

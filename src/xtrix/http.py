@@ -95,9 +95,10 @@ class UpstreamHead(NamedTuple):
 
     def may_be(self, *content_types: str) -> bool:
         """Whether the content type matches one of these patterns, or is absent."""
-        if self.content_type is None:
+        declared = self.content_type
+        if declared is None:
             return True
-        claimed = self.content_type.partition(";")[0].strip().lower()
+        claimed = declared.partition(";")[0].strip().lower()
         return claimed in content_types or any(
             fnmatchcase(claimed, content_type) for content_type in content_types
         )

@@ -34,8 +34,8 @@ _SURROGATE = re.compile(
 )
 _LONE_SURROGATE_LENGTH = 6
 _LINE_BREAKS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
-# Replaces every digit by 0 and E by e, so that only a number's form is left.
-_SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
+# Replaces every digit and plus sign by 0 and E by e, so that only a number's form is left.
+_SHAPE = bytes.maketrans(b"123456789E+", b"000000000e0")
 
 
 class TooDeep(ValueError):
@@ -91,6 +91,11 @@ def decode_object(data: bytes | str) -> Json:
     return value
 
 
+def decode_own(text: str) -> Any:
+    """The value in `text` that this Worker's own JavaScript wrote, for which no check is needed."""
+    return from_json(text)
+
+
 def encode(value: object) -> str:
     """`value` as compact JSON, without escapes for non-ASCII characters."""
     return encode_body(value).decode()
@@ -135,7 +140,7 @@ def may_overflow(raw: bytes) -> bool:
     """Whether some number in `raw` might be too large for a float. This is a cheap first check."""
     shape = raw.translate(_SHAPE)
     # An exponent of three digits, or so many digits that an exponent of two is enough.
-    return b"0e000" in shape or b"0e+000" in shape or b"0" * 209 in shape
+    return b"0e000" in shape or b"0" * 209 in shape
 
 
 def refuse_infinity(value: object) -> None:

@@ -6,17 +6,18 @@ Routes, and the way to the ledger, are not known here.
 
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from xtrix import prices
-from xtrix.answer import NOTHING_SAID, Served, Usage
+from xtrix.answer import SERVED_UNKNOWN, Served, Usage
 from xtrix.calendar import timestamp
 from xtrix.errors import NEVER_RETRY, ApiError, ClientError, Headers
 from xtrix.json import Json
 from xtrix.keys import bounds
 from xtrix.keys.leases import Admission, Client, Leases, Shortage, Standing
 from xtrix.keys.message import CALLS, MONEY, REQUESTS, TOKENS, Row
-from xtrix.keys.record import MICROS, KeyRecord, Limits
+from xtrix.keys.record import MICROS, KeyRecord
 from xtrix.prices import PriceList, Tariff
 from xtrix.prompt import Prompt
 from xtrix.protocol import Clock
@@ -44,7 +45,7 @@ class LimitError(ApiError):
         self.error_type = "insufficient_quota" if is_quota else "rate_limit_error"
 
 
-class Asked(NamedTuple):
+class CostBasis(NamedTuple):
     """What decides how much a call may cost."""
 
     model: str
@@ -52,10 +53,12 @@ class Asked(NamedTuple):
     plan: Plan
     fields: Json
     """The request's own fields, without its turns."""
-    size: int
-    """The size of its body in bytes."""
     likely_input: int
     """The tokens that its input is likely to have."""
+    given: Mapping[str, Any] = MappingProxyType({})
+    """All fields of a request for a completion, as the client wrote them."""
+    body: bytes = b""
+    """The request for a completion, without its long content."""
     protocol: str = ""
     """The client's protocol; empty for an endpoint without a limit of output tokens."""
     prompt: Callable[[], Prompt] | None = None
@@ -70,7 +73,7 @@ class Heard(NamedTuple):
     usage: Usage = Usage()
     characters: int = 0
     """About how many characters of text the answer has."""
-    served: Served = NOTHING_SAID
+    served: Served = SERVED_UNKNOWN
     is_whole: bool = False
     """Whether the report is complete."""
 
@@ -107,7 +110,7 @@ class Meter:
         self._checked: KeyRecord | None = None
         """The record by which the key was last found valid. Each answer of the ledger has a new
         one, so it is checked again after a second or so."""
-        self._asked: Asked | None = None
+        self._basis: CostBasis | None = None
         self._tiers: dict[str, str] = {}
         """The service tiers that the client asks for, by the field's name."""
         self._has_output = False
@@ -148,18 +151,18 @@ class Meter:
         record = self._leases.record_of(self.client, self._clock.now)
         return record is None or record.limits.allows(model)
 
-    def admit(self, asked: Asked) -> Asking:
+    def admit(self, basis: CostBasis) -> Asking:
         """Accepts the call, or raises ApiError."""
-        self._asked = asked
-        self._input, self._has_output = asked.likely_input, asked.has_output
-        if not asked.fields.keys().isdisjoint(prices.TIER_FIELDS):
-            given = {name: asked.fields.get(name) for name in prices.TIER_FIELDS}
+        self._basis = basis
+        self._input, self._has_output = basis.likely_input, basis.has_output
+        if not basis.fields.keys().isdisjoint(prices.TIER_FIELDS):
+            given = {name: basis.fields.get(name) for name in prices.TIER_FIELDS}
             self._tiers = {name: tier for name, tier in given.items() if isinstance(tier, str)}
         self._call = Admission(self.client, self._measure)
         yield from self._let_in(self._call)
-        self._asked = None  # it may be megabytes
+        self._basis = None  # it may be megabytes
 
-    def again(self) -> Asking:
+    def reserve_again(self) -> Asking:
         """Reserves the same once more, after an attempt that may have been charged for.
 
         Raises ApiError if there is not enough left.
@@ -187,16 +190,19 @@ class Meter:
                 self._leases.refuse(self.client, now)
             return
         target, attempts, is_error = ending
-        rows = [self._row(call, attempt) for attempt in attempts]
-        if not attempts or attempts[-1].target != target:
-            rows.append(Row(self.client.id, *_place_of(target)))
-        rows[-1] = rows[-1].of_request(is_error=is_error)
+        is_charged = bool(attempts) and attempts[-1].target == target
+        others = attempts[:-1] if is_charged else attempts
+        rows = [self._row(call, attempt) for attempt in others]
+        if is_charged:
+            rows.append(self._row(call, attempts[-1], 1, int(is_error)))
+        else:
+            rows.append(Row(self.client.id, *_place_of(target), 1, int(is_error)))
+        micros = self._leases.finish(call, rows, now)
         if self.cost is not None:
-            self.cost = sum(row.micros for row in rows) / MICROS
-        self._leases.finish(call, rows, now)
+            self.cost = micros / MICROS
 
-    def _row(self, call: Admission, attempt: Attempt) -> Row:
-        """What one call of an upstream has used."""
+    def _row(self, call: Admission, attempt: Attempt, requests: int = 0, errors: int = 0) -> Row:
+        """What one call of an upstream has used, to count so many `requests` and `errors` with."""
         target, heard = attempt
         usage, estimated = self._usage(heard)
         price = self._prices.of(*target)
@@ -210,16 +216,17 @@ class Meter:
             self.cost = None
         return Row(
             self.client.id,
-            target.provider.name,
-            target.model,
-            estimated=int(estimated),
-            input=usage.prompt,
-            cached=usage.cached,
-            written=usage.cache_written,
-            output=usage.completion,
-            reasoning=usage.reasoning,
-            micros=micros or 0,
-            unpriced=int(not is_known),
+            *_place_of(target),
+            requests,
+            errors,
+            int(estimated),
+            usage.prompt,
+            usage.cached,
+            usage.cache_written,
+            usage.completion,
+            usage.reasoning,
+            micros or 0,
+            int(not is_known),
         )
 
     def headers(self, protocol: str) -> Headers:
@@ -230,9 +237,10 @@ class Meter:
 
     def _micros(self, price: Tariff, usage: Usage, served: Served) -> int | None:
         """The cost of `usage`; None if it is not known for a tier that may have been used."""
-        if not (self._tiers or served):
+        if not self._tiers and prices.are_usual(served):
             return price.cost(usage)
-        known = [price.cost(usage, tier) for tier in _may_have_served(self._tiers, served)]
+        place = served.get("inference_geo", self._tiers.get("inference_geo", ""))
+        known = [price.cost(usage, tier, place) for tier in _may_have_served(self._tiers, served)]
         costs = [it for it in known if it is not None]
         return max(costs) if len(costs) == len(known) else None
 
@@ -250,58 +258,54 @@ class Meter:
 
     def _measure(self, record: KeyRecord | None, average: float) -> tuple[int, int]:
         """The tokens and micro-dollars to reserve; see `Admission.measure`."""
-        asked = self._asked
-        assert asked is not None
-        self.check(asked.model)
+        basis = self._basis
+        assert basis is not None
+        self.check(basis.model)
         tokens_out = 0
-        if asked.has_output:
-            tokens_out = bounds.likely_output(asked.fields, asked.protocol, average)
+        if basis.has_output:
+            tokens_out = bounds.likely_output(basis.fields, basis.protocol, average)
         self._output = tokens_out
         tokens_in = self._input
         limits = record.limits if record else None
         is_strict = limits.strict if limits else self.client.strict
         has_budget = limits is None or limits.has_budget
-        if limits and (has_budget or limits.models) and asked.fields.get("models"):
+        if limits and (has_budget or limits.models) and basis.fields.get("models"):
             # OpenRouter may take other models of such a list than the one that was checked.
             message = "This key's models are checked by name: leave 'models' out, and name one."
             raise ClientError(403, "model_not_allowed", message, param="models")
         if is_strict and (has_budget or (limits and limits.tokens_per_minute)):
-            tokens_in, tokens_out = _most(asked)
+            tokens_in, tokens_out = _most(basis)
         money = 0
         if has_budget:
             tiers = None if is_strict else self._tiers.values()
-            known = self._known_prices(asked.plan, limits)
-            # A model without a price that may be used costs nothing of a budget.
-            costs = [it.most(tokens_in, tokens_out, tiers) for it in known if it]
-            money = max(costs, default=0)
+            needs_price = limits is not None and not limits.unpriced
+            for target in basis.plan.targets:
+                price = self._prices.of(*target)
+                if needs_price and (self._tiers or price is None):
+                    self._check_price(target, price)
+                # A model without a price that may be used costs nothing of a budget.
+                cost = price.most(tokens_in, tokens_out, tiers) if price else 0
+                money = max(money, cost)
         self._need = tokens_in + tokens_out, money
         return self._need
 
-    def _known_prices(self, plan: Plan, limits: Limits | None) -> list[Tariff | None]:
-        """The prices of each target. Raises ClientError if one needs a price and has none."""
-        known = [self._prices.of(*target) for target in plan.targets]
-        if limits and not limits.unpriced and (self._tiers or None in known):
-            self._check_prices(plan, known)
-        return known
-
-    def _check_prices(self, plan: Plan, known: Sequence[Tariff | None]) -> None:
-        tiers = self._tiers.values()
-        for target, price in zip(plan.targets, known, strict=True):
-            name = "/".join(_place_of(target))
-            if price is None:
+    def _check_price(self, target: Target, price: Tariff | None) -> None:
+        """Raises ClientError if the price of a model, or of a requested tier, is not known."""
+        name = "/".join(_place_of(target))
+        if price is None:
+            message = (
+                f"This key has a budget, and what {name} costs is not known here. The operator can"
+                " give it a price (prices in its row), or allow it (unpriced)."
+            )
+            raise ClientError(403, "model_without_price", message, param="model")
+        for field, tier in self._tiers.items():
+            if not prices.has_tier(price.price, tier):
                 message = (
-                    f"This key has a budget, and what {name} costs is not known here. The operator"
-                    " can give it a price (prices in its row), or allow it (unpriced)."
+                    f"This key has a budget, and what {name} costs as '{tier[:64]}' is not known"
+                    f" here. Leave {field} out, or have the operator give it a price (tiers of"
+                    " prices in its row) or allow it (unpriced)."
                 )
-                raise ClientError(403, "model_without_price", message, param="model")
-            for tier in tiers:
-                if not prices.has_tier(price.price, tier):
-                    message = (
-                        f"This key has a budget, and what {name} costs as '{tier[:64]}' is not"
-                        " known here. Leave service_tier and speed out, or have the operator give"
-                        " it a price (tiers of prices in its row) or allow it (unpriced)."
-                    )
-                    raise ClientError(403, "tier_without_price", message, param="service_tier")
+                raise ClientError(403, "tier_without_price", message, param=field)
 
     def _renew(self, strict: bool) -> Asking:
         """Waits for the ledger once more.
@@ -309,8 +313,8 @@ class Meter:
         Raises ApiError if it does not answer for a strict key.
         """
         now = self._clock.now
-        patience = STRICT_SECONDS if strict else OPEN_AFTER_SECONDS
-        self._deadline = self._deadline or now + patience
+        limit = STRICT_SECONDS if strict else OPEN_AFTER_SECONDS
+        self._deadline = self._deadline or now + limit
         left = self._deadline - now
         failure = (yield Renew(left)) if left > 0 else Failure.TIME
         if failure is None:
@@ -354,8 +358,8 @@ def _may_have_served(asked: Mapping[str, str], served: Served) -> set[str]:
     What the upstream reports counts, and only then may it be cheaper than the usual tier. An
     upstream that reports nothing may have ignored the request.
     """
-    told = served.get("service_tier")
-    tiers = {told} if told else {"", asked.get("service_tier", "")}
+    tier = served.get("service_tier")
+    tiers = {tier} if tier else {"", asked.get("service_tier", "")}
     speed = served.get("speed", asked.get("speed", ""))
     return tiers if prices.is_usual(speed) else tiers | {speed}
 
@@ -365,23 +369,23 @@ def _place_of(target: Target | None) -> tuple[str, str]:
     return (target.provider.name, target.model) if target else ("", "")
 
 
-def _most(asked: Asked) -> tuple[int, int]:
+def _most(basis: CostBasis) -> tuple[int, int]:
     """The most input and output tokens. Raises ClientError if there is no limit."""
-    bounds.check_bounded(asked.fields)
+    bounds.check_bounded(basis.given)
     try:
-        prompt = asked.prompt() if asked.prompt else None
+        prompt = basis.prompt() if basis.prompt else None
     except ClientError:  # it is passed on, and may refer to anything
         prompt = None
     if prompt is None:
-        tokens_in = bounds.most_unread(asked.fields)
+        tokens_in = bounds.most_unread(basis.given)
     else:
-        tokens_in = bounds.most_input(prompt, asked.size)
-    if not asked.has_output:
+        tokens_in = bounds.most_input(prompt, basis.body)
+    if not basis.has_output:
         return tokens_in, 0
-    quirks = [target.provider.quirks for target in asked.plan.targets]
-    tokens_out = bounds.most_output(asked.fields, asked.protocol, quirks)
+    quirks = [target.provider.quirks for target in basis.plan.targets]
+    tokens_out = bounds.most_output(basis.fields, basis.protocol, quirks)
     # The part of a prediction that is not used is charged as output too.
-    return tokens_in, tokens_out + asked.size * bool(asked.fields.get("prediction"))
+    return tokens_in, tokens_out + tokens_in * bool(basis.fields.get("prediction"))
 
 
 def _money(shortage: Shortage, retry: Headers, *, strict: bool) -> LimitError:

@@ -71,7 +71,7 @@ class Models:
         its provider has a list, the provider is asked for the model itself. If it has no list, a
         name that leads to it is accepted.
         """
-        model = next((model for model in config.models if model.id == name), None)
+        model = config.model(name)
         if model:
             return _ours(model)
         target = catalogue.target_of(config, name)
@@ -103,11 +103,11 @@ class Models:
         cards = {
             model.id: _ours(model)
             for model in config.models
-            if not all(target.provider.lacks for target in model.targets)
+            if not all(target.provider.missing_secret for target in model.targets)
         }
         for name in catalogue.names(config):
             target = find_target(config.providers, name)
-            if target and not target.provider.lacks:
+            if target and not target.provider.missing_secret:
                 cards.setdefault(name, self._card(target, name))
         return cards
 
@@ -128,18 +128,18 @@ class Models:
         self, providers: tuple[Provider, ...], exchange: Exchange
     ) -> Generator[Step, Any, None]:
         """Asks providers whose lists are too old, page by page, all at the same time."""
-        asked = [
-            _Asked(provider)
+        polls = [
+            _Poll(provider)
             for provider in providers
             if _is_asked(provider) and self._is_old(provider, exchange.now)
         ]
         until = exchange.now + ASKING_SECONDS
-        while pending := [each for each in asked if each.wants_more and exchange.now < until]:
+        while pending := [each for each in polls if each.wants_more and exchange.now < until]:
             requests = tuple(each.request() for each in pending)
             outcomes = yield CallAll(requests, MAX_LIST_BYTES, until - exchange.now)
             for each, outcome in zip(pending, outcomes, strict=True):
                 each.take(outcome)
-        for each in asked:
+        for each in polls:
             each.stop()
             self._keep(each, exchange)
 
@@ -147,16 +147,16 @@ class Models:
         listed = self._lists.get(provider.name)
         return listed is None or listed.fresh_until <= now
 
-    def _keep(self, asked: "_Asked", exchange: Exchange) -> None:
+    def _keep(self, poll: "_Poll", exchange: Exchange) -> None:
         """Remembers what came. An earlier list is kept if it has more."""
-        name = asked.provider.name
+        name = poll.provider.name
         listed = self._lists.get(name, _List({}, is_whole=False, fresh_until=0))
-        if asked.failure:
-            exchange.record.failures.append(f"{name}/models: {asked.failure}")
-        seconds = FAILED_SECONDS if asked.failure else KEPT_SECONDS
+        if poll.failure:
+            exchange.record.failures.append(f"{name}/models: {poll.failure}")
+        seconds = FAILED_SECONDS if poll.failure else KEPT_SECONDS
         fresh_until = exchange.now + seconds
-        if not asked.failure or len(asked.cards) >= len(listed.cards):
-            self._lists[name] = _List(asked.cards, not asked.failure, fresh_until)
+        if not poll.failure or len(poll.cards) >= len(listed.cards):
+            self._lists[name] = _List(poll.cards, not poll.failure, fresh_until)
         else:
             self._lists[name] = listed._replace(fresh_until=fresh_until)
         self._cards = None
@@ -167,13 +167,13 @@ def _ours(model: Model) -> ModelCard:
 
     It has a price if all usable targets cost the same.
     """
-    usable = [target for target in model.targets if not target.provider.lacks]
+    usable = [target for target in model.targets if not target.provider.missing_secret]
     first, *others = [price_of(*target) for target in usable] or [None]
     is_one = first and all(it and it._replace(pattern=first.pattern) == first for it in others)
     return ModelCard(model.id, OURS, price=first if is_one else None)
 
 
-class _Asked:
+class _Poll:
     """A provider that is being asked for its models."""
 
     def __init__(self, provider: Provider) -> None:
@@ -232,7 +232,7 @@ def _body(outcome: UpstreamAnswer | Failure) -> bytes:
 
 def _is_asked(provider: Provider) -> bool:
     """Whether its models are given by patterns, so that only the provider can list them."""
-    return not provider.lacks and any(_WILDCARDS & set(name) for name in provider.models)
+    return not provider.missing_secret and any(_WILDCARDS & set(name) for name in provider.models)
 
 
 def _name_of(target: Target, providers: tuple[Provider, ...], taken: set[str]) -> str | None:

@@ -15,12 +15,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from xtrix import errors, json
-from xtrix.answer import NOTHING_SAID, Usage
+from xtrix.answer import SERVED_UNKNOWN, Usage
 from xtrix.errors import ApiError, Headers, UpstreamError, bad_response
 from xtrix.http import EVENT_STREAM, UpstreamHead
 from xtrix.openai.errors import decode_error
 from xtrix.redact import PieceRedactor
-from xtrix.relay import Patience
+from xtrix.relay import SilenceLimits
 from xtrix.vectors import Vectors
 
 _HELD = 65_536
@@ -78,7 +78,7 @@ class Passage:
 
     status = 200
     unknown_stop_reason = None
-    served = NOTHING_SAID
+    served = SERVED_UNKNOWN
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Passage:
         head: UpstreamHead,
         redactor: PieceRedactor,
         headers: Headers,
-        patience: Patience,
+        limits: SilenceLimits,
     ) -> None:
         kind = head.content_type or forwarded.answers[0]
         self.headers = (("content-type", kind), *headers)
@@ -96,7 +96,7 @@ class Passage:
         self._fill = forwarded.fill
         self._redactor = redactor
         self._vectors = Vectors(forwarded.vectors) if forwarded.vectors else None
-        self._patience = patience
+        self._limits = limits
         bare = kind.partition(";")[0].strip().lower()
         self._is_json = bare == "application/json"
         self._is_stream = bare == EVENT_STREAM
@@ -115,7 +115,7 @@ class Passage:
         self._last_advanced = 0.0
 
     @property
-    def is_told(self) -> bool:
+    def is_drained(self) -> bool:
         """Whether the client gets nothing more."""
         return self.over
 
@@ -137,14 +137,14 @@ class Passage:
     @property
     def usage(self) -> Usage:
         """The usage that it reports."""
-        said = self._first + self._last
-        counts = {name: form.findall(said) for name, form in _USAGE.items()}
+        text = self._first + self._last
+        counts = {name: form.findall(text) for name, form in _USAGE.items()}
         return Usage(**{name: int(found[-1]) for name, found in counts.items() if found})
 
     @property
     def tick_seconds(self) -> float:
         """How often `tick` must be called, in seconds."""
-        return self._patience.tick_seconds
+        return self._limits.tick_seconds
 
     def feed(self, data: bytes) -> bytes:
         """The part of `data`, and of what was held, that can go to the client."""
@@ -191,10 +191,10 @@ class Passage:
             self._heard, self._last_heard = self._fed, now
         if self._seen_advanced != self._advanced:
             self._seen_advanced, self._last_advanced = self._advanced, now
-        limit = self._patience.idle if self._fed else self._patience.first_byte
+        limit = self._limits.idle if self._fed else self._limits.first_byte
         if now - self._last_heard >= limit:
             return self.close(errors.out_of_time("nothing came for too long"))
-        if now - self._last_advanced >= self._patience.progress:
+        if now - self._last_advanced >= self._limits.progress:
             return self.close(errors.out_of_time("its answer went on without an end"))
         return b""
 
@@ -224,12 +224,12 @@ class Passage:
         if not self._is_json:
             return whole
         try:
-            said = json.decode(whole)
+            answer = json.decode(whole)
         except ValueError:
             raise bad_response("it is not JSON") from None
-        if isinstance(said, dict) and said.get("error"):
+        if isinstance(answer, dict) and answer.get("error"):
             raise decode_error(self._head, whole)
-        return (self._fill and self._fill(said)) or whole
+        return (self._fill and self._fill(answer)) or whole
 
     def _fail(self, error: ApiError) -> bytes:
         self.error, self.over = error, True

@@ -4,25 +4,36 @@ It has the list prices of the providers that docs/providers.md has rows for, eac
 that charges them. A row's own `prices` come first. A model in neither has no price, which is None
 and never zero. Charges besides tokens (searches, containers, storage) are not known here.
 
-Sources: pydantic/genai-prices 0.2.3 of 2026-11, which reports the pages that are named at each
-table. A date there is the last on which the vendor's own page, or a quotation of it, was seen to
-have the same prices for the named rows. The other rows have only the one source.
+Each table names the vendor's page, and what its rows were compared with, and when: `genai-prices`
+0.2.3 (2026-11), `litellm` 1.110.2 (2026-11) and `model-prices` 0.0.5 (2026-10), which are packages
+of others, and the vendors' pages as they are quoted or stored elsewhere. docs/keys.md says which
+rows have only one source, and where these differ.
 """
 
 import fnmatch
 import functools
 import re
 from collections.abc import Iterable
+from typing import Any
 
-from xtrix.answer import Usage
+from xtrix.answer import Served, Usage
 from xtrix.providers import Long, Price, Provider
 
 _PER_DOLLAR = 1_000_000
 _NOT_LONG = Long(0)
 _MOST_KNOWN = 1_000
-_USUAL_TIERS = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand", "scale"})
-"""`scale` is capacity that is paid for in another way. Its tokens count at the usual price."""
-TIER_FIELDS = ("service_tier", "speed")
+_USUAL_TIERS = frozenset(
+    {
+        *("", "auto", "default", "standard", "standard_only", "on_demand", "scale"),
+        *("global", "not_available"),
+    }
+)
+"""`scale` is capacity that is paid for in another way. Its tokens count at the usual price. The
+last two are places, of `inference_geo`."""
+_PLACES = frozenset({"us"})
+"""The values of Anthropic's `inference_geo` that cost more. Their factor is multiplied by that of
+the tier."""
+TIER_FIELDS = ("service_tier", "speed", "inference_geo")
 """The fields of a request that change what its tokens cost."""
 _DATE = re.compile(r"-(20\d\d-\d\d-\d\d|20\d{6}|latest)$")
 
@@ -30,14 +41,17 @@ _DATE = re.compile(r"-(20\d\d-\d\d-\d\d|20\d{6}|latest)$")
 def _claude(model: str, base: float, output: float, cached: float, **more: object) -> Price:
     """A model of Anthropic. A cache write for five minutes costs a quarter more, for an hour twice.
 
-    `priority` is capacity that is paid for in another way; `fast` is the `speed` of that name.
+    `priority` is capacity that is paid for in another way; `fast` is the `speed` of that name. What
+    is worked out in the US only (`inference_geo`) costs a tenth more, unless the model is older.
     """
     tiers = {"priority": 1.0, **({"fast": 2.0} if more.get("fast") else {})}
+    tiers |= {} if more.get("older") else {"us": 1.1}
     long = Long(100_000, 5, 5) if more.get("short") else None
     return Price(model, base, output, cached, base * 5 / 4, base * 2, long=long, tiers=tiers)
 
 
 # https://platform.claude.com/docs/en/about-claude/pricing; the last three are retired there.
+# 2026-11, all three packages, except for Fable 5.2 and Mythos 5.2, which only genai-prices has.
 # 2026-11, …/docs/en/models: Fable 5.1, Opus 5 and 5.5, Sonnet 5 and 5.5, Haiku 4.5 and 5.5 with its
 # long prompts; …/build-with-claude/fast-mode: which of the Opus have `fast`.
 _ANTHROPIC = (
@@ -52,20 +66,20 @@ _ANTHROPIC = (
     _claude("claude-opus-4-8", 5, 25, 0.5, fast=True),
     _claude("claude-opus-4-7", 5, 25, 0.5),
     _claude("claude-opus-4-6", 5, 25, 0.5),
-    _claude("claude-opus-4-5", 5, 25, 0.5),
-    _claude("claude-opus-4-1", 15, 75, 1.5),
-    _claude("claude-opus-4-0", 15, 75, 1.5),
-    _claude("claude-opus-4", 15, 75, 1.5),
+    _claude("claude-opus-4-5", 5, 25, 0.5, older=True),
+    _claude("claude-opus-4-1", 15, 75, 1.5, older=True),
+    _claude("claude-opus-4-0", 15, 75, 1.5, older=True),
+    _claude("claude-opus-4", 15, 75, 1.5, older=True),
     _claude("claude-sonnet-5-5", 2, 10, 0.1),
     _claude("claude-sonnet-5", 2, 10, 0.2),
     _claude("claude-sonnet-4-6", 3, 15, 0.3),
-    _claude("claude-sonnet-4-5", 3, 15, 0.3)._replace(long=Long(200_000, 2, 1.5)),
-    _claude("claude-sonnet-4-0", 3, 15, 0.3),
-    _claude("claude-sonnet-4", 3, 15, 0.3),
+    _claude("claude-sonnet-4-5", 3, 15, 0.3, older=True)._replace(long=Long(200_000, 2, 1.5)),
+    _claude("claude-sonnet-4-0", 3, 15, 0.3, older=True),
+    _claude("claude-sonnet-4", 3, 15, 0.3, older=True),
     _claude("claude-haiku-5-5", 0.1, 0.5, 0.01, short=True),
-    _claude("claude-haiku-4-5", 1, 5, 0.1),
-    _claude("claude-3-7-sonnet", 3, 15, 0.3),
-    _claude("claude-3-5-haiku", 0.8, 4, 0.08),
+    _claude("claude-haiku-4-5", 1, 5, 0.1, older=True),
+    _claude("claude-3-7-sonnet", 3, 15, 0.3, older=True),
+    _claude("claude-3-5-haiku", 0.8, 4, 0.08, older=True),
     Price("claude-3-haiku", 0.25, 1.25, 0.03, 0.3, 0.5),
 )
 
@@ -95,8 +109,10 @@ def _gpt_6(model: str, base: float, output: float, cached: float, **more: float)
     return price._replace(tiers={**price.tiers, **more})
 
 
-# https://developers.openai.com/api/docs/pricing; 2026-10, …/guides/ultrafast-mode and what quotes
-# it: GPT-6 Astra and GPT-6.1 Sol, which `ultrafast` makes six times as dear.
+# https://developers.openai.com/api/docs/pricing. 2026-11, all three packages, with the tiers, but
+# only genai-prices has `priority` for the Codex models of GPT-5, 5.1 and 5.2. 2026-10,
+# …/guides/ultrafast-mode and what quotes it: `ultrafast` makes GPT-6 Astra and GPT-6.1 Sol six
+# times as dear, which litellm has too.
 _OPENAI = (
     _gpt_6("gpt-6.1-sol", 2, 10, 0.1, ultrafast=6),
     _gpt_6("gpt-6.1-terra", 1, 5, 0.05),
@@ -148,23 +164,33 @@ _OPENAI = (
 )
 
 _OVER_200K = Long(200_000, 2, 1.5)
-# https://ai.google.dev/gemini-api/docs/pricing, whose discounts that end within 2026 are left out.
-# 2026-10-07: 3.8, 3.5 and 2.5 Flash, 3.5 Flash-Lite, 3.1 and 2.5 Pro.
+_GEMINI_TIERS = {"flex": 0.5, "priority": 1.8}
+
+
+def _gemini(model: str, base: float, output: float, cached: float, **more: Any) -> Price:
+    """A model of Google's Gemini API."""
+    return Price(model, base, output, cached, tiers=_GEMINI_TIERS, **more)
+
+
+# https://ai.google.dev/gemini-api/docs/pricing. Discounts that end within 2026 are left out: until
+# then 4 Argon and 3.6, 3.7 and 3.8 Flash cost half. 2026-11, genai-prices and litellm, the latter
+# with the tiers, which …/docs/optimization describes; model-prices without tiers and audio.
 _GEMINI = (
-    Price("gemini-4-argon", 4, 20, 0.2),
-    *(Price(f"gemini-3.{minor}-flash", 1.5, 7.5, 0.15) for minor in (6, 7, 8)),
-    Price("gemini-3.5-flash", 1.5, 9, 0.15),
-    Price("gemini-3.5-flash-lite", 0.3, 2.5, 0.03),
-    Price("gemini-3.1-pro-preview", 2, 12, 0.2, long=_OVER_200K),
-    Price("gemini-3.1-flash-lite", 0.25, 1.5, 0.025, audio_input=0.5),
-    Price("gemini-3-pro-preview", 2, 12, 0.2, long=_OVER_200K),
-    Price("gemini-3-flash-preview", 0.5, 3, 0.05, audio_input=1),
-    Price("gemini-2.5-pro", 1.25, 10, 0.125, long=_OVER_200K),
-    Price("gemini-2.5-flash", 0.3, 2.5, 0.03, audio_input=1),
-    Price("gemini-2.5-flash-lite", 0.1, 0.4, 0.01, audio_input=0.3),
+    _gemini("gemini-4-argon", 4, 20, 0.2),
+    *(_gemini(f"gemini-3.{minor}-flash", 1.5, 7.5, 0.15) for minor in (6, 7, 8)),
+    _gemini("gemini-3.5-flash", 1.5, 9, 0.15, audio_input=1.5),
+    _gemini("gemini-3.5-flash-lite", 0.3, 2.5, 0.03),
+    _gemini("gemini-3.1-pro-preview", 2, 12, 0.2, long=_OVER_200K),
+    _gemini("gemini-3.1-flash-lite", 0.25, 1.5, 0.025, audio_input=0.5),
+    _gemini("gemini-3-pro-preview", 2, 12, 0.2, long=_OVER_200K),
+    _gemini("gemini-3-flash-preview", 0.5, 3, 0.05, audio_input=1),
+    _gemini("gemini-2.5-pro", 1.25, 10, 0.125, long=_OVER_200K),
+    _gemini("gemini-2.5-flash", 0.3, 2.5, 0.03, audio_input=1),
+    _gemini("gemini-2.5-flash-lite", 0.1, 0.4, 0.01, audio_input=0.3),
 )
 
-# https://console.groq.com/docs/models; 2026-10: gpt-oss-120b.
+# https://console.groq.com/docs/models. 2026-11, genai-prices; litellm: both gpt-oss and
+# qwen3.8-27b; 2026-10, the page as it is quoted: gpt-oss-120b. The others have only one source.
 _GROQ = (
     Price("llama-3.1-8b-instant", 0.05, 0.08),
     Price("llama-3.3-70b-versatile", 0.59, 0.79),
@@ -177,7 +203,8 @@ _GROQ = (
 )
 
 # https://mistral.ai/pricing/api. A name that ends in -latest is the newest of its kind that month.
-# 2026-05: Medium 3.5, which is called by either of its names.
+# 2026-11, genai-prices and litellm, which lacks Devstral; model-prices, which lacks the other names
+# of Medium 3.5.
 _MISTRAL = (
     Price("mistral-large-2512", 0.5, 1.5, 0.05),
     Price("mistral-medium-3-5", 1.5, 7.5, 0.15),
@@ -193,8 +220,8 @@ _MISTRAL = (
     Price("devstral-2512", 0.4, 2, 0.04),
 )
 
-# https://api-docs.deepseek.com/quick_start/pricing. These are the prices of its busy hours; at
-# other hours it charges half. 2026-10-27: all.
+# https://api-docs.deepseek.com/quick_start/pricing (2026-10-27: all). These are the prices of its
+# busy hours, as in litellm (2026-11). At other hours it charges half, as in model-prices.
 _DEEPSEEK = (
     Price("deepseek-v4-flash", 0.3, 1.2, 0.006),
     Price("deepseek-flash", 0.3, 1.2, 0.006),
@@ -202,15 +229,17 @@ _DEEPSEEK = (
 )
 
 _FROM_200K = Long(199_999, 2, 2)
-# https://docs.x.ai/docs/models; 2026-09, docs.x.ai/developers: 4.5, 4.6 and 4.7, and 4.3 by who
-# quotes it. What 4.5 reads from the cache is $0.30 in genai-prices and $0.50 elsewhere (2026-07).
+# https://docs.x.ai/developers/pricing. 2026-11, litellm, which reads the vendor's own list
+# (api.x.ai/v1/language-models), and model-prices. grok-code-fast-1 is retired: since 2026-05-15 it
+# is another name of Grok Build (docs.x.ai/developers/migration/may-15-retirement).
 _XAI = (
     Price("grok-4.7", 2, 6, 0.5, long=_FROM_200K),
     Price("grok-4.6", 2, 6, 0.5, long=_FROM_200K),
-    Price("grok-4.5", 2, 6, 0.5, long=_FROM_200K),
+    Price("grok-4.5", 2, 6, 0.3, long=_FROM_200K),
     Price("grok-4.3", 1.25, 2.5, 0.2, long=_FROM_200K),
     Price("grok-4.20", 1.25, 2.5, 0.2, long=_FROM_200K),
-    Price("grok-code-fast-1", 0.2, 1.5, 0.02),
+    Price("grok-build-0.1", 1, 2, 0.2, long=_FROM_200K),
+    Price("grok-code-fast-1", 1, 2, 0.2, long=_FROM_200K),
 )
 
 PRICES: dict[str, tuple[Price, ...]] = {
@@ -256,11 +285,13 @@ class Tariff:
         inside, outside = _dearest(price)
         self._dearest = _micros(inside, 1), _micros(outside, 1)
 
-    def cost(self, usage: Usage, service_tier: str | None = None) -> int | None:
+    def cost(
+        self, usage: Usage, service_tier: str | None = None, place: str | None = None
+    ) -> int | None:
         """See `cost`."""
         is_plain = not (usage.cached or usage.cache_written or usage.prompt_audio)
-        if service_tier or usage.completion_audio or not is_plain or self.price.long:
-            return cost(self.price, usage, service_tier)
+        if service_tier or place or usage.completion_audio or not is_plain or self.price.long:
+            return cost(self.price, usage, service_tier, place)
         inside, outside = self._plain
         return _per_million(usage.prompt * inside + usage.completion * outside)
 
@@ -298,21 +329,28 @@ def is_usual(service_tier: str) -> bool:
     return service_tier in _USUAL_TIERS
 
 
+def are_usual(served: Served) -> bool:
+    """Whether an answer that was `served` so has the usual price."""
+    return not served or _USUAL_TIERS.issuperset(served.values())
+
+
 def has_tier(price: Price, service_tier: str) -> bool:
     """Whether the price of a tier, or of Anthropic's `speed`, is known."""
-    return is_usual(service_tier) or service_tier in price.tiers
+    return _factor(price, service_tier) is not None
 
 
-def cost(price: Price, usage: Usage, service_tier: str | None = None) -> int | None:
+def cost(
+    price: Price, usage: Usage, service_tier: str | None = None, place: str | None = None
+) -> int | None:
     """The cost of `usage` in micro-dollars, rounded up; None if a tier or audio has no price.
 
     `service_tier` is the one that was used, by OpenAI's name; None means the usual one. `fast` is
-    also Anthropic's `speed`.
+    also Anthropic's `speed`. `place` is its `inference_geo`.
     """
-    tier = service_tier or ""
-    factor = 1.0 if is_usual(tier) else price.tiers.get(tier)
-    if factor is None:
+    of_tier, of_place = _factor(price, service_tier or ""), _factor(price, place or "")
+    if of_tier is None or of_place is None:
         return None
+    factor = of_tier * of_place
     long = price.long if price.long and usage.prompt > price.long.over else _NOT_LONG
     total = 0
     for rates, more in ((_inside(price, usage), long.input), (_outside(price, usage), long.output)):
@@ -330,19 +368,26 @@ def most(
     """The most micro-dollars that so many tokens can cost, rounded up.
 
     Every token counts as the most expensive kind, in the most expensive of `tiers` and the usual
-    one. None means all tiers.
+    one, and in the most expensive place among them. None means all tiers.
     """
-    factor = 1.0
-    if tiers is None:
-        factor = max(1.0, *price.tiers.values()) if price.tiers else 1.0
-    elif tiers:
-        factor = max(1.0, *(price.tiers.get(tier, 1.0) for tier in tiers))
+    asked = price.tiers.keys() if tiers is None else {*tiers}
+    factor = _most_of(price, asked - _PLACES) * _most_of(price, asked & _PLACES)
     long = price.long if price.long and input_tokens > price.long.over else _NOT_LONG
     dearest_in, dearest_out = _dearest(price)
     return _per_million(
         input_tokens * _micros(dearest_in, max(1, long.input) * factor)
         + output_tokens * _micros(dearest_out, max(1, long.output) * factor)
     )
+
+
+def _factor(price: Price, tier: str) -> float | None:
+    """The factor of a tier or a place; None if it is not known."""
+    return 1.0 if is_usual(tier) else price.tiers.get(tier)
+
+
+def _most_of(price: Price, tiers: Iterable[str]) -> float:
+    """The factor of the most expensive of `tiers` and the usual one."""
+    return max([1.0, *(price.tiers.get(tier, 1.0) for tier in tiers)])
 
 
 def _dearest(price: Price) -> tuple[float, float]:

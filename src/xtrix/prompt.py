@@ -341,15 +341,12 @@ class Prompt:
 
         Only its issuer can read it, so it is left out for any other model.
         """
-        sealed = (
-            block.sealed
-            for turn in self.turns
-            for block in turn.blocks
-            if isinstance(block, Thinking) and block.sealed
-        )
-        unsigned = None if here.protocol == _UNSIGNED else here
-        is_foreign = any(each.origin not in {unsigned, here} for each in sealed)
-        return {self.param("messages.thinking")} if is_foreign else set()
+        own = {None if here.protocol == _UNSIGNED else here, here}
+        for turn in self.turns:
+            for block in turn.blocks:
+                if isinstance(block, Thinking) and block.sealed and block.sealed.origin not in own:
+                    return {self.param("messages.thinking")}
+        return set()
 
     def param(self, setting: str) -> str:
         """The client's name of `setting`, for errors and for ignored parameters."""

@@ -7,11 +7,11 @@ passed on (*relayed*) and no Prompt is made.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from xtrix.answer import (
-    NOTHING_SAID,
+    SERVED_UNKNOWN,
     Expected,
     Reader,
     Served,
@@ -28,8 +28,7 @@ from xtrix.reasoning import Carrier
 from xtrix.sse import Event
 
 
-@dataclass(slots=True)
-class Request:
+class Request(NamedTuple):
     """A client's request, still in its own protocol. Its shape has been checked."""
 
     fields: Json
@@ -38,7 +37,7 @@ class Request:
     """The body's bytes as the client sent them."""
     model: str
     stream: bool
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     """The headers of the request, as far as `http.CLIENT_HEADERS` lists them."""
     session: str | None = None
     """A word that stays the same within a conversation, so that it always goes to the same target
@@ -127,7 +126,7 @@ class Stream(Protocol):
         """Why the answer, or each of its choices, ended, in the client's protocol; empty before."""
 
     @property
-    def carried(self) -> str | None:
+    def lone_text(self) -> str | None:
         """The text of the last event, as JSON, or None.
 
         If it is not None, the same event with another text would give the client the same event
@@ -173,7 +172,7 @@ class Whole(NamedTuple):
     unknown_stop_reason: str | None = None
     finish_reasons: tuple[str, ...] = ()
     """As `Stream.finish_reasons`."""
-    served: Served = NOTHING_SAID
+    served: Served = SERVED_UNKNOWN
 
 
 class Counter(NamedTuple):
@@ -325,9 +324,9 @@ class Translation:
         return self._writer.finish_reasons
 
     @property
-    def carried(self) -> str | None:
+    def lone_text(self) -> str | None:
         """See `Stream`."""
-        return self._reader.carried if self._writer.continues else None
+        return self._reader.lone_text if self._writer.continues else None
 
     @property
     def advances(self) -> bool:

@@ -8,8 +8,10 @@ Many docstrings of fields are also texts of docs/configuration.md.
 """
 
 import fnmatch
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 
@@ -190,7 +192,8 @@ class Price(NamedTuple):
     """What a long prompt costs."""
     tiers: Mapping[str, float] = {}
     """The factor for all prices if a service tier other than the usual one was used, by OpenAI's
-    name of the tier. The cost of a tier that is not listed is not known."""
+    name of the tier, or by Anthropic's `speed` or `inference_geo`. The cost of a tier that is not
+    listed is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +207,7 @@ class Provider:
     """The provider's API key itself; None if it needs none."""
     secrets: tuple[str, ...] = ()
     """All secrets that its answers must not show: the key, and those in its headers."""
-    lacks: str | None = None
+    missing_secret: str | None = None
     """The name of a secret that it needs and that is not set. Until it is, no call goes to it."""
     key_header: str = ""
     """The header for the key; empty means the usual one of the dialect."""
@@ -238,7 +241,7 @@ class Provider:
 
     def serves(self, model: str) -> bool:
         """Whether `model` matches one of its patterns."""
-        return any(fnmatch.fnmatchcase(model, pattern) for pattern in self.models)
+        return bool(self.models) and _matches(self.models)(model) is not None
 
     def reaches(self, model: str) -> bool:
         """Whether a client may ask for `model` as `provider/model`."""
@@ -246,8 +249,10 @@ class Provider:
 
     def responses_rule(self, model: str) -> ResponsesRule | None:
         """The rule for when calls of the upstream's `model` use Responses; None means never."""
-        rules = self.responses
-        return next((it for it in rules if fnmatch.fnmatchcase(model, it.pattern)), None)
+        for rule in self.responses:
+            if fnmatch.fnmatchcase(model, rule.pattern):
+                return rule
+        return None
 
     def has(self, endpoint: str, model: str | None = None) -> bool:
         """Whether it has `endpoint` for the upstream's `model`, or, with None, for any model."""
@@ -271,6 +276,12 @@ class Provider:
         name = self.key_header or own
         bearer = "Bearer " if name == "authorization" else ""
         return {**({name: f"{bearer}{self.key}"} if self.key else {}), **self.headers}
+
+
+@lru_cache(maxsize=256)
+def _matches(patterns: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
+    """A function that finds whether a text matches one of a row's `patterns`."""
+    return re.compile("|".join(map(fnmatch.translate, patterns))).match
 
 
 PROTOCOLS = {"anthropic": "messages", "openai": "chat", "openai-responses": "responses"}

@@ -74,6 +74,6 @@ class Carrier:
         return base64.urlsafe_b64encode(digest).decode()[:_MAC_LENGTH]
 
 
-def is_carried(text: object) -> bool:
+def is_packed(text: object) -> bool:
     """Whether `text` is one of our strings, for any client. No provider can read it."""
     return isinstance(text, str) and text.startswith(PREFIX)

@@ -11,7 +11,7 @@ it is not found: to look for that would delay every text by the length of a key.
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from xtrix import json
 from xtrix.errors import ApiError
@@ -26,13 +26,14 @@ _GONE = "[redacted]"
 _KEY = re.compile(r"\b(?:(?:sk|pk|key|gsk|xai)[-_]|AIza)[\w*.-]{6,}|\b[Bb]earer\s+[\w.*~+/=-]{6,}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]{0,31}")
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_PLAIN = re.compile(r"[!#-[\]-~]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Redactor:
     """Hides secrets in everything that is shown of one exchange.
 
-    The list of secrets is sorted only when it is first needed: most requests have no error.
+    The lists of secrets are made only when they are needed: most requests have no error.
     """
 
     def __init__(self, *secrets: str | None, tokens: Sequence[str] = ()) -> None:
@@ -44,14 +45,14 @@ class Redactor:
         """The same, which also hides these `secrets` of upstreams."""
         return Redactor(*self._secrets, *secrets, tokens=self._tokens)
 
-    @cached_property
+    @property
     def _known(self) -> list[str]:
         return _longest_first({*self._secrets, *self._tokens})
 
-    @cached_property
-    def in_answers(self) -> list[str]:
+    @property
+    def in_answers(self) -> tuple[str, ...]:
         """The upstreams' secrets, as they look inside of a JSON string."""
-        return [_spelled(secret) for secret in _longest_first({*self._secrets})]
+        return _spelled_first(self._secrets)
 
     @cached_property
     def longest(self) -> int:
@@ -133,14 +134,23 @@ def _begun(secret: bytes, data: bytes) -> int:
     return next((size for size in range(most, 0, -1) if data.endswith(secret[:size])), 0)
 
 
-def word(said: object) -> str:
-    """`said`, if it looks like a word from a list; otherwise a replacement, for the log.
+def word(value: object) -> str:
+    """`value`, if it looks like a word from a list; otherwise a replacement, for the log.
 
     Keys contain digits, and prompts contain spaces.
     """
-    if not said:
+    if not value:
         return "missing"
-    return said if isinstance(said, str) and _WORD.fullmatch(said) else "unknown"
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else "unknown"
+
+
+@lru_cache(maxsize=64)
+def _spelled_first(secrets: tuple[str | None, ...]) -> tuple[str, ...]:
+    """These secrets of the configuration, the longest first, as they look inside of a JSON string.
+
+    They are the same for every request that goes to the same targets.
+    """
+    return tuple(map(_spelled, _longest_first({*secrets})))
 
 
 def _longest_first(secrets: set[str | None]) -> list[str]:
@@ -153,5 +163,5 @@ def _longest_first(secrets: set[str | None]) -> list[str]:
 
 
 def _spelled(secret: str) -> str:
-    """`secret` as it looks inside of a JSON string."""
-    return json.encode(secret)[1:-1]
+    """`secret` as it looks inside of a JSON string. Nearly every key looks there as it is."""
+    return secret if _PLAIN.fullmatch(secret) else json.encode(secret)[1:-1]

@@ -92,7 +92,7 @@ class Reframer:
         return self._stream.waits
 
     @property
-    def is_told(self) -> bool:
+    def is_drained(self) -> bool:
         """Whether the stream has ended and all its frames have been returned."""
         return self.over and not self.waits
 
@@ -147,16 +147,16 @@ class Reframer:
         A template that other events may have changed is forgotten.
         """
         known, self.template = self.template, None
-        carried = self._stream.carried
-        if carried is None or self.over or self.waits or len(frames) != len(events):
+        lone_text = self._stream.lone_text
+        if lone_text is None or self.over or self.waits or len(frames) != len(events):
             return
         event = _last_event(text, events, at_start=at_start)
-        is_same = known and len(events) == 1 and known.frame(carried[1:-1]) == frames[-1]
+        is_same = known and len(events) == 1 and known.frame(lone_text[1:-1]) == frames[-1]
         if known and is_same and (event is None or known.middle is None):
             # The same event again, cut in two or written in another way.
             self.template = known.past(1)
         elif event:
-            self.template = learn(event, frames[-1], carried, self._stream.sequence)
+            self.template = learn(event, frames[-1], lone_text, self._stream.sequence)
 
     def _take(self, events: list[Event], *, last: bool = False) -> list[str]:
         """The frames of each of `events`, as far as they can be read."""
@@ -174,7 +174,7 @@ class Reframer:
             if self._stream.advances:
                 self.advanced += 1
             if frame:
-                self.characters += len(self._stream.carried or frame)
+                self.characters += len(self._stream.lone_text or frame)
             frames.append(frame if self.begun or not frame else self._begin(frame))
         return frames
 

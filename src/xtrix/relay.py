@@ -18,7 +18,7 @@ _SHORTEST_TICK = 0.05
 _LONGEST_TICK = 1.0
 
 
-class Patience(NamedTuple):
+class SilenceLimits(NamedTuple):
     """Seconds of silence."""
 
     first_byte: float
@@ -67,14 +67,14 @@ class Relay(Reframer):
         stream: Stream,
         redactor: Redactor,
         headers: Headers,
-        patience: Patience,
+        limits: SilenceLimits,
         clock: Clock,
     ) -> None:
         """`clock` dates the answer; each tick sets it."""
-        super().__init__(stream, redactor, holds_opening=patience.holds_opening)
+        super().__init__(stream, redactor, holds_opening=limits.holds_opening)
         self._redactor = redactor
         self.headers = headers
-        self.patience = patience
+        self.limits = limits
         self._clock = clock
         self._tail = ""
         """The end of frames of which more will follow: a secret may begin there."""
@@ -89,14 +89,14 @@ class Relay(Reframer):
         """Whether the answer had begun and finished at the last tick."""
 
     @property
-    def secrets(self) -> list[str]:
+    def secrets(self) -> tuple[str, ...]:
         """The secrets that no answer may contain, in the form of JSON."""
         return self._redactor.in_answers
 
     @property
     def tick_seconds(self) -> float:
         """How often `tick` wants to be called."""
-        return self.patience.tick_seconds
+        return self.limits.tick_seconds
 
     # `typing.override` came with Python 3.12, and this code also runs on 3.11.
     def feed(self, text: str) -> str:  # type: ignore[explicit-override]
@@ -156,7 +156,7 @@ class Relay(Reframer):
             self._since = _Times(*(at if old == new else now for old, new, at in moved))
         if self._is_overdue(now, self._since):
             return self.close(errors.out_of_time("nothing came for too long"))
-        keep_alive = self.patience.keep_alive
+        keep_alive = self.limits.keep_alive
         if self.begun and keep_alive and now - self._since.sent >= keep_alive:
             self._since = self._since._replace(sent=now)
             return self._stream.keep_alive
@@ -178,7 +178,7 @@ class Relay(Reframer):
         return frames
 
     def _is_overdue(self, now: float, since: _Times) -> bool:
-        first_byte, idle, _, progress, _ = self.patience
+        first_byte, idle, _, progress, _ = self.limits
         if not self.begun:
             return now - since.heard >= first_byte
         return now - since.heard >= idle or now - since.advanced >= progress

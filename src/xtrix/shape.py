@@ -122,6 +122,9 @@ class Shape:
     def decode(self, body: bytes, most_values: int = MOST_VALUES) -> dict[str, Any]:
         """The object in `body`, checked. Raises ClientError."""
         fields = decode_body(body, most_values)
+        # Takes two thirds of the time of `validate_python`, which gives back a copy (measured).
+        if self._validator.isinstance_python(fields):
+            return fields
         try:
             self._validator.validate_python(fields)
         except ValidationError as failure:
@@ -171,9 +174,10 @@ def has_too_many_values(body: bytes, most: int = MOST_VALUES) -> bool:
 
     Every value except the first follows a bracket or a comma. (An empty list counts one more.)
     Brackets and commas inside strings must not count, but they are left out only if there are too
-    many altogether: for most bodies three counts are enough.
+    many altogether: for most bodies three counts are enough, and a body that has not so many bytes
+    needs none.
     """
-    if _separators(body) <= most:
+    if len(body) <= most or _separators(body) <= most:
         return False
     found = 0
     inside = 0  # 1 if a window begins inside a string

@@ -67,8 +67,8 @@ class Store(NamedTuple):
         """The steps of a call for one kept response. Raises ApiError."""
         name, _, rest = _within(head.path).partition("/")
         if head.method == "DELETE":
-            said, _texts = _answer((yield self._ask(archive.delete(name))))
-            if not said["found"]:
+            answer, _texts = _answer((yield self._ask(archive.delete(name))))
+            if not answer["found"]:
                 raise _not_found(name)
             return reply({"id": name, "object": "response.deleted", "deleted": True})
         query = {key: values[0] for key, values in parse_qs(head.query).items()}
@@ -77,10 +77,10 @@ class Store(NamedTuple):
             raise ClientError(400, "unsupported_parameter", f"'stream' is not supported: {why}")
         page = _Page.of(query) if rest == _INPUT else None
         kind = "input" if page else "response"
-        said, texts = _answer((yield self._ask(archive.read(name, kind, self.limit))))
-        if said.get("large"):
+        answer, texts = _answer((yield self._ask(archive.read(name, kind, self.limit))))
+        if answer.get("large"):
             raise _too_large()
-        if not said["found"]:
+        if not answer["found"]:
             raise _not_found(name)
         if page:
             return reply(page.cut(json.decode(texts[0])))

@@ -74,7 +74,9 @@ def _is_sendable(value: str) -> bool:
 def in_words_of_the_field(record: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a log line, with a second field for each that OpenTelemetry has a name for."""
     line = dict(record)
-    line |= {theirs: record[name] for name, theirs in NAMES.items() if name in record}
+    for name, theirs in NAMES.items():
+        if name in record:
+            line[theirs] = record[name]
     for name in _NEWER:
         line.pop(name, None)
     return line
@@ -96,7 +98,7 @@ def span(
         for name, value in record.items()
         if value not in ([], None)
     }
-    said: dict[str, Any] = {
+    span_json: dict[str, Any] = {
         "traceId": trace,
         "spanId": token[:16],
         "name": f"{record.get('operation') or record['path']} {record.get('model', '')}".strip(),
@@ -107,14 +109,14 @@ def span(
         "status": {"code": _FAILED, "message": record["error"]} if "error" in record else {},
     }
     if above:
-        said["parentSpanId"] = above
+        span_json["parentSpanId"] = above
     resource = {"service.name": to.service, "service.version": __version__}
     body = {
         "resourceSpans": [
             {
                 "resource": {"attributes": [_attribute(*each) for each in resource.items()]},
                 "scopeSpans": [
-                    {"scope": {"name": "xtrix", "version": __version__}, "spans": [said]}
+                    {"scope": {"name": "xtrix", "version": __version__}, "spans": [span_json]}
                 ],
             }
         ]

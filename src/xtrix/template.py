@@ -53,21 +53,21 @@ class Template(NamedTuple):
         )
 
 
-def learn(event: str, frame: str, carried: str, number: int | None = None) -> Template | None:
+def learn(event: str, frame: str, lone_text: str, number: int | None = None) -> Template | None:
     """The template of one event and the client's event for it; None if they show none.
 
-    `carried` is the JSON string that both contain, each exactly once. `number` is the number of the
-    client's event, if it has one; it comes before the string.
+    `lone_text` is the JSON string that both contain, each exactly once. `number` is the number of
+    the client's event, if it has one; it comes before the string.
     """
     if not event.endswith(("\n\n", "\n\r\n")) or frame.count("\n\n") != 1:
         return None
-    if event.count(carried) != 1 or frame.count(carried) != 1:
+    if event.count(lone_text) != 1 or frame.count(lone_text) != 1:
         return None
-    body = carried[1:-1]
+    body = lone_text[1:-1]
     if _STRING_BODY.fullmatch(body) is None:
         return None
-    before, after = event.split(carried)
-    frame_before, frame_after = frame.split(carried)
+    before, after = event.split(lone_text)
+    frame_before, frame_after = frame.split(lone_text)
     into = _counted(before, None if (found := _NUMBER.search(before)) is None else int(found[1]))
     out = _counted(frame_before, number)
     if into is None or out is None:

@@ -5,7 +5,7 @@ In the same protocol the request is passed on (a relay). For another protocol, a
 and a Writer translate. The Prompt is made when it is first needed.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from xtrix import json
 from xtrix.answer import Expected
@@ -66,7 +66,7 @@ class Conversion:
         """`clock` tells the time at which answers end."""
         self.codec = codec
         small = {name: value for name, value in request.fields.items() if name not in _TURNS}
-        self.settings = replace(request, fields=small, body=b"")
+        self.settings = request._replace(fields=small, body=b"")
         """The request without its turns, which is enough to write an answer."""
         self._request: Request | None = request
         self._has_reasoning = any(map(request.body.__contains__, _REASONING))
@@ -84,6 +84,12 @@ class Conversion:
         """The request's body as it came, until the last target has been encoded."""
         assert self._request is not None
         return self._request.body
+
+    @property
+    def given(self) -> json.Json:
+        """The request's fields, with its turns, until the last target has been encoded."""
+        assert self._request is not None
+        return self._request.fields
 
     @property
     def is_spent(self) -> bool:
@@ -143,15 +149,16 @@ class Conversion:
         if theirs is self.codec:
             self._hold(request, target)
             encoded = theirs.relay_request(request, target, self._carrier)
+            ignored, expected = encoded.ignored, encoded.expected
         else:
             prompt = self._asked(request)
             encoded = theirs.encode_prompt(prompt, target)
-            here = Origin(target.provider.name, target.model, theirs.name)
-            ignored = {*encoded.ignored, *prompt.ignored, *prompt.foreign_thinking(here)}
-            encoded = encoded._replace(
-                ignored=tuple(sorted(ignored)),
-                expected=encoded.expected.by_bare_names(prompt.tools),
-            )
+            lost = {*encoded.ignored, *prompt.ignored}
+            if self._has_reasoning:
+                here = Origin(target.provider.name, target.model, theirs.name)
+                lost |= prompt.foreign_thinking(here)
+            ignored = tuple(sorted(lost))
+            expected = encoded.expected.by_bare_names(prompt.tools)
         if is_last and not (self._has_reasoning or self.codec.is_optional):
             self._request = self._prompt = None
         return TargetCall(
@@ -159,8 +166,8 @@ class Conversion:
             codec=theirs,
             request=encoded.request,
             most_calls=target.provider.retries.attempts or plan.most_calls,
-            expected=encoded.expected,
-            ignored=encoded.ignored,
+            expected=expected,
+            ignored=ignored,
             default_max_tokens=encoded.default_max_tokens,
             forwarded=Forwarded(encoded.passes) if encoded.passes else None,
         )
@@ -196,8 +203,8 @@ class Conversion:
         writer = self.codec.whole_writer(of)
         reader = call.codec.reader(writer, of)
         reader.whole(body)
-        told, reasons = json.encode_body(writer.body()), writer.finish_reasons
-        return Whole(told, reader.usage, reader.unknown_stop_reason, reasons, reader.served)
+        answer, reasons = json.encode_body(writer.body()), writer.finish_reasons
+        return Whole(answer, reader.usage, reader.unknown_stop_reason, reasons, reader.served)
 
     def own(self, error: UpstreamError, call: TargetCall) -> None:
         """Removes the places that an error names, unless the request was passed on as it is.

@@ -67,28 +67,28 @@ class Vectors:
         return taken
 
 
-def filled(said: Any, model: str) -> bytes | None:
-    """`said` with its missing members; None if nothing is missing, or it has no vectors.
+def filled(answer: Any, model: str) -> bytes | None:
+    """`answer` with its missing members; None if nothing is missing, or it has no vectors.
 
     `model` is the one that was asked for. Tokens that the upstream does not count are 0, as in
     every answer.
     """
-    data = said.get("data") if isinstance(said, dict) else None
+    data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, list) or not all(isinstance(it, dict) for it in data):
         return None
-    whole = _with(said, object="list", data=data, model=model)
+    whole = _with(answer, object="list", data=data, model=model)
     whole["data"] = [_with(it, object="embedding", index=at) for at, it in enumerate(data)]
     usage = whole.get("usage")
     usage = usage if isinstance(usage, dict) else {}
     tokens = usage.get("total_tokens") or usage.get("prompt_tokens") or 0
     whole["usage"] = _with(usage, prompt_tokens=tokens, total_tokens=tokens)
-    return json.encode_body(whole) if whole != said else None
+    return json.encode_body(whole) if whole != answer else None
 
 
-def _with(said: json.Json, **defaults: Any) -> json.Json:
-    """`said` with the defaults for its missing members."""
-    lacked = {name: value for name, value in defaults.items() if said.get(name) is None}
-    return {**said, **lacked}
+def _with(fields: json.Json, **defaults: Any) -> json.Json:
+    """`fields` with the defaults for its missing members."""
+    lacked = {name: value for name, value in defaults.items() if fields.get(name) is None}
+    return {**fields, **lacked}
 
 
 def _converted(vector: bytes) -> bytes:

@@ -107,9 +107,8 @@ def requests(worker: runtime.Served) -> Callable[[int], list[Record]]:
 
 
 def conversation(call: Call) -> Answer:
-    """What an upstream heard, without what users say, and results without Claude Code's reminders.
-
-    What belongs to a result stands behind it: chat upstreams are told in whole sentences.
+    """The conversation in an upstream's request, without Claude Code's own reminders. Text beside a
+    tool's result comes after the result, because chat upstreams require that order.
     """
     return [
         part._replace(text=part.text.partition("<system-reminder>")[0].strip())

@@ -23,14 +23,14 @@ QUESTION = "What is the capital of France?"
 
 @pytest.fixture(autouse=True)
 def few_retries(codex: Codex, codex_worker: runtime.Served) -> None:
-    """What the page gives to paste for that."""
+    """The lines of docs/clients.md that limit the retries."""
     (retries,) = [block for block in other_blocks("Codex") if "retries" in block]
     assert retries == "request_max_retries = 1\nstream_max_retries = 2\n"
     codex.configure(blocks("Codex", codex_worker.url)[0] + retries)
 
 
 class Error(NamedTuple):
-    """An upstream's error: what it says where it says it in place of an answer."""
+    """An upstream's error, as the whole answer or in a stream."""
 
     status: int
     type: str
@@ -111,7 +111,7 @@ def breaks_with(name: str, *, after: str) -> Plan:
 
 
 def in_turn(*plans: Plan) -> Plan:
-    """Plays each of them for a call."""
+    """Plays the scripts one after the other, one for each call."""
     left = iter(plans)
 
     def plan(call: Call) -> Script:
@@ -238,7 +238,7 @@ def test_as_codex_comes_it_asks_thirty_times(
 
 
 def test_a_conversation_that_no_longer_fits_is_summed_up(codex: Codex, upstream: Upstream) -> None:
-    """Codex does so by itself in the next turn, if it was told what the matter is."""
+    """Codex summarises in the next turn by itself, if the error says the context is too long."""
     summary, said = answers(["They spoke of Paris."]), answers(["As I said."])
     upstream.answer_each(in_turn(answers(["Paris."]), refuses("too long"), summary, said))
     codex.run(QUESTION)

@@ -39,7 +39,7 @@ def nearest(asked: Sequence[float], vectors: list[list[float]]) -> int:
 
 @pytest.mark.parametrize("form", [{}, {"encoding_format": "float"}])
 def test_a_real_model_ranks_sentences(sdk: Sdk, form: Json) -> None:
-    """Both SDKs ask for base64 where nothing is said, and give numbers."""
+    """Both SDKs ask for base64 by default, and return numbers."""
     texts = [*SENTENCES, *NEAREST]
     answer = sdk.do("embeddings", {"model": LOCAL, "input": texts, **form})
     assert [each["index"] for each in answer["data"]] == [*range(len(texts))]
@@ -51,7 +51,7 @@ def test_a_real_model_ranks_sentences(sdk: Sdk, form: Json) -> None:
 
 
 def test_what_an_upstream_leaves_out_is_there(sdk: Sdk, upstream: Upstream) -> None:
-    """Some say neither which vector is whose nor how many tokens that was."""
+    """Some upstreams send neither the index of a vector nor the number of tokens."""
     data = [{"embedding": [0.5, -1.0]}, {"embedding": [2.0, 0.25]}]
     upstream.answer(whole(200, json.dumps({"data": data}).encode()))
     answer = sdk.do("embeddings", {"model": "gpt-embed", "input": ["a", "b"]})
@@ -64,7 +64,7 @@ def test_what_an_upstream_leaves_out_is_there(sdk: Sdk, upstream: Upstream) -> N
 
 
 def test_langchain_ranks_them_too(worker: runtime.Served) -> None:
-    """It sends tokens unless told that the model is not OpenAI's."""
+    """LangChain sends token ids, unless its settings say that the model is not OpenAI's."""
     with httpx.Client(trust_env=False) as client:
         embeddings = OpenAIEmbeddings(
             model=LOCAL,
@@ -90,7 +90,9 @@ def test_a_real_model_completes(sdk: Sdk) -> None:
 
 
 def test_what_an_evaluation_harness_asks(worker: runtime.Served) -> None:
-    """lm-eval's requests: a list of one prompt, a seed, several stops; tokens are for who knows."""
+    """lm-eval's requests: a list with one prompt, a seed, several stops. Tokens need a provider
+    that has the endpoint.
+    """
     request = {"model": LOCAL, "max_tokens": 8, "temperature": 0, "seed": 1234}
     headers = {"authorization": f"Bearer {KEY}"}
     for prompt in (["Question: 1+1=?\nAnswer:"], [[1, 2, 3]]):

@@ -221,7 +221,7 @@ def test_an_error_in_mid_stream_is_raised_after_the_text_so_far(
 
 
 def timed(plan: Plan, arrivals: list[float]) -> Plan:
-    """`plan`, noting when each call comes."""
+    """Returns `plan`, and notes the time of each call."""
 
     def noting(call: Call) -> Script:
         arrivals.append(time.monotonic())

@@ -184,7 +184,9 @@ def test_two_calls_at_once(sdk: Sdk, upstream: Upstream, model: str, how: str) -
 
 
 def spaced(parts: Answer) -> Answer:
-    """`parts` with arguments as `json.dumps` writes them: on their way they are read."""
+    """`parts` with arguments spaced as `json.dumps` does it, because the gateway parses and writes
+    them.
+    """
     return [
         part._replace(arguments=json.dumps(json.loads(part.arguments)))
         if isinstance(part, Asking)
@@ -331,7 +333,7 @@ def test_a_failure_in_mid_stream_is_raised(
 
 
 def words(model: str) -> int:
-    """How many events there are in a stream until the first half of its text has been told."""
+    """The number of events in a stream up to the first half of its text."""
     half = TEXT[: (len(TEXT) + 1) // 2].encode()
     events = streamed(dialect_for(model), [TEXT])
     return 1 + next(index for index, event in enumerate(events) if half in event)
@@ -364,7 +366,9 @@ def test_a_stream_that_the_program_leaves_is_closed_upstream(
     begun = streamed(dialect, [TEXT])[: words(model)]
 
     def talking() -> Iterator[bytes | float]:
-        """Says the first half of the text, and has no end: the SDKs close in order."""
+        """Streams the first half of the text and never ends. The SDKs close their connection
+        normally.
+        """
         yield stream_head()
         yield from map(chunk, begun)
         while True:

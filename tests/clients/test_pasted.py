@@ -91,7 +91,7 @@ def test_a_question(worker: runtime.Served, upstream: Upstream, heading: str, di
 
 
 def address_and_key(heading: str, worker: runtime.Served) -> tuple[str, str]:
-    """What a program that is set up by hand is told: the address, and a key in its place."""
+    """The address and the key that a user types into a program."""
     (block,) = blocks(heading, worker.url)
     (address,) = re.findall(rf"{worker.url}\S*", block)
     (key,) = re.findall(r'"\$XTRIX_KEY"|YOUR-KEY', block)
@@ -103,7 +103,7 @@ def address_and_key(heading: str, worker: runtime.Served) -> tuple[str, str]:
 def test_a_program_that_no_test_can_start_finds_what_it_calls(
     worker: runtime.Served, upstream: Upstream, heading: str
 ) -> None:
-    """Both list the models, check the key by that, and stream a chat with usage."""
+    """Both list the models, which also checks the key, and then stream a chat with usage."""
     address, key = address_and_key(heading, worker)
     upstream.answer_each(answers([TEXT]))
     with httpx.Client(

@@ -77,7 +77,9 @@ def text_of(response: Json) -> str:
 def test_a_conversation_summed_up_and_gone_on_with(
     sdk: Sdk, upstream: Upstream, model: str
 ) -> None:
-    """None of the upstreams sums up itself: what speaks Responses has nothing at that path."""
+    """None of these upstreams can make a summary: the one that speaks Responses has nothing at that
+    path.
+    """
     told = answers(["They met in Paris."], ["Paris it is."])
 
     def plan(call: Call) -> Script:

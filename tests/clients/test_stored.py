@@ -191,7 +191,7 @@ def test_nobody_else_finds_it(keeping: runtime.Served, upstream: Upstream) -> No
 def test_the_ai_sdk_works_as_it_comes(
     keeping: runtime.Served, upstream: Upstream, dialect: str
 ) -> None:
-    """Its default is to send references to what is kept."""
+    """By default the AI SDK sends references to stored items."""
     upstream.answer_each(answers([THOUGHT, "I look.", CALL], [TEXT], ["Bye."]))
     program = """
         const stream = streamText(request);

@@ -66,7 +66,7 @@ class Reference(NamedTuple):
 
 
 class Compaction(NamedTuple):
-    """What a provider of Responses has summed a conversation up to, for itself alone to read."""
+    """A provider's summary of a conversation, which only this provider can read."""
 
     sealed: str
     """Empty where one is asked for."""
@@ -78,7 +78,9 @@ Answer: TypeAlias = Sequence[Part]
 
 
 def turn(dialect: str, *parts: Part) -> list[Part]:
-    """What comes back of a turn: a chat upstream wants no reasoning unless its row says so."""
+    """The assistant's turn as the next request has it: a chat upstream gets reasoning only if its
+    row asks for it.
+    """
     return [part for part in parts if dialect != "openai" or not isinstance(part, Thought)]
 
 
@@ -144,7 +146,7 @@ def fails(dialect: str, kind: str, message: str, code: str | None = None) -> byt
 
 
 def in_terms_of(dialect: str, turn: Answer) -> Answer:
-    """An answer as this dialect has it: only one knows namespaces and custom tools."""
+    """The answer in terms of this dialect: only Responses has namespaces and custom tools."""
     return turn if dialect == "openai-responses" else [_flat(part) for part in turn]
 
 
@@ -157,9 +159,8 @@ def _flat(part: Part) -> Part:
 
 
 def heard(call: Call) -> list[Part]:
-    """The conversation in a request, without its system text.
-
-    Arguments are spaced as `json.dumps` does it: clients that read them write them anew.
+    """The conversation in a request, without its system text. Arguments are spaced as `json.dumps`
+    does it, because clients that parse them write them anew.
     """
     return [_spaced(part) for part in _HEARD[dialect_of(call)](json.loads(call.body))]
 
@@ -271,7 +272,7 @@ def _of_block(block: Json) -> list[Part]:
 
 
 def _result(call_id: str, content: str | list[Json]) -> list[Part]:
-    """What a tool returned, and behind it what is no text."""
+    """A tool's result: its text, followed by anything else in it."""
     text, others = _joined(content)
     return [Result(call_id, text), *others]
 

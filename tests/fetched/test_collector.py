@@ -30,14 +30,14 @@ HEADERS = {"authorization": f"Bearer {CLIENT_KEYS[0]}", "content-type": "applica
 
 
 class Collector:
-    """A running one, and what it sends on."""
+    """A running collector, and the spans that it has passed on."""
 
     def __init__(self, url: str, beyond: Upstream) -> None:
         self.url = url
         self._beyond = beyond
 
     def span(self, number: int = 1) -> Any:
-        """The span of that number since the last `forget`, of those that it has sent on."""
+        """The span with this number, counted since the last `forget`."""
         while True:
             calls = [*self._beyond.calls]
             spans = [span for call in calls for span in spans_of(call)]
@@ -46,13 +46,13 @@ class Collector:
             self._beyond.wait_for_call(len(calls) + 1)
 
     def forget(self) -> None:
-        """Begins to count anew."""
+        """Restarts the count at zero."""
         self._beyond.forget()
         self._beyond.answer(whole(200, b"", (("content-type", "application/x-protobuf"),)))
 
 
 def spans_of(call: Call) -> list[Any]:
-    """The spans that a collector tells of, each with what it is of."""
+    """The spans in what a collector passes on, each with its resource."""
     assert (call.method, call.path) == ("POST", "/v1/traces")
     headers = dict(call.headers)
     assert headers["content-type"] == "application/x-protobuf"
@@ -67,7 +67,7 @@ def spans_of(call: Call) -> list[Any]:
 
 @contextmanager
 def running(program: Path, beyond: Upstream) -> Iterator[Collector]:
-    """The collector, which sends on to the server `beyond`."""
+    """The collector, which passes spans on to the server `beyond`."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     options = {
@@ -111,7 +111,7 @@ def _wait_for(port: int, process: subprocess.Popen[str]) -> None:
 
 @pytest.fixture(scope="module")
 def beyond() -> Iterator[Upstream]:
-    """What the collector sends on to."""
+    """The server that the collector passes spans on to."""
     server = Upstream()
     yield server
     server.stop()
@@ -125,14 +125,14 @@ def running_collector(rotel_program: Path, beyond: Upstream) -> Iterator[Collect
 
 @pytest.fixture
 def collector(running_collector: Collector) -> Collector:
-    """The same, which has told of nothing yet."""
+    """The collector, before any span of this test."""
     running_collector.forget()
     return running_collector
 
 
 @pytest.fixture(scope="module")
 def telling(server: Upstream, snapshot: Path, running_collector: Collector) -> Iterator[Client]:
-    """A Worker that tells it of every request."""
+    """A Worker that sends every request's span to the collector."""
     rows = [
         {
             "name": f"sim-{dialect.name}",
@@ -155,7 +155,7 @@ def telling(server: Upstream, snapshot: Path, running_collector: Collector) -> I
 
 
 def attributes(said: Any) -> dict[str, Any]:
-    """By name, as JSON has them: numbers of 64 bits are text there."""
+    """Attributes by name. JSON has 64-bit numbers as text."""
     return {it.key: json_format.MessageToDict(it.value).popitem() for it in said.attributes}
 
 

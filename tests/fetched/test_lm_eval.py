@@ -53,7 +53,7 @@ _TASKS: dict[str, dict[str, Any]] = {
 
 
 def spelled() -> dict[str, int]:
-    """The 256 bytes as byte-level tokenizers spell them: what cannot be seen is moved."""
+    """The 256 bytes as byte-level tokenizers write them: unprintable bytes get other characters."""
     seen = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = [byte for byte in range(256) if byte not in seen]
     named = {chr(byte): byte for byte in seen}
@@ -95,7 +95,9 @@ _AS_IT_IS = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), Fal
 
 @pytest.fixture(scope="module")
 def worker(server: Upstream, local_model: model.Model, snapshot: Path) -> Iterator[runtime.Served]:
-    """A row that has completions, one of turns, one that has chats alone, and a real model."""
+    """The Worker: one provider with legacy completions, one without, one with chats alone, and a
+    real model.
+    """
     rows: list[Mapping[str, Any]] = [
         {
             "name": f"scripted-{name}",
@@ -114,7 +116,7 @@ def worker(server: Upstream, local_model: model.Model, snapshot: Path) -> Iterat
 
 
 class Harness:
-    """lm-eval, which runs tasks of ours on models of the Worker's."""
+    """lm-eval with our tasks and the Worker's models."""
 
     def __init__(self, program: Path, url: str, tasks: Path, folder: Path) -> None:
         """`folder` is empty."""
@@ -149,7 +151,7 @@ class Harness:
         return programs.run([*command, *options], environment, self._home, seconds=_SECONDS)
 
     def measure(self, task: str, asked: str, *options: str, **settings: Any) -> dict[str, float]:
-        """What it has measured, by the metric's name."""
+        """The results, by the metric's name."""
         done = self.start(task, asked, *options, **settings)
         assert done.returncode == 0, done.stderr
         (file,) = (self._home / "out").rglob("results_*.json")
@@ -187,7 +189,7 @@ def texts_of(prompt: Any) -> list[str]:
 
 
 def completing(call: Call) -> Script:
-    """An upstream that knows the capitals, and how likely each text is: one token is a byte."""
+    """An upstream that knows the capitals and the probability of each text. A token is one byte."""
     asked = asked_of(call)
     choices = []
     for index, text in enumerate(texts_of(asked["prompt"])):
@@ -204,7 +206,9 @@ def completing(call: Call) -> Script:
 
 
 def likelihood(text: str) -> dict[str, Any]:
-    """The first token's is not known, as OpenAI has it. A wrong capital is less likely."""
+    """Log probabilities: OpenAI gives none for the first token, and a wrong capital gets a lower
+    one.
+    """
     each = -2.0 if WRONG in text else -0.5
     return {
         "tokens": [*text],
@@ -236,7 +240,7 @@ def test_it_generates_in_words(harness: Harness, upstream: Upstream) -> None:
 def test_it_asks_in_tokens_several_at_a_time(
     harness: Harness, upstream: Upstream, task: str, at_once: int
 ) -> None:
-    """It asks for a tokenizer of the server's first, which is none here."""
+    """lm-eval first asks the server for a tokenizer, and this one has none."""
     upstream.answer_each(completing)
     options = ("--batch_size", "2")
     settings = {"tokenizer": harness.tokenizer, "num_concurrent": at_once}
@@ -259,7 +263,7 @@ def test_it_adds_up_likelihoods_of_texts_in_words(harness: Harness, upstream: Up
 
 
 def test_it_measures_perplexity(harness: Harness, upstream: Upstream) -> None:
-    """Of a text without a beginning, for which it puts the end of one before it."""
+    """For the first token of a text lm-eval puts an end-of-text token before it."""
     upstream.answer_each(rolling)
     measured = harness.measure("perplexity", "text-model", tokenizer=harness.tokenizer)
     assert measured["word_perplexity,none"] > 1
@@ -267,7 +271,7 @@ def test_it_measures_perplexity(harness: Harness, upstream: Upstream) -> None:
 
 
 def rolling(call: Call) -> Script:
-    """As `completing`, of prompts that begin with the end of a text."""
+    """As `completing`, for prompts that begin with an end-of-text token."""
     (prompt,) = asked_of(call)["prompt"]
     said = {"index": 0, "text": "", "logprobs": likelihood("x" * (len(prompt) + 1))}
     answer = {"object": "text_completion", "choices": [{**said, "finish_reason": "length"}]}

@@ -86,7 +86,7 @@ def test_one_that_nobody_charges_for_costs_nothing(case: str) -> None:
 
 
 def helped_out(failed: Upstream, *, streamed: bool) -> tuple[Bench, Played]:
-    """A call for which the first provider fails so, and the second one answers."""
+    """A call where the first provider fails in this way and the second one answers."""
     at = fallback()
     _, secret = at.make(usd_per_day=1)
     played = at.ask(secret, failed, STREAM if streamed else answer(), **asked(streamed=streamed))

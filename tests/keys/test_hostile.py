@@ -128,7 +128,7 @@ def test_an_answer_that_is_too_large_to_be_taken_is_booked() -> None:
 
 
 def test_usage_that_nobody_can_have_had_is_not_believed() -> None:
-    """A column of SQLite, and a number of JavaScript, would not hold what it costs."""
+    """The cost would be too large for a column of SQLite and for a number of JavaScript."""
     at = bench()
     key, secret = at.make(usd_per_day=1)
     assert at.ask(secret, answer(10**15, 10**15), max_tokens=20).status == 200
@@ -194,7 +194,7 @@ def test_usage_that_leaves_out_half_is_completed(prompt: int, completion: int) -
 
 
 def test_a_summary_of_the_conversation_is_booked() -> None:
-    """It stands beside the usage, and not in it."""
+    """The summary's tokens are beside the usage, and not in it."""
     at = bench(dialect="anthropic")
     key, secret = at.make(usd_per_day=1)
     iterations = [
@@ -301,6 +301,55 @@ def test_a_summary_that_the_provider_makes_has_no_bound(path: str, fields: dict[
     bounds.check_bounded(clears)
 
 
+@pytest.mark.parametrize(
+    ("dialect", "fields"),
+    [
+        ("openai", {"plugins": [{"id": "web"}]}),
+        ("openai", {"search_parameters": {"mode": "on"}}),
+        ("openai", {"extra_body": {"google": {"cached_content": "cachedContents/1"}}}),
+        ("openai", {"mcp_servers": [{"type": "url", "url": "https://mcp.test", "name": "m"}]}),
+        ("anthropic", {"mcp_servers": [{"type": "url", "url": "https://mcp.test", "name": "m"}]}),
+        ("anthropic", {"x" * 1_000: True}),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/responses"])
+def test_a_field_that_is_not_known_has_no_bound(
+    path: str, dialect: str, fields: dict[str, Any]
+) -> None:
+    at = bench(dialect=dialect)
+    _, secret = at.make(usd_per_day=1_000, strict=True)
+    turns = {"input": "Hello"} if "responses" in path else {"messages": REQUEST["messages"]}
+    body = {"model": "plain", **turns, "max_tokens": 50, **fields}
+    refused = at.call("POST", path, secret, body, answer())
+    assert (refused.status, refused.calls) == (403, [])
+    assert len(refused.body) < 1_000
+    empty = dict.fromkeys(fields)
+    assert at.call("POST", path, secret, body | empty, answer()).status == (
+        200 if dialect == "openai" else 502
+    )
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+def test_a_field_at_the_path_of_another_protocol_has_no_bound_either(path: str) -> None:
+    at = bench(dialect="openai-responses")
+    _, secret = at.make(usd_per_day=1_000, strict=True)
+    body = {"model": "plain", "input": "Hello", "context_management": [{"type": "compaction"}]}
+    refused = at.call("POST", path, secret, body, answer())
+    assert (refused.status, refused.calls) == (403, [])
+
+
+def test_text_that_looks_like_an_image_is_counted_although_it_was_left_out() -> None:
+    at = bench()
+    _, secret = at.make(usd_total=0.5, strict=True)
+    data = "iVBORw0KGgo=".replace("=", "A") + "A" * 4_084
+    word = "xcut" + "0123456789abcdef" * 2 + "0000" + "00600000"  # as content.js leaves it
+    text = f"{data}{word}AAAA"
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{text}"}}
+    for content, status in ((text, 429), ([{"type": "text", "text": text}], 429), ([picture], 200)):
+        turns = [{"role": "user", "content": content}]
+        assert at.ask(secret, messages=turns, max_tokens=50).status == status
+
+
 def test_what_is_set_aside_is_for_the_dearest_of_the_targets() -> None:
     rows = [
         {**ROW, "name": name, "models": ["plain"], "prices": [{**PRICE, "output": output}]}
@@ -362,6 +411,18 @@ def test_a_key_that_is_rotated_while_a_call_runs_pays_for_it() -> None:
     assert spent(at, key) >= 1_000
     at.now += 16
     assert at.ask(secret).status == 401
+
+
+@pytest.mark.parametrize("limit", [{"usd_total": 0.003}, {"parallel": 1}])
+def test_a_limit_that_is_lifted_for_a_while_counts_what_runs(limit: dict[str, Any]) -> None:
+    at = bench()
+    key, secret = at.make(strict=True, **limit)
+    at.begin(secret, max_tokens=100)
+    assert at.ask(secret, max_tokens=100).status == 429
+    for limits in (dict.fromkeys(limit), limit):
+        at.admin("PATCH", f"/keys/{key}", {"limits": limits})
+        at.settle()
+    assert at.ask(secret, max_tokens=100).status == 429
 
 
 @pytest.mark.parametrize(

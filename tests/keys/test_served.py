@@ -13,7 +13,7 @@ PRICE = {
     "pattern": "*",
     "input": 100,
     "output": 1_000,
-    "tiers": {"fast": 2, "priority": 2, "flex": 0.5},
+    "tiers": {"fast": 2, "priority": 2, "flex": 0.5, "us": 1.1},
 }
 DIALECTS = {"openai": OPENAI, "anthropic": ANTHROPIC, "openai-responses": RESPONSES}
 PATHS = {
@@ -24,7 +24,7 @@ PATHS = {
 
 
 def whole(dialect: Dialect, **said: object) -> Upstream:
-    """An answer that says so of how it was served."""
+    """A whole answer that reports this service tier."""
     body = json.decode_object(dialect.whole("Hi"))
     (body["usage"] if dialect is ANTHROPIC else body).update(said)
     return Upstream(200, {"content-type": "application/json"}, (json.encode_body(body),))
@@ -48,7 +48,7 @@ def _saying(event: bytes, dialect: Dialect, said: dict[str, object]) -> bytes:
 
 
 def _places(data: dict[str, Any], dialect: Dialect) -> list[dict[str, Any]]:
-    """Where upstreams of a dialect say it."""
+    """The places where upstreams of a dialect report the tier."""
     if dialect is OPENAI:
         return [data]
     if dialect is RESPONSES:
@@ -117,11 +117,41 @@ def test_what_the_upstream_says_counts(
     ("said", "factor"), [({}, 2), ({"speed": "fast"}, 2), ({"speed": "standard"}, 1)]
 )
 def test_what_anthropic_says_of_its_speed(said: dict[str, Any], factor: int) -> None:
-    """An answer that has fallen back to the usual speed costs what that does."""
+    """An answer at the usual speed costs the usual price, even if a faster one was requested."""
     path = "/v1/messages"
     usual = micros("anthropic", path, whole(ANTHROPIC))
     told = whole(ANTHROPIC, service_tier="standard", **said)
     assert micros("anthropic", path, told, speed="fast") == usual * factor
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+@pytest.mark.parametrize(
+    ("said", "asked", "factor"),
+    [
+        ({"inference_geo": "us"}, {}, 1.1),  # as the workspace's default has it
+        ({"inference_geo": "us", "speed": "fast"}, {}, 2.2),
+        ({}, {"inference_geo": "us"}, 1.1),
+        ({"inference_geo": "global"}, {"inference_geo": "us"}, 1),
+        ({"inference_geo": "not_available"}, {}, 1),
+    ],
+)
+def test_what_anthropic_says_of_the_place(
+    said: dict[str, Any], asked: dict[str, Any], factor: float, *, is_streamed: bool
+) -> None:
+    path, make = "/v1/messages", stream if is_streamed else whole
+    usual = micros("anthropic", path, make(ANTHROPIC), stream=is_streamed)
+    told = make(ANTHROPIC, service_tier="standard", **said)
+    booked = micros("anthropic", path, told, stream=is_streamed, **asked)
+    assert booked == round(usual * factor)
+
+
+def test_a_place_without_a_price_is_refused_to_a_key_with_a_budget() -> None:
+    at = Bench({**ROW, "dialect": "anthropic", "prices": [{**PRICE, "tiers": {"fast": 2}}]})
+    _, secret = at.make(usd_per_day=100)
+    turns = [{"role": "user", "content": "Hello"}]
+    body = {"model": "plain", "messages": turns, "max_tokens": 5, "inference_geo": "us"}
+    refused = at.call("POST", "/v1/messages", secret, body)
+    assert (refused.status, refused.calls) == (403, [])
 
 
 def test_a_tier_that_nobody_knows_the_price_of_is_booked_at_the_dearest() -> None:
@@ -130,13 +160,13 @@ def test_a_tier_that_nobody_knows_the_price_of_is_booked_at_the_dearest() -> Non
     assert at.ask(secret, whole(OPENAI, service_tier="ultra")).log["cost"] is None
     at.settle()
     (row,) = at.admin("GET", "/usage")["data"]
-    most = 2 * (100 * row["input_tokens"] + 1_000 * row["output_tokens"])
+    most = 2.2 * (100 * row["input_tokens"] + 1_000 * row["output_tokens"])
     assert (row["unpriced"], row["cost_micros"]) == (1, most)
     assert key == row["key"]
 
 
 def test_of_a_strict_key_the_dearest_is_set_aside() -> None:
-    """Whatever tier serves: an upstream may choose one that nobody has asked for."""
+    """The upstream may use a tier that was not requested."""
     at = Bench({**ROW, "prices": [PRICE]})
     _, secret = at.make(usd_total=0.2 + 2 * 0.11 + 0.01, strict=True)
     assert at.ask(secret, whole(OPENAI), max_tokens=50).status == 200

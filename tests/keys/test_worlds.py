@@ -97,7 +97,7 @@ def test_all_that_was_spent_is_booked_once(seed: int, strict: bool) -> None:
 
 @pytest.mark.parametrize("seed", WORLDS)
 def test_nothing_is_left_unused_in_the_end(seed: int) -> None:
-    """Where one isolate goes on asking, it gets all that the others have given back."""
+    """An isolate that continues to ask gets everything that the others have returned."""
     world = World(Random(seed), Limits(usd_total=0.05, strict=True), 4)
     live(world, faults=False)
     world.finish()

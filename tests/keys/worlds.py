@@ -62,7 +62,7 @@ class World:
         return Client(KEY, "", self.limits.strict, 1)
 
     def tell(self, isolate: Isolate) -> bool:
-        """One message, with what becomes of it; whether the isolate heard an answer."""
+        """Sends one message, which may get lost. Returns whether the isolate got an answer."""
         text = isolate.leases.compose(self.now + isolate.skew)
         if text is None:
             return True
@@ -80,7 +80,7 @@ class World:
         return True
 
     def pass_time(self, seconds: float) -> None:
-        """Time in which every isolate tells what it has to, when it has to."""
+        """Lets time pass, in which each isolate sends its messages when they are due."""
         until = self.now + seconds
         while self.now < until:
             self.now = min(until, self.now + 5)
@@ -89,7 +89,7 @@ class World:
                     self.tell(isolate)
 
     def start(self, isolate: Isolate, aside: int, cost: int) -> bool:
-        """A call; whether it was let in."""
+        """Starts a call. Returns whether the key allowed it."""
         call = Admission(self.client(), lambda record, average: (10, aside))
         if not self._admit(isolate, call):
             return False
@@ -100,7 +100,7 @@ class World:
         return True
 
     def try_again(self, isolate: Isolate) -> None:
-        """Another attempt of one of the calls, after one that may have been charged for."""
+        """Makes another attempt of a call whose first attempt may have been charged."""
         if not isolate.running:
             return
         at = self.dice.randrange(len(isolate.running))
@@ -134,20 +134,20 @@ class World:
         isolate.leases.finish(call, [row], self.now + isolate.skew)
 
     def crash(self, isolate: Isolate) -> None:
-        """The end of an isolate; what its calls cost is charged all the same."""
+        """Ends an isolate. Its calls are charged all the same."""
         self.spent["ever"] += sum(cost for _, cost in isolate.running)
         self.isolates.remove(isolate)
         self.add_isolate()
 
     def deliver_late(self) -> None:
-        """A message that was given up arrives after all."""
+        """Delivers a message whose sender no longer waits for it."""
         if self.delayed:
             fate, self.wire.fate = self.wire.fate, "answered"
             self.wire.call(self.delayed.pop(self.dice.randrange(len(self.delayed))), self.now)
             self.wire.fate = fate
 
     def finish(self) -> None:
-        """The end of all calls, and all of it told."""
+        """Ends all calls, and sends all reports."""
         self.wire.fate = "answered"
         for isolate in self.isolates:
             while isolate.running:

@@ -4,7 +4,7 @@ Each thing is sent through the whole core, and the same request or answer withou
 requests that reach the upstream, or the two answers that reach the client, are compared. So the
 table says what the code does, not what somebody meant it to do.
 
-python -m tests.losses.table            rewrites docs/losses.md
+    python -m tests.losses.table            rewrites docs/losses.md
     python -m tests.losses.table --check    exits 1 when it is stale
 """
 
@@ -23,7 +23,7 @@ from tests.losses.answers import Said
 from tests.losses.probe import Probe
 from tests.play import Played, gateway, head, play
 from xtrix import json
-from xtrix.reasoning import is_carried
+from xtrix.reasoning import is_packed
 
 Json = dict[str, Any]
 
@@ -49,7 +49,7 @@ class Target(NamedTuple):
 
 
 class Client(NamedTuple):
-    """Who asks."""
+    """A kind of client."""
 
     title: str
     dialect: str
@@ -83,7 +83,7 @@ CLIENTS = (
 
 
 class Kind(Enum):
-    """What became of it."""
+    """What happened to the thing."""
 
     SAME = "as it is"
     OTHERWISE = "otherwise"
@@ -157,7 +157,9 @@ _SEALED: Mapping[str, Json] = {
 
 
 def _sealed(value: Any, target: Target) -> Any:
-    """`value` with what was issued here, or elsewhere, in the place of the words for it."""
+    """`value` with real reasoning strings, of this gateway or of another, in place of words for
+    them.
+    """
     origin = [target.row["name"], target.model, _PROTOCOLS[target.dialect]]
     words = {"(sealed here)": origin, "(sealed elsewhere)": ["elsewhere", *origin[1:]]}
     if isinstance(value, str) and value in words:
@@ -170,7 +172,7 @@ def _sealed(value: Any, target: Target) -> Any:
 
 
 class _Gone(NamedTuple):
-    """What stands for a value that is there no more."""
+    """Stands for a removed value."""
 
 
 GONE = _Gone()
@@ -238,7 +240,7 @@ def _shortened(value: Any) -> Any:
 
 
 class Upstream(NamedTuple):
-    """Who answers."""
+    """A kind of upstream."""
 
     title: str
     dialect: str
@@ -253,7 +255,7 @@ UPSTREAMS = (
 
 
 def told(client: Client, upstream: Upstream, said: Json) -> list[tuple[str, Any]]:
-    """What the client is told of an answer that it is not told of the least one."""
+    """The parts of the client's answer that are not in the smallest answer."""
     before = _answered(client, upstream, WHOLE[upstream.dialect])
     return difference(before, _answered(client, upstream, said))
 
@@ -279,9 +281,9 @@ def _answered(client: Client, upstream: Upstream, said: Json) -> Any:
 
 
 def _unsealed(value: Any) -> Any:
-    """`value` with a word for what is in our envelope."""
+    """`value` with a word in place of each reasoning string of ours."""
     if isinstance(value, str):
-        return "(sealed)" if is_carried(value) else value
+        return "(sealed)" if is_packed(value) else value
     if isinstance(value, list):
         return [_unsealed(each) for each in value]
     if isinstance(value, dict):

@@ -4,12 +4,14 @@ It knows how to get a browser that needs neither root nor a download of its own,
 that make a picture the same on every machine. It knows nothing of the page.
 """
 
+import fcntl
 import importlib.resources
 import json
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -31,7 +33,7 @@ ARGUMENTS = (
 )
 """No sandbox, because tests may run as root; nothing that looks for a host of the maker's."""
 
-_UNPACK = """
+_EXPAND = """
 const { createReadStream, createWriteStream } = require("node:fs");
 const { pipeline } = require("node:stream/promises");
 const { createBrotliDecompress } = require("node:zlib");
@@ -44,6 +46,7 @@ class NoBrowserError(Exception):
     """There is no Chromium on this machine that starts; says what to do."""
 
 
+@cache
 def find() -> tuple[Path, dict[str, str]]:
     """Returns a Chromium that starts, and the environment it needs for that.
 
@@ -65,21 +68,31 @@ def find() -> tuple[Path, dict[str, str]]:
 
 
 def _unpacked() -> tuple[Path, Path]:
-    """Unpacks the package once. Returns the program and the libraries that some systems lack."""
+    """Unpacks the package once. Returns the program and the libraries that some systems lack.
+
+    Several processes may ask at once: one of them unpacks, and the others wait.
+    """
     version = json.loads((PACKAGE / "package.json").read_text())["version"]
     folder = CACHE / f"chromium-{version}"
-    if not folder.exists():
-        unfinished = CACHE / f"chromium-{version}.{os.getpid()}"
-        unfinished.mkdir(parents=True)
-        _expand("chromium.br", unfinished / "chromium")
-        _expand("al2023.tar.br", unfinished / "libraries.tar")
-        shutil.unpack_archive(unfinished / "libraries.tar", unfinished, filter="data")
-        unfinished.rename(folder)
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "chromium.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            _unpack(folder)
     return folder / "chromium", folder / "lib"
 
 
+def _unpack(folder: Path) -> None:
+    unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
+    unfinished.mkdir()
+    _expand("chromium.br", unfinished / "chromium")
+    _expand("al2023.tar.br", unfinished / "libraries.tar")
+    shutil.unpack_archive(unfinished / "libraries.tar", unfinished, filter="data")
+    unfinished.rename(folder)
+
+
 def _expand(name: str, target: Path) -> None:
-    command = [str(NODE), "-e", _UNPACK, str(PACKAGE / "bin" / name), str(target)]
+    command = [str(NODE), "-e", _EXPAND, str(PACKAGE / "bin" / name), str(target)]
     subprocess.run(command, check=True)
 
 

@@ -1,4 +1,4 @@
-"""Fixtures: a browser for the session, and a tab for each test, with its console's output."""
+"""Fixtures: a browser for each file, and a tab for each test, with its console's output."""
 
 from collections.abc import Iterator
 
@@ -25,8 +25,9 @@ def site_fixture(
         yield served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """It ends with its file: while Playwright's event loop runs, no test may start another."""
     program, environment = chromium.find()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -47,7 +48,7 @@ def context(browser: Browser, site: Site) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def tab(context: BrowserContext) -> Iterator[Page]:
-    """A blank tab in which nothing may go wrong unseen."""
+    """A blank tab. A test fails if an error appears in its console."""
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))

@@ -51,7 +51,7 @@ class Refusal(Exception):
 
 
 class Contract:
-    """What the server knows, which a test may set."""
+    """The server's data, which a test may change."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -104,7 +104,7 @@ class Contract:
         return datetime.fromtimestamp(self.now, tz=UTC).date().isoformat()
 
     def fill(self) -> None:
-        """A month as a small team has it."""
+        """Adds a month of a small team's usage."""
         chance = random.Random(7)
         people = [
             self.add("agents-night", limits={"usd_per_month": 60, "strict": True, "parallel": 8}),

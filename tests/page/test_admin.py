@@ -22,7 +22,7 @@ def contract_fixture() -> Iterator[Contract]:
 
 @pytest.fixture(name="admin")
 def admin_fixture(browser: Browser, contract: Contract) -> Iterator[Page]:
-    """The page, opened with a month of usage. Nothing may go wrong in it unseen."""
+    """The page, opened with a month of usage. No error may appear in its console."""
     contract.fill()
     context = browser.new_context(viewport={"width": DESK["width"], "height": DESK["height"]})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -42,7 +42,7 @@ def enter(page: Page, contract: Contract, key: str = ADMIN_KEY) -> None:
 
 
 def row(page: Page, name: str) -> Locator:
-    """What the page has of one key."""
+    """The page's row for one key."""
     return page.locator("#keys li", has=page.locator(".name", has_text=re.compile(f"^{name}")))
 
 
@@ -228,7 +228,7 @@ def test_a_key_is_rotated_with_grace_and_deleted_after_a_question(
     admin: Page, contract: Contract
 ) -> None:
     admin.get_by_role("button", name="Rotate ana").click()
-    admin.get_by_label("The old key goes on for").select_option("an hour")
+    admin.get_by_label("The old key still works").select_option("for an hour")
     admin.get_by_role("button", name="Rotate", exact=True).click()
     expect(admin.get_by_role("dialog", name="ana is rotated").locator("pre")).to_contain_text(
         "-rotated"
@@ -306,6 +306,7 @@ def test_without_keys_and_calls_the_page_says_so(browser: Browser, contract: Con
     expect(figure(page, "today")).to_have_text("$0")
     expect(page.locator("#keys .empty")).to_be_visible()
     expect(page.locator("#by-key .empty")).to_have_text("No calls this month.")
+    expect(page.locator("#chart .scale span")).to_have_text(["$1.00", "$0.50", "$0"])
     expect(page.locator("#unpriced")).to_be_hidden()
     assert violations(page) == []
     page.context.close()

@@ -165,7 +165,7 @@ class Python:
         self.run(PATCHED)
 
     def run(self, code: str, key: str | None = None) -> Json:
-        """Runs Python that ends in an expression; returns its value, having gone through JSON."""
+        """Runs Python that ends in an expression, and returns its value as JSON."""
         bearer = f"Bearer {key or self._site.key}"
         headers = {"Authorization": bearer, "Content-Type": "application/json"}
         given = (
@@ -188,7 +188,7 @@ def python(
 
 @pytest.fixture(autouse=True)
 def cleared(site: Site) -> None:
-    """Forgets what the upstream was asked by the test before."""
+    """Clears the upstream's record of calls."""
     site.upstream.forget()
 
 

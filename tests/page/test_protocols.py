@@ -49,7 +49,7 @@ GIVE = """
 
 
 def give(page: Page, kind: str, data: bytes = PNG, type_: str = "image/png") -> None:
-    """Pastes or drops a file: the browser's own event, with the file in it."""
+    """Pastes or drops a file with the browser's own event."""
     assert page.evaluate(GIVE, [base64.b64encode(data).decode(), type_, "dot.png", kind])
 
 
@@ -60,7 +60,7 @@ def choose(playground: Playground, protocol: str, effort: str = "") -> Playgroun
 
 
 def asked(playground: Playground, number: int = 1) -> dict[str, Any]:
-    """What the upstream was asked."""
+    """The request that the upstream got."""
     body: dict[str, Any] = json.loads(playground.site.upstream.wait_for_call(number).body)
     return body
 

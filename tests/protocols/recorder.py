@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 
 class Block(NamedTuple):
-    """One block of an answer. What its kind has not is empty."""
+    """One block of an answer. Members that its kind does not have are empty."""
 
     kind: str
     text: str = ""
@@ -26,7 +26,7 @@ class Block(NamedTuple):
 
 
 class Recorder:
-    """Keeps what it is told. Raises AssertionError for what breaks the grammar."""
+    """Records the calls. Raises AssertionError if their order is wrong."""
 
     continues = True
     sequence: int | None = None
@@ -143,7 +143,7 @@ class Recorder:
         self._pieces.append(text)
 
     def _expect_open(self, kind: str) -> None:
-        """A block of text or reasoning may end that had no text at all."""
+        """The end of a block of text or reasoning; the block may be empty."""
         assert self._open in {"", kind}, f"{kind} ends while {self._open} is open"
 
     def _taken(self) -> str:

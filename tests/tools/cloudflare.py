@@ -20,7 +20,9 @@ ACCOUNT = "an-account"
 
 
 class Cloudflare:
-    """An account with a subdomain. `secrets` are the names of its Worker's; None for no Worker."""
+    """An account with a subdomain. `secrets` are the names of the Worker's secrets; None if there
+    is no Worker.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -30,7 +32,7 @@ class Cloudflare:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The environment in which wrangler calls this instead."""
+        """The environment with which wrangler calls this server."""
         return {
             "CLOUDFLARE_API_BASE_URL": self.url,
             "CLOUDFLARE_API_TOKEN": "a-token",
@@ -41,7 +43,7 @@ class Cloudflare:
         }
 
     def answer(self, method: str, path: str) -> tuple[int, Any]:
-        """The status and the result of one call; a result that is a code is an error's."""
+        """The status and the result of one call. A result that is a number is an error's code."""
         self.calls.append(f"{method} {path}")
         if path == "/workers/services/xtrix":
             return 404, 10090

@@ -10,7 +10,7 @@ from tools import agents
 
 @pytest.fixture
 def nothing_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """npm and pip in an empty folder, without a cache, and with a registry that nobody runs."""
+    """npm and pip with an empty folder, no cache, and a registry that does not exist."""
     monkeypatch.setattr(agents, "FETCHED", tmp_path / "fetched")
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
     monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")

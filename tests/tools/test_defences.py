@@ -61,7 +61,7 @@ def test_every_fault_of_an_upstream_falls_to_a_defence(fault: Fault) -> None:
 
 @pytest.mark.parametrize("test", sorted(PROMISED))
 def test_every_promise_falls_to_a_defence(test: str) -> None:
-    """But for those that nothing of ours keeps: the list says what does."""
+    """Except for promises that the platform keeps: the list names them."""
     proven = {name.partition("[")[0] for name in NAMED}
     kept_by_others = set(defences.undefended())
     assert f"tests/worker/{test}" in proven ^ kept_by_others

@@ -38,7 +38,7 @@ def account() -> Iterator[Cloudflare]:
 
 @contextlib.contextmanager
 def answering(*answers: tuple[int, str]) -> Iterator[str]:
-    """A server that gives these answers in turn, the last one for ever, and its address."""
+    """A server that gives these answers in turn and repeats the last one; returns its address."""
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):
@@ -199,7 +199,7 @@ def test_where_nobody_answers_is_a_fault() -> None:
 
 
 def test_the_addresses_are_what_wrangler_names() -> None:
-    asked = deploy.Asked("", "", dry_run=False)
+    asked = deploy.Options("", "", dry_run=False)
     targets = ("https://xtrix.a.workers.dev", "api.example.com (custom domain)", "example.com/*")
     assert deploy.urls(asked, targets) == [
         *("https://xtrix.a.workers.dev", "https://api.example.com")

@@ -14,7 +14,7 @@ ASKED = dict(re.findall(r"^(\w+)=(.*)$", EXAMPLE, re.MULTILINE))
 
 
 def test_it_offers_no_key_that_everybody_knows() -> None:
-    """Whoever accepts what it offers would deploy it."""
+    """Anybody who accepted such a value would deploy it."""
     assert set(ASKED.values()) == {'""'}
 
 
@@ -39,5 +39,5 @@ def test_it_says_what_each_secret_is_that_it_asks_for() -> None:
 
 def test_it_deploys_with_wrangler_alone() -> None:
     """The build has Python and Node, and neither make nor .venv."""
-    assert PACKAGE["devDependencies"]["wrangler"]
+    assert PACKAGE["dependencies"]["wrangler"]
     assert TOML["build"]["command"] == "python3 tools/vendor.py"

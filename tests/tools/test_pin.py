@@ -6,15 +6,22 @@ from pathlib import Path
 import pytest
 
 from tools import pin, setup, vendor
+from tools.paths import ROOT
 
 PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==(\S+)", re.MULTILINE)
 ENTRY = re.compile(
     r"^([A-Za-z0-9_.-]+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.MULTILINE
 )
 
+LISTS = (setup.RUN_REQUIREMENTS, setup.DEV_REQUIREMENTS)
+
 
 def versions(requirements: str) -> list[tuple[str, str]]:
     return [(pin.canonical(name), version) for name, version in PINNED.findall(requirements)]
+
+
+def versions_of(file: Path) -> list[tuple[str, str]]:
+    return versions(file.read_text())
 
 
 @pytest.mark.parametrize("requirements", [vendor.REQUIREMENTS, setup.OLDER_REQUIREMENTS])
@@ -25,20 +32,24 @@ def test_each_package_is_one_wheel(requirements: Path) -> None:
     assert {hashes.count("--hash") for _, _, hashes in entries} == {1}
 
 
-def test_the_lock_is_the_list_of_tools_with_hashes() -> None:
+@pytest.mark.parametrize("requirements", LISTS, ids=lambda file: file.stem)
+def test_a_lock_is_the_list_of_packages_with_hashes(requirements: Path) -> None:
     """Whoever changes a version runs `python -m tools.pin`."""
-    lock = setup.LOCK.read_text()
+    lock = requirements.with_suffix(".lock").read_text()
     entries = ENTRY.findall(lock)
     assert [(pin.canonical(name), version) for name, version, _ in entries] == versions(lock)
-    assert sorted(versions(lock)) == sorted(versions(setup.REQUIREMENTS.read_text()))
+    assert sorted(versions(lock)) == sorted(versions(requirements.read_text()))
 
 
-def test_no_file_names_an_index() -> None:
-    for file in (
-        *(vendor.REQUIREMENTS, setup.OLDER_REQUIREMENTS),
-        *(setup.REQUIREMENTS, setup.LOCK),
-    ):
-        assert "://" not in file.read_text()
+def test_no_package_is_in_two_lists() -> None:
+    """They are installed into one folder, so two versions would replace each other."""
+    names = [name for file in (*LISTS, setup.UV_REQUIREMENTS) for name, _ in versions_of(file)]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.glob("requirements*")), ids=lambda file: file.name)
+def test_no_file_names_an_index(file: Path) -> None:
+    assert "://" not in file.read_text()
 
 
 TEXT = """\

@@ -30,7 +30,7 @@ Start = Callable[..., AbstractContextManager["Gateway"]]
 
 
 class Gateway(Client):
-    """A client of one running Worker that can also look at it from outside."""
+    """A client of one running Worker. It can also read the Worker's log and memory."""
 
     def __init__(self, served: runtime.Served) -> None:
         super().__init__(served.port)
@@ -42,14 +42,14 @@ class Gateway(Client):
 
 @pytest.fixture(params=DIALECTS, ids=lambda dialect: dialect.name)
 def dialect(request: pytest.FixtureRequest) -> Dialect:
-    """Each of the two in turn."""
+    """Each of the three in turn."""
     chosen: Dialect = request.param
     return chosen
 
 
 @pytest.fixture
 def upstream(server: Upstream) -> Iterator[Upstream]:
-    """The upstream, with nothing to say yet. Whatever the test, no client's key may reach it."""
+    """The upstream, without a script. After each test: no call may contain the client's key."""
     server.forget()  # whoever listed models has called it
     yield server
     seen = b"".join(call.body + repr((call.path, call.headers)).encode() for call in server.calls)
@@ -67,7 +67,7 @@ def elsewhere() -> Iterator[Upstream]:
 
 @pytest.fixture(scope="session")
 def places(server: Upstream) -> Iterator[dict[str, str]]:
-    """The base URL for each prefix that leads somewhere else."""
+    """The base URL for each prefix that does not lead to the upstream."""
     with ExitStack() as stack:
         nobody = stack.enter_context(_port_of_nobody())
         deaf = stack.enter_context(_port_that_never_accepts())
@@ -92,7 +92,7 @@ def places(server: Upstream) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def bindings(server: Upstream, places: dict[str, str]) -> dict[str, object]:
-    """What the Worker is configured with."""
+    """The Worker's bindings."""
     slow = {"connect": 30, "first_byte": 30, "idle": 30}
     haste: dict[str, dict[str, float]] = {
         "deaf-": {**slow, "connect": HASTE, "first_byte": HASTE},
@@ -127,7 +127,7 @@ def bindings(server: Upstream, places: dict[str, str]) -> dict[str, object]:
 
 @pytest.fixture(scope="session")
 def start(snapshot: Path) -> Start:
-    """Starts a Worker of its own for whoever needs other bindings."""
+    """Starts another Worker, for tests that need other bindings."""
 
     @contextlib.contextmanager
     def started(bindings: dict[str, object], **options: Any) -> Iterator[Gateway]:
@@ -156,7 +156,7 @@ def _port_of_nobody() -> Iterator[int]:
 
 @contextlib.contextmanager
 def _port_that_never_accepts() -> Iterator[int]:
-    """Yields a port whose queue of connections is full, so that the kernel lets the next wait."""
+    """Yields a port whose queue of connections is full, so the kernel lets the next one wait."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))

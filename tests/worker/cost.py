@@ -44,7 +44,7 @@ _HEAD = (
 
 
 class Worker(Protocol):
-    """One that is served."""
+    """A Worker that is running."""
 
     pid: int
     port: int
@@ -62,7 +62,7 @@ class Most:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one body. Bytes and seconds."""
+    """The cost of one body, in bytes and seconds."""
 
     shape: str
     size: int
@@ -85,7 +85,7 @@ class Cost:
 
     @override
     def __str__(self) -> str:
-        """What a failed test shows of it."""
+        """The text for a failed test."""
         grown, allowed, isolate = (
             f"{size / MEGABYTE:.1f} MB" for size in (self.grown, self.allowed, self.isolate)
         )
@@ -107,9 +107,8 @@ def most_of(worker: Worker) -> Iterator[Most]:
 
 
 def cost_of(worker: Worker, upstream: Upstream, shape: Shape, size: int) -> Cost:
-    """Sends the shape with about `size` bytes, alone but for a client that asks for `/health`.
-
-    A shape that is an upstream's answer is asked for by a small request.
+    """Sends the shape with about `size` bytes, while only another client calls `/health`. A shape
+    that is an upstream's answer is requested with a small body.
     """
     body = shape.body(size)
     framed = on_the_wire(shape, body)
@@ -164,9 +163,8 @@ def _with_length(body: bytes) -> bytes:
 
 
 def _exchange(port: int, request: bytes) -> bytes:
-    """Sends the request, and returns the first bytes of the answer when all of it has come.
-
-    What is refused unread may be answered while it is sent, and the connection then broken off.
+    """Sends the request. Returns the first bytes of the answer when all of it has come. An answer
+    that refuses the body may come while it is sent, and the connection may break.
     """
     with socket.create_connection(("127.0.0.1", port), _MOST_SECONDS) as connection:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -184,7 +182,7 @@ def _status_of(answer: bytes) -> int:
 
 @contextlib.contextmanager
 def _another_client(port: int) -> Iterator[list[float]]:
-    """Yields the seconds that each request of another client took while the block ran."""
+    """Yields the seconds that each request of another client takes while the block runs."""
     waits: list[float] = []
     over = threading.Event()
     thread = threading.Thread(target=_ask_without_pause, args=(port, waits, over))
@@ -208,7 +206,7 @@ def _ask_without_pause(port: int, waits: list[float], over: threading.Event) -> 
 
 
 def most_resident(pid: int) -> int:
-    """The most bytes of the process that were resident at once since the kernel last forgot."""
+    """The process's peak of resident memory, in bytes, since the last reset."""
     status = Path(f"/proc/{pid}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024

@@ -55,7 +55,7 @@ def error(status: int, code: str, *, by: str = "first", words: str = "") -> Told
 
 
 def cut(code: str) -> Told:
-    """A stream that ends in an error behind its first text."""
+    """A stream that ends with an error after its first text."""
     return Told(f"the text so far, and the error `{code}`", 200, SAID[0], "error", code)
 
 
@@ -104,12 +104,12 @@ class Failing:
 
     @property
     def id(self) -> str:
-        """A word that no other has."""
+        """A unique name."""
         return "-".join(f"{self.name} {self.does}".replace("`", "").replace(",", "").split())
 
 
 def spoken(dialect: Dialect, *, streamed: bool) -> Script:
-    """What a sound target answers."""
+    """The answer of a target without a fault."""
     return stream(dialect.text(SAID)) if streamed else whole(200, dialect.whole(FULL))
 
 
@@ -118,7 +118,7 @@ def _always(script: Callable[[Dialect, bool], Script]) -> Speech:
 
 
 def _once(script: Callable[[Dialect, bool], Script]) -> Speech:
-    """Returns what fails in `script`'s way at the first call, and then answers."""
+    """Returns scripts: the first call fails as `script` does, the next ones are answered."""
     return lambda dialect, number, streamed: (
         script(dialect, streamed) if number == 1 else spoken(dialect, streamed=streamed)
     )
@@ -148,7 +148,7 @@ def _steps(*steps: Any) -> Callable[[Dialect, bool], Script]:
 
 
 def _announced(dialect: Dialect) -> list[Event]:
-    """Returns the events that come before the model says anything."""
+    """Returns the events before the model's first text."""
     events = events_to_text(dialect)
     marks = (b"content_block_start", b"response.output_item.added", SAID[0].encode())
     return events[: next(at for at, it in enumerate(events) if any(mark in it for mark in marks))]
@@ -159,7 +159,9 @@ def _slow(dialect: Dialect, streamed: bool) -> Script:
 
 
 def _broken(*ending: Any) -> Callable[[Dialect, bool], Script]:
-    """Returns a stream that ends so behind its first text, or a body that does in its middle."""
+    """Returns a stream that breaks in this way after its first text, or a whole answer that breaks
+    in its middle.
+    """
 
     def script(dialect: Dialect, streamed: bool) -> Script:
         if streamed:
@@ -243,7 +245,7 @@ FAILING = [
     ),
     Failing(
         "503 for ever",
-        "the fourth request finds it left out",
+        "the fourth request leaves it out",
         _always(_OVERLOADED),
         [*[Request(SECOND, 2, 1, _failing("upstream_error", 2))] * 3, Request(SECOND, 0, 1)],
     ),
@@ -290,7 +292,7 @@ FAILING = [
     ),
     Failing(
         "cut",
-        "hangs up behind the first text",
+        "hangs up after the first text",
         _always(_broken(CLOSE)),
         [
             *[Request(cut("upstream_truncated"), 1)] * 3,
@@ -307,7 +309,7 @@ FAILING = [
     ),
     Failing(
         "stall",
-        "falls silent behind the first text",
+        "falls silent after the first text",
         _always(_broken(STALL)),
         [Request(cut("upstream_timeout"), 1)],
         asked=STREAMED,
@@ -323,35 +325,35 @@ FAILING = [
     ),
     Failing(
         "a malformed event",
-        "behind the first text",
+        "one after the first text",
         _always(_malformed),
         [Request(cut("bad_upstream_response"), 1)],
         asked=STREAMED,
     ),
     Failing(
         "a malformed event",
-        "the first one, always",
+        "always, as the first event",
         _always(_steps(stream_head(), chunk(b"data: {oops\n\n"), STALL)),
         [Request(SECOND, 2, 1, _failing("bad_upstream_response", 2))],
         asked=STREAMED,
     ),
     Failing(
         "a malformed event",
-        "or rather a whole answer, always",
+        "always, in place of a whole answer",
         _always(_malformed),
         [Request(SECOND, 2, 1, _failing("bad_upstream_response", 2))],
         asked=WHOLE,
     ),
     Failing(
         "no [DONE]",
-        "ends in order behind the finish reason",
+        "closes normally after the finish reason",
         _always(_unended),
         [Request(FIRST, 1)],
         asked=STREAMED,
     ),
     Failing(
         "context too long",
-        "400; the second has room; four times",
+        "400, and the second accepts it; four times",
         _always(_too_long),
         [Request(SECOND, 1, 1, _failing("context_length_exceeded", 1))] * 4,
     ),
@@ -397,7 +399,7 @@ FAILING = [
     ),
     Failing(
         "flapping",
-        "503 at every other call, six requests long",
+        "503 at every second call, for six requests",
         _every_other(_OVERLOADED),
         [Request(FIRST, 2, failures=_failing("upstream_error", 1))] * 6,
     ),

@@ -1,7 +1,6 @@
-"""FAULTS: everything that an upstream can do wrong, and what the client must see of it.
-
-Each row is one fault. The tests run it, and the table of docs/reliability.md is made from it. A
-row's script is made for a dialect; at `GATE` the client has read the first text.
+"""FAULTS: everything that an upstream can do wrong, and what the client must get. Each row is one
+fault. The tests run it, and the table of docs/reliability.md is made from it. A row's script is
+made for a dialect; when the script is at `GATE`, the client has read the first text.
 """
 
 import json
@@ -40,7 +39,7 @@ HTML_HEADERS: Headers = (("content-type", "text/html; charset=UTF-8"),)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing an upstream does wrong."""
+    """One fault of an upstream."""
 
     name: str
     sees: Sees
@@ -98,7 +97,7 @@ def _spoken(dialect: Dialect) -> list[bytes]:
 
 
 def _half_a_body(*ending: Step) -> Speech:
-    """Returns an answer of known length that goes no further than its middle."""
+    """Returns an answer with a content length that ends in its middle."""
     return lambda dialect: [_spoken(dialect)[0][:-40], *ending]
 
 
@@ -108,7 +107,7 @@ def _error_first(kind: str) -> Speech:
 
 
 def _error_later(kind: str) -> Speech:
-    """Returns a stream that brings an error after its first text, and then stays open."""
+    """Returns a stream that sends an error after its first text, and then stays open."""
     return lambda dialect: _begun(dialect.error_event(kind, "It failed."), STALL)(dialect)
 
 
@@ -123,13 +122,13 @@ def _finished(ending: bytes | Step) -> Speech:
 
 
 def from_first_text(dialect: Dialect) -> list[Event]:
-    """Returns a stream's events, of which the first is all as far as the first text."""
+    """Returns a stream's events; the first element is everything up to the first text."""
     begun = events_to_text(dialect)
     return [b"".join(begun), *dialect.text(SAID)[len(begun) :]]
 
 
 def _for_ever(piece: bytes) -> list[bytes | float]:
-    """Returns a script that outlasts any test's patience."""
+    """Returns a script that never ends."""
     pause = 0.1
     return [piece, pause] * round(2 * PATIENCE / pause)
 

@@ -67,14 +67,13 @@ class Way:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """What isolates have told so far."""
+        """The messages that isolates have sent so far."""
         return [json.loads(call.body) for call in self._server.calls]
 
     @property
     def restarts(self) -> int:
-        """How often a message has found the object between with nothing in its memory.
-
-        Where the runtime has forgotten that, it has forgotten the ledger behind it too, which was
+        """The number of times that the object between was restarted with empty memory. If the
+        runtime has removed that object, it has removed the ledger behind it too, because both were
         idle for as long.
         """
         return sum(call.path == "/forgotten" for call in self._server.calls)
@@ -93,7 +92,7 @@ class Way:
 
 
 def bindings(upstream: Upstream, way: Way, **more: object) -> dict[str, object]:
-    """What such a Worker is configured with."""
+    """The bindings of such a Worker."""
     price = {"pattern": "*", "input": INPUT_PRICE, "output": OUTPUT_PRICE}
     rows = [
         {
@@ -117,7 +116,7 @@ def bindings(upstream: Upstream, way: Way, **more: object) -> dict[str, object]:
 
 
 class Fleet:
-    """Clients of such a Worker."""
+    """Clients of a Worker with several isolates."""
 
     def __init__(self, gateway: Gateway, way: Way) -> None:
         self.way = way
@@ -125,7 +124,7 @@ class Fleet:
         self.isolates = [Client(port) for port in gateway.ports]
 
     def admin(self, line: str, body: object = None, *, status: int = 200, key: str = "") -> Any:
-        """What the operator is answered."""
+        """The answer to the operator."""
         method, path = line.split(" ")
         answer = self.isolates[0].ask(
             b"" if body is None else json.dumps(body).encode(),
@@ -136,7 +135,7 @@ class Fleet:
         return answer.json()
 
     def make(self, name: str, **limits: object) -> tuple[str, str]:
-        """A new key: its id, and what opens it."""
+        """Makes a key. Returns its id and secret."""
         made = self.admin("POST /keys", {"name": name, "limits": limits}, status=201)
         return made["id"], made["secret"]
 
@@ -165,7 +164,7 @@ class Fleet:
         return self.wait(lambda: self.usage(key), lambda sums: sums.get("requests") == requests)
 
     def wait(self, look: Callable[[], Any], is_there: Callable[[Any], bool]) -> Any:
-        """What `look` sees as soon as it is what is waited for."""
+        """Calls `look` until it returns something, and returns that."""
         until = time.monotonic() + 2 * PATIENCE
         while not is_there(seen := look()):
             assert time.monotonic() < until, seen
@@ -178,7 +177,7 @@ def days_ago(days: int) -> str:
 
 
 def side_by_side(count: int, act: Callable[[int], Any], *, at_once: int = 32) -> list[Any]:
-    """What `act` gives for each number, many at once."""
+    """The results of `act` for each number; the calls run at the same time."""
     with ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(act, range(count)))
 

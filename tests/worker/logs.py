@@ -11,12 +11,12 @@ Record = dict[str, Any]
 
 
 def records(log: str) -> list[Record]:
-    """Returns the log's records. What workerd itself has to say stands on other lines."""
+    """Returns the log's records. Lines of workerd itself are left out."""
     return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
 
 
 def record_of(read: Callable[[], str], request_id: str) -> Record:
-    """Returns the one record of a request, when it has come. A line about a crash is none."""
+    """Waits for the record of a request and returns it. Lines about crashes do not count."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         found = [it for it in records(read()) if it.get("id") == request_id and "crash" not in it]
@@ -28,7 +28,7 @@ def record_of(read: Callable[[], str], request_id: str) -> Record:
 
 
 def records_from_now_on(read: Callable[[], str]) -> Callable[[int], list[Record]]:
-    """What waits for the records of so many requests from now on, and returns all of them."""
+    """Returns a function that waits for this many records from now on, and returns all of them."""
     before = len(records(read()))
 
     def since(number: int) -> list[Record]:

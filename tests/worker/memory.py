@@ -17,7 +17,7 @@ COLLECTIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """In bytes."""
+    """Sizes in bytes."""
 
     python: int
     """The linear memory of the interpreter, which only ever grows."""
@@ -36,10 +36,8 @@ def memory_of(pid: int) -> Memory:
 
 
 def reachable(inspector: int, wake: Callable[[], object]) -> int:
-    """Returns the bytes that V8 still holds when it has collected its garbage.
-
-    The interpreter's linear memory is not among them. V8 does as the inspector bids when the
-    isolate runs next, for which `wake` sends it requests.
+    """Returns the bytes that V8 holds after a garbage collection, without the interpreter's linear
+    memory. V8 obeys the inspector only when the isolate runs, so `wake` sends it requests.
     """
     with connect(f"ws://127.0.0.1:{inspector}/main") as protocol:
         for _ in range(COLLECTIONS):
@@ -60,7 +58,7 @@ def _answered(protocol: ClientConnection) -> bool:
 
 
 def _linear_memories(pid: int) -> list[int]:
-    """Returns the sizes of the writable mappings that a guard region fills up to 4 GiB."""
+    """Returns the sizes of the writable mappings that have a guard region up to 4 GiB."""
     sizes = []
     written = written_end = 0
     for line in Path(f"/proc/{pid}/maps").read_text().splitlines():

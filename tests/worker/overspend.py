@@ -10,7 +10,7 @@ AT_ONCE = 32
 
 
 class Case(NamedTuple):
-    """What clients and upstreams do, and the micro-dollars of one call."""
+    """The behaviour of clients and upstreams, and the cost of one call in micro-dollars."""
 
     name: str
     kinds: tuple[str, ...]
@@ -22,7 +22,7 @@ class Case(NamedTuple):
 
     @property
     def bound(self) -> int:
-        """Micro-dollars that are booked beyond the budget at most."""
+        """The most micro-dollars that are booked beyond the budget."""
         return AT_ONCE * (self.charged - self.aside)
 
 

@@ -28,7 +28,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 def head(status: int, headers: Headers = ()) -> bytes:
-    """Returns a status line and headers as they stand on the wire."""
+    """Returns a status line and headers, as bytes."""
     lines = [f"HTTP/1.1 {status} Simulated", *(f"{name}: {value}" for name, value in headers)]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
@@ -39,21 +39,22 @@ def chunk(data: bytes) -> bytes:
 
 
 def whole(status: int, body: bytes, headers: Headers = JSON) -> list[bytes]:
-    """Returns the script of an answer of known length."""
+    """Returns the script of an answer with a content length."""
     return [head(status, [*headers, ("content-length", str(len(body)))]) + body]
 
 
 def stream(pieces: Script, headers: Headers = EVENT_STREAM) -> list[bytes | float | Step]:
-    """Returns the script of a 200 whose body comes in these pieces, each one HTTP chunk.
-
-    workerd hands on every HTTP chunk by itself, so the Worker sees the body cut exactly so.
+    """Returns the script of a 200 whose body has these pieces, each in one HTTP chunk. workerd
+    passes on each HTTP chunk by itself, so the Worker gets exactly these pieces.
     """
     steps = [chunk(step) if isinstance(step, bytes) else step for step in pieces]
     return [stream_head(headers), *steps, LAST_CHUNK]
 
 
 def endless(data: bytes, pause: float) -> Iterator[bytes | float]:
-    """Returns the script of a stream that gives this piece again and again, seconds apart."""
+    """Returns the script of a stream that repeats this piece for ever, with a pause of these
+    seconds.
+    """
     yield stream_head()
     while True:
         yield chunk(data)

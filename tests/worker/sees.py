@@ -19,13 +19,13 @@ class Refusal:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def words(self) -> str:
-        """Says it for the README."""
+        """A description for the table of docs/reliability.md."""
         named = [f"`{self.code}`"] if self.code else []
         kept = [f"`{name}: {value}`" for name, value in self.headers.items()]
         return f"{self.status} " + ", ".join([*named, *kept])
 
     def check(self, answer: Answer) -> None:
-        """Fails if the client saw anything else."""
+        """Fails if the client got anything else."""
         error = answer.error()
         assert answer.status == self.status, error
         assert self.code in {None, error["code"]}, error
@@ -35,16 +35,16 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A stream that says what it has got, and then that it failed."""
+    """A stream with the text so far, followed by an error."""
 
     code: str
 
     def words(self) -> str:
-        """Says it for the README."""
+        """A description for the table of docs/reliability.md."""
         return f"the text so far, an error frame `{self.code}`, `[DONE]`"
 
     def check(self, answer: Answer) -> None:
-        """Fails if the client saw anything else."""
+        """Fails if the client got anything else."""
         *chunks, last = answer.payloads()
         assert error_in(last)["code"] == self.code
         assert text_in(chunks) == SAID[0]
@@ -53,14 +53,14 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Intact:
-    """The whole truth."""
+    """The whole answer, as it should be."""
 
     def words(self) -> str:
-        """Says it for the README."""
+        """A description for the table of docs/reliability.md."""
         return "the whole answer"
 
     def check(self, answer: Answer) -> None:
-        """Fails if the client saw anything else."""
+        """Fails if the client got anything else."""
         assert answer.status == 200, answer
         if answer.headers["content-type"].startswith("text/event-stream"):
             payloads = answer.payloads()

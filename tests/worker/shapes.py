@@ -16,7 +16,7 @@ Fill = Callable[[int], str]
 
 
 class Shape(NamedTuple):
-    """A body whose `…` is to be filled."""
+    """A body with a `…` in the place that gets filled."""
 
     name: str
     text: str
@@ -33,7 +33,7 @@ class Shape(NamedTuple):
     """What the client is answered, where nothing but its size is against it."""
 
     def body(self, size: int) -> bytes:
-        """The body that is about `size` bytes on the wire, what frames it among them."""
+        """The body with about `size` bytes on the wire, framing included."""
         if self.pieces:
             size = size * self.pieces // len(chunk(b"x" * self.pieces))
         before, after = self.text.split("…")
@@ -42,7 +42,7 @@ class Shape(NamedTuple):
 
 
 def many(unit: str, joint: str = ",") -> Fill:
-    """The unit again and again. A `#` in it becomes a number, another each time."""
+    """The repeated unit with `joint` between. Each `#` in it becomes another number."""
 
     def filled(size: int) -> str:
         count = max(1, size // (len((unit + joint).encode()) + 6 * unit.count("#")))
@@ -55,12 +55,12 @@ def many(unit: str, joint: str = ",") -> Fill:
 
 
 def run(unit: str) -> Fill:
-    """The unit again and again, nothing between."""
+    """The repeated unit, with nothing between."""
     return many(unit, "")
 
 
 def nested(opening: str, closing: str, inside: str = "1") -> Fill:
-    """One in the other, as deep as there is room."""
+    """The unit inside itself, as deep as the size allows."""
 
     def filled(size: int) -> str:
         depth = size // len(opening + closing)
@@ -126,7 +126,7 @@ _UNTRANSLATABLE = {
 
 
 def _either(dialect: Dialect) -> dict[str, list[Shape]]:
-    """The shapes that a request of either dialect may have, by group."""
+    """The shapes for a request of either dialect, by group."""
 
     def shape(name: str, text: str, fill: Fill, pieces: int = 0) -> Shape:
         wrong = name in _WRONG or (dialect is ANTHROPIC and name in _UNTRANSLATABLE)
@@ -340,7 +340,7 @@ def _answer(dialect: Dialect, name: str, text: str, fill: Fill, pieces: int = 0)
 
 
 def _streams(dialect: Dialect) -> list[Shape]:
-    """Streams of which all but one word is what is filled in."""
+    """Streams that consist of the filled part and one word."""
     first, *rest = [event.decode() for event in dialect.text(["x"])]
     whole = f"{first}…{''.join(rest)}"
     line = whole.replace("…", ":…\n\n")
@@ -413,7 +413,7 @@ ANSWERS = {
 
 
 def on_the_wire(shape: Shape, body: bytes) -> bytes:
-    """The body as it is framed: in HTTP chunks of its `pieces`, which workerd hands on singly."""
+    """The body as HTTP chunks, one for each of its `pieces`, which workerd passes on singly."""
     if not shape.pieces:
         return body
     pieces = (body[at : at + shape.pieces] for at in range(0, len(body), shape.pieces))

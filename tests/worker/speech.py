@@ -28,7 +28,7 @@ class ToolCall:
 
 
 class Dialect(Protocol):
-    """One upstream's way of speaking."""
+    """The events and bodies of one dialect."""
 
     name: str
     model: str
@@ -38,7 +38,7 @@ class Dialect(Protocol):
     """How many events of a stream follow the one that carries the finish reason."""
 
     def text(self, deltas: Sequence[str]) -> list[Event]:
-        """Returns a stream that says these deltas and stops."""
+        """Returns a stream with these deltas and a normal end."""
 
     def tools(self, calls: Sequence[ToolCall], said: str = "") -> list[Event]:
         """Returns a stream that says something and then asks for these calls."""
@@ -50,7 +50,7 @@ class Dialect(Protocol):
         """Returns the event of one delta of text."""
 
     def idle(self) -> Event:
-        """Returns an event that means nothing and must be ignored."""
+        """Returns an event without content, which a client must ignore."""
 
     def whole(self, text: str) -> bytes:
         """Returns the body of an answer that is not streamed."""

@@ -36,7 +36,7 @@ class Connection:
         return cls(*await asyncio.open_connection("127.0.0.1", port, limit=2**24))
 
     def send(self, data: bytes) -> None:
-        """Sends what may be a request, or half of one."""
+        """Sends bytes, which may be half a request."""
         self._writer.write(data)
 
     async def sent(self) -> None:
@@ -63,11 +63,11 @@ class Connection:
         return b"".join(pieces)
 
     def close(self) -> None:
-        """Leaves."""
+        """Closes the connection."""
         self._writer.close()
 
     def reset(self) -> None:
-        """Breaks the connection off (RST)."""
+        """Resets the connection (RST)."""
         connection = self._writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
@@ -86,7 +86,7 @@ async def ask_all_at_once(port: int, bodies: Sequence[Body]) -> list[tuple[int, 
 
 
 async def ask_in_turns(port: int, requests: Iterable[bytes], check: Check, clients: int) -> None:
-    """Has so many clients send the requests between them, each as soon as its last is answered."""
+    """Runs this many clients. Each sends its next request when the last one is answered."""
     queue = iter(requests)
 
     async def one() -> None:

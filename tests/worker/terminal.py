@@ -29,12 +29,14 @@ OF_MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
 
 
 def _own_environment() -> dict[str, str]:
-    """Returns what a new shell would have: a `make` that runs the tests hands down its own."""
+    """Returns the environment of a new shell, without the settings of a `make` that runs the
+    tests.
+    """
     return {name: value for name, value in os.environ.items() if name not in OF_MAKE}
 
 
 class Terminal:
-    """A program in a terminal. At the end of the block what is left of it is killed."""
+    """A program in a terminal. At the end of the block its processes are killed."""
 
     def __init__(self, *command: str, cwd: Path, **settings: str) -> None:
         self._screen, inside = pty.openpty()
@@ -104,7 +106,7 @@ class Terminal:
         return {pid: running[pid][1] for pid in self._known if pid in running}
 
     def survivors(self) -> dict[int, str]:
-        """Returns what of the family still runs when it has had its time to end."""
+        """Returns the processes that still run when they have had their time to end."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if not self.family():
@@ -119,7 +121,9 @@ class Terminal:
 
 
 def _running() -> dict[int, tuple[int, str]]:
-    """Returns parent and command of every process but those that have ended and wait to be told."""
+    """Returns parent and command of every process, except of those that have ended and wait for
+    their parent.
+    """
     table = subprocess.run(
         ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,command="],
         capture_output=True,

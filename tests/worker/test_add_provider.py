@@ -207,20 +207,20 @@ class Added(NamedTuple):
 
 
 def name_of(scenario: Scenario) -> str:
-    """The name of its row here: a real provider's folders may have a row each."""
+    """The name of the provider's row here. The folders of a real provider may need one row each."""
     new = scenario.provider in NEW
     return scenario.provider if new else f"{scenario.provider}-{scenario.name}"
 
 
 def script_of(scenario: Scenario, *, streamed: bool) -> Script:
-    """What its upstream says."""
+    """The script of the scenario's upstream."""
     if streamed:
         return stream([scenario.bytes("upstream.sse")])
     return whole(200, scenario.bytes("upstream.json"))
 
 
 def sent(scenario: Scenario, row: dict[str, Any], *, streamed: bool) -> object:
-    """What its upstream must get."""
+    """The request that the scenario's upstream must get."""
     body: dict[str, object] = scenario.json("upstream_request.json")
     if streamed:
         body["stream"] = True
@@ -243,7 +243,7 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Scenario]:
 
 @pytest.fixture(scope="module")
 def servers(start: Start) -> Iterator[Added]:
-    """The same for all tests here."""
+    """The servers that all tests here share."""
     with ExitStack() as stack:
         upstream = Upstream()
         stack.callback(upstream.stop)
@@ -258,7 +258,7 @@ def servers(start: Start) -> Iterator[Added]:
 
 @pytest.fixture
 def added(servers: Added) -> Iterator[Added]:
-    """The same, with nothing to say yet."""
+    """The servers, without a script."""
     yield servers
     servers.upstream.forget()
 

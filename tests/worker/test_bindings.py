@@ -50,7 +50,7 @@ export default {{
 
 
 class Way(NamedTuple):
-    """One row, and where its calls must arrive."""
+    """One row, and the server that its calls must reach."""
 
     name: str
     dialect: Dialect
@@ -61,7 +61,7 @@ class Way(NamedTuple):
     api_key: str | None = None
 
     def row(self) -> dict[str, object]:
-        """It in PROVIDERS."""
+        """Its row in PROVIDERS."""
         return {
             "name": self.name,
             "dialect": self.dialect.name,
@@ -120,7 +120,7 @@ class Bound(NamedTuple):
 
 @pytest.fixture(scope="module")
 def servers(start: Start) -> Iterator[Bound]:
-    """The same for all tests here."""
+    """The servers that all tests here share."""
     with ExitStack() as stack:
         behind, network = Upstream(), Upstream()
         stack.callback(behind.stop)
@@ -146,14 +146,14 @@ def servers(start: Start) -> Iterator[Bound]:
 
 @pytest.fixture
 def bound(servers: Bound) -> Iterator[Bound]:
-    """The same, with nothing to say yet."""
+    """The servers, without a script."""
     yield servers
     servers.behind.forget()
     servers.network.forget()
 
 
 def spoken(dialect: Dialect, streamed: bool) -> Script:
-    """What a sound upstream gives."""
+    """The answer of an upstream without a fault."""
     return stream(dialect.text(SAID)) if streamed else whole(200, dialect.whole("".join(SAID)))
 
 

@@ -50,7 +50,7 @@ class Defect(NamedTuple):
 
     @property
     def streamed(self) -> bool:
-        """Whether it takes a stream to meet it."""
+        """Whether only a stream reaches the line."""
         return self.script is not WHOLE
 
     @property

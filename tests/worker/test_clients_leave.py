@@ -117,7 +117,7 @@ def test_leaving_while_sending_the_request_calls_nobody(
 
 
 def test_what_was_used_is_logged(worker: Gateway, upstream: Upstream) -> None:
-    """Anthropic says with its first event what the prompt cost."""
+    """Anthropic's first event has the number of prompt tokens."""
     upstream.answer(stream([*events_to_text(ANTHROPIC), STALL]))
     request = worker.open(question(ANTHROPIC.model, stream=True))
     request.frame_of_text()
@@ -140,7 +140,7 @@ KEPT = 2_000_000
 
 @pytest.fixture(scope="module")
 def roomy(start: Start, bindings: dict[str, object]) -> Iterator[Gateway]:
-    """A Worker that takes large bodies and has the time limits that it has by default."""
+    """A Worker with the default limits for size and time."""
     with start(bindings | {"MAX_BODY_BYTES": "5000000"}, inspected=True) as worker:
         yield worker
 
@@ -152,7 +152,7 @@ def abandoned(worker: Gateway) -> list[dict[str, object]]:
 
 @contextlib.contextmanager
 def nothing_left(worker: Gateway) -> Iterator[Callable[[], None]]:
-    """Yields what is to be called after each round. After the first, memory may not grow."""
+    """Yields a function to call after each round. After the first round memory may not grow."""
     python: list[int] = []
     before = 0
 
@@ -167,12 +167,12 @@ def nothing_left(worker: Gateway) -> Iterator[Callable[[], None]]:
 
 
 def held(worker: Gateway) -> int:
-    """Returns the bytes that V8 holds when it has collected its garbage."""
+    """Returns the bytes that V8 holds after a garbage collection."""
     return reachable(worker.inspector, lambda: worker.ask(line="GET /health"))
 
 
 def wait_for_line(worker: Gateway, count: int) -> None:
-    """Returns when so many clients' leaving is logged; fails after a second."""
+    """Waits until this many clients that left are logged. Fails after a second."""
     deadline = time.monotonic() + AT_ONCE
     while len(abandoned(worker)) < count:
         assert time.monotonic() < deadline, f"{len(abandoned(worker))} lines of {count}"
@@ -290,7 +290,7 @@ def test_thousands_that_left_leave_nothing_behind(
 def test_a_body_that_keeps_coming_may_take_its_time(
     worker: Gateway, upstream: Upstream, dialect: Dialect
 ) -> None:
-    """It may take longer in all than it may be silent."""
+    """The body may take longer in total than the client may be silent."""
     said = dialect.whole("At last.")
     length = len(said) // 20 + 1
     pieces = [said[start : start + length] for start in range(0, len(said), length)]
@@ -317,7 +317,7 @@ def test_head_and_body_may_each_take_their_time(
 
 
 async def _abandon(worker: Gateway, upstream: Upstream, count: int) -> None:
-    """Leaves each request when the upstream has got the call, twenty-five at a time."""
+    """Disconnects each client when the upstream has got its call, twenty-five at a time."""
     request = request_bytes(question(ANTHROPIC.model))
     for _ in range(count // 25):
         known = len(upstream.calls)

@@ -80,7 +80,7 @@ def test_a_mistake_is_every_calls_answer(start: Start, mistake: str) -> None:
 def test_what_is_text_in_the_environment_may_spell_a_number(
     start: Start, upstream: Upstream
 ) -> None:
-    """Secrets and the variables of `.dev.vars` are text, whatever they say."""
+    """Secrets and the variables of `.dev.vars` are always text."""
     row = {**ROW, "base_url": upstream.base_url, "timeouts": {"connect": 5, "idle": 2.5}}
     variables: dict[str, object] = {"MAX_BODY_BYTES": "1000", "KEEP_ALIVE_SECONDS": "0.5"}
     upstream.answer(whole(200, OPENAI.whole("Yes.")))

@@ -32,7 +32,7 @@ Json = dict[str, object]
 
 
 def content(size: int, beginning: bytes = PNG) -> str:
-    """Base64 of a file of `size` bytes, which are no pattern."""
+    """Base64 of a file of `size` bytes without a pattern."""
     rest = random.Random(size).randbytes(size - len(beginning))
     return base64.b64encode(beginning + rest).decode()
 
@@ -88,7 +88,7 @@ def request(protocol: str, model: str, image: str, file: str, *, stream: bool = 
 
 @pytest.fixture(scope="module")
 def roomy(start: Start, bindings: dict[str, object]) -> Iterator[Gateway]:
-    """A Worker that takes as much as it does by default, and has a model on two upstreams."""
+    """A Worker with the default limits, and with a model on two upstreams."""
     more = {name: value for name, value in bindings.items() if name != "MAX_BODY_BYTES"}
     both = ["sim-openai/gpt-sim", "sim-anthropic/claude-sim"]
     more["MODELS"] = [{"id": "either", "targets": both}]
@@ -102,7 +102,7 @@ def yes(call: Call) -> Script:
 
 
 def arrived(call: Call, *contents: str) -> None:
-    """Fails unless the call has all of this content once, in a body that is sound."""
+    """Fails unless the call's body is well-formed and has all of this content once."""
     assert dict(call.headers)["content-length"] == str(len(call.body))
     body = call.body.decode()
     json.loads(body)

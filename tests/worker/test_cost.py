@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.worker.conftest import Gateway, Start
-from tests.worker.cost import ISOLATE, V8_FLAGS, Cost, cost_of, take_once
+from tests.worker.cost import ISOLATE, V8_FLAGS, cost_of, take_once
 from tests.worker.shapes import ANSWERS, REQUESTS, Shape
 from tests.worker.upstream import Upstream
 from xtrix.body import MAX_READ_BYTES
@@ -70,11 +70,10 @@ LARGE = {
 
 
 @pytest.fixture
-def fresh(start: Start, bindings: dict[str, object], upstream: Upstream) -> Iterator[Gateway]:
-    """A Worker that takes bodies as large as it does by default, and has served each dialect."""
+def fresh(start: Start, bindings: dict[str, object]) -> Iterator[Gateway]:
+    """A Worker with the default limits."""
     del bindings["MAX_BODY_BYTES"]
     with start(bindings, v8_flags=V8_FLAGS) as worker:
-        take_once(worker, upstream)
         yield worker
 
 
@@ -83,25 +82,27 @@ def bindings(bindings: dict[str, object]) -> dict[str, object]:
     return {**bindings}
 
 
-def assert_cheap(costs: list[tuple[Cost, int]]) -> None:
-    """Each took what its bytes allow, in an isolate that lives, and was answered by that status."""
-    dear = [str(cost) for cost, _ in costs if cost.grown > cost.allowed or cost.isolate > ISOLATE]
+def assert_cheap(worker: Gateway, upstream: Upstream, bodies: list[tuple[Shape, int, int]]) -> None:
+    """Asserts that each shape in that size costs no more than its bytes allow and gets that status,
+    and that the isolate lives.
+    """
+    take_once(worker, upstream, in_crumbs=any(shape.pieces for shape, _, _ in bodies))
+    costs = [cost_of(worker, upstream, shape, size) for shape, size, _ in bodies]
+    dear = [str(cost) for cost in costs if cost.grown > cost.allowed or cost.isolate > ISOLATE]
     assert not dear, "\n".join(dear)
-    assert [(cost.shape, cost.status) for cost, _ in costs] == [
-        (cost.shape, status) for cost, status in costs
+    assert [(cost.shape, cost.status) for cost in costs] == [
+        (shape.name, status) for shape, _, status in bodies
     ]
 
 
 @pytest.mark.parametrize("group", [*REQUESTS, *ANSWERS])
 def test_a_small_body(fresh: Gateway, upstream: Upstream, group: str) -> None:
-    shapes: list[Shape] = (REQUESTS | ANSWERS)[group]
-    assert_cheap(
-        [
-            (cost_of(fresh, upstream, shape, size), shape.status)
-            for shape in shapes
-            for size in ((SMALL, IN_PIECES) if shape.pieces else (SMALL,))
-        ]
-    )
+    bodies = [
+        (shape, size, shape.status)
+        for shape in (REQUESTS | ANSWERS)[group]
+        for size in ((SMALL, IN_PIECES) if shape.pieces else (SMALL,))
+    ]
+    assert_cheap(fresh, upstream, bodies)
 
 
 @pytest.mark.parametrize("shape", UNSEEN, ids=lambda shape: shape.name)
@@ -116,9 +117,5 @@ def test_a_stream_of_which_the_client_sees_nothing_lets_others_be_served(
 
 @pytest.mark.parametrize("group", LARGE)
 def test_a_large_body(fresh: Gateway, upstream: Upstream, group: str) -> None:
-    assert_cheap(
-        [
-            (cost_of(fresh, upstream, SHAPES[name], size), status)
-            for name, size, status in LARGE[group]
-        ]
-    )
+    bodies = [(SHAPES[name], size, status) for name, size, status in LARGE[group]]
+    assert_cheap(fresh, upstream, bodies)

@@ -21,7 +21,7 @@ GROWTH = 24 * CRUMBS + 10_000_000
 
 @pytest.fixture
 def fresh(start: Start, bindings: dict[str, object], upstream: Upstream) -> Iterator[Gateway]:
-    """A Worker that has answered once, so that what grows from here on is the test's doing."""
+    """A Worker that has answered once, so that any growth comes from the test."""
     with start(bindings) as worker:
         for text in ("Yes.", "y" * CRUMBS):
             upstream.answer(whole(200, OPENAI.whole(text)))
@@ -31,7 +31,7 @@ def fresh(start: Start, bindings: dict[str, object], upstream: Upstream) -> Iter
 
 
 def resident(worker: Gateway) -> int:
-    """Returns the bytes that the process holds."""
+    """Returns the resident memory of the process, in bytes."""
     memory = memory_of(worker.pid)
     return memory.python + memory.rest
 
@@ -66,7 +66,9 @@ def test_an_answer_in_crumbs(fresh: Gateway, upstream: Upstream) -> None:
 
 
 def test_what_comes_slowly_after_crumbs_is_not_silence(worker: Gateway, upstream: Upstream) -> None:
-    """Several crumbs are awaited at once; the pace may still fall to one piece in the limit."""
+    """Several pieces are awaited at once. The pace may still fall to one piece in the time
+    limit.
+    """
     slowly = [part for _ in range(5) for part in (0.3, chunk(b" " * 70))]
     body = chunk(OPENAI.whole("At last."))
     upstream.answer([stream_head(JSON), chunk(b" ") * 5_000, *slowly, body, LAST_CHUNK])

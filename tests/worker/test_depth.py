@@ -18,7 +18,7 @@ Json = dict[str, object]
 
 
 def schema(levels: int) -> Json:
-    """Returns a JSON schema of so many objects within each other: two levels of JSON for each."""
+    """Returns a JSON schema of this many nested objects, each of which has two levels of JSON."""
     inner: Json = {"type": "string"}
     for _ in range(levels):
         inner = {"type": "object", "properties": {"a": inner}, "required": ["a"]}
@@ -26,7 +26,7 @@ def schema(levels: int) -> Json:
 
 
 def nested(levels: int) -> Json:
-    """Returns a schema whose JSON has so many levels."""
+    """Returns a schema whose JSON has this many levels."""
     return json.loads('{"a":' * levels + "1" + "}" * levels)  # type: ignore[no-any-return]
 
 
@@ -37,7 +37,7 @@ def with_tool(dialect: Dialect, parameters: Json) -> Json:
 
 
 def sent(dialect: Dialect, upstream: Upstream) -> Json:
-    """Returns the parameters of the tool that the upstream was sent."""
+    """Returns the tool's parameters that the upstream got."""
     (tool,) = json.loads(upstream.wait_for_call().body)["tools"]
     parameters: Json = tool.get("input_schema") or tool.get("function", tool)["parameters"]
     return parameters
@@ -87,7 +87,7 @@ def test_the_schema_of_an_answer_may_be_deep(
 def test_what_an_upstream_nests_deep_comes_through(
     worker: Gateway, upstream: Upstream, levels: int
 ) -> None:
-    """An answer of an OpenAI upstream may have fields of its own, which are kept."""
+    """An OpenAI-compatible answer may have unknown fields, which are kept."""
     body = json.loads(OPENAI.whole("Yes."))
     body["choices"][0]["message"]["more"] = nested(levels)
     upstream.answer(whole(200, json.dumps(body).encode()))

@@ -43,7 +43,7 @@ other_port = port
 
 @contextmanager
 def dev(tree: Path, port: int, **settings: str) -> Iterator[tuple[Terminal, str]]:
-    """`make dev` that has said it is ready, and what it said."""
+    """Runs `make dev`. Yields it when it is ready, with its output so far."""
     with Terminal("make", "dev", cwd=tree, PORT=str(port), RUNTIME="", **settings) as terminal:
         said = terminal.read_until(LAST_WORDS)
         assert LAST_WORDS in said, said
@@ -52,7 +52,7 @@ def dev(tree: Path, port: int, **settings: str) -> Iterator[tuple[Terminal, str]
 
 @pytest.fixture(scope="module")
 def early(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a Worker that takes no large bodies, under `make dev` with keys of its own."""
+    """The port of `make dev` with own keys and a low limit for bodies."""
     tree = set_up(bare(tmp_path_factory.mktemp("early")))
     (tree / ".dev.vars").write_text('API_KEYS="sk-of-my-own"\nMAX_BODY_BYTES="1000000"\n')
     port = free_port()
@@ -181,7 +181,7 @@ def test_a_log_that_is_piped_is_json(tree: Path, port: int) -> None:
 
 
 def operator(port: int, method: str, path: str, body: object = None) -> Any:
-    """What the operator is answered."""
+    """The answer to the operator."""
     return httpx.request(
         method,
         f"http://127.0.0.1:{port}/admin{path}",
@@ -192,7 +192,7 @@ def operator(port: int, method: str, path: str, body: object = None) -> Any:
 
 
 def booked_of(port: int, key: str) -> list[dict[str, Any]]:
-    """What is booked for a key, as soon as something is."""
+    """Waits until something is booked for a key, and returns it."""
     until = time.monotonic() + 30
     while not (rows := operator(port, "GET", f"/usage?key={key}&from={days_ago(1)}")["data"]):
         assert time.monotonic() < until, "nothing was booked"
@@ -235,7 +235,7 @@ def test_keys_of_ones_own_start_no_model_and_named_ones_outlive_it(tree: Path, p
 def test_an_answer_that_comes_before_the_body_is_read_arrives(
     early: int, key: str, status: int, chunked: bool
 ) -> None:
-    """wrangler's proxy stands between, and resets a connection whose body is left unread."""
+    """wrangler's proxy resets a connection whose body was not read to its end."""
     body = json.dumps({"messages": [{"role": "user", "content": "x" * 12_000_000}]}).encode()
     pieces = (body[at : at + 65_536] for at in range(0, len(body), 65_536))
     reply = httpx.post(

@@ -66,13 +66,13 @@ _HIGH = bytes(byte | 0x80 for byte in range(256))
 
 
 def sound(size: int) -> bytes:
-    """Bytes that repeat nowhere, and that no pattern of letters fits."""
+    """Bytes without repetition, and without a word that a pattern could match."""
     blocks = (hashlib.sha256(b"%d" % number).digest() for number in itertools.count())
     return b"".join(itertools.islice(blocks, size // 32)).translate(_HIGH)
 
 
 def test_a_large_form_streams_through(worker: Gateway, upstream: Upstream) -> None:
-    """Larger than any body that is read whole, and the memory of the isolate stays as it was."""
+    """The form is larger than any body that is read whole. The isolate's memory stays the same."""
     upstream.answer(whole(200, TEXT))
     file = sound(20_000_000)
     worker.ask(start_of(ALIAS) + END, headers(), TRANSCRIBE)
@@ -111,7 +111,7 @@ def test_a_form_goes_on_before_it_has_come_whole(
 
 
 def open_form(worker: Gateway, length: int | None) -> socket.socket:
-    """A connection on which the head of a form has been sent; chunked without a `length`."""
+    """A connection on which the head of a form has been sent; without a `length` it is chunked."""
     connection = socket.create_connection(("127.0.0.1", worker.port), PATIENCE)
     framing = "transfer-encoding: chunked" if length is None else f"content-length: {length}"
     lines = [f"{TRANSCRIBE} HTTP/1.1", "host: x", framing]
@@ -132,7 +132,7 @@ def test_a_form_one_byte_at_a_time(worker: Gateway, upstream: Upstream) -> None:
 
 
 def test_a_client_that_leaves_within_its_form(worker: Gateway, upstream: Upstream) -> None:
-    """What the upstream has got by then is not whole, and it sees that nobody waits."""
+    """The upstream has got only a part, and its connection is closed."""
     upstream.answer(whole(200, TEXT))
     connection = open_form(worker, 1_000_000)
     connection.sendall(start_of(MODEL) + sound(400_000))
@@ -171,7 +171,7 @@ def test_an_early_answer_reaches_who_is_still_sending_a_form(
 
 
 def test_an_upstream_that_answers_before_it_has_read_the_form(worker: Gateway) -> None:
-    """It refuses and hangs up, and whoever is still sending finds an answer."""
+    """The upstream refuses and closes. A client that is still sending gets the answer."""
     answer = worker.ask(start_of(f"early-{MODEL}") + sound(3_000_000) + END, headers(), TRANSCRIBE)
     assert answer.error()["code"] in {"upstream_connection_error", "too_early"}
 
@@ -358,7 +358,7 @@ def test_a_packed_form_is_unpacked(worker: Gateway, upstream: Upstream, coding: 
 
 
 def test_a_bomb_ends_at_the_limit(worker: Gateway, upstream: Upstream) -> None:
-    """A megabyte that would be a thousand."""
+    """A megabyte that unpacks to a gigabyte."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(packer.compress(bytes(2**20)) for _ in range(1000)) + packer.flush()
     given = headers("application/json", content_encoding="gzip")

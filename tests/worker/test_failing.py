@@ -20,7 +20,7 @@ from tests.worker.conftest import Gateway, Start
 from tests.worker.failing import FAILING, HASTE, OVERFLOW, Failing, Request, Speech, Told
 from tests.worker.faults import Asked
 from tests.worker.logs import Record, record_of, records
-from tests.worker.scripts import GATE, Script
+from tests.worker.scripts import Script
 from tests.worker.speech import ANTHROPIC, DIALECTS, INPUT_TOKENS, OUTPUT_TOKENS, Dialect
 from tests.worker.upstream import Call, Upstream
 
@@ -37,7 +37,9 @@ LIMITS = {
 
 
 class Case(NamedTuple):
-    """One conversation: a row, a dialect, a client's protocol, and what is asked for."""
+    """One conversation: a row of `FAILING`, a dialect, a client's protocol, and whether it
+    streams.
+    """
 
     row: Failing
     dialect: Dialect
@@ -50,13 +52,23 @@ class Case(NamedTuple):
 
     @property
     def second_is_told(self) -> bool:
-        """Whether the second target's dialect can say it: Responses goes on with nobody's turn."""
+        """Whether the second target's dialect can express the request: Responses cannot continue an
+        assistant's turn.
+        """
         to_responses = NEXT[self.dialect].name == "openai-responses"
         return not (self.row.prefill and to_responses and self.client != "responses")
 
+    def served_by(self, which: str) -> str:
+        """The model's name at the `first` or `second` target. The client asks for another."""
+        return f"{self.model}-{which}"
+
     def targets(self) -> list[str]:
-        first, second = f"{self.row.via}-{self.dialect.name}", f"second-{NEXT[self.dialect].name}"
-        return [f"{name}/{self.model}" for name in (first, second)[: self.row.targets]]
+        rows = {
+            "first": f"{self.row.via}-{self.dialect.name}",
+            "second": f"second-{NEXT[self.dialect].name}",
+        }
+        targets = [f"{name}/{self.served_by(which)}" for which, name in rows.items()]
+        return targets[: self.row.targets]
 
 
 def cases_of(row: Failing, dialect: Dialect) -> list[Case]:
@@ -73,29 +85,29 @@ CASES = {
 
 
 class Server(Upstream):
-    """A target of every model: it answers each as the model's row says."""
+    """A target of every model. It answers as the model's row says."""
 
     def __init__(self, which: str) -> None:
         super().__init__()
         self.numbers: dict[str, int] = dict.fromkeys(CASES, 0)
-        """Calls for each model."""
+        """How many calls there were for each model."""
+        self.latest: dict[str, Call] = {}
+        """The last of them."""
         self._which = which
         self._lock = Lock()
         self.answer_each(self._script)
 
     def _script(self, call: Call) -> Script:
         body = json.loads(call.body)
-        case = CASES[body["model"]]
+        asked_for, _, which = body["model"].rpartition("-")
+        assert which == self._which
+        case = CASES[asked_for]
         with self._lock:
             self.numbers[case.model] += 1
+            self.latest[case.model] = call
         speech: Speech = getattr(case.row, self._which)
         dialect = case.dialect if self._which == "first" else NEXT[case.dialect]
-        for step in speech(dialect, self.numbers[case.model], bool(body.get("stream"))):
-            if step is GATE:
-                # What has been read is sure to be told; a connection that breaks loses the rest.
-                yield 0.05
-            else:
-                yield step
+        return speech(dialect, self.numbers[case.model], bool(body.get("stream")))
 
 
 class Pair(NamedTuple):
@@ -106,13 +118,13 @@ class Pair(NamedTuple):
     second: Server
 
     def calls(self, case: Case) -> tuple[int, int]:
-        """How many calls each has had for the model of `case`."""
+        """The number of calls that each server has had for the model of `case`."""
         return self.first.numbers[case.model], self.second.numbers[case.model]
 
 
 @pytest.fixture(scope="module")
 def pair(start: Start) -> Iterator[Pair]:
-    """The same for all tests here."""
+    """The servers that all tests here share."""
     with ExitStack() as stack:
         first, second = Server("first"), Server("second")
         stack.callback(first.stop)
@@ -155,7 +167,7 @@ def provider(
 
 
 class Seen(NamedTuple):
-    """What a client makes of an answer."""
+    """An answer as a client parses it."""
 
     text: str
     end: str | None
@@ -166,7 +178,7 @@ class Seen(NamedTuple):
 
 
 def see(case: Case, answer: Answer) -> Seen:
-    """What the client of `case` makes of `answer`."""
+    """The answer as the client of `case` parses it."""
     if answer.status != 200:
         return Seen("", "error", answer.json()["error"])
     if case.asked == "whole":
@@ -250,7 +262,7 @@ _STREAMS = {"chat": _chat_stream, "messages": _message_stream, "responses": _res
 
 
 def body(case: Case) -> dict[str, object]:
-    """What the client of `case` asks."""
+    """The body of the client's request."""
     turns = [{"role": "user", "content": PROMPT}]
     if case.row.prefill:
         turns.append({"role": "assistant", "content": "Once"})
@@ -273,11 +285,11 @@ def test_failing(pair: Pair, row: Failing, dialect: Dialect) -> None:
 
 
 def converse(pair: Pair, case: Case) -> None:
-    """Make the requests of `case`, and look at each answer, its calls and its line in the log."""
+    """Makes the requests of `case`. Checks each answer, its calls and its log line."""
     for request in case.row.requests:
         before = pair.calls(case)
         began = time.monotonic()
-        answer = pair.worker.ask(body(case), line=f"POST /v1/{PATHS[case.client]}")
+        answer = ask(pair, case, request.told)
         assert time.monotonic() - began >= case.row.least_seconds
         after = pair.calls(case)
         calls = (after[0] - before[0], after[1] - before[1])
@@ -288,13 +300,24 @@ def converse(pair: Pair, case: Case) -> None:
         check_record(pair, case, request, answer)
 
 
+def ask(pair: Pair, case: Case, told: Told) -> Answer:
+    """Make a request of `case`. A stream that is to break does so once its text has come."""
+    opened = pair.worker.open(body(case), line=f"POST /v1/{PATHS[case.client]}")
+    if told.text and told.end == "error":
+        words = json.dumps(told.text)[1:-1].encode()
+        while words not in (frame := opened.frame()):
+            assert frame, opened.answer()
+        pair.first.latest[case.model].release()
+    return opened.answer()
+
+
 def check_told(case: Case, told: Told, answer: Answer) -> None:
-    """Fail if the client saw anything else."""
+    """Fails if the client got anything else."""
     seen = see(case, answer)
     assert (answer.status, seen.text, seen.end) == (told.status, told.text, told.end), answer
     assert answer.headers["x-served-by"] == case.targets()[told.by == "second"]
     if answer.status == 200:
-        assert seen.model == case.model
+        assert seen.model == case.served_by(told.by)
     if told.code and case.client == "messages":
         assert seen.error["type"] == MESSAGES_TYPES[told.code], seen
         is_long = told.code == "context_length_exceeded"
@@ -305,7 +328,7 @@ def check_told(case: Case, told: Told, answer: Answer) -> None:
 
 
 def check_record(pair: Pair, case: Case, request: Request, answer: Answer) -> Record:
-    """Fail if the log says anything else."""
+    """Fails if the log line is another."""
     record = record_of(pair.worker.log, answer.headers["x-request-id"])
     told = request.told
     assert (record["status"], record.get("error")) == (told.status, told.code)
@@ -326,7 +349,7 @@ def check_record(pair: Pair, case: Case, request: Request, answer: Answer) -> Re
 
 
 def test_accounting(pair: Pair) -> None:
-    """Every request that was made here has one line, and the lines account for every call."""
+    """Every request of this file has one log line, and the lines account for every call."""
     log = [it for it in records(pair.worker.log()) if it.get("model") in CASES]
     ids = [it["id"] for it in log]
     assert len(ids) == len(set(ids))

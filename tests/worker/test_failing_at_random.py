@@ -44,7 +44,7 @@ MEETS = sorted(FAULTS.keys() - SLOW)
 
 
 def asked(number: int) -> Asked:
-    """The request of that number; every eleventh client leaves."""
+    """The request with this number. Every eleventh client disconnects."""
     draw = Random(number)  # no secret
     meets = tuple(draw.choice(MEETS) for _ in range(6))
     client, streamed = draw.choice(sorted(PATHS)), draw.random() < 0.5
@@ -55,7 +55,7 @@ ASKED = [asked(number) for number in range(REQUESTS)]
 
 
 def targets(number: int) -> list[str]:
-    """Those of the model that the request of that number asks for."""
+    """The targets of the model that this request names."""
     return [f"{target}-{number}" for target in TARGETS]
 
 
@@ -63,7 +63,7 @@ EXPECTED = [Model(0, targets(number)).expect(one, 0) for number, one in enumerat
 
 
 class Server(Upstream):
-    """Every target: what it answers is drawn beforehand."""
+    """One server for all targets, with answers drawn beforehand."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Server(Upstream):
 
 
 def script_of(name: str, dialect: Dialect, *, streamed: bool) -> Script:
-    """What a call meets with, on the wire."""
+    """The script for a call's fate."""
     answer = answer_to(name, dialect, streamed=streamed)
     if isinstance(answer, Failure):
         return [RESET]
@@ -104,7 +104,7 @@ def script_of(name: str, dialect: Dialect, *, streamed: bool) -> Script:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """The server that is all targets."""
+    """The server for all targets."""
     one = Server()
     yield one
     one.stop()
@@ -144,7 +144,7 @@ def test_at_random(start: Start, server: Server) -> None:
 
 
 def ask(worker: Gateway, number: int) -> str:
-    """Make the request of that number, and look at its answer; its id."""
+    """Makes the request with this number and checks its answer. Returns its id."""
     one, expected = ASKED[number], EXPECTED[number]
     body = body_of(one, f"best-{number}")
     request = worker.open(body, line=f"POST {PATHS[one.client]}")
@@ -161,12 +161,14 @@ def ask(worker: Gateway, number: int) -> str:
 
 
 def leaves(one: Asked, expected: Expected) -> bool:
-    """Whether its client leaves while there is something to leave."""
+    """Whether the client disconnects while the answer is under way."""
     return one.leaves and one.streamed and expected.told is None
 
 
 def lines_of(worker: Gateway) -> dict[str, dict[str, Any]]:
-    """The one line of each request, by its id, once all have come; no line says anything else."""
+    """Waits for the log line of each request, and returns them by id. There may be no other
+    line.
+    """
     deadline = time.monotonic() + PATIENCE
     while len(log := records(worker.log())) < REQUESTS and time.monotonic() < deadline:
         time.sleep(0.05)  # a file cannot be waited for

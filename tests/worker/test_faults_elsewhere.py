@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 
 class Client(Protocol):
-    """A protocol's way of asking, and of seeing what came of it."""
+    """A client of one protocol: how it sends a request and checks the answer."""
 
     path: str
 
@@ -33,13 +33,12 @@ class Client(Protocol):
         """The request."""
 
     def refusal(self, answer: Answer, sees: Refusal, kind: str | None) -> None:
-        """Fails if the client saw anything but this refusal.
-
-        `kind` is Anthropic's own word for it, which a client of Messages is told.
+        """Fails if the client got anything but this refusal. `kind` is Anthropic's error type,
+        which a client of Messages gets.
         """
 
     def broken(self, answer: Answer, sees: Broken) -> None:
-        """Fails if the client saw anything but a stream that broke like this."""
+        """Fails if the client got anything but a stream that broke in this way."""
 
     def text(self, answer: Answer) -> str:
         """The text of an answer, which must be whole, streamed or not."""
@@ -77,7 +76,9 @@ class _Responses:
 
 
 def _events(answer: Answer) -> list[Json]:
-    """The events of a stream of Responses, numbered without a gap but for an upstream's pings."""
+    """The events of a Responses stream, numbered without a gap; an upstream's pings have no
+    number.
+    """
     pings = re.compile(rb"event: keepalive\ndata: [^\n]*\n\n")
     return grammar.events_of(pings.sub(b"", answer.body).decode())
 
@@ -134,15 +135,14 @@ TYPES = {
 
 
 def _as_anthropics(sees: Refusal) -> tuple[int, str]:
-    """The status and the type of error that Anthropic has for a refusal."""
+    """The status and the error type that Anthropic uses for a refusal."""
     status = STATUSES.get(sees.code or "", sees.status)
     return status, TYPES.get(status) or ("api_error" if status >= 500 else TYPES[400])
 
 
 def _own_kind(dialect: Dialect, fault: Fault) -> str | None:
-    """Anthropic's word for what it answers in its own protocol; None where it says none of its own.
-
-    What it says of our key is told in our words.
+    """Anthropic's own error type if the upstream speaks Messages; None if it sends none, or if the
+    error is about our key.
     """
     if dialect.name != "anthropic" or fault.sees == OUR_KEY:
         return None
@@ -189,7 +189,7 @@ def test_fault(worker: Gateway, upstream: Upstream, dialect: Dialect, case: _Cas
 
 
 def play(worker: Gateway, upstream: Upstream, dialect: Dialect, case: _Case) -> Answer:
-    """Asks while the upstream does this, and returns what the client saw."""
+    """Sends a request to an upstream with this script. Returns the client's answer."""
     client, fault, asked = case
     script = list(fault.script(dialect))
     upstream.answer(script)
@@ -197,7 +197,7 @@ def play(worker: Gateway, upstream: Upstream, dialect: Dialect, case: _Case) -> 
     request = worker.open(question, line=f"POST {client.path}")
     if GATE in script:
         words = json.dumps(SAID[0])[1:-1].encode()
-        while words not in request.frame():
-            pass
+        while words not in (frame := request.frame()):
+            assert frame, request.answer()
         upstream.wait_for_call().release()
     return request.answer()

@@ -70,7 +70,7 @@ def refused(answer: Answer, *codes: str) -> None:
 
 
 def raw(worker: Gateway, data: bytes) -> bytes:
-    """Sends bytes and no more, and returns what is answered before the connection ends."""
+    """Sends these bytes. Returns everything that is answered before the connection ends."""
     with socket.create_connection(("127.0.0.1", worker.port), PATIENCE) as connection:
         connection.sendall(data)
         return connection.recv(65_536)
@@ -97,7 +97,9 @@ def test_a_body_without_a_length_is_read_no_further_than_the_limit(worker: Gatew
 
 
 def _send_until_answered(connection: socket.socket, piece: bytes, most: int) -> int:
-    """Sends the piece again and again, and returns how many bytes went before the answer came."""
+    """Sends the piece again and again until there is an answer. Returns the number of bytes
+    sent.
+    """
     sent = 0
     while sent < most:
         answered, free, _ = select.select([connection], [connection], [], PATIENCE)
@@ -132,7 +134,9 @@ EARLY = {
 def test_an_early_answer_reaches_who_is_still_sending(
     worker: Gateway, status: str, chunked: bool
 ) -> None:
-    """What is left of the body is read and dropped: else its connection would be reset."""
+    """The rest of the body is read and dropped, because an unread rest would reset the
+    connection.
+    """
     line, headers = EARLY[status]
     body = b" " * 12_000_000
     framing, sent = f"Content-Length: {len(body)}", body
@@ -170,7 +174,7 @@ def test_the_largest_body_is_served(worker: Gateway, upstream: Upstream) -> None
 
 
 def messages_in(body: bytes) -> Any:
-    """What was said to an upstream, in any dialect."""
+    """The messages of an upstream's request, in any dialect."""
     sent = json.loads(body.decode())
     return sent.get("messages") or sent["input"]
 
@@ -216,7 +220,7 @@ def test_a_deep_body(worker: Gateway, shape: str) -> None:
 
 @pytest.mark.parametrize("shape", NESTED)
 def test_deep_tool_arguments(worker: Gateway, upstream: Upstream, shape: str) -> None:
-    """In the client's history they are a string, which the Anthropic dialect must parse."""
+    """A client's history has arguments as a string, which the gateway must parse for Anthropic."""
     upstream.answer(whole(200, ANTHROPIC.whole("Yes.")))
     function = {"name": "f", "arguments": '{"a":' + NESTED[shape] + "}"}
     call = {"id": "call_1", "type": "function", "function": function}
@@ -321,7 +325,7 @@ def test_of_a_key_given_twice_the_last_counts_for_everybody(
 def test_any_character_is_text(
     worker: Gateway, upstream: Upstream, dialect: Dialect, text: str
 ) -> None:
-    """Of half a surrogate pair something else may be made; it is no error."""
+    """Half of a surrogate pair may be replaced, and is no error."""
     upstream.answer(whole(200, dialect.whole("Yes.")))
     body = with_messages(f'[{{"role":"user","content":"a{text}b"}}]', model=dialect.model)
     assert worker.ask(body).status == 200
@@ -540,7 +544,9 @@ HOSTS = {
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_host_opens_no_door(worker: Gateway, host: str) -> None:
-    """The runtime makes the URL of it, so it may lead elsewhere; never to more than is open."""
+    """The runtime makes the URL from the Host header. A strange host may lead to another route, but
+    only to a public one.
+    """
     head = f"GET /v1/models HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     answer = raw(worker, head.encode())
     assert answer.split(b" ", 2)[1] == HOSTS[host]
@@ -604,7 +610,7 @@ BODY = st.tuples(mutated_requests() | ODD_REQUESTS, st.sampled_from([ANTHROPIC, 
 
 @pytest.fixture(scope="session")
 def core(bindings: dict[str, object]) -> Core:
-    """What the Worker runs, without a runtime around it."""
+    """The Worker's core, without a runtime around it."""
     return configure(bindings.get)
 
 
@@ -612,7 +618,7 @@ def core(bindings: dict[str, object]) -> Core:
 def test_whatever_is_asked_the_answer_is_that_of_the_core(
     worker: Gateway, upstream: Upstream, core: Core, body: object
 ) -> None:
-    """Which of two answers is right is told by the same code where nothing is hard to see."""
+    """The core's own answer in plain Python says what is right."""
     upstream.answer_each(_any_answer)
     answer = worker.ask(json.dumps(body).encode())
     expected = _expected(core, json.dumps(body).encode())
@@ -624,7 +630,7 @@ def test_whatever_is_asked_the_answer_is_that_of_the_core(
 
 
 def _expected(core: Core, body: bytes) -> Played:
-    """The core's answer, for which an upstream says what `_any_answer` does."""
+    """The core's answer, with an upstream like `_any_answer`."""
     request = json.loads(body)
     streams = isinstance(request, dict) and request.get("stream") is True
     dialect = next((it for it in DIALECTS if it.model in body.decode()), OPENAI)
@@ -649,7 +655,9 @@ def test_whatever_bytes_are_sent_they_are_refused(
 
 
 class Harm(NamedTuple):
-    """Where in a stream what is lost and what comes in its place, and where the wire cuts it."""
+    """Damage to a stream: the place, what is removed, what replaces it, and where the network
+    cuts.
+    """
 
     at: float
     lost: int
@@ -657,7 +665,7 @@ class Harm(NamedTuple):
     cut: float
 
     def done_to(self, data: bytes) -> list[bytes]:
-        """Returns the harmed data in its two pieces."""
+        """Returns the damaged data in its two pieces."""
         at = int(self.at * len(data))
         harmed = data[:at] + self.gained + data[at + self.lost :]
         middle = int(self.cut * len(harmed)) or 1

@@ -1,5 +1,6 @@
 """Named keys on the real Worker: four isolates with one ledger, and what can go wrong."""
 
+import base64
 import json
 import time
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ def running(start: Start, server: Upstream, way: Way) -> Iterator[Fleet]:
 
 @pytest.fixture
 def keys(running: Fleet, server: Upstream) -> Iterator[Fleet]:
-    """The same, with an upstream that answers and a way that leads there."""
+    """The same, with an upstream that answers and a way to it."""
     running.way.fate = "arrives"
     server.forget()
     server.answer_each(answer)
@@ -70,7 +71,7 @@ def keys(running: Fleet, server: Upstream) -> Iterator[Fleet]:
 
 
 def answer(call: Call) -> list[bytes]:
-    """What any upstream says to a call, whole or as a stream, in its dialect."""
+    """An upstream's answer to a call, whole or as a stream, in its dialect."""
     dialect = next(it for it in DIALECTS if call.path == it.path)
     if b'"stream":true' in call.body.replace(b" ", b""):
         return stream(dialect.text(["Hel", "lo"]))  # type: ignore[return-value]
@@ -78,13 +79,13 @@ def answer(call: Call) -> list[bytes]:
 
 
 def status_of(keys: Fleet, secret: str, isolate: int = 0) -> int:
-    """What the holder of a key is answered by an isolate that asks nobody else for that."""
+    """The status for a key on an isolate that has not asked the ledger about it."""
     headers = {"authorization": f"Bearer {secret}"}
     return keys.isolates[isolate].ask(b"", headers, "GET /v1/usage").status
 
 
 def asked(dialect: Dialect, path: str, *, streamed: bool) -> dict[str, object]:
-    """A small question, as the protocol at `path` has it."""
+    """A small request in the protocol of `path`."""
     fields: dict[str, object] = {"model": dialect.model, "stream": streamed}
     if path == "/v1/responses":
         return {**fields, "input": "Say something.", "store": False}
@@ -189,6 +190,14 @@ def test_requests_a_minute_are_exact_over_four_isolates(keys: Fleet, server: Ups
     assert len(server.calls) == 60
 
 
+def test_calls_in_one_isolate_after_the_other_are_never_at_once(keys: Fleet) -> None:
+    """An isolate without a running call holds none for later, once it has reported."""
+    key, secret = keys.make("one-at-a-time", parallel=1)
+    for number in range(6):
+        assert keys.ask(secret, number % 4).status == 200
+        keys.booked(key, number + 1)
+
+
 # Budgets
 
 DEAR = {"prompt_tokens": 1_000, "completion_tokens": 100, "total_tokens": 1_100}
@@ -197,7 +206,7 @@ CHARGE = 1_000 * fleet.INPUT_PRICE + 100 * fleet.OUTPUT_PRICE
 
 
 def dear(call: Call) -> list[bytes | float | Step]:
-    """An upstream that charges as much as it may, and breaks where the prompt says so."""
+    """An upstream that reports the highest possible usage, and breaks if the prompt says so."""
     if b"breaks" in call.body:
         return [*stream(OPENAI.text(["a", "b"])[:2])[:-1], Step.RESET]
     if b"leaves" in call.body:
@@ -213,7 +222,7 @@ KINDS = ("whole", "streams", "leaves", "breaks")
 
 
 def spend(keys: Fleet, secret: str, number: int, kinds: tuple[str, ...] = KINDS) -> int:
-    """One call of one kind or another; its status."""
+    """Makes one of several kinds of calls. Returns its status."""
     kind = kinds[number % len(kinds)]
     turns = [{"role": "user", "content": kind}]
     asked = {"model": "gpt-sim", "messages": turns, "max_tokens": 100, "stream": kind != "whole"}
@@ -242,6 +251,20 @@ def test_a_strict_budget_holds(keys: Fleet, server: Upstream) -> None:
     refused = keys.ask(secret, 0, {**question("gpt-sim"), "max_tokens": 100_000})
     assert refused.error()["code"] == "insufficient_quota"
     assert refused.headers["x-should-retry"] == "false"
+
+
+def test_text_that_is_left_out_as_an_image_is_counts_all_the_same(
+    keys: Fleet, server: Upstream
+) -> None:
+    """Its bytes stay in JavaScript, but the upstream gets them, and counts them as text."""
+    _, secret = keys.make("looks-like-an-image", usd_total=0.2, strict=True)
+    data = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(300_000)).decode()
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+    for content, status in ((data, 429), ([{"type": "text", "text": data}], 429), ([image], 200)):
+        turns = [{"role": "user", "content": content}]
+        asked = {"model": "gpt-sim", "messages": turns, "max_tokens": 100}
+        assert keys.ask(secret, 0, asked).status == status
+    assert len(server.calls) == 1
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -1,5 +1,5 @@
-"""The list of models on the real Worker, with real servers that answer, are slow, lie, or are not
-there.
+"""The list of models on the real Worker, with real servers that answer, are slow, send wrong lists,
+or do not exist.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ def listing(*names: str, **more: object) -> list[bytes]:
 
 
 def dripping() -> Iterator[bytes | float]:
-    """A list that never ends, a byte at a time."""
+    """A list that never ends, one byte at a time."""
     yield stream_head(JSON)
     yield chunk(b'{"data":[')
     while True:
@@ -50,7 +50,7 @@ def dripping() -> Iterator[bytes | float]:
 
 
 def huge() -> Iterator[bytes]:
-    """A list that never ends, as fast as it is read."""
+    """A list that never ends, one byte at a time."""
     yield stream_head(JSON)
     yield chunk(b'{"data":[')
     while True:
@@ -80,7 +80,7 @@ LIES: dict[str, Script] = {
 
 @pytest.fixture
 def good() -> Iterator[Upstream]:
-    """A second server, whose list is sound."""
+    """A second server, with a correct list."""
     server = Upstream()
     server.answer(listing(LISTED, "other-1"))
     yield server
@@ -144,7 +144,7 @@ BEARER = ("authorization", f"Bearer {KEY}")
 def test_whoever_lies_is_slow_or_is_not_there_leaves_the_rest(
     start: Start, upstream: Upstream, good: Upstream, places: dict[str, str]
 ) -> None:
-    """All at once: what is good is listed, in time, and the log says of each what it was."""
+    """All of them at once. The correct list is returned in time, and the log names each fault."""
     scripts: dict[str, Script] = {f"bad-{n}": script for n, script in enumerate(LIES.values())}
 
     def script_for(call: Call) -> Script:
@@ -183,7 +183,7 @@ def test_a_list_without_end_is_given_up(start: Start, upstream: Upstream, endles
 
 
 def test_a_client_that_leaves_ends_what_is_asked_for_it(start: Start, upstream: Upstream) -> None:
-    """All of it, and the next client's list is asked for anew."""
+    """All upstream calls end, and the next client's list is fetched again."""
     upstream.answer([head(200, [*JSON, ("content-length", "99")]), b"{", STALL])
     rows = [row(name, upstream.base_url) for name in ("one", "two", "three")]
     with gateway(start, *rows) as worker:
@@ -199,7 +199,9 @@ def test_a_client_that_leaves_ends_what_is_asked_for_it(start: Start, upstream: 
 def test_many_lists_at_once_take_no_more_memory_than_an_isolate_has(
     start: Start, upstream: Upstream
 ) -> None:
-    """Each as long as may be, and full of small things, which is the dearest to read."""
+    """Each list has the greatest allowed size and many small values, which cost the most to
+    parse.
+    """
     body = b'{"data":[' + b"{}," * (MAX_LIST_BYTES // 3 - 5) + b"{}]}"
     assert MAX_LIST_BYTES - 20 < len(body) <= MAX_LIST_BYTES
     upstream.answer(whole(200, body))

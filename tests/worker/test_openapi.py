@@ -1,7 +1,14 @@
-"""The API's description and the real Worker: schemathesis calls it, and checks every answer."""
+"""The API's description and the real Worker: schemathesis calls it, and checks every answer.
+
+Schemathesis thinks of thousands of calls, which takes many seconds. Its own decorator does so while
+the tests are collected, in every process. So here each test asks for the calls of its operation, by
+the function that the decorator calls too.
+"""
 
 import json
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jsonschema_rs
@@ -9,6 +16,8 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.generation.feedback import FeedbackSources
+from schemathesis.pytest._test_builder import build_operation_test
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -20,13 +29,21 @@ from tests.worker.client import CLIENT_KEYS, question
 from tests.worker.conftest import Gateway, Start
 from tests.worker.fleet import ADMIN_KEY, NAMED_KEY
 from tests.worker.scripts import Script, stream, whole
-from tests.worker.speech import Dialect
+from tests.worker.speech import DIALECTS, Dialect
 from tests.worker.upstream import Call, Upstream
 from tools import openapi, runtime
 from xtrix.endpoints import BY_PATH
 
-SCHEMA = schemathesis.openapi.from_dict(openapi.document())
-ASKED_OF_A_MODEL: Any = {"method": "POST", "path_regex": "^/v1/"}
+DOCUMENT = openapi.document()
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+OPERATIONS = [
+    f"{method.upper()} {path}"
+    for path, operations in DOCUMENT["paths"].items()
+    for method in operations
+    if method != "parameters"
+]
+OF_A_MODEL = [line for line in OPERATIONS if line.startswith("POST /v1/")]
+THE_GATEWAYS_OWN = [line for line in OPERATIONS if line not in OF_A_MODEL]
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -41,7 +58,7 @@ BOUNDED = settings(
 
 @pytest.fixture(scope="module")
 def described(start: Start, bindings: dict[str, object]) -> Iterator[Gateway]:
-    """A Worker that has all there is: it keeps responses, and has an operator and named keys."""
+    """A Worker with every feature: it keeps responses, and has an operator and named keys."""
     everything = {
         **bindings,
         "API_KEYS": f"{', '.join(CLIENT_KEYS)}, configured:{NAMED_KEY}",
@@ -55,7 +72,7 @@ def described(start: Start, bindings: dict[str, object]) -> Iterator[Gateway]:
 
 
 def validated(case: "schemathesis.Case[Any]", worker: Gateway) -> Any:
-    """The answer, with the key that the path takes."""
+    """The answer, validated. Uses the key that the path needs."""
     path = case.operation.path
     key = ADMIN_KEY if path.startswith("/admin") else CLIENT_KEYS[0]
     key = NAMED_KEY if path == "/v1/usage" else key
@@ -68,7 +85,7 @@ def validated(case: "schemathesis.Case[Any]", worker: Gateway) -> Any:
 
 
 def asked(worker: Gateway, line: str, **given: Any) -> Any:
-    """The answer to a call, as a value. `given` are its body, its query and its path's id."""
+    """The parsed answer to a call. `given` are its body, its query and the id in its path."""
     method, path = line.split(" ")
     if "id" in given:
         given["path_parameters"] = {"id": given.pop("id")}
@@ -81,36 +98,59 @@ def test_the_file_is_what_the_schemas_say() -> None:
     assert json.loads(openapi.FILE.read_text()) == openapi.document()
 
 
-@SCHEMA.exclude(**ASKED_OF_A_MODEL).parametrize()
-@BOUNDED
-def test_every_answer_of_the_gateways_own_is_as_described(
-    case: "schemathesis.Case[Any]", described: Gateway
-) -> None:
-    validated(case, described)
+def for_each_call(line: str, check: Callable[["schemathesis.Case[Any]"], object]) -> None:
+    """Calls `check` with each call of that operation that schemathesis thinks of."""
+    method, path = line.split(" ")
+
+    def called(case: "schemathesis.Case[Any]") -> None:
+        check(case)
+
+    build_operation_test(
+        config=SCHEMA.config,
+        operation=SCHEMA[path][method],
+        test_func=called,
+        given_kwargs={},
+        feedback=FeedbackSources(),
+        explicit_settings=BOUNDED,
+    )()
 
 
-@SCHEMA.include(**ASKED_OF_A_MODEL).parametrize()
-@BOUNDED
+@pytest.mark.parametrize("line", THE_GATEWAYS_OWN)
+def test_every_answer_of_the_gateways_own_is_as_described(line: str, described: Gateway) -> None:
+    for_each_call(line, lambda case: validated(case, described))
+
+
+@pytest.mark.swept
+@pytest.mark.parametrize("line", OF_A_MODEL)
 def test_every_answer_of_a_model_is_as_described(
-    case: "schemathesis.Case[Any]", described: Gateway, upstream: Upstream, dialect: Dialect
+    line: str, described: Gateway, upstream: Upstream, thorough: bool
 ) -> None:
-    def plan(call: Call) -> Script:
-        path = call.path.removeprefix("/v1")
-        if path in BY_PATH:
-            kind = BY_PATH[path].answers[0].replace("*", "mpeg")
-            return whole(200, b'{"data": []}', (("content-type", kind),))
-        if path == "/completions":
-            return whole(200, b'{"object": "text_completion", "choices": [{"text": "Hello."}]}')
-        if path == "/messages/count_tokens":
-            return whole(200, b'{"input_tokens": 7}')
-        if json.loads(call.body).get("stream"):
-            return stream(dialect.text(["Hel", "lo."]))
-        return whole(200, dialect.whole("Hello."))
+    """In `make test` each call is for one dialect, as its body has it; in `make sweep` for all."""
 
-    upstream.answer_each(plan)
-    if isinstance(case.body, dict):
-        case.body["model"] = dialect.model
-    validated(case, described)
+    def check(case: "schemathesis.Case[Any]") -> None:
+        chosen = DIALECTS[zlib.crc32(repr(case.body).encode()) % len(DIALECTS)]
+        for dialect in DIALECTS if thorough else [chosen]:
+            upstream.answer_each(partial(in_the_form_asked_for, dialect))
+            if isinstance(case.body, dict):
+                case.body["model"] = dialect.model
+            validated(case, described)
+
+    for_each_call(line, check)
+
+
+def in_the_form_asked_for(dialect: Dialect, call: Call) -> Script:
+    """What an upstream of the dialect answers."""
+    path = call.path.removeprefix("/v1")
+    if path in BY_PATH:
+        kind = BY_PATH[path].answers[0].replace("*", "mpeg")
+        return whole(200, b'{"data": []}', (("content-type", kind),))
+    if path == "/completions":
+        return whole(200, b'{"object": "text_completion", "choices": [{"text": "Hello."}]}')
+    if path == "/messages/count_tokens":
+        return whole(200, b'{"input_tokens": 7}')
+    if json.loads(call.body).get("stream"):
+        return stream(dialect.text(["Hel", "lo."]))
+    return whole(200, dialect.whole("Hello."))
 
 
 TURNS = [{"role": "user", "content": "Hello"}]

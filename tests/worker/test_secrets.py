@@ -60,7 +60,7 @@ def test_the_upstream_gets_its_own_key_and_nothing_of_the_clients(
 
 
 def leaks(dialect: Dialect) -> dict[str, tuple[bool, Script]]:
-    """Returns every way for an upstream to show its key: whether streamed, and the script."""
+    """Returns every way for an upstream to reveal its key: whether it streams, and its script."""
     key = UPSTREAM_KEYS[dialect.name]
     message = f"Incorrect API key provided: {key}. (Bearer {key})"
     telling = [
@@ -106,7 +106,7 @@ def leaks(dialect: Dialect) -> dict[str, tuple[bool, Script]]:
 
 
 def telling_stream(telling: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Returns the headers of a stream that says too much."""
+    """Returns the headers of a stream that contain the key."""
     return [("content-type", "text/event-stream"), *telling]
 
 
@@ -116,7 +116,7 @@ def _escaped(dialect: Dialect, key: str) -> bytes:
 
 
 def _escapes(text: str) -> bytes:
-    """Returns the text as it may be spelled within a JSON string."""
+    """Returns the ways to write the text inside a JSON string."""
     return "".join(f"\\u{ord(character):04x}" for character in text).encode()
 
 
@@ -160,7 +160,7 @@ def test_what_is_left_of_such_a_message_is_still_told(
 def test_what_looks_like_a_key_is_not_told_either(
     worker: Gateway, upstream: Upstream, dialect: Dialect, secret: str
 ) -> None:
-    """Providers mask the key they repeat, and gateways repeat keys that are not ours to know."""
+    """Providers repeat keys masked, and gateways repeat keys that this gateway does not know."""
     message = f"Incorrect API key provided: {secret}. Find yours on the dashboard."
     upstream.answer(whole(400, dialect.error("invalid_request_error", message)))
     told = worker.ask(question(dialect.model)).error()["message"]
@@ -169,7 +169,7 @@ def test_what_looks_like_a_key_is_not_told_either(
 
 
 def test_a_wrong_key_is_not_repeated(worker: Gateway) -> None:
-    """Whoever mistypes a key, or sends the key of another service, finds it in no log of ours."""
+    """A mistyped key, or the key of another service, is in no log of ours."""
     wrong = "sk-of-another-service-4c1d"
     for line in ("POST /v1/chat/completions", "GET /v1/models"):
         answer = worker.ask(headers={"authorization": f"Bearer {wrong}"}, line=line)
@@ -214,7 +214,7 @@ def test_a_failure_is_logged_once_with_its_reason(
 def test_a_stream_that_fails_in_its_first_piece_is_logged_once(
     worker: Gateway, upstream: Upstream, dialect: Dialect
 ) -> None:
-    """It is over before the Worker has answered."""
+    """The stream is over before the Worker has answered."""
     upstream.answer(stream([b"".join(events_to_text(dialect)) + b"data: {oops\n\n", STALL]))
     answer = worker.ask(question(dialect.model, stream=True))
     assert error_in(answer.payloads()[-1])["code"] == "bad_upstream_response"
@@ -226,7 +226,9 @@ def test_a_stream_that_fails_in_its_first_piece_is_logged_once(
 def test_a_key_put_where_its_name_belongs_is_not_shown(
     start: Start, bindings: dict[str, object]
 ) -> None:
-    """`api_key` names a secret. Whoever pastes the key itself must not publish it."""
+    """`api_key` is the name of a secret. An operator who pastes the key itself must not publish
+    it.
+    """
     row = {
         "name": "pasted",
         "dialect": "openai",

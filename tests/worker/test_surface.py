@@ -392,7 +392,7 @@ def test_a_faulty_configuration_names_nothing_to_who_has_no_key(faulty: Gateway,
 
 
 def test_a_faulty_configuration_is_in_the_log(faulty: Gateway) -> None:
-    """Whoever has no key that is accepted, for that is what is wrong, finds it there."""
+    """The log names the faults for an operator who cannot get in because of them."""
     (line,) = (it for it in records(faulty.log()) if "configuration_error" in it)
     assert all(
         any(entry in fault for fault in line["configuration_error"]) for entry in WRONG_ENTRIES

@@ -23,7 +23,7 @@ HEADERS = {"authorization": f"Bearer {CLIENT_KEYS[0]}", "content-type": "applica
 
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Upstream]:
-    """What spans are sent to."""
+    """The server that spans are sent to."""
     server = Upstream()
     yield server
     server.stop()
@@ -31,7 +31,7 @@ def collector() -> Iterator[Upstream]:
 
 @pytest.fixture(scope="module")
 def telling(start: Start, bindings: dict[str, object], collector: Upstream) -> Iterator[Gateway]:
-    """A Worker that tells the collector."""
+    """A Worker that sends spans to the collector."""
     variables = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}",
         "OTEL_EXPORTER_OTLP_HEADERS": "x-team=a%20b",

@@ -34,7 +34,7 @@ _T = TypeVar("_T")
 
 
 class Call:
-    """One request as it reached the server, and what became of its connection since."""
+    """One request as it reached the server, and what happened to its connection since."""
 
     def __init__(self, request_line: str, headers: list[tuple[str, str]], body: bytes) -> None:
         self.method, self.path, _ = request_line.split(" ", 2)
@@ -62,14 +62,14 @@ class Call:
         await self._gate.acquire()
 
     def note_peer_left(self) -> None:
-        """Notes when, the first time."""
+        """Notes the time, once."""
         if not self.left.is_set():
             self.left_at = time.monotonic()
             self.left.set()
 
 
 class Upstream:
-    """The server. With a `greeting` it says that to whoever connects, and hangs up."""
+    """The server. With a `greeting` it sends that to every connection and closes it."""
 
     def __init__(self, greeting: bytes | None = None) -> None:
         self.calls: list[Call] = []
@@ -92,15 +92,15 @@ class Upstream:
 
     @property
     def base_url(self) -> str:
-        """The server as a provider's row names it."""
+        """The server's base URL for a provider's row."""
         return f"http://127.0.0.1:{self.port}/v1"
 
     def answer(self, script: Script) -> None:
-        """Gives every call from now on this script."""
+        """Plays this script for every call from now on."""
         self._plan = lambda _: script
 
     def answer_each(self, plan: Plan) -> None:
-        """Gives every call from now on the script the plan makes for it."""
+        """Plays this script for every call from now on."""
         self._plan = plan
 
     def wait_for_call(self, number: int = 1) -> Call:
@@ -111,7 +111,7 @@ class Upstream:
             return self.calls[number - 1]
 
     def forget(self) -> None:
-        """Breaks off what still plays, and forgets the calls and the plan."""
+        """Aborts running scripts, and clears the calls and the plan."""
         self._run(self._break_off())
         self.calls = []
         self.heads = threading.Semaphore(0)
@@ -173,7 +173,7 @@ class Upstream:
 
 
 class _Watched(asyncio.StreamReaderProtocol):
-    """Streams whose peer's leaving is seen at once, not only by the next read or write."""
+    """Streams that notice at once when the peer closes, and not only at the next read or write."""
 
     def __init__(
         self, talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -183,7 +183,7 @@ class _Watched(asyncio.StreamReaderProtocol):
         self._tell: Callable[[], None] | None = None
 
     def when_peer_leaves(self, tell: Callable[[], None]) -> None:
-        """Calls this when the peer leaves, or now if it has left. The last one told counts."""
+        """Calls `tell` when the peer closes, or now if it has closed. The last one set counts."""
         self._tell = tell
         if self._gone:
             tell()

@@ -7,8 +7,10 @@ call of other keys.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from xtrix.content import left_out, placeholder
 from xtrix.errors import ClientError
 from xtrix.json import Json
 from xtrix.prompt import Block, File, Image, Opaque, Prompt, Result
@@ -25,7 +27,10 @@ MOST_INPUT = 1_000_000
 
 _UNSEEN = 1_000
 """Tokens that an upstream adds for tools and roles."""
-_PER_IMAGE = 10_000
+_PER_IMAGE = 50_000
+"""The most tokens of an image. GPT-4o mini counts 2,833, and 5,667 for each of up to eight tiles;
+other models count up to a third of that (OpenAI's guide to images and vision)."""
+_LONGEST_NAME = 64
 _LIMITS = {
     "chat": ("max_completion_tokens", "max_tokens"),
     "completions": ("max_tokens",),
@@ -37,6 +42,27 @@ _LIMITS_ELSEWHERE = ("max_completion_tokens", "max_output_tokens")
 """The names that a limit gets in other protocols."""
 _ONCE = (b'"model"', b'"max_tokens"')
 _ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")
+_BOUNDED = {
+    *("model", "models", "stream", "stream_options", "n", "best_of", "store", "include"),
+    *("messages", "input", "prompt", "instructions", "system", "suffix", "echo", "prediction"),
+    *("max_tokens", "max_completion_tokens", "max_output_tokens", "max_tool_calls"),
+    *("temperature", "top_p", "top_k", "top_a", "min_p", "seed", "random_seed", "logit_bias"),
+    *("presence_penalty", "frequency_penalty", "repetition_penalty", "stop", "stop_sequences"),
+    *("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"),
+    *("response_format", "output_format", "output_config", "text", "verbosity", "logprobs"),
+    *("top_logprobs", "modalities", "audio", "moderation", "safe_prompt", "prompt_mode"),
+    *("reasoning", "reasoning_effort", "reasoning_format", "include_reasoning", "effort"),
+    *("thinking", "enable_thinking", "chat_template_kwargs", "web_search_options"),
+    *("service_tier", "speed", "inference_geo", "betas", "anthropic_version"),
+    *("cache_control", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
+    *("context_management", "compaction", "truncation", "thread", "conversation"),
+    *("previous_response_id", "background"),
+    *("metadata", "user", "user_id", "safety_identifier", "session_id"),
+}
+"""The fields whose cost has a limit that is known here: they cost nothing, are part of the prompt
+or the answer, or are checked in another way. Any other field could stand for something that is
+stored at the provider, or turn on a tool or another model of it, as `plugins`, `search_parameters`
+and `extra_body` do."""
 _MULTIPLIERS = ("n", "best_of", "prompt")
 _CLIENTS_TOOLS = re.compile(r"function|custom|(bash|text_editor|computer|memory)_.*")
 """The types of tools that a client runs itself. Anthropic's own have a date in their name."""
@@ -71,10 +97,10 @@ def check_once(body: bytes) -> None:
             raise ClientError(400, "invalid_value", f"'{field}' is there twice.", param=field)
 
 
-def check_bounded(fields: Json) -> None:
-    """Raises ClientError for a request that makes the provider work on more than it contains.
+def check_bounded(fields: Mapping[str, Any]) -> None:
+    """Raises ClientError for a request that may make the provider work on more than it contains.
 
-    Source: platform.claude.com/docs/en/build-with-claude/compaction, and OpenAI's
+    Sources: platform.claude.com/docs/en/build-with-claude/compaction, and OpenAI's
     developers.openai.com/api/docs/guides/compaction (read 2026-11).
     """
     managed = fields.get("context_management")
@@ -83,28 +109,32 @@ def check_bounded(fields: Json) -> None:
     kinds = [it.get("type") for it in found if isinstance(it, dict)]
     if fields.get("compaction") or any(str(kind).startswith("compact") for kind in kinds):
         raise _unbounded("a summary of the conversation", "context_management")
+    for name, value in fields.items():
+        if value and name not in _BOUNDED:
+            raise _unbounded(f"'{name[:_LONGEST_NAME]}'", name[:_LONGEST_NAME])
 
 
-def most_input(prompt: Prompt, size: int) -> int:
-    """The most tokens that a request of `size` bytes can have.
+def most_input(prompt: Prompt, body: bytes) -> int:
+    """The most tokens that a request can have. Raises ClientError if there is no limit.
 
-    Raises ClientError if there is no limit.
-
-    A token has at least one byte of text. What stands for more than its own bytes is counted
-    separately.
+    `body` is its body, without its long content. A token has at least one byte of text, also if
+    text looks like an image and was left out. What stands for more than its own bytes, or for less,
+    is counted separately.
     """
     if prompt.settings.web_search or any(tool.kind == "hosted" for tool in prompt.tools):
         raise _unbounded("a tool that the provider runs", "tools")
-    tokens = size + _UNSEEN
+    missing = left_out(body)
+    tokens = len(body) + _UNSEEN
     for block in _blocks(prompt):
         if isinstance(block, Image):
             tokens += _PER_IMAGE
+            missing.pop(placeholder(block.source.data), None)
         elif isinstance(block, Opaque) or (isinstance(block, File) and block.source.kind != "text"):
             return MOST_INPUT
-    return min(tokens, MOST_INPUT)
+    return min(tokens + sum(missing.values()), MOST_INPUT)
 
 
-def most_unread(fields: Json) -> int:
+def most_unread(fields: Mapping[str, Any]) -> int:
     """The same, for a request that cannot be a Prompt. Raises ClientError if there is no limit."""
     tools = fields.get("tools")
     kinds = (
@@ -122,6 +152,11 @@ def most_output(fields: Json, protocol: str, quirks: Sequence[Quirks] = ()) -> i
 
     `quirks` are those of all targets. A limit that one of them does not get is no limit.
     """
+    return _limit(fields, protocol, quirks) * _answers(fields)
+
+
+def _limit(fields: Json, protocol: str, quirks: Sequence[Quirks] = ()) -> int:
+    """The most tokens of one answer."""
     limit = 0
     for name in _LIMITS.get(protocol, ()):
         given = fields.get(name)
@@ -129,7 +164,7 @@ def most_output(fields: Json, protocol: str, quirks: Sequence[Quirks] = ()) -> i
             continue
         if not quirks or all(_tells(name, each) for each in quirks):
             limit = given
-    return (limit or MOST_OUTPUT) * _answers(fields)
+    return limit or MOST_OUTPUT
 
 
 def _tells(limit: str, quirks: Quirks) -> bool:
@@ -149,7 +184,7 @@ def likely_input(body: bytes) -> int:
 def likely_output(fields: Json, protocol: str, average: float) -> int:
     """The tokens that the answer is likely to have, if the key's answers have this `average`."""
     likely = int(average * 1.5) + 1 if average else _FIRST_OUTPUT
-    return min(most_output(fields, protocol), likely * _answers(fields))
+    return min(_limit(fields, protocol), likely) * _answers(fields)
 
 
 def of_recording(size: int) -> int:
@@ -175,8 +210,8 @@ def _answers(fields: Json) -> int:
 
 def _unbounded(what: str, param: str) -> ClientError:
     message = (
-        f"This key has a strict budget, and what {what} will cost is not known before. Leave it"
-        f" out of '{param}'."
+        f"This key has a strict budget, and what {what} will cost is not known before. Leave out"
+        f" '{param}', or that part of it."
     )
     return ClientError(403, "unbounded_cost", message, param=param)
 

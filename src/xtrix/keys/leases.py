@@ -45,6 +45,8 @@ UNSETTLED_SECONDS = 30.0
 _REMEMBERED = 1.0
 """Seconds for which a refusal holds without asking again."""
 _NEVER = -1
+_ENDLESS = 1 << 60
+"""What is left of a kind without a limit. It is more than ever is given out."""
 _MOST_ROWS = 1_000
 """The most rows that wait to be reported, for models of calls that cost nothing."""
 _SMOOTHING = 8
@@ -116,10 +118,11 @@ class _Lease:
     """The limits for a minute, by their kind."""
     minute: int = _NEVER
     minute_end: float = 0
-    left: list[int] = field(default_factory=lambda: [0] * len(KINDS))
+    left: list[int] = field(default_factory=lambda: [_ENDLESS] * len(KINDS))
     used: list[int] = field(default_factory=lambda: [0] * len(KINDS))
     """Requests and tokens used in this minute, running calls, and the money that is reserved for
-    these. Calls that were accepted without a lease are in none of them."""
+    these. They are counted without a limit too, because there may be one before the calls end.
+    Calls that were accepted without a lease are in none of them."""
     owed: int = 0
     """Micro-dollars that were spent and are not in a batch yet."""
     pace: list[int] = field(default_factory=lambda: [0] * len(KINDS))
@@ -144,19 +147,33 @@ class _Lease:
     def is_strict(self) -> bool:
         return self.record is not None and self.record.limits.strict
 
-    def turn(self, now: float) -> None:
+    def end_minute(self) -> None:
         """Forgets what is left of a minute that has passed.
 
         What was used in it is reported until the ledger has another minute too. The ledger's minute
         ends some milliseconds later, because the way of an answer is counted against this isolate.
         """
-        if now >= self.minute_end:
-            self.left[REQUESTS] = self.left[TOKENS] = 0
+        self.return_idle(REQUESTS, TOKENS)
 
-    def return_idle(self) -> None:
-        """Gives back everything that no call needs."""
-        for kind in range(len(KINDS)):
-            self.left[kind] = 0
+    def limit(self, limited: list[bool]) -> None:
+        """Notes which kinds have a limit. Of a kind that gets one, nothing is left."""
+        for kind, is_limited in enumerate(limited):
+            if not is_limited:
+                self.left[kind] = _ENDLESS
+            elif not self.limited[kind]:
+                self.left[kind] = 0
+        self.limited = limited
+
+    def return_idle(self, *kinds: int) -> None:
+        """Gives back everything of these kinds that no call needs."""
+        for kind in kinds:
+            if self.limited[kind]:
+                self.left[kind] = 0
+
+    @property
+    def idle_money(self) -> int:
+        """Micro-dollars of a budget that no call needs."""
+        return self.left[MONEY] if self.limited[MONEY] else 0
 
 
 class Leases:
@@ -174,7 +191,7 @@ class Leases:
         self._batches = 0
         self._failures = 0
         self._failing_since: float | None = None
-        self._has_told = False
+        self._has_logged = False
 
     # Calls
 
@@ -208,7 +225,8 @@ class Leases:
         it may have been charged for.
         """
         lease = self._lease(call.client)
-        lease.turn(now)
+        if now >= lease.minute_end:
+            lease.end_minute()
         record = lease.record
         is_open = now < lease.open_until
         call.strict = record.limits.strict if record else call.client.strict
@@ -216,18 +234,18 @@ class Leases:
         need = (0, tokens, 0, money) if call.running else (1, tokens, 1, money)
         if not self._is_fresh(lease, call.client, now):
             return self._open(call, lease, now) if is_open else self._ask(call, lease, need)
-        limited = (*map(mul, need, lease.limited),)
-        if any(map(lt, lease.left, limited)):
+        if any(map(lt, lease.left, need)):
             if is_open:
                 return self._open(call, lease, now)
-            kind = next(it for it in range(len(KINDS)) if lease.left[it] < limited[it])
+            kind = next(it for it in range(len(KINDS)) if lease.left[it] < need[it])
             refusal = self._refusal(call, lease, kind, need[kind], now)
             if refusal is None:
                 return self._ask(call, lease, need)
             self._take_back(call, lease, need)
             return refusal
-        self._take(call, lease, limited)
-        self._take_back(call, lease, need)
+        self._take(call, lease, need)
+        if call.asked:
+            self._take_back(call, lease, need)
         return True
 
     def inquire(self, client: Client, now: float) -> bool:
@@ -251,13 +269,14 @@ class Leases:
         rates = [(kind, limit, rest[kind] + left[kind]) for kind, limit in lease.rates]
         return Standing(rates, lease.minute_end - now)
 
-    def finish(self, call: Admission, rows: Sequence[Row], now: float) -> None:
-        """Notes how `call` ended: what it has used at each upstream.
+    def finish(self, call: Admission, rows: Sequence[Row], now: float) -> int:
+        """Notes how `call` ended: what it has used at each upstream. Returns its micro-dollars.
 
         The `micros` of a row are its cost; 0 if the cost is not known.
         """
         lease = self._lease(call.client)
-        lease.turn(now)
+        if now >= lease.minute_end:
+            lease.end_minute()
         micros = tokens = 0
         for row in rows:
             micros += row.micros
@@ -270,6 +289,7 @@ class Leases:
             self._give_back(call, lease, micros, tokens)
         lease.owed += micros
         lease.has_news = True
+        return micros
 
     def refuse(self, client: Client, now: float) -> None:
         """Notes that a request of `client` was answered with an error before it was accepted."""
@@ -291,14 +311,14 @@ class Leases:
         if lease is None:
             lease = self._leases[client.id] = _Lease(record=client.record)
             if client.record:
-                lease.limited = _limited(client.record)
+                lease.limit(_limited(client.record))
         return lease
 
     def _is_fresh(self, lease: _Lease, client: Client, now: float) -> bool:
         """Whether what is known about a key is recent enough."""
-        if client.record and not any(lease.limited):
+        if now < lease.fresh_until:
             return True
-        return now < lease.fresh_until
+        return client.record is not None and not any(lease.limited)
 
     def _ask(self, call: Admission, lease: _Lease, need: tuple[int, ...]) -> bool:
         """Has the next message report a call's need, once."""
@@ -325,14 +345,14 @@ class Leases:
         return True
 
     def _take(self, call: Admission, lease: _Lease, need: tuple[int, ...]) -> None:
-        """Reserves `need`, as far as it is limited."""
+        """Reserves `need`."""
         if call.running and call.minute != lease.minute:
             requests, _, calls, money = call.aside
             call.aside = requests, 0, calls, money  # the tokens are from a minute that has passed
         lease.left = [*map(sub, lease.left, need)]
         lease.used = [*map(add, lease.used, need)]
         lease.pace = [*map(add, lease.pace, need)]
-        call.aside = [*map(add, call.aside, need)]
+        call.aside = [*map(add, call.aside, need)] if call.running else need
         lease.running += not call.running
         call.running, call.minute = True, lease.minute
 
@@ -368,17 +388,15 @@ class Leases:
         """Replaces what was reserved for `call` by what it has used."""
         call.running = False
         lease.running -= 1
-        limited, used = lease.limited, lease.used
+        used = lease.used
         _, tokens_aside, calls_aside, money_aside = call.aside
-        if calls_aside and limited[CALLS]:
-            used[CALLS] -= calls_aside
-            lease.left[CALLS] += calls_aside
-        if limited[TOKENS]:
-            more = tokens - tokens_aside
-            if more > 0 or call.minute == lease.minute != _NEVER:
-                used[TOKENS] += more
-                _put_right(lease, TOKENS, more)
-        if money_aside and limited[MONEY]:
+        used[CALLS] -= calls_aside
+        lease.left[CALLS] += calls_aside
+        more = tokens - tokens_aside
+        if more > 0 or call.minute == lease.minute != _NEVER:
+            used[TOKENS] += more
+            _put_right(lease, TOKENS, more)
+        if money_aside:
             used[MONEY] -= money_aside
             _put_right(lease, MONEY, micros - money_aside)
 
@@ -392,7 +410,7 @@ class Leases:
         if self._rows or self._batch or any(it.has_news for it in leases):
             is_limited = any(any(it.limited) for it in leases if it.has_news)
             return SETTLE_SECONDS if is_limited else UNLIMITED_SETTLE_SECONDS
-        if any(it.is_strict and it.left[MONEY] for it in leases):
+        if any(it.is_strict and it.idle_money for it in leases):
             return SETTLE_SECONDS
         return BEAT_SECONDS if any(it.running for it in leases) else None
 
@@ -402,12 +420,12 @@ class Leases:
         A message without an answer is given up then, and a later answer to it is ignored.
         """
         self._forget(now)
-        told = {key: lease for key, lease in self._leases.items() if self._has_to_tell(lease)}
-        if not (told or self._rows or self._batch):
+        reported = {key: lease for key, lease in self._leases.items() if self._must_report(lease)}
+        if not (reported or self._rows or self._batch):
             return None
         self._seq += 1
         self._make_batch()
-        self._under_way = (self._seq, now, tuple(told))
+        self._under_way = (self._seq, now, tuple(reported))
         return json.encode(
             {
                 "v": VERSION,
@@ -416,7 +434,7 @@ class Leases:
                 "seq": self._seq,
                 "now": now,
                 "batch": self._batch,
-                "keys": {key: self._state(lease, now) for key, lease in told.items()},
+                "keys": {key: self._state(lease, now) for key, lease in reported.items()},
             }
         )
 
@@ -430,7 +448,7 @@ class Leases:
             return
         seq, sent, keys = self._under_way
         self._under_way = None
-        self._failures, self._failing_since, self._has_told = 0, None, False
+        self._failures, self._failing_since, self._has_logged = 0, None, False
         if self._batch and answer["batch"] >= self._batch["number"]:
             self._batch = None
         for key in keys:
@@ -448,9 +466,9 @@ class Leases:
     def unsettled(self, now: float) -> str | None:
         """What could not be reported for too long: for the log, once."""
         since = self._failing_since
-        if since is None or self._has_told or now - since < UNSETTLED_SECONDS:
+        if since is None or self._has_logged or now - since < UNSETTLED_SECONDS:
             return None
-        self._has_told = True
+        self._has_logged = True
         rows = [row._asdict() for row, _ in self._rows.values()]
         rows += [Row(*row)._asdict() for row, _ in (self._batch or {"rows": []})["rows"]]
         return json.encode({"unsettled": rows})
@@ -461,13 +479,13 @@ class Leases:
             key
             for key, lease in self._leases.items()
             if now >= max(lease.fresh_until, lease.open_until) + LOST_SECONDS
-            and not self._has_to_tell(lease)
+            and not self._must_report(lease)
         ]
         for key in over:
             del self._leases[key]
 
-    def _has_to_tell(self, lease: _Lease) -> bool:
-        is_idle = lease.is_strict and lease.left[MONEY]
+    def _must_report(self, lease: _Lease) -> bool:
+        is_idle = lease.is_strict and lease.idle_money
         return bool(any(lease.want) or lease.has_news or lease.running or is_idle)
 
     def _make_batch(self) -> None:
@@ -484,57 +502,59 @@ class Leases:
 
     def _state(self, lease: _Lease, now: float) -> Json:
         """What this isolate holds of a key, for the ledger."""
-        lease.turn(now)
+        if now >= lease.minute_end:
+            lease.end_minute()
         is_quiet = not any(lease.want) and not any(lease.pace)
+        if is_quiet or not lease.running:  # calls are few, and others may wait for them
+            lease.return_idle(CALLS)
         # A lease that is not renewed in time is free for others by then.
         if (is_quiet and lease.is_strict) or now >= lease.fresh_until:
-            lease.return_idle()
+            lease.return_idle(*range(len(KINDS)))
         # Messages may follow each other fast, so what the last one reported still counts.
         earlier = [0 if is_quiet else pace // 2 for pace in lease.recent]
         lease.recent = [max(each) for each in zip(lease.pace, earlier, strict=True)]
-        held = [used + left for used, left in zip(lease.used, lease.left, strict=True)]
+        left = [*map(mul, lease.left, lease.limited)]
+        held = [*map(add, lease.used, left)]
+        for kind in (REQUESTS, TOKENS):  # a row for each minute would be written for nothing
+            held[kind] *= lease.limited[kind]
         held[MONEY] += lease.owed
-        said: Json = {
+        state: Json = {
             "minute": lease.minute,
             "held": held,
-            "left": [*lease.left],
+            "left": left,
             "running": lease.running,
             "want": lease.want,
             "pace": lease.recent,
         }
         if lease.record and lease.record.source == "config":
-            said["record"] = records.encode(lease.record)
+            state["record"] = records.encode(lease.record)
         lease.want, lease.pace = [0] * len(KINDS), [0] * len(KINDS)
         lease.has_news = False
-        return said
+        return state
 
-    def _take_in(self, lease: _Lease, answer: Json, said: Json, sent: float) -> None:
+    def _take_in(self, lease: _Lease, answer: Json, lease_json: Json, sent: float) -> None:
         """Reads what the ledger says about one key, in answer to what was `sent` at that time."""
         lease.fresh_until, lease.open_until = sent + LEASE_SECONDS, 0
         lease.refused = {}
-        if said["record"] is None:
+        if lease_json["record"] is None:
             lease.record, lease.is_gone, lease.rates = None, True, []
             return
         lease.is_gone = False
-        lease.record = records.decode(said["record"])
+        lease.record = records.decode(lease_json["record"])
         if lease.minute != answer["minute"]:
             lease.minute = answer["minute"]
-            for kind in (REQUESTS, TOKENS):
-                lease.left[kind] = lease.used[kind] = 0
+            lease.return_idle(REQUESTS, TOKENS)
+            lease.used[REQUESTS] = lease.used[TOKENS] = 0
         lease.minute_end = sent + answer["minute_left"]
-        lease.limited = said["limited"]
+        lease.limit(lease_json["limited"])
         lease.rates = _rates(lease.record)
-        for kind, is_limited in enumerate(said["limited"]):
-            if is_limited:
-                lease.left[kind] += said["grant"][kind]
-            else:
-                lease.left[kind] = lease.used[kind] = 0
+        lease.left = [*map(add, lease.left, lease_json["grant"])]
         if lease.limited[REQUESTS]:  # they count in the minute that becomes known first
             lease.used[REQUESTS] += lease.opened
             lease.left[REQUESTS] = max(0, lease.left[REQUESTS] - lease.opened)
         lease.opened = 0
-        lease.rest = said["rest"]
-        lease.unspent = said["unspent"] or 0
+        lease.rest = lease_json["rest"]
+        lease.unspent = lease_json["unspent"] or 0
 
 
 def _put_right(lease: _Lease, kind: int, more: int) -> None:

@@ -137,8 +137,8 @@ class Ledger:
         try:
             return json.encode(_DOES[message["do"]](self, message, now))
         except Refusal as refusal:
-            said = {"status": refusal.status, "code": refusal.code, "message": refusal.message}
-            return json.encode({"error": {**said, "param": refusal.param}})
+            error = {"status": refusal.status, "code": refusal.code, "message": refusal.message}
+            return json.encode({"error": {**error, "param": refusal.param}})
 
     # Isolates
 
@@ -163,20 +163,22 @@ class Ledger:
             " seq = excluded.seq, batch = excluded.batch, heard = excluded.heard",
             *(isolate, seq, booked, now),
         )
-        keys = {key: self._renew(key, isolate, said, now) for key, said in message["keys"].items()}
+        keys = {
+            key: self._renew(key, isolate, holding, now) for key, holding in message["keys"].items()
+        }
         minute = int(now // _MINUTE)
         left = (minute + 1) * _MINUTE - now
         return {"seq": seq, "batch": booked, "minute": minute, "minute_left": left, "keys": keys}
 
-    def _renew(self, key: str, isolate: str, said: Json, now: float) -> Json:
-        """What `isolate` may know and have of `key`. It holds what it `said`."""
-        if "record" in said:
-            self._configured(key, said["record"])
+    def _renew(self, key: str, isolate: str, holding: Json, now: float) -> Json:
+        """What `isolate` may know and have of `key`. It holds what it `holding`."""
+        if "record" in holding:
+            self._configured(key, holding["record"])
         record = self._record(key)
         if record is None:
             return {"record": None}
         minute, limits = int(now // _MINUTE), record.limits
-        own = _lease_of(isolate, said, now)
+        own = _lease_of(isolate, holding, now)
         others = self._others(key, isolate, now, record)
         theirs = [it.held(minute, now, strict=limits.strict) for it in others]
         taken = [sum(held[kind] for held in theirs) for kind in range(len(KINDS))]
@@ -191,10 +193,10 @@ class Ledger:
             if limit is None:
                 continue
             free = limit - taken[kind] - held[kind]
-            left = said["left"][kind] if kind > TOKENS or own.minute == minute else 0
+            left = holding["left"][kind] if kind > TOKENS or own.minute == minute else 0
             if usable:
-                asked = said["want"][kind], said["pace"][kind]
-                grants[kind] = _grant(free, left, asked, holders)
+                asked = holding["want"][kind], holding["pace"][kind]
+                grants[kind] = _grant(free, left, asked, holders * _PARTS[kind])
             rest[kind] = free - grants[kind]
         self._keep(key, own, grants, minute)
         return {
@@ -326,16 +328,16 @@ class Ledger:
         text = json.encode(records.encode(record))
         self._execute("INSERT OR REPLACE INTO keys VALUES (?, ?)", record.id, text)
 
-    def _configured(self, key: str, said: Json) -> None:
+    def _configured(self, key: str, fields: Json) -> None:
         """Stores a key as it is in the configuration."""
-        record = records.decode(said)
+        record = records.decode(fields)
         if self._record(key) != record:
             self._put(record)
 
     def _list(self, message: Json, now: float) -> Json:
         """All keys."""
-        for said in message.get("configured", ()):
-            self._configured(said["id"], said)
+        for fields in message.get("configured", ()):
+            self._configured(fields["id"], fields)
         running = self._running(now)
         kept = [record for record in self._records() if not record.deleted]
         views = [self._view(record, running, now) for record in kept]
@@ -434,19 +436,19 @@ _DOES: dict[str, Callable[[Ledger, Json, float], Json]] = {
 }
 
 
-def _lease_of(isolate: str, said: Json, now: float) -> _Lease:
+def _lease_of(isolate: str, holding: Json, now: float) -> _Lease:
     """What an isolate says that it holds."""
-    held = said["held"]
+    held = holding["held"]
     return _Lease(
         isolate,
         now,
-        said["minute"],
+        holding["minute"],
         requests=held[REQUESTS],
         tokens=held[TOKENS],
         calls=held[CALLS],
-        running=said["running"],
-        idle=said["left"][MONEY],
-        aside=held[MONEY] - said["left"][MONEY],
+        running=holding["running"],
+        idle=holding["left"][MONEY],
+        aside=held[MONEY] - holding["left"][MONEY],
     )
 
 
@@ -456,14 +458,19 @@ def _unspent(record: KeyRecord, spent: _Spent) -> int | None:
     return min(left) if left else None
 
 
-def _grant(free: int, left: int, asked: tuple[int, int], holders: int) -> int:
+_PARTS = {REQUESTS: 2, TOKENS: 2, CALLS: 16, MONEY: 2}
+"""All isolates together get this part of what is left without having asked for it: a half, and of
+the calls at the same time, which are few, a sixteenth."""
+
+
+def _grant(free: int, left: int, asked: tuple[int, int], parts: int) -> int:
     """How much an isolate gets, if `free` is not given out and it still has `left`.
 
     `asked` is what its calls wait for, and what it has given out lately. It gets what is waited
-    for, and as much as will last for some reports, if that is no more than its share of half of the
+    for, and as much as will last for some reports, if that is no more than one of `parts` of the
     rest. The smaller the rest, the less of it lies unused with isolates that may not need it.
     """
     want, pace = asked
-    share = max(0, free + left) // 2 // holders
+    share = max(0, free + left) // parts
     target = min(share, 3 * pace)
     return max(0, min(free, max(want - left, target - left)))

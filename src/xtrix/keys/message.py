@@ -4,7 +4,7 @@ An isolate says what it holds, not what has changed. So a message that is lost, 
 corrected by the next one. Only what was spent is a difference. It is sent in numbered batches, each
 of which is booked once. An isolate sends one message at a time.
 
-isolate   {"do": "sync", "isolate", "seq", "now", "batch": {"number", "rows"} or null, "keys"}
+    isolate   {"do": "sync", "isolate", "seq", "now", "batch": {"number", "rows"} or null, "keys"}
     ledger    {"seq", "batch", "minute", "minute_left", "keys"}
 """
 
@@ -49,10 +49,6 @@ class Row(NamedTuple):
     micros: int = 0
     unpriced: int = 0
     """Requests whose cost is not known."""
-
-    def of_request(self, *, is_error: bool) -> "Row":
-        """The same, counted as a client's request."""
-        return Row(*self[:3], 1, int(is_error), *self[5:])
 
 
 COUNTS = Row._fields[3:]

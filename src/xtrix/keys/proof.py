@@ -6,7 +6,6 @@ key keeps its id and gets the next generation. The letter says whether the key i
 strict) or accepted (o, open) while the ledger cannot be asked.
 """
 
-import hashlib
 import hmac
 import re
 from typing import NamedTuple
@@ -48,4 +47,4 @@ def check(secret: bytes, token: str) -> Proven | None:
 
 
 def _proof(secret: bytes, text: str) -> str:
-    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()[:_PROOF_LENGTH]
+    return hmac.digest(secret, text.encode(), "sha256").hex()[:_PROOF_LENGTH]

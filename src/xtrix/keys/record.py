@@ -94,12 +94,12 @@ def encode(record: KeyRecord) -> Json:
     return {**record._asdict(), "limits": record.limits._asdict()}
 
 
-def decode(said: Json) -> KeyRecord:
+def decode(fields: Json) -> KeyRecord:
     """The record that `encode` made, in any version. Unknown members are left out."""
-    limits = {name: it for name, it in said["limits"].items() if name in Limits._fields}
+    limits = {name: it for name, it in fields["limits"].items() if name in Limits._fields}
     if limits.get("models") is not None:
         limits["models"] = tuple(limits["models"])
-    known = {name: it for name, it in said.items() if name in KeyRecord._fields}
+    known = {name: it for name, it in fields.items() if name in KeyRecord._fields}
     return KeyRecord(**{**known, "limits": Limits(**limits)})
 
 
@@ -170,19 +170,19 @@ _ROTATION = SchemaValidator(
 _CONFIGURED = SchemaValidator(_table("key", key=_NAME, expires=_TIME, **LIMIT_FIELDS))
 
 
-def parse_new(said: object) -> Json:
+def parse_new(value: object) -> Json:
     """The fields for a new key. Raises ClientError."""
-    return _parse(_NEW, said)
+    return _parse(_NEW, value)
 
 
-def parse_changes(said: object) -> Json:
+def parse_changes(value: object) -> Json:
     """The changes for a key. Raises ClientError."""
-    return _parse(_CHANGES, said)
+    return _parse(_CHANGES, value)
 
 
-def parse_grace(said: object) -> int:
+def parse_grace(value: object) -> int:
     """For how many seconds the old key is still accepted. Raises ClientError."""
-    seconds: int = _parse(_ROTATION, said).get("grace_seconds", 0)
+    seconds: int = _parse(_ROTATION, value).get("grace_seconds", 0)
     return seconds
 
 
@@ -198,15 +198,17 @@ def parse_configured(where: str, table: Json) -> KeyRecord:
     except ValidationError as failure:
         faults = failure.errors(include_url=False, include_input=False, include_context=False)
         paths = [(".".join(map(str, it["loc"]))[:_LONGEST_PATH], it["msg"]) for it in faults]
-        raise ConfigurationError([f"{where}.{path}: {said}" for path, said in paths]) from None
+        raise ConfigurationError([f"{where}.{path}: {why}" for path, why in paths]) from None
     name, expires = fields.pop("key"), fields.pop("expires", None)
     return changed(configured(name)._replace(expires=expires), {"limits": fields})
 
 
 def changed(record: KeyRecord, changes: Json) -> KeyRecord:
     """`record` with `changes`. Limits that they do not name stay, and null removes a limit."""
-    said = encode(record)
-    return decode({**said, **changes, "limits": {**said["limits"], **changes.get("limits", {})}})
+    fields = encode(record)
+    return decode(
+        {**fields, **changes, "limits": {**fields["limits"], **changes.get("limits", {})}}
+    )
 
 
 _KINDS = {
@@ -217,9 +219,9 @@ _KINDS = {
 _LONGEST_PATH = 100
 
 
-def _parse(schema: SchemaValidator, said: object) -> Json:
+def _parse(schema: SchemaValidator, value: object) -> Json:
     try:
-        fields: Json = schema.validate_python(said)
+        fields: Json = schema.validate_python(value)
     except ValidationError as failure:
         fault = failure.errors(include_url=False, include_input=False, include_context=False)[0]
         raise _refusal(fault["type"], fault["loc"], fault["msg"]) from None
@@ -230,5 +232,5 @@ def _refusal(kind: str, location: tuple[int | str, ...], message: str) -> Client
     path = ".".join(map(str, location))[:_LONGEST_PATH]
     if not path:
         return ClientError(400, "invalid_type", "The body must be a JSON object.")
-    code, said = _KINDS.get(kind, ("invalid_value", message))
-    return ClientError(400, code, f"'{path}' {said}.", param=path)
+    code, why = _KINDS.get(kind, ("invalid_value", message))
+    return ClientError(400, code, f"'{path}' {why}.", param=path)

@@ -51,20 +51,20 @@ repeats a 503 thirty times (observed with 0.169)."""
 def decode_error(head: UpstreamHead, body: bytes) -> UpstreamError:
     """The error in a response with a status other than 200."""
     try:
-        said = json.decode(body)
+        answer = json.decode(body)
     except ValueError:
-        said = None
-    if isinstance(said, list) and said:
-        said = said[0]  # Gemini's compatible endpoint puts its errors into a list
-    return error_of(said.get("error", said) if isinstance(said, dict) else None, head)
+        answer = None
+    if isinstance(answer, list) and answer:
+        answer = answer[0]  # Gemini's compatible endpoint puts its errors into a list
+    return error_of(answer.get("error", answer) if isinstance(answer, dict) else None, head)
 
 
-def error_of(said: object, head: UpstreamHead | None = None) -> UpstreamError:
+def error_of(value: object, head: UpstreamHead | None = None) -> UpstreamError:
     """The error for an upstream's error object. Without a `head` its own words decide which it is.
 
-    `said` is an object, or only the message. Anything else tells nothing.
+    `value` is an object, or only the message. Anything else tells nothing.
     """
-    error: dict[str, Any] = said if isinstance(said, dict) else {"message": said}
+    error: dict[str, Any] = value if isinstance(value, dict) else {"message": value}
     words = [error.get("code"), error.get("type")]
     status = head.status if head and head.status != 200 else _status(words)
     if any(isinstance(word, str) and word in _QUOTA for word in words):

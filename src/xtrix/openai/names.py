@@ -75,9 +75,9 @@ class CallIds:
         self._taken: set[str] = set()
         self._repeats: dict[str, int] = {}
 
-    def new(self, said: str) -> str:
-        """An id for the next call, which the client calls `said`."""
-        plain = call_id(said)
+    def new(self, client_id: str) -> str:
+        """An id for the next call, which the client calls `client_id`."""
+        plain = call_id(client_id)
         theirs = plain
         while theirs in self._taken:
             number = self._repeats[plain] = self._repeats.get(plain, 1) + 1
@@ -86,9 +86,9 @@ class CallIds:
         return theirs
 
 
-def call_id(said: str) -> str:
-    """The upstream's id for a call that the client calls `said`."""
-    return said if 0 < len(said) <= LONGEST_ID else f"call_{_digest(said)[:32]}"
+def call_id(client_id: str) -> str:
+    """The upstream's id for a call that the client calls `client_id`."""
+    return client_id if 0 < len(client_id) <= LONGEST_ID else f"call_{_digest(client_id)[:32]}"
 
 
 def _written(key: _Key) -> str:

@@ -24,13 +24,13 @@ def answering(expected: Expected | None = None) -> Answering:
 
 
 def reader(expected: Expected | None = None) -> tuple[Reader, Recorder]:
-    """A Reader and the Recorder that it tells."""
+    """A Reader, and the Recorder that it calls."""
     recorder = Recorder()
     return Reader(recorder, answering(expected)), recorder
 
 
 def whole(answer: object, expected: Expected | None = None) -> Recorder:
-    """What a whole answer tells."""
+    """The blocks of a whole answer."""
     reading, recorder = reader(expected)
     reading.whole(answer if isinstance(answer, bytes) else json.encode_body(answer))
     assert reading.finished
@@ -38,7 +38,7 @@ def whole(answer: object, expected: Expected | None = None) -> Recorder:
 
 
 def streamed(events: Iterable[Event | object], expected: Expected | None = None) -> Recorder:
-    """What a stream of `events`, chunks among them, tells with its end."""
+    """The blocks of a stream of `events`, which may contain chunks, up to its end."""
     reading, recorder = reader(expected)
     for event in events:
         reading.feed(event if isinstance(event, Event) else chunk_event(event))

@@ -169,7 +169,7 @@ def _containers(schema: object) -> Iterator[dict[str, Any]]:
 
 
 def of_values(count: int) -> bytes:
-    """A right request of `count` values and little more bytes."""
+    """A correct request with `count` values and few more bytes."""
     wrapping = b'{"model":"m","messages":[{"role":"user","content":"x"}],"x":[%s]}'
     return wrapping % b",".join([b"0"] * (count - 6))
 

@@ -151,7 +151,7 @@ def test_roles_and_null_content_of_the_row() -> None:
 
 
 def test_system_text_in_front_is_one_message() -> None:
-    """Local chat templates bear one, and no developer."""
+    """Chat templates of local models accept one system message first, and no developer message."""
     said = messages(system("A", "developer"), Turn("system", [Text("B"), Text("C")]), USER)
     assert said == [
         {"role": "system", "content": "A\n\nB\n\nC"},
@@ -199,7 +199,7 @@ def test_empty_text_is_no_message() -> None:
 
 
 def test_text_alone_is_a_string() -> None:
-    """DeepSeek and others take no lists."""
+    """DeepSeek and others accept no lists of parts."""
     said = messages(user(Text("a"), Text("b")), user(Text("c")))
     assert said == [{"role": "user", "content": "a\n\nb\n\nc"}]
 
@@ -338,7 +338,7 @@ def test_results_come_right_behind_the_calls_in_their_order() -> None:
 
 
 def test_results_that_say_nothing_say_so() -> None:
-    """Some models stop dead at an empty one."""
+    """Some models stop at an empty result."""
     said = messages(USER, assistant(call(), call("b")), user(result(), result("b", Text(""))))
     assert [message["content"] for message in said[2:]] == ["(no output)"] * 2
 
@@ -415,7 +415,9 @@ def test_reasoning_goes_back_to_who_issued_it() -> None:
 
 
 def test_signed_blocks_of_another_gateway_go_back_too() -> None:
-    """A client's own `thinking_blocks` never do: they are of this gateway's answers."""
+    """These blocks came from the upstream. A client's own `thinking_blocks` are never sent on,
+    because this gateway made them.
+    """
     blocks = [{"type": "thinking", "thinking": "a", "signature": "s"}]
     said = messages(USER, assistant(thinking({"thinking_blocks": blocks}), Text("b")), USER)[1]
     assert said["thinking_blocks"] == blocks
@@ -473,7 +475,7 @@ def test_what_a_call_carried_goes_back_with_it() -> None:
 
 
 def test_it_is_known_by_its_place_where_the_id_has_changed() -> None:
-    """A client of Messages is told ids that every provider takes."""
+    """A client of Messages gets ids that every provider accepts."""
     signature = {"extra_content": {"google": {"thought_signature": "x"}}}
     sealed = thinking({"tool_calls": [{"id": "functions.f:0", **signature}]})
     said = messages(USER, assistant(sealed, call("functions_f_0"), call("b")), USER)[1]
@@ -1019,7 +1021,7 @@ def test_a_search_where_the_upstream_has_one() -> None:
 
 
 def test_a_search_where_it_has_none() -> None:
-    """Alone it is what the client wants; beside other tools the answer can do without."""
+    """A request with search alone is refused; beside other tools, search is left out."""
     search = WebSearch(path="tools.0.type")
     assert refusal(settings(web_search=search)).param == "tools.0.type"
     beside = prompt(tools=[tool()], settings=Settings(web_search=search))
@@ -1038,7 +1040,7 @@ def test_a_choice_of_the_search() -> None:
 
 
 def test_a_prompt_is_encoded_for_one_target_after_the_other() -> None:
-    """Fallback: what one target is told leaves nothing behind for the next."""
+    """The same Prompt is encoded for each target of a fallback. No encoding changes it."""
     turns = [system("A"), USER, assistant(call()), user(result("a", Text("1"))), system("B")]
     wanted = prompt(*turns, tools=[tool(kind="custom")], settings=Settings(effort="low"))
     before = repr(wanted)

@@ -25,7 +25,7 @@ TURNS = [
 
 
 def asked(local: model.Model, prompt: Prompt) -> Recorder:
-    """What the model answers."""
+    """The model's answer."""
     to = Target(Provider("local", "openai", f"{local.url}/v1"), model.NAME)
     call = encode_prompt(prompt, to).request
     request = urllib.request.Request(call.url, call.body, dict(call.headers))

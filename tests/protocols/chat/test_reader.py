@@ -178,7 +178,7 @@ def test_the_first_call_is_told_as_it_comes() -> None:
 
 
 def test_fragments_of_several_calls_are_put_in_order() -> None:
-    """The second waits until the first is whole, and is told as it comes from there on."""
+    """The second call waits until the first is whole, and streams from there on."""
     reading, recorder = reader()
     first = [fragment('{"a":', "f", index=0, id="a"), fragment('{"b":', "g", index=1, id="b")]
     for said in (called(*first), called(fragment("[1", index=1), fragment("1", index=0))):
@@ -262,7 +262,7 @@ def test_a_call_without_arguments() -> None:
 
 
 def test_a_call_that_the_limit_cut_before_its_arguments_has_none() -> None:
-    """`{}` would be a call that nobody made."""
+    """`{}` in its place would be a call that the model did not make."""
     events = [called(fragment("{}", "f", index=0, id="a"), fragment("", "g", index=1, id="b"))]
     assert calls(streamed([*events, delta(reason="length")])) == [("f", "{}"), ("g", "")]
 
@@ -380,7 +380,7 @@ def details(*items: dict[str, Any], reasoning: str = "") -> Any:
 
 
 def test_details_in_pieces_are_one_block_with_its_signature() -> None:
-    """Replayed in pieces, the signature would fit none of them."""
+    """The signature fits the whole text, and none of its pieces."""
     said = {"type": "reasoning.text", "format": "anthropic-claude-v1", "index": 0}
     told = streamed(
         [
@@ -638,7 +638,7 @@ def test_nothing_is_told_after_the_end() -> None:
     ],
 )
 def test_errors(said: Any, code: str) -> None:
-    """Before the first word nothing has begun, so that the client can be told a status."""
+    """An error before the first text can still become a status."""
     event = said if isinstance(said, Event) else chunk_event(said)
     reading, recorder = reader()
     with pytest.raises(UpstreamError) as first:
@@ -689,8 +689,8 @@ def test_what_events_carry() -> None:
         text("h", reason="stop"),
     ):
         reading.feed(chunk_event(said))
-        seen.append(reading.carried)
-    carried = [
+        seen.append(reading.lone_text)
+    lone_text = [
         None,
         None,
         '"b"',
@@ -706,7 +706,7 @@ def test_what_events_carry() -> None:
         '"\\"a\\""',
         '":1"',
     ]
-    assert seen == [*carried, None, None, None, None]
+    assert seen == [*lone_text, None, None, None, None]
 
 
 def test_what_was_moved_counts_for_what_waits() -> None:
@@ -729,7 +729,7 @@ def test_what_was_moved_counts_for_what_waits() -> None:
 
 
 def test_interleaved_calls_take_linear_time() -> None:
-    """Every piece of the other asks anew whether the open one is whole."""
+    """Each piece of the other call checks again whether the open one is whole."""
 
     def prepare(count: int) -> Any:
         begun = [fragment('{"a":[', "f", index=0, id="a"), fragment("", "g", index=1, id="b")]

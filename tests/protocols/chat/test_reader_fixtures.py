@@ -20,7 +20,7 @@ PIECES = {"text", "thinking", "arguments"}
 
 
 def played(events: list[Event]) -> Recorder | str:
-    """What is told, or the code of the error in its place."""
+    """The blocks, or the code of the error."""
     try:
         return streamed(events)
     except UpstreamError as error:
@@ -51,7 +51,7 @@ def test_whole_and_streamed_answers_tell_the_same(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("scenario", BOTH, ids=str)
 def test_the_same_as_the_relay_tells(scenario: Scenario) -> None:
-    """What a chat client of the same upstream is answered, by another path through the code."""
+    """A chat client of the same upstream gets the same, by another path through the code."""
     recorder = whole(scenario.bytes("upstream.json"))
     choice = scenario.json("reply.json")["choices"][0]
     said = choice["message"]
@@ -105,15 +105,15 @@ def test_truncated_after_every_event(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("scenario", CHAT, ids=str)
 def test_what_is_carried_is_all_that_an_event_did(scenario: Scenario) -> None:
-    """Another text in the same event makes the same call with that text, and nothing else."""
+    """The same event with another text makes the same call with that text, and nothing else."""
     events = events_of(scenario.bytes("upstream.sse"))
     for index, event in enumerate(events):
         reading, recorder = reader()
-        if not _fed(reading, events[: index + 1]) or reading.carried is None:
+        if not _fed(reading, events[: index + 1]) or reading.lone_text is None:
             continue
-        if event.data.count(reading.carried) != 1:
+        if event.data.count(reading.lone_text) != 1:
             continue
-        other = Event(event.name, event.data.replace(reading.carried, '"} \\n{"'))
+        other = Event(event.name, event.data.replace(reading.lone_text, '"} \\n{"'))
         moved = recorder
         reading.moved(1, "} \\n{")
         recorder.moved(1, "} \\n{")
@@ -140,17 +140,17 @@ def _fed(reading: Any, events: list[Event]) -> bool:
 def test_what_is_carried_was_one_call(scenario: Scenario) -> None:
     events = events_of(scenario.bytes("upstream.sse"))
     reading, recorder = reader()
-    carried = 0
+    lone_text = 0
     for event in events:
         told = len(recorder.calls)
         reading.feed(event)
         new = recorder.calls[told:]
-        if reading.carried is not None:
-            carried += 1
+        if reading.lone_text is not None:
+            lone_text += 1
             assert len(new) == 1
             assert new[0] in PIECES
     pieces = [name for name in recorder.calls if name in PIECES]
-    assert carried or len(pieces) < 4, "the fast path has nothing to learn from"
+    assert lone_text or len(pieces) < 4, "the fast path has nothing to learn from"
 
 
 # Junk

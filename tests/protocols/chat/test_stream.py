@@ -130,14 +130,14 @@ def test_parts_are_joined() -> None:
 
 
 def test_lists_without_indexes_are_told_once_at_the_end() -> None:
-    """openai-python bears such a list once in a stream, and no second time."""
+    """openai-python accepts such a list once in a stream, and fails at the second."""
     one, two = ({"type": "url_citation", "url_citation": {"url": url}} for url in "ab")
     seen = deltas(chunk({"annotations": [one]}), content("x"), chunk({"annotations": [two]}))
     assert seen == [{"content": "x"}, {"annotations": [one, two]}]
 
 
 def test_what_else_a_delta_says_comes_through_but_for_bare_numbers() -> None:
-    """The SDKs add numbers and booleans up, delta for delta."""
+    """The SDKs would add numbers and booleans of all deltas together."""
     bare = {"cost": 0.1, "tokens": 7, "cached": True, "nothing": None, "empty": ""}
     kept = {"note": "x", "grounding": {"score": 0.5}}
     assert deltas(chunk({"content": "Hi", **bare, **kept}), chunk(bare)) == [

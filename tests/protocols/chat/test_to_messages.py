@@ -154,7 +154,9 @@ def test_what_an_upstream_wants_back_comes_back(message: Json, quirks: Quirks) -
 
 
 def test_claude_code_on_a_model_of_openais() -> None:
-    """A loop of tools, pictures in results, system text inside, a search for tools."""
+    """A conversation with several tool calls, pictures in results, system text in the middle, and a
+    search for tools.
+    """
     wanted = prompt(recorded("claude_code"))
     row = target(Quirks(takes=("safety_identifier", "prompt_cache_key")))._replace(model="gpt-5.2")
     encoded = encode_prompt(wanted, row)

@@ -54,7 +54,7 @@ def whole(body: bytes, expected: Expected | None = None) -> Json:
 
 
 def plain(response: Json) -> Json:
-    """Without the white space of arguments, which whole answers and streams may spell unlike."""
+    """Removes the white space of arguments, which can differ between whole answers and streams."""
     for item in response["output"]:
         if "arguments" in item and isinstance(item["arguments"], str):
             item["arguments"] = json.encode(json.decode(item["arguments"]))

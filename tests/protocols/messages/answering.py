@@ -1,4 +1,4 @@
-"""Requests of Messages and what goes with answering them, as the tests of this folder need them."""
+"""Requests of Messages and what is needed to answer them, for the tests of this folder."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def recorded(name: str) -> bytes:
 def request(
     fields: dict[str, Any] | bytes | None = None, headers: dict[str, str] | None = None
 ) -> Request:
-    """A request with these fields beside those that it has to have."""
+    """A request with these fields and the required ones."""
     body = fields
     if not isinstance(body, bytes):
         body = json.encode_body({"model": "gpt-5", "messages": USER} | (fields or {}))  # type: ignore[operator]
@@ -46,7 +46,7 @@ def of_turns(*messages: dict[str, Any], **fields: Any) -> Prompt:
 def answering(
     expected: Expected | None = None, model: str = "gpt-5", fields: Any = None
 ) -> Answering:
-    """What an answer to a request is written with."""
+    """The settings with which an answer is written."""
     stamp = STAMP._replace(model=model)
     return Answering(request(fields), stamp, ORIGIN, CARRIER, expected or Expected())
 

@@ -35,7 +35,7 @@ RESULT: Mapping[str, Any] = {"role": "tool", "tool_call_id": "call_1", "content"
 
 
 def encoded(model: str = BUDGET, provider: Provider | None = None, **said: Any) -> Encoded:
-    """The request that says `said`, for `model`, in Anthropic's terms."""
+    """The request `said`, encoded for `model`."""
     body = {"messages": [USER], **said}
     request = CHAT.decode_request(json.encode(body).encode(), {}, model)
     row = provider or Provider("a", "anthropic", "https://a.test/v1", key="upstream-key")
@@ -53,7 +53,7 @@ def turns(*messages: Mapping[str, Any], model: str = BUDGET, **said: Any) -> Any
 
 
 def refused(model: str = BUDGET, **said: Any) -> ClientError:
-    """The refusal of what cannot be said."""
+    """The error that refuses the request."""
     with pytest.raises(ClientError) as caught:
         encoded(model, **said)
     assert caught.value.status == 400

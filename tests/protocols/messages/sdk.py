@@ -38,7 +38,7 @@ def message(frames: str) -> dict[str, Any]:
 
 
 def accumulated(frames: str) -> dict[str, Any]:
-    """The message that the frames of anybody's answer add up to."""
+    """The message that the frames add up to, from any server."""
     snapshot = None
     buffers: dict[int, bytes] = {}
     for event in events(frames):
@@ -51,7 +51,7 @@ def accumulated(frames: str) -> dict[str, Any]:
 
 
 def valid(body: dict[str, Any]) -> dict[str, Any]:
-    """`body`, which the SDK's strict types take, without what says nothing."""
+    """`body` without empty members, after the SDK's strict types have accepted it."""
     typed = Message.model_validate(body)
     told: dict[str, Any] = _told(typed.to_dict(exclude_unset=True))
     return told

@@ -32,7 +32,7 @@ BOTH = [each for each in STREAMS if each.has("upstream.json") and each.has("repl
 
 
 def asked(name: str, fields: dict[str, Any] | bytes) -> dict[str, Any]:
-    """What an upstream of the protocol `name` is asked."""
+    """The request that an upstream of the protocol `name` gets."""
     codec, target = TARGETS[name]
     return json.decode_object(codec.encode_prompt(prompt(fields), target).request.body)
 

@@ -24,7 +24,7 @@ from xtrix.protocols.messages.errors import decode_error, encode_error
 
 
 def body_of(reply: Reply) -> Any:
-    """The error object of a reply, once its frame is what it has to be."""
+    """The error object of a reply. Checks the frame around it."""
     body = json.decode(reply.body)
     assert body.keys() == {"type", "error", "request_id"}
     assert (body["type"], body["request_id"]) == ("error", "req_1")
@@ -34,7 +34,7 @@ def body_of(reply: Reply) -> Any:
 
 
 def retry(reply: Reply) -> str | None:
-    """What a reply says about trying again."""
+    """The headers of a reply about trying again."""
     return dict(reply.headers).get("x-should-retry")
 
 
@@ -165,7 +165,7 @@ def test_an_upstreams_own_words_are_kept(status: int, error: dict[str, Any]) -> 
 
 
 def test_but_for_a_prompt_that_is_too_long() -> None:
-    """Servers of others speak this protocol too, and agents look for Anthropic's words."""
+    """Other servers speak this protocol too, and agents look for Anthropic's wording."""
     said = "maximum context length is 5 tokens"
     error = {"type": "invalid_request_error", "message": said}
     reply = encode_error(relayed(400, error), "req_1")

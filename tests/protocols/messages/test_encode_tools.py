@@ -79,7 +79,7 @@ def unions(count: int) -> dict[str, Any]:
 
 
 def strict(*schemas: dict[str, Any], **said: Any) -> tuple[list[bool], tuple[str, ...]]:
-    """Which of the strict tools with these schemas stay strict, and what is named."""
+    """The strict tools with these schemas that stay strict, and the ignored parameters."""
     tools = [function(f"f{at}", schema, strict=True) for at, schema in enumerate(schemas)]
     body = sent(ADAPTIVE, tools=tools, **said)
     ignored = encoded(ADAPTIVE, tools=tools, **said).ignored

@@ -59,7 +59,7 @@ def test_a_providers_own_rows_come_first() -> None:
 
 
 def test_every_row_is_some_models() -> None:
-    """A row that an earlier one hides would be read and never used."""
+    """A row behind a more general one would never be used."""
     for row in FAMILIES:
         example = row.pattern.strip("*").replace("*", "x").replace("[12]", "1")
         assert family_of(example) is row, example

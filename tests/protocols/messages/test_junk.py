@@ -46,7 +46,7 @@ def put(whole: Any, path: tuple[Any, ...], junk: Any) -> Any:
 
 
 def judge(fields: dict[str, Any]) -> int:
-    """Take in a request in all ways; 1 if it was refused."""
+    """Reads a request in every way. Returns 1 if it was refused."""
     try:
         body = json.encode_body(fields)
         request = decode_request(body, {"anthropic-beta": "a, ,a"}, "default")

@@ -62,7 +62,7 @@ def roles(*messages: dict[str, Any]) -> list[str]:
 
 
 def block_of(block: dict[str, Any], role: str = "user") -> list[Block]:
-    """What a block becomes in a message of `role`, which is the last."""
+    """The block that a block becomes in a message of `role`, the last of the conversation."""
     messages = [user(), {"role": role, "content": [block]}]
     return of_turns(*messages).turns[1].blocks
 
@@ -441,8 +441,8 @@ def test_thinking_of_anthropics_own_is_sealed_as_it_is() -> None:
 def test_thinking_of_another_provider_is_opened() -> None:
     packed = CARRIER.pack(SEALED)
     path = "messages.1.content.0"
-    carried = {"type": "thinking", "thinking": "Well", "signature": packed}
-    assert block_of(carried, "assistant") == [Thinking("Well", SEALED, path)]
+    sealed_block = {"type": "thinking", "thinking": "Well", "signature": packed}
+    assert block_of(sealed_block, "assistant") == [Thinking("Well", SEALED, path)]
     assert block_of({"type": "redacted_thinking", "data": packed}, "assistant") == [
         Thinking("", SEALED, path)
     ]
@@ -474,8 +474,8 @@ def test_thinking_that_holds_nothing_is_left_out(block: dict[str, Any]) -> None:
 def test_what_a_call_carries_comes_back_to_it() -> None:
     extra = {"extra_content": {"google": {"thought_signature": "abc"}}}
     packed = CARRIER.pack(seal_extra("c1", extra, ORIGIN))
-    carried = {"type": "redacted_thinking", "data": packed}
-    turn = of_turns(user(), assistant(carried, CALL), user(RESULT)).turns[1]
+    sealed_block = {"type": "redacted_thinking", "data": packed}
+    turn = of_turns(user(), assistant(sealed_block, CALL), user(RESULT)).turns[1]
     assert turn.blocks == [
         Call("c1", "f", '{"a":1}', extra=extra, path="messages.1.content.1"),
     ]

@@ -42,12 +42,12 @@ def relayed(
     client: dict[str, str] | None = None,
     **row: Any,
 ) -> UpstreamRequest:
-    """What such a request becomes for an upstream; `client` are its headers."""
+    """The upstream's request; `client` are the client's headers."""
     return relay_request(request(fields, client), target(**row), CARRIER).request
 
 
 def answered(*blocks: Any) -> list[dict[str, Any]]:
-    """A conversation in which the assistant has said these blocks."""
+    """A conversation with these blocks of the assistant."""
     return [*USER, {"role": "assistant", "content": list(blocks)}, *USER]
 
 
@@ -257,7 +257,7 @@ def decoded(text: str) -> list[Event]:
 
 
 def told(text: str, model: str = "gpt-5") -> tuple[str, ApiError | None]:
-    """What a client gets of a stream that comes and ends, and the error that ended it."""
+    """The client's bytes of a stream that ends, and the error that ended it."""
     stream = RelayStream(answering(model=model))
     frames = ""
     decoder = Decoder()
@@ -273,7 +273,7 @@ def told(text: str, model: str = "gpt-5") -> tuple[str, ApiError | None]:
 
 
 def last_of(stream: RelayStream, decoder: Decoder) -> str:
-    """The frame of an event that has no blank line; none of one that the end cut in two."""
+    """The frame of an event without its blank line; empty if the stream ended in its middle."""
     try:
         return "".join(stream.feed(event) for event in decoder.close() if not stream.finished)
     except ApiError as error:
@@ -283,7 +283,7 @@ def last_of(stream: RelayStream, decoder: Decoder) -> str:
 
 
 def model_in(text: str) -> str:
-    """The model that a stream's beginning names."""
+    """The model named in the first event of a stream."""
     found = re.search(r'"model": ?"([^"]*)"', text)
     return found[1] if found else "gpt-5"
 
@@ -332,8 +332,8 @@ def test_the_fast_path_gives_the_frames_of_the_general_one(scenario: Scenario) -
             break
         if template and (moved := splice(template, piece))[2]:
             assert moved == (frame, "", 1)
-            assert stream.carried
-        template = learn(piece, frame, stream.carried) if stream.carried else None
+            assert stream.lone_text
+        template = learn(piece, frame, stream.lone_text) if stream.lone_text else None
 
 
 @pytest.mark.parametrize("kind", ["text_delta", "thinking_delta", "input_json_delta"])
@@ -347,8 +347,8 @@ def test_the_fast_path_is_taken(kind: str) -> None:
     for event in decoded(frames_of(START, *BLOCK[:1])):
         stream.feed(event)
     frame = "".join(stream.feed(event) for event in decoded(piece("one")))
-    assert stream.carried == '"one"'
-    template = learn(piece("one"), frame, stream.carried)
+    assert stream.lone_text == '"one"'
+    template = learn(piece("one"), frame, stream.lone_text)
     assert template
     events = piece("two") + piece('"three"')
     assert splice(template, events) == (events, "", 2)

@@ -264,7 +264,7 @@ ANSWER = asked(answer_tool="json_tool_call")
 
 
 def streamed(*blocks: dict[str, Any], asking: Asked) -> dict[str, Any]:
-    """The message that the same blocks add up to in a stream."""
+    """The message that a stream of the same blocks adds up to."""
     events: list[dict[str, Any]] = [{"type": "message_start", "message": {}}]
     for index, block in enumerate(blocks):
         more = (

@@ -43,7 +43,7 @@ def ended(reason: str | None = "end_turn", **said: object) -> dict[str, Any]:
 
 
 def played(*events: dict[str, Any], asking: Asked | None = None) -> Outcome:
-    """What comes of `events`, each in a piece of its own."""
+    """The frames for `events`, each in a piece of its own."""
     return replay("anthropic", map(data, events), asking)
 
 
@@ -265,7 +265,7 @@ def test_hidden_thinking_is_handed_on_for_the_way_back() -> None:
 
 
 def test_signed_blocks_are_told_in_one_delta() -> None:
-    """openai-python adds lists up by index, openai-node keeps the last one."""
+    """openai-python joins lists by index; openai-node keeps the last one."""
     hidden = {"type": "redacted_thinking", "data": "eA=="}
     seen = deltas(*THOUGHT, opened(1, hidden), closed(1), text("Yes", 2))
     (told,) = [delta["thinking_blocks"] for delta in seen if "thinking_blocks" in delta]

@@ -44,7 +44,7 @@ def written(script: Script, expected: Expected | None = None) -> tuple[str, dict
 
 
 def message(script: Script, expected: Expected | None = None) -> dict[str, Any]:
-    """The whole answer, of which it is certain that its stream adds up to it."""
+    """The whole answer. Checks that its stream adds up to the same."""
     frames, body = written(script, expected)
     assert body["stop_reason"]
     assert body["stop_sequence"] is None or body["stop_reason"] == "stop_sequence"
@@ -96,7 +96,7 @@ def think(*words: str, sealed: Sealed | None = None) -> Script:
 
 
 def ending(finish: Finish, *told: Script) -> Script:
-    """A script with an end of its own."""
+    """A script with another end."""
 
     def script(writer: Writer) -> None:
         writer.begin(Usage(), None)

@@ -1,6 +1,6 @@
 """Reads a stream of Responses, and checks its events against this grammar:
 
-stream    = created in_progress item* terminal DONE
+    stream    = created in_progress item* terminal DONE
     item      = message | reasoning | call | custom | other        one after the other
     message   = item.added part+ item.done
     part      = part.added delta* annotation* text.done part.done
@@ -27,7 +27,7 @@ GROWING = {
 
 
 class Telling(NamedTuple):
-    """A stream that keeps to the grammar."""
+    """A parsed stream."""
 
     events: list[Json]
     response: Json
@@ -55,7 +55,7 @@ def events_of(frames: str) -> list[Json]:
 
 
 def read(frames: str) -> Telling:
-    """The stream that `frames` tell. Raises AssertionError where they break the grammar."""
+    """Parses the stream. Raises AssertionError if it breaks the grammar."""
     return _Parser(events_of(frames)).stream()
 
 
@@ -133,7 +133,9 @@ class _Parser:
         return dict(done["item"])
 
     def growing(self, place: Json, kind: str, field: str) -> str | None:
-        """The text of one string told in deltas, and the end of it; None when it was left open."""
+        """The text of one string that comes in deltas and at its end; None if a failure left it
+        open.
+        """
         pieces = []
         while self.peek() == f"{kind}.delta":
             event = self.take(f"{kind}.delta")

@@ -14,7 +14,7 @@ ORIGIN = Origin("openai", "gpt-5.5", "responses")
 
 
 class Recorder:
-    """Notes what it is told; pieces of one block in a row are one note."""
+    """Records the calls; consecutive pieces of one block are one record."""
 
     def __init__(self) -> None:
         self.continues = False
@@ -104,7 +104,7 @@ class Recorder:
 
 
 def answering(expected: Expected | None = None) -> Answering:
-    """What is known of a request that is answered by `ORIGIN`."""
+    """The settings for an answer by `ORIGIN`."""
     return Answering(
         Request({}, b"", "gpt-5.5", stream=True),
         Stamp("0" * 32, 0, "gpt-5.5", "fp_0000000000"),

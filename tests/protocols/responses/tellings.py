@@ -52,7 +52,7 @@ def step(name: str, *arguments: Any) -> Step:
 
 
 def tell(writer: Writer, steps: Iterable[Step]) -> None:
-    """Make the calls, `begin` before all others."""
+    """Makes the calls, `begin` first."""
     writer.begin(Usage(), None)
     for name, arguments in steps:
         getattr(writer, name)(*arguments)
@@ -75,9 +75,8 @@ def whole(steps: Iterable[Step], of: Answering | None = None) -> Json:
 def replay(
     reader: Callable[[Writer, Answering], Reader], events: Iterable[Event], of: Answering
 ) -> str:
-    """The frames that an upstream's stream becomes, for a Reader of any protocol.
-
-    One that fails before it has begun becomes none.
+    """The frames for an upstream's stream, with a Reader of any protocol. A stream that fails
+    before it has begun has none.
     """
     writer = StreamWriter(of)
     stream = Translation(reader(writer, of), writer)
@@ -92,7 +91,7 @@ def replay(
 
 
 def replay_whole(reader: Callable[[Writer, Answering], Reader], body: bytes, of: Answering) -> Json:
-    """The object that an upstream's whole answer becomes. Raises UpstreamError."""
+    """The object for an upstream's whole answer. Raises UpstreamError."""
     writer = WholeWriter(of)
     reader(writer, of).whole(body)
     return writer.body()

@@ -49,7 +49,7 @@ def test_a_stream_is_the_same_wherever_it_is_cut(scenario: Scenario) -> None:
 
 
 def anthropic(*texts: str) -> list[str]:
-    """The events of a text as Anthropic tells it."""
+    """Anthropic's events for a text."""
     said: list[Json] = [
         {"type": "message_start", "message": {"usage": {"input_tokens": 1}}},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},

@@ -75,14 +75,14 @@ def body_of(prompt: Prompt, model: str = "gpt-5.5", **row: Any) -> Json:
 
 
 def input_of(*turns: Turn, **row: Any) -> list[Json]:
-    """The input items of `turns`, with a last word of the user's that is not among them."""
+    """The input items of `turns`, without the last message, which is added for every test."""
     items: list[Json] = body_of(prompt_of(*turns, said("Go on.")), **row)["input"]
     assert items.pop() == message("user", "Go on.")
     return items
 
 
 def asked(settings: Settings, model: str = "gpt-5.5", **row: Any) -> Json:
-    """The fields that `settings` give rise to."""
+    """The request's fields for `settings`."""
     body = body_of(prompt_of(settings=settings), model, **row)
     ours = {"model", "input", "store", "include"}
     return {name: value for name, value in body.items() if name not in ours}
@@ -396,7 +396,7 @@ def test_reasoning_from_elsewhere_is_left_out(origin: Origin | None) -> None:
 
 
 def test_reasoning_that_leads_nowhere_is_left_out() -> None:
-    """OpenAI refuses an item of reasoning without the item that it came with."""
+    """OpenAI refuses a reasoning item without the item that follows it."""
     assert input_of(said("U"), turn("assistant", thought()), said("V")) == [
         message("user", "U"),
         message("user", "V"),

@@ -68,7 +68,7 @@ IMAGE = "data:image/png;base64,iVBORw0KGgo="
 
 
 def asked(dialect: str, upstream: Upstream | None = None, **fields: Any) -> Played:
-    """What comes of a request with these `fields`."""
+    """The outcome of a request with these `fields`."""
     upstream = upstream or answer(WHOLE[dialect])
     request = {"model": "m", **fields}
     return play(gateway(row(dialect)), request, [upstream], head("/v1/responses"))
@@ -79,7 +79,7 @@ def user(content: Any, **more: Any) -> Json:
 
 
 def compliant(response: Json, status: str = "completed") -> Json:
-    """`response`, which has to be as the document has it."""
+    """`response`, after a check against the document."""
     assert response["object"] == "response"
     assert response["status"] == status
     for name, kinds in RESPONSE.items():

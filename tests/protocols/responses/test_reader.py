@@ -167,7 +167,7 @@ def event_of(said: Json) -> Event:
 
 
 def read(events: Iterable[Json], expected: Expected | None = None) -> list[Said]:
-    """What is told of a stream, which has to end well."""
+    """The recorded calls of a stream, which must end well."""
     return read_events(map(event_of, events), expected)
 
 
@@ -473,7 +473,7 @@ def test_an_answer_that_is_called_completed_but_names_why_it_is_cut() -> None:
     [(7, FinishReason.LENGTH), (8, FinishReason.STOP), (None, FinishReason.STOP)],
 )
 def test_an_answer_that_is_as_long_as_it_may_be(limit: int | None, reason: FinishReason) -> None:
-    """llama.cpp's server calls an answer completed that the limit has cut off."""
+    """llama.cpp's server reports `completed` for an answer that reached the token limit."""
     told = [BEGIN, *SPOKEN, ("end", Finish(reason, COUNTED))]
     expected = Expected(limit=limit)
     assert read(stream_of(MESSAGE), expected) == told
@@ -528,6 +528,7 @@ def test_errors_in_a_stream(said: Json, status: int, code: str) -> None:
         {"type": "error", "sequence_number": 1, "param": None, **said},
         {"type": "response.failed", "response": failed},
         {"type": "response.completed", "response": failed},
+        {"type": "response.in_progress", "response": failed},
     ):
         error, recorder = failure(created, event)
         assert (error.status, error.code, error.message) == (status, code, "Why.")
@@ -554,6 +555,11 @@ def test_an_error_after_the_first_words_ends_the_answer_unfinished() -> None:
 def test_a_failure_without_a_word() -> None:
     error, _ = failure({"type": "response.failed", "response": {"status": "failed"}})
     assert (error.status, error.code) == (502, "upstream_error")
+
+
+def test_a_response_that_was_cancelled_is_cut_off() -> None:
+    error, _ = failure({"type": "response.cancelled", "response": {}})
+    assert (error.status, error.code) == (502, "upstream_truncated")
 
 
 def test_an_error_by_the_name_of_its_event() -> None:
@@ -614,7 +620,7 @@ ODD: list[Any] = [None, 1, True, "x", [], {}, [1], {"a": 1}]
 
 @pytest.mark.parametrize("odd", ODD, ids=str)
 def test_members_of_any_type(odd: Any) -> None:
-    """No member that is wrong ends in anything but an upstream's error."""
+    """A member of the wrong type is an upstream's error, and nothing else."""
     for event in stream_of(REASONING, CITED, FUNCTION, CUSTOM, SEARCHED):
         for name in event:
             reader = Reader(Recorder(), answering())
@@ -755,7 +761,7 @@ def test_items_that_are_interleaved_are_told_one_after_the_other() -> None:
 
 
 def test_a_call_that_begins_before_the_reasoning_is_over() -> None:
-    """Ollama's order, with both at index 0 (ollama/ollama#18411)."""
+    """Ollama sends both with index 0, in this order (ollama/ollama#18411)."""
     thought, call = events_of(REASONING, 0), events_of(FUNCTION, 0)
     events = [*thought[:-1], *call, thought[-1]]
     end = {"type": "response.completed", "response": response(FUNCTION, REASONING)}
@@ -771,7 +777,7 @@ def test_everything_twice() -> None:
 
 @pytest.mark.parametrize("kind", ["response.reasoning_text", "response.reasoning"])
 def test_reasoning_in_the_open(kind: str) -> None:
-    """As vLLM and llama.cpp tell it: as content, with nothing to give back."""
+    """vLLM and llama.cpp send reasoning as content, and nothing to send back."""
     text = {"type": "reasoning_text", "text": "They greet."}
     item = {**REASONING, "summary": [], "content": [text], "encrypted_content": ""}
     here = {"output_index": 0, "item_id": "rs_1", "content_index": 0}
@@ -818,13 +824,13 @@ def test_a_call_without_an_id(left_out: tuple[str, ...]) -> None:
 
 
 def test_what_an_event_carried() -> None:
-    """Of each event that may be passed on without us, a second like it tells one piece more."""
+    """For each event that the fast path may handle, a second one like it adds one more piece."""
     carrying = set()
     reader = Reader(Recorder(), answering())
     for event in stream_of(*OUTPUT):
         reader.feed(event_of(event))
-        if reader.carried is not None:
-            assert reader.carried == json.encode(event["delta"])
+        if reader.lone_text is not None:
+            assert reader.lone_text == json.encode(event["delta"])
             carrying.add(event["type"])
     assert carrying == {
         "response.output_text.delta",
@@ -839,11 +845,11 @@ def test_an_event_that_begins_a_part_carries_nothing() -> None:
         reader.feed(event_of(event))
         if event["type"].endswith(".delta"):
             begins = event["content_index"] == 1 and event["delta"] == "Mu"
-            assert (reader.carried is None) == begins
+            assert (reader.lone_text is None) == begins
 
 
 def test_a_held_event_carries_nothing() -> None:
     reader = Reader(Recorder(), answering())
     for event in [*events_of(MESSAGE, 0)[:2], *events_of(FUNCTION, 1)]:
         reader.feed(event_of(event))
-        assert reader.carried is None
+        assert reader.lone_text is None

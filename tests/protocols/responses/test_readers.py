@@ -77,7 +77,7 @@ def test_a_stream_ends_with_the_whole_answer(scenario: Scenario) -> None:
 
 
 def compact(response: Json) -> Json:
-    """Without the white space of arguments, which is the model's own in a stream."""
+    """Removes the white space of arguments, which is the model's own in a stream."""
     for item in response["output"]:
         if item["type"] == "function_call":
             item["arguments"] = json.encode(json.decode(item["arguments"]))
@@ -105,7 +105,7 @@ def test_a_responses_client_is_told_what_a_chat_client_is(scenario: Scenario) ->
 
 
 def heard(frames: str) -> Recorder:
-    """What our own events tell a Reader of Responses."""
+    """The calls that a Reader of Responses makes for our own events."""
     recorder = Recorder()
     reader = RESPONSES.reader(recorder, answering()._replace(origin=HERE))
     for event in events_of(frames):
@@ -140,12 +140,12 @@ def names_of(steps: list[Step]) -> set[str]:
 
 
 def said(recorder: Recorder) -> list[tuple[str, str]]:
-    """Each block's kind and text; text in several blocks in a row is one part here."""
+    """Each block's kind and text. Text in several consecutive blocks is one part here."""
     return joined((block.kind, block.text or nothing(block.call)) for block in recorder.blocks)
 
 
 def meant(steps: list[Step]) -> list[tuple[str, str]]:
-    """What the steps tell, but for a search for tools, of which the Reader knows nothing."""
+    """The steps without the search for tools, which the Reader does not know."""
     blocks: list[tuple[str, str]] = []
     given: list[str] = []
     called: CallStart | None = None
@@ -178,5 +178,5 @@ def joined(blocks: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def nothing(call: CallStart | None) -> str:
-    """What stands for no arguments."""
+    """The text for empty arguments."""
     return "{}" if call and call.tool.kind == "function" else ""

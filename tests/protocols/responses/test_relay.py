@@ -56,7 +56,7 @@ RESPONSE: Json = {
 
 
 def relayed(quirks: Quirks | None = None, **fields: Any) -> tuple[Json, Encoded]:
-    """The upstream's request, and what else is said of it."""
+    """The upstream's request, and what is reported about it."""
     provider = Provider("openai", "openai-responses", "https://o.test/v1", key="k")
     if quirks:
         provider = Provider("openai", "openai-responses", "https://o.test/v1", quirks=quirks)
@@ -317,7 +317,7 @@ def test_the_lifecycle_waits_for_the_first_item() -> None:
             "insufficient_quota",
         ),
         ({"type": "response.failed"}, "upstream_error"),
-        ({"type": "response.cancelled", "response": {}}, "upstream_error"),
+        ({"type": "response.cancelled", "response": {}}, "upstream_truncated"),
         ({"type": "response.completed"}, "bad_upstream_response"),
         ({"type": "two words"}, "bad_upstream_response"),
         ({"type": ["a"]}, "bad_upstream_response"),
@@ -372,13 +372,13 @@ def test_text_is_carried_with_its_number() -> None:
     first, second, third = Decoder().feed(events(CREATED, DELTA, ADDED))
     stream.feed(first)
     frames = stream.feed(second)
-    assert stream.carried == '"Hi\u2028\\n"'
+    assert stream.lone_text == '"Hi\u2028\\n"'
     assert stream.sequence == 1
     assert frames.count("\n\n") == 2
     stream.moved(2, "ab")
     assert stream.sequence == 3
     stream.feed(third)
-    assert stream.carried is None
+    assert stream.lone_text is None
 
 
 def test_after_the_end_nothing_is_read() -> None:

@@ -112,7 +112,7 @@ def output(call_id: str, said: Any = "done", kind: str = "function_call") -> Jso
 
 
 def sketch(turns: list[Turn]) -> list[str]:
-    """Each turn in a word: its role, and what its blocks are."""
+    """A short form of each turn: its role and the kinds of its blocks."""
     names = {Text: "text", Call: "call", Result: "result", Thinking: "thinking"}
     return [
         f"{turn.role}: " + " ".join(f"{names[type(block)]} {mark(block)}" for block in turn.blocks)
@@ -641,7 +641,7 @@ def test_whatever_we_answer_is_taken_as_input(steps: list[Step], finish: Finish)
 
 
 def is_whole(item: Json) -> bool:
-    """Whether a call's arguments are an object, which a drawn one's need not be."""
+    """Whether a call's arguments are an object; drawn arguments may be something else."""
     if item["type"] != "function_call":
         return True
     try:

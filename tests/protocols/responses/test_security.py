@@ -52,7 +52,7 @@ def issued() -> list[Json]:
 
 
 def contents(envelope: str) -> str:
-    """What is in an envelope, for whoever cares to look."""
+    """The contents of an envelope, which anybody can read."""
     packed = envelope.removeprefix(PREFIX).partition(".")[2]
     return base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode()
 
@@ -63,7 +63,7 @@ def test_reasoning_comes_back_byte_for_byte() -> None:
 
 
 def _forged(value: Json) -> str:
-    """An envelope as the gateway would make it, sealed by somebody else."""
+    """An envelope in the gateway's form, signed by somebody else."""
     origin = Origin("claude", "m", "messages")
     return Carrier(b"guessed", b"client").pack(Sealed(value, origin))
 

@@ -103,7 +103,7 @@ TURN: list[Json] = [
 
 
 def asked(target: Target, fields: Json) -> tuple[Json, TargetCall, Conversion]:
-    """The upstream's request, and what goes with it."""
+    """The upstream's request, and what is reported about it."""
     request = RESPONSES.decode_request(json.encode_body(fields), {}, "best")
     conversion = Conversion(RESPONSES, request, CARRIER)
     call = conversion.encode(target, Plan((target,)), is_last=True)
@@ -350,14 +350,14 @@ def test_found_tools_can_be_called(target: Target) -> None:
 
 
 def answered(target: Target, fields: Json, answer: Json) -> Json:
-    """The client's response for an upstream's `answer`."""
+    """The response that the client gets for an upstream's `answer`."""
     _, call, conversion = asked(target, fields)
     written: Whole = conversion.whole(json.encode_body(answer), call, STAMP)
     return json.decode_object(written.body)
 
 
 def calling(target: Target, *calls: tuple[str, Json]) -> Json:
-    """An upstream's answer that calls tools by its names of them."""
+    """An upstream's answer that calls tools by the names that the upstream got."""
     if target is CLAUDE:
         uses = [
             {"type": "tool_use", "id": f"t{index}", "name": name, "input": given}
@@ -528,7 +528,7 @@ def test_metadata_is_repeated_to_the_client(target: Target) -> None:
 
 
 def test_metadata_goes_to_nobody_but_openai() -> None:
-    """What Anthropic calls `metadata` is something else, and others refuse what they don't know."""
+    """Anthropic's `metadata` is something else, and others refuse unknown fields."""
     for target in (CLAUDE, CHAT):
         assert "metadata" not in sent(target, metadata={"team": "blue"})
         assert ignored(target, metadata={"team": "blue"}) == ("metadata",)

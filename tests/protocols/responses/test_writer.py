@@ -40,7 +40,7 @@ Json = dict[str, Any]
 
 
 def told(*steps: Step, finish: Finish = STOP, **fields: Any) -> Telling:
-    """An answer of these calls."""
+    """The answer that these calls make."""
     return read(streamed([*steps, step("end", finish)], answering(**fields)))
 
 

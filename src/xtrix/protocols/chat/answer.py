@@ -8,8 +8,10 @@ from xtrix.errors import bad_response
 from xtrix.redact import word
 from xtrix.upstream import token_count
 
-_TYPES: dict[str, type] = {
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "content": (str, list),
     "refusal": str,
+    "reasoning": str,
     "reasoning_content": str,
     "annotations": list,
     "tool_calls": list,
@@ -18,10 +20,22 @@ _TYPES: dict[str, type] = {
     "audio": dict,
 }
 """The types of the members that clients read. A value of another type counts as absent."""
-_LISTS = {name for name, kind in _TYPES.items() if kind is list}
+_LEFT_OUT = {"role", "reasoning_details"}
 _NUMBERS = (int, float)
 
 
+_PROMPT_DETAILS = {
+    "cached": "cached_tokens",
+    "cache_written": "cache_write_tokens",
+    "prompt_audio": "audio_tokens",
+}
+_COMPLETION_DETAILS = {
+    "reasoning": "reasoning_tokens",
+    "completion_audio": "audio_tokens",
+    "accepted": "accepted_prediction_tokens",
+    "rejected": "rejected_prediction_tokens",
+}
+"""Our names of the details of a usage, and OpenAI's."""
 _REASONS = {
     "stop": "stop",
     "length": "length",
@@ -36,30 +50,30 @@ _REASONS = {
 }
 
 
-def finish_reason(said: object, *, called: bool) -> str:
+def finish_reason(given: object, *, called: bool) -> str:
     """OpenAI's finish reason.
 
     If the upstream says "stop" and there are tool calls, it is theirs.
     """
-    reason = _REASONS.get(_lowered(said), "stop")
+    reason = _REASONS.get(_lowered(given), "stop")
     return "tool_calls" if called and reason == "stop" else reason
 
 
 def unknown_reason(reasons: Iterable[object]) -> str | None:
     """A word for the log, for the first of the choices' `reasons` that is unknown or missing."""
-    for said in reasons:
-        if _lowered(said) not in _REASONS:
-            return word(said)
+    for reason in reasons:
+        if _lowered(reason) not in _REASONS:
+            return word(reason)
     return None
 
 
-def _lowered(said: object) -> str:
-    return said.lower() if isinstance(said, str) else ""
+def _lowered(value: object) -> str:
+    return value.lower() if isinstance(value, str) else ""
 
 
-def choice_index(said: dict[str, Any], default: int) -> int:
+def choice_index(choice: dict[str, Any], default: int) -> int:
     """The index of a choice, or `default` if it has none. Raises UpstreamError."""
-    index = said.get("index")
+    index = choice.get("index")
     if index is None:
         return default
     if type(index) is not int or index < 0:
@@ -67,7 +81,7 @@ def choice_index(said: dict[str, Any], default: int) -> int:
     return index
 
 
-def trim(said: dict[str, Any]) -> dict[str, Any]:
+def trim(fields: dict[str, Any]) -> dict[str, Any]:
     """A message or delta without empty members, and with one name for its reasoning.
 
     Members that OpenAI does not have stay, except numbers and booleans. Mistral's reasoning models
@@ -75,27 +89,18 @@ def trim(said: dict[str, Any]) -> dict[str, Any]:
     2026-11). OpenRouter sends reasoning twice. Its list is left out, because OpenAI's clients
     cannot add it up.
     """
-    kept = {key: value for key, value in said.items() if value not in (None, "", [])}
-    kept.pop("role", None)
-    kept.pop("reasoning_details", None)
-    # Clients add up the members of deltas, so a number would become a sum.
-    for key in [key for key, value in kept.items() if isinstance(value, _NUMBERS)]:
-        del kept[key]
-    for key in _TYPES.keys() & kept.keys():
-        if not isinstance(kept[key], _TYPES[key]):
-            del kept[key]
+    kept: dict[str, Any] = {}
+    for key, value in fields.items():
+        kind = _TYPES.get(key, object)
+        is_read = isinstance(value, kind) and key not in _LEFT_OUT
+        # Clients add up the members of deltas, so a number would become a sum.
+        if is_read and value not in (None, "", []) and not isinstance(value, _NUMBERS):
+            kept[key] = _objects(key, value) if kind is list else value
     if "function_call" in kept:
         called = _called(kept.pop("function_call"))
         kept |= {"function_call": called} if any(called.values()) else {}
-    for key in _LISTS & kept.keys():
-        kept[key] = [item for item in kept[key] if isinstance(item, dict)]
-    for key in kept.keys() & (_LISTS - {"tool_calls"}):
-        kept[key] = [_placed(item) for item in kept[key]]
-    reasoning = kept.pop("reasoning", None)
-    if isinstance(reasoning, str):
-        kept.setdefault("reasoning_content", reasoning)
-    if not isinstance(kept.get("content", ""), str | list):
-        del kept["content"]
+    if "reasoning" in kept:
+        kept.setdefault("reasoning_content", kept.pop("reasoning"))
     if isinstance(kept.get("content"), list):
         parts = [part for part in kept.pop("content") if isinstance(part, dict)]
         texts = {"content": _joined(parts, "text")}
@@ -108,6 +113,12 @@ def trim(said: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def _objects(key: str, items: list[Any]) -> list[dict[str, Any]]:
+    """The objects in the list `key` of a message. Only calls keep an index that is invalid."""
+    objects = [item for item in items if isinstance(item, dict)]
+    return objects if key == "tool_calls" else [_placed(item) for item in objects]
+
+
 def _placed(item: dict[str, Any]) -> dict[str, Any]:
     """`item` without an invalid index, on which openai-python's helper fails."""
     if type(item.get("index", 0)) is int:
@@ -117,8 +128,8 @@ def _placed(item: dict[str, Any]) -> dict[str, Any]:
 
 def _called(function: dict[str, Any]) -> dict[str, str]:
     """The texts of `function`, a call of the older form or a part of one."""
-    said = {name: function.get(name) for name in ("name", "arguments")}
-    texts = {name: text for name, text in said.items() if text and isinstance(text, str)}
+    members = {name: function.get(name) for name in ("name", "arguments")}
+    texts = {name: text for name, text in members.items() if text and isinstance(text, str)}
     return {"arguments": "", **texts}
 
 
@@ -127,40 +138,33 @@ def _joined(parts: list[Any], name: str) -> str:
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def usage_of(said: object) -> Usage | None:
+def usage_of(usage: object) -> Usage | None:
     """The usage that an upstream reports; None if it reports none.
 
     xAI and Gemini count the tokens of reasoning only in the total, not in `completion_tokens`
     (vercel/ai#12425, read 2026-11). So if the total is more than its parts, the difference is
     reasoning.
     """
-    if not isinstance(said, dict):
+    if not isinstance(usage, dict):
         return None
-    prompt = _details(said, "prompt_tokens_details")
-    completion = _details(said, "completion_tokens_details")
-    read, written = token_count(said, "prompt_tokens"), token_count(said, "completion_tokens")
-    uncounted = max(0, token_count(said, "total_tokens") - read - written)
-    return Usage(
-        prompt=read,
-        completion=written + uncounted,
-        cached=token_count(prompt, "cached_tokens") or token_count(said, "prompt_cache_hit_tokens"),
-        cache_written=token_count(prompt, "cache_write_tokens"),
-        reasoning=token_count(completion, "reasoning_tokens"),
-        prompt_audio=token_count(prompt, "audio_tokens"),
-        completion_audio=token_count(completion, "audio_tokens"),
-        accepted=token_count(completion, "accepted_prediction_tokens"),
-        rejected=token_count(completion, "rejected_prediction_tokens"),
-    )
+    prompt = _counts(usage.get("prompt_tokens_details"), _PROMPT_DETAILS)
+    completion = _counts(usage.get("completion_tokens_details"), _COMPLETION_DETAILS)
+    prompt["cached"] = prompt.get("cached") or token_count(usage, "prompt_cache_hit_tokens")
+    read, written = token_count(usage, "prompt_tokens"), token_count(usage, "completion_tokens")
+    uncounted = max(0, token_count(usage, "total_tokens") - read - written)
+    return Usage(prompt=read, completion=written + uncounted, **prompt, **completion)
 
 
-def _details(usage: dict[str, Any], name: str) -> dict[str, Any]:
-    details = usage.get(name)
-    return details if isinstance(details, dict) else {}
+def _counts(details: object, names: dict[str, str]) -> dict[str, int]:
+    """What the `details` of a usage tell, by our names."""
+    if not isinstance(details, dict):
+        return {}
+    return {ours: token_count(details, theirs) for ours, theirs in names.items()}
 
 
-def logprobs_of(said: dict[str, Any]) -> dict[str, Any] | None:
+def logprobs_of(choice: dict[str, Any]) -> dict[str, Any] | None:
     """The log probabilities of a choice; None if they do not have OpenAI's form."""
-    found = said.get("logprobs")
+    found = choice.get("logprobs")
     if not isinstance(found, dict) or not any(found.values()):
         return None
     if not all(isinstance(it, list | None) for it in found.values()):

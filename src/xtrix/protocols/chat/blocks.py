@@ -64,7 +64,7 @@ class Blocks:
     """The blocks of one answer."""
 
     def __init__(self, writer: Writer, of: Answering) -> None:
-        self.told = 0
+        self.writes = 0
         """How often the Writer was called."""
         self.last: str | None = None
         """The last text that was written, if another could be written in the same way."""
@@ -105,17 +105,17 @@ class Blocks:
         """
         index = fragment["index"]
         kind = "custom" if "custom" in fragment else "function"
-        said = fragment[kind]
+        members = fragment[kind]
         call = self._calls.get(index)
         if call is None:
             extra = {key: it for key, it in fragment.items() if key not in _CALL_MEMBERS}
             call = self._calls[index] = _Call(fragment["id"], kind, extra)
-        if said.get("name"):
-            call.start = CallStart(call.id, self._tool(said["name"], kind))
+        if members.get("name"):
+            call.start = CallStart(call.id, self._tool(members["name"], kind))
             early = "".join(piece.text for piece in call.nameless)
             call.nameless.clear()
             self.put(index, Piece(early))
-        text = said.get("input" if kind == "custom" else "arguments")
+        text = members.get("input" if kind == "custom" else "arguments")
         if text:
             self.put(index, Piece(text))
 
@@ -221,14 +221,14 @@ class Blocks:
         else:
             self._returns.reason(text)
             self._writer.thinking(text)
-        self.told += 1
+        self.writes += 1
 
     def _begin_call(self, call: _Call) -> None:
         assert call.start is not None
         if call.extra:
             self._end_thinking({"tool_calls": [{"id": call.id, **call.extra}]})
         self._writer.call(call.start)
-        self.told += 1
+        self.writes += 1
 
     def _close(self, *, is_cut: bool = False) -> None:
         """Ends the open block, and writes what must come back and belongs to no other block."""
@@ -250,7 +250,7 @@ class Blocks:
         if text:
             self._writer.arguments(text)
         self._writer.call_end()
-        self.told += 1
+        self.writes += 1
         call.is_over = True
 
     def _end_text(self) -> None:
@@ -260,10 +260,10 @@ class Blocks:
             # part of it.
             citations = [each._replace(start=None, end=None) for each in citations]
         self._writer.text_end(citations)
-        self.told += 1
+        self.writes += 1
         self._citations = []
         self._has_ended_text = True
 
     def _end_thinking(self, value: Json) -> None:
         self._writer.thinking_end(Sealed(value, self._origin) if value else None)
-        self.told += 1
+        self.writes += 1

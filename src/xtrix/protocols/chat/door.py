@@ -19,17 +19,17 @@ _REQUEST = Shape(REQUEST_SCHEMA)
 
 def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
     """The request in `body`, with a model. Raises ClientError."""
-    said = _REQUEST.decode(body)
-    said["model"] = said.get("model") or default_model
-    if said.get("stream_options") and not said.get("stream"):
+    fields = _REQUEST.decode(body)
+    fields["model"] = fields.get("model") or default_model
+    if fields.get("stream_options") and not fields.get("stream"):
         message = "'stream_options' is only allowed when 'stream' is true."
         raise ClientError(400, "invalid_value", message, param="stream_options")
-    session = said.get("prompt_cache_key") or said.get("user")
+    session = fields.get("prompt_cache_key") or fields.get("user")
     return Request(
-        said,
+        fields,
         body,
-        said["model"],
-        bool(said.get("stream")),
+        fields["model"],
+        bool(fields.get("stream")),
         headers,
         str(session) if session else None,
     )

@@ -139,8 +139,10 @@ class _Encoding:
 
     def _sampling(self, effort: str | None) -> Json:
         """`temperature`, `top_p` and `top_k`, as far as the model accepts them."""
-        said = {name: getattr(self._settings, name) for name in ("temperature", "top_p", "top_k")}
-        wanted = {name: value for name, value in said.items() if value is not None}
+        settings = {
+            name: getattr(self._settings, name) for name in ("temperature", "top_p", "top_k")
+        }
+        wanted = {name: value for name, value in settings.items() if value is not None}
         dropped: set[str] = set()
         if not self._takes("top_k"):
             dropped.add("top_k")

@@ -107,8 +107,8 @@ class Toolset:
             return {"type": "custom", "custom": named}
         if grammar:
             rule = f"'{CUSTOM_INPUT}' has to keep to this {grammar['syntax']} grammar:"
-            told = [named.get("description"), f"{rule}\n{grammar['definition']}"]
-            named["description"] = "\n\n".join(part for part in told if part)
+            paragraphs = [named.get("description"), f"{rule}\n{grammar['definition']}"]
+            named["description"] = "\n\n".join(part for part in paragraphs if part)
         return {"type": "function", "function": {**named, "parameters": _CUSTOM_SCHEMA}}
 
     def _tool_choice(self) -> Json | str | None:

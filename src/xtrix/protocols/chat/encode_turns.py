@@ -125,10 +125,10 @@ class Messages:
 
         Their pictures are kept for the next message of the user.
         """
-        place = {said: index for index, said in enumerate(self._calls)}
+        place = {known: index for index, known in enumerate(self._calls)}
         for result in sorted(results, key=lambda it: place.get(call_id(it.call_id), len(place))):
             parts = self._parts(result.content)
-            text, others = _told(parts, is_error=result.is_error)
+            text, others = _split_result(parts, is_error=result.is_error)
             message = {"role": "tool", "tool_call_id": call_id(result.call_id)}
             marked = self._marked(_text_part(text), result)
             self.messages.append({**message, "content": _content([marked])})
@@ -208,9 +208,9 @@ class _Returned:
             self._by_id[str(call.get("id"))] = extra
             if following is not None:
                 self._by_place[id(following)] = extra
-        for name, said in value.items():
+        for name, member in value.items():
             known = self.message.get(name)
-            self.message[name] = said if known is None else known + said
+            self.message[name] = member if known is None else known + member
 
     def extra_of(self, call: Call) -> Json:
         """What must go back with `call`.
@@ -270,7 +270,7 @@ def _content(parts: list[Part]) -> str | list[Part]:
     return parts
 
 
-def _told(parts: list[Part], *, is_error: bool) -> tuple[str, list[Part]]:
+def _split_result(parts: list[Part], *, is_error: bool) -> tuple[str, list[Part]]:
     """The text of a `tool` message for a result, and the parts that must follow elsewhere."""
     lines = [
         part.get("text") or f"[{_ELSEWHERE[part['type']]}: see the next message]" for part in parts

@@ -120,26 +120,26 @@ class Returns:
 class _Item:
     """An item of a list. Some items come in pieces."""
 
-    def __init__(self, said: Json) -> None:
-        self._member = PIECEWISE.get(str(said.get("type")), "")
-        self._said = {**said}
+    def __init__(self, fields: Json) -> None:
+        self._member = PIECEWISE.get(str(fields.get("type")), "")
+        self._fields = {**fields}
         self._pieces = Pieces()
-        self._add_piece(said)
+        self._add_piece(fields)
 
     def goes_on(self, item: Json) -> bool:
         """Whether `item` is a further piece of this one."""
-        is_same = all(item.get(key) == self._said.get(key) for key in ("type", "index"))
-        begins = bool(item.get(self._member)) and bool(self._said.get("signature"))
+        is_same = all(item.get(key) == self._fields.get(key) for key in ("type", "index"))
+        begins = bool(item.get(self._member)) and bool(self._fields.get("signature"))
         return bool(self._member) and is_same and not begins
 
     def add(self, item: Json) -> None:
         """Adds a further piece."""
         self._add_piece(item)
-        self._said |= {key: value for key, value in item.items() if value is not None}
+        self._fields |= {key: value for key, value in item.items() if value is not None}
 
     def value(self) -> Json:
         """The item, as in a whole answer."""
-        return {**self._said, self._member: self._pieces.take()} if self._member else self._said
+        return {**self._fields, self._member: self._pieces.take()} if self._member else self._fields
 
     def _add_piece(self, item: Json) -> None:
         piece: Any = item.get(self._member)

@@ -44,7 +44,7 @@ class Reader:
     def __init__(self, writer: Writer, of: Answering) -> None:
         self.finished = False
         self.usage = Usage()
-        self.carried: str | None = None
+        self.lone_text: str | None = None
         self.advances = False
         self.unknown_stop_reason: str | None = None
         self._writer = writer
@@ -66,7 +66,7 @@ class Reader:
 
     def feed(self, event: Event) -> None:
         """Reads one event. Raises UpstreamError."""
-        self.carried = None
+        self.lone_text = None
         self.advances = False
         if self.finished or not event.data.strip():
             return
@@ -80,7 +80,7 @@ class Reader:
 
     def close(self) -> None:
         """The upstream's stream has ended. Raises UpstreamError if the answer had not."""
-        self.carried = None
+        self.lone_text = None
         if self.finished:
             return
         if not self._reason:
@@ -119,14 +119,14 @@ class Reader:
         choices = chunk.get("choices") or []
         if not isinstance(choices, list):
             raise bad_response("choices that are no list")
-        before = (self._blocks.open, self._blocks.told + 1, False)
+        before = (self._blocks.open, self._blocks.writes + 1, False)
         is_plain = not usage and len(choices) == 1
         for choice in choices:
             if isinstance(choice, dict):
                 is_plain = self._read_choice(choice, member) and is_plain
-        after = (self._blocks.open, self._blocks.told, self._blocks.holds)
+        after = (self._blocks.open, self._blocks.writes, self._blocks.holds)
         if is_plain and before == after and self._blocks.last is not None:
-            self.carried = json.encode(self._blocks.last)
+            self.lone_text = json.encode(self._blocks.last)
 
     def _read_choice(self, choice: Json, member: str) -> bool:
         """Reads `choice`. Returns whether another text in it would change only that text."""
@@ -141,29 +141,31 @@ class Reader:
         if choice.get("logprobs"):
             self._logprobs += _items(_member(choice, "logprobs").get("content"))
         is_plain = not self._logprobs
-        said = _member(choice, member)
-        message = trim(said)
-        if message.keys() == _PLAIN and not said.get(_DETAILS):
+        delta = _member(choice, member)
+        message = trim(delta)
+        if message.keys() == _PLAIN and not delta.get(_DETAILS):
             self._read_text(message)  # the form of most events
         else:
-            is_plain &= self._read_message(said, message, is_whole=member == "message")
+            is_plain &= self._read_message(delta, message, is_whole=member == "message")
         ends = bool(choice.get("finish_reason")) and not self._reason
-        self.advances |= bool(message or said.get(_DETAILS)) or ends
+        self.advances |= bool(message or delta.get(_DETAILS)) or ends
         self._reason = choice.get("finish_reason") or self._reason
         if self._stops:
             named = [choice.get(name) for name in _STOPPED_BY]
             self._stopped_by = next((it for it in named if it in self._stops), self._stopped_by)
         return is_plain and not self._reason
 
-    def _read_message(self, said: Json, message: Json, *, is_whole: bool) -> bool:
+    def _read_message(self, delta: Json, message: Json, *, is_whole: bool) -> bool:
         """Like `_read_choice`, for the choice's message or delta, which is trimmed to `message`."""
-        citations = _citations(said.get("annotations"))
+        citations = _citations(delta.get("annotations"))
         self._blocks.cite(citations)
         reasoning = _text(message, "reasoning_content")
-        returned = {name: _items(said.get(name)) for name in _RETURNED if said.get(name)}
+        returned = {name: _items(delta.get(name)) for name in _RETURNED if delta.get(name)}
         reasoning = reasoning or "".join(map(_returned_text, [*returned.values()][:1]))
         if reasoning:
-            is_named = isinstance(said.get("reasoning"), str) and not said.get("reasoning_content")
+            is_named = isinstance(delta.get("reasoning"), str) and not delta.get(
+                "reasoning_content"
+            )
             self._blocks.reason("reasoning" if is_named else "reasoning_content", reasoning)
         for name, items in returned.items():
             self._blocks.give_back(name, items)
@@ -195,18 +197,18 @@ class Reader:
         self.finished = True
 
 
-def _error(said: object) -> UpstreamError:
-    return error_of(said if isinstance(said, dict) else {"message": said})
+def _error(value: object) -> UpstreamError:
+    return error_of(value if isinstance(value, dict) else {"message": value})
 
 
-def _member(said: Json, name: str) -> Json:
-    """The object `name` in `said`; an empty one if there is none."""
-    value = said.get(name)
+def _member(fields: Json, name: str) -> Json:
+    """The object `name` in `fields`; an empty one if there is none."""
+    value = fields.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def _text(said: Json, name: str) -> str:
-    value = said.get(name)
+def _text(fields: Json, name: str) -> str:
+    value = fields.get(name)
     return value if isinstance(value, str) else ""
 
 
@@ -230,9 +232,9 @@ def _returned_text(items: list[Json]) -> str:
     return "".join(text for text in named if isinstance(text, str))
 
 
-def _citations(said: object) -> list[Citation]:
+def _citations(annotations: object) -> list[Citation]:
     """The annotations of a message that have a URL."""
-    found = [_member(each, "url_citation") for each in _items(said)]
+    found = [_member(each, "url_citation") for each in _items(annotations)]
     return [
         Citation(each["url"], _text(each, "title"), *_span(each))
         for each in found
@@ -240,9 +242,9 @@ def _citations(said: object) -> list[Citation]:
     ]
 
 
-def _span(said: Json) -> tuple[int | None, int | None]:
+def _span(fields: Json) -> tuple[int | None, int | None]:
     """Where a citation's passage begins and ends; None twice if the values are not valid."""
-    start, end = said.get("start_index"), said.get("end_index")
+    start, end = fields.get("start_index"), fields.get("end_index")
     if type(start) is not int or type(end) is not int or not 0 <= start <= end:
         return None, None
     return start, end

@@ -33,12 +33,13 @@ from xtrix.prompt import (
     WebSearch,
 )
 from xtrix.protocol import Request
-from xtrix.reasoning import Carrier, is_carried
+from xtrix.reasoning import Carrier, is_packed
 from xtrix.shape import ValueBudget
 
 Json = dict[str, Any]
 
 _LONGEST_ECHO = 128
+_ROLE_AND_CONTENT = 2
 EPHEMERAL = {"type": "ephemeral"}
 _KNOWN = {
     *("model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens"),
@@ -52,87 +53,89 @@ _KNOWN = {
 
 def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
     """`request` as a Prompt. Raises ClientError."""
-    said = {name: value for name, value in request.fields.items() if value is not None}
-    tools = _tools(said)
+    fields = {name: value for name, value in request.fields.items() if value is not None}
+    tools = _tools(fields)
     conversation = _Conversation(carrier)
-    for index, message in enumerate(said["messages"]):
+    for index, message in enumerate(fields["messages"]):
         conversation.add(message, f"messages[{index}]", f"call_{index}")
     conversation.close()
-    mark = said.get("cache_control")
+    mark = fields.get("cache_control")
     return Prompt(
         turns=conversation.turns,
         tools=tools,
-        choice=_choice(said, tools),
-        settings=_settings(said),
+        choice=_choice(fields, tools),
+        settings=_settings(fields),
         stream=request.stream,
-        extras={name: value for name, value in said.items() if name not in _KNOWN},
-        names=_names(said),
+        extras={name: value for name, value in fields.items() if name not in _KNOWN},
+        names=_names(fields),
         cache=mark if isinstance(mark, dict) else None,
     )
 
 
-def _settings(said: Json) -> Settings:
-    stop = said.get("stop", ())
+def _settings(fields: Json) -> Settings:
+    stop = fields.get("stop", ())
     return Settings(
-        max_tokens=said.get("max_completion_tokens", said.get("max_tokens")),
-        temperature=said.get("temperature"),
-        top_p=said.get("top_p"),
-        top_k=said.get("top_k"),
+        max_tokens=fields.get("max_completion_tokens", fields.get("max_tokens")),
+        temperature=fields.get("temperature"),
+        top_p=fields.get("top_p"),
+        top_k=fields.get("top_k"),
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
-        effort=said.get("reasoning_effort"),
-        thinking=_thinking(said.get("thinking")),
-        format=_format(said.get("response_format")),
-        verbosity=_word(said, "verbosity"),
-        user=said.get("safety_identifier") or said.get("user") or None,
-        session=_word(said, "prompt_cache_key"),
-        service_tier=said.get("service_tier"),
+        effort=fields.get("reasoning_effort"),
+        thinking=_thinking(fields.get("thinking")),
+        format=_format(fields.get("response_format")),
+        verbosity=_word(fields, "verbosity"),
+        user=fields.get("safety_identifier") or fields.get("user") or None,
+        session=_word(fields, "prompt_cache_key"),
+        service_tier=fields.get("service_tier"),
         # The older form has room for one call only.
-        parallel_calls=False if said.get("functions") else said.get("parallel_tool_calls"),
-        web_search=_web_search(said.get("web_search_options")),
+        parallel_calls=False if fields.get("functions") else fields.get("parallel_tool_calls"),
+        web_search=_web_search(fields.get("web_search_options")),
     )
 
 
-def _word(said: Json, name: str) -> str | None:
+def _word(fields: Json, name: str) -> str | None:
     """A text field that the schema does not check. Raises ClientError."""
-    text = said.get(name)
+    text = fields.get(name)
     if text is not None and not isinstance(text, str):
         raise invalid_type(name, "it should be a string.")
     return text
 
 
-def _thinking(said: object) -> Json | None:
+def _thinking(value: object) -> Json | None:
     """Anthropic's `thinking`, as far as other protocols use it. Raises ClientError."""
-    if said is None:
+    if value is None:
         return None
-    if not isinstance(said, dict):
+    if not isinstance(value, dict):
         raise invalid_type("thinking", "it should be an object.")
-    if not isinstance(said.get("type"), str):
+    if not isinstance(value.get("type"), str):
         raise invalid_type("thinking.type", "it should be a string.")
-    return said
+    return value
 
 
-def _names(said: Json) -> dict[str, str]:
+def _names(fields: Json) -> dict[str, str]:
     """The client's names of settings that have another name in a Prompt."""
     return {
-        "max_tokens": "max_completion_tokens" if "max_completion_tokens" in said else "max_tokens",
+        "max_tokens": "max_completion_tokens"
+        if "max_completion_tokens" in fields
+        else "max_tokens",
         "effort": "reasoning_effort",
         "format": "response_format",
-        "user": "safety_identifier" if said.get("safety_identifier") else "user",
+        "user": "safety_identifier" if fields.get("safety_identifier") else "user",
         "session": "prompt_cache_key",
         "parallel_calls": "parallel_tool_calls",
         "web_search": "web_search_options",
-        "choice": "tool_choice" if said.get("tool_choice") else "function_call",
+        "choice": "tool_choice" if fields.get("tool_choice") else "function_call",
         "cache": "cache_control",
     }
 
 
-def _format(said: Json | None) -> OutputFormat | None:
-    kind = said["type"] if said else "text"
-    if said is None or kind == "text":
+def _format(fields: Json | None) -> OutputFormat | None:
+    kind = fields["type"] if fields else "text"
+    if fields is None or kind == "text":
         return None
     if kind == "json_object":
         return OutputFormat("json_object")
-    wanted = said["json_schema"]
+    wanted = fields["json_schema"]
     return OutputFormat(
         "json_schema",
         wanted["name"],
@@ -142,12 +145,12 @@ def _format(said: Json | None) -> OutputFormat | None:
     )
 
 
-def _web_search(said: Json | None) -> WebSearch | None:
-    if said is None:
+def _web_search(options: Json | None) -> WebSearch | None:
+    if options is None:
         return None
-    location = (said.get("user_location") or {}).get("approximate")
+    location = (options.get("user_location") or {}).get("approximate")
     return WebSearch(
-        context_size=said.get("search_context_size"),
+        context_size=options.get("search_context_size"),
         location=location if isinstance(location, dict) else None,
     )
 
@@ -155,11 +158,11 @@ def _web_search(said: Json | None) -> WebSearch | None:
 # Tools
 
 
-def _tools(said: Json) -> list[Tool]:
+def _tools(fields: Json) -> list[Tool]:
     """The request's tools, also `functions`. Raises ClientError for a name that is used twice."""
     given = [
-        *(said.get("tools") or ()),
-        *({"type": "function", "function": each} for each in said.get("functions") or ()),
+        *(fields.get("tools") or ()),
+        *({"type": "function", "function": each} for each in fields.get("functions") or ()),
     ]
     tools = [_tool(tool, f"tools[{index}]") for index, tool in enumerate(given)]
     seen: set[str] = set()
@@ -170,14 +173,14 @@ def _tools(said: Json) -> list[Tool]:
     return tools
 
 
-def _tool(said: Json, path: str) -> Tool:
-    kind = said["type"]
-    mark = cache_mark(said)
+def _tool(fields: Json, path: str) -> Tool:
+    kind = fields["type"]
+    mark = cache_mark(fields)
     if kind not in {"function", "custom"}:
-        named = said.get(kind)
+        named = fields.get(kind)
         name = str(named.get("name", "")) if isinstance(named, dict) else ""
-        return Tool("hosted", name, hosted=said, hosted_by="chat", path=path, cache=mark)
-    inner = said[kind]
+        return Tool("hosted", name, hosted=fields, hosted_by="chat", path=path, cache=mark)
+    inner = fields[kind]
     form = inner.get("format") if kind == "custom" else None
     return Tool(
         kind,
@@ -201,10 +204,10 @@ def _grammar(form: Json) -> Json | None:
     return {"type": "grammar", **(nested if isinstance(nested, dict) else form)}
 
 
-def _choice(said: Json, tools: list[Tool]) -> ToolChoice | None:
+def _choice(fields: Json, tools: list[Tool]) -> ToolChoice | None:
     """Which tools may be called. Raises ClientError for a tool that is not there."""
-    path = "tool_choice" if said.get("tool_choice") else "function_call"
-    wanted = said.get(path)
+    path = "tool_choice" if fields.get("tool_choice") else "function_call"
+    wanted = fields.get(path)
     if not wanted:
         return None
     if wanted != "none" and not tools:
@@ -250,6 +253,11 @@ class _Conversation:
         role = message["role"]
         if role == "assistant":
             self._refuse_open()
+        if len(message) == _ROLE_AND_CONTENT and isinstance(content := message.get("content"), str):
+            # Most messages are so, and no role has anything to say about that.
+            blocks = decode_content(content, f"{path}.content")
+            self.turns.append(Turn(_TURN_ROLES[role], blocks, path))
+            return
         blocks = _ROLES[role](self, message, path, call_id)
         mark = cache_mark(message)
         if mark and blocks:
@@ -294,18 +302,20 @@ class _Conversation:
             blocks.append(self._opened(function["name"], called))
         return blocks
 
-    def _call(self, said: Json, path: str) -> Call:
-        kind = said["type"]
+    def _call(self, fields: Json, path: str) -> Call:
+        kind = fields["type"]
         if kind not in {"function", "custom"}:
             raise unsupported(
                 f"{path}.type", f"no upstream call is like '{_echo(kind)}'.", value=True
             )
-        inner = said[kind]
+        inner = fields[kind]
         text = inner["input" if kind == "custom" else "arguments"]
         given = None if kind == "custom" else self._given(text, path)
-        extra = {name: it for name, it in said.items() if name not in {"id", "type", kind, "index"}}
-        call = Call(said["id"], inner["name"], text, kind, extra=extra, path=path, given=given)
-        return self._opened(said["id"], call)
+        extra = {
+            name: it for name, it in fields.items() if name not in {"id", "type", kind, "index"}
+        }
+        call = Call(fields["id"], inner["name"], text, kind, extra=extra, path=path, given=given)
+        return self._opened(fields["id"], call)
 
     def _given(self, text: str, path: str) -> Json:
         """The object in a call's arguments; an empty text means none. Raises ClientError."""
@@ -342,26 +352,26 @@ class _Conversation:
 
         Unsigned ones are of no use to any provider.
         """
-        said = message.get("thinking_blocks")
-        if not isinstance(said, list):
+        given = message.get("thinking_blocks")
+        if not isinstance(given, list):
             return []
-        found = [each for each in said if isinstance(each, dict)]
+        found = [each for each in given if isinstance(each, dict)]
         blocks = [
             self._thought(each, f"{path}.thinking_blocks[{i}]") for i, each in enumerate(found)
         ]
         return [block for block in blocks if block]
 
-    def _thought(self, said: Json, path: str) -> Thinking | None:
-        kind = said.get("type")
-        proof = said.get({"thinking": "signature", "redacted_thinking": "data"}.get(str(kind), ""))
-        text = said.get("thinking")
+    def _thought(self, block: Json, path: str) -> Thinking | None:
+        kind = block.get("type")
+        proof = block.get({"thinking": "signature", "redacted_thinking": "data"}.get(str(kind), ""))
+        text = block.get("thinking")
         text = text if isinstance(text, str) else ""
         if not proof:
             return None
-        if is_carried(proof):
+        if is_packed(proof):
             sealed = self._carrier.open(proof)
             return Thinking(text, sealed, path) if sealed else None
-        value = {key: value for key, value in said.items() if key != "index"}
+        value = {key: value for key, value in block.items() if key != "index"}
         return Thinking(text, Sealed(value), path)
 
     def _refuse_open(self) -> None:
@@ -390,9 +400,9 @@ _TURN_ROLES: dict[str, Role] = {
 }
 
 
-def _echo(said: str) -> str:
+def _echo(text: str) -> str:
     """The beginning of a client's value, short enough to be repeated in an error."""
-    return said[:_LONGEST_ECHO]
+    return text[:_LONGEST_ECHO]
 
 
 # Content parts
@@ -415,12 +425,12 @@ def decode_part(part: Json, path: str) -> Block:
     return block
 
 
-def cache_mark(said: Json) -> Json | None:
+def cache_mark(fields: Json) -> Json | None:
     """The cache mark that the client asked for, in the form of Messages or of OpenAI."""
-    control = said.get("cache_control")
+    control = fields.get("cache_control")
     if isinstance(control, dict):
         return control
-    return EPHEMERAL if said.get("prompt_cache_breakpoint") else None
+    return EPHEMERAL if fields.get("prompt_cache_breakpoint") else None
 
 
 def _text(part: Json, path: str) -> Block:
@@ -432,19 +442,19 @@ def _refusal(part: Json, path: str) -> Block:
 
 
 def _image(part: Json, path: str) -> Block:
-    said = part["image_url"]
-    if isinstance(said, str):
-        return Image(media.decode_url(said, f"{path}.image_url"), f"{path}.image_url")
+    image = part["image_url"]
+    if isinstance(image, str):
+        return Image(media.decode_url(image, f"{path}.image_url"), f"{path}.image_url")
     place = f"{path}.image_url.url"
-    return Image(media.decode_url(said["url"], place), place, detail=said.get("detail"))
+    return Image(media.decode_url(image["url"], place), place, detail=image.get("detail"))
 
 
 def _file(part: Json, path: str) -> Block:
-    said = part["file"]
-    data = said.get("file_data")
+    file = part["file"]
+    data = file.get("file_data")
     if not data:
-        source = Source("id", said.get("file_id") or "")
-        return File(source, f"{path}.file.file_id", name=said.get("filename"))
+        source = Source("id", file.get("file_id") or "")
+        return File(source, f"{path}.file.file_id", name=file.get("filename"))
     place = f"{path}.file.file_data"
     is_uri = media.is_data_uri(data)
     source = media.decode_data_uri(data, place) if is_uri else media.decode_base64(data, place)
@@ -452,14 +462,14 @@ def _file(part: Json, path: str) -> Block:
     return File(
         source,
         place,
-        name=said.get("filename"),
+        name=file.get("filename"),
         citations=citations if isinstance(citations, dict) else None,
     )
 
 
 def _audio(part: Json, path: str) -> Block:
-    said = part["input_audio"]
-    return Audio(said["data"], said["format"], f"{path}.type")
+    audio = part["input_audio"]
+    return Audio(audio["data"], audio["format"], f"{path}.type")
 
 
 _PARTS: dict[str, Callable[[Json, str], Block]] = {

@@ -15,8 +15,8 @@ def claims(fields: Json) -> bool:
 
 def unmix(fields: Json) -> Json | None:
     """See `Codec.unmix`: flat functions get the form that a chat has."""
-    said = fields.get("tools")
-    tools = [it for it in said if isinstance(it, dict)] if isinstance(said, list) else []
+    given = fields.get("tools")
+    tools = [it for it in given if isinstance(it, dict)] if isinstance(given, list) else []
     if "messages" not in fields or not any(map(_is_flat, tools)):
         return None
     nested = {**fields, "tools": [_nest(it) for it in tools]}

@@ -53,7 +53,7 @@ class StreamRelay:
         self.finished = False
         self.usage = Usage()
         self.served: Served = {}
-        self.carried: str | None = None
+        self.lone_text: str | None = None
         self.advances = False
         self.unknown_stop_reason: str | None = None
         self.finish_reasons: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class StreamRelay:
 
     def feed(self, event: Event) -> str:
         """The client's events for `event`. Raises UpstreamError."""
-        self.carried = None
+        self.lone_text = None
         self.advances = False
         if event.data == "[DONE]":
             return self._end()
@@ -101,21 +101,21 @@ class StreamRelay:
         if not isinstance(choices, list):
             raise bad_response("choices that are no list")
         known = len(self._choices)
-        frames = [self._choice(said) for said in choices if isinstance(said, dict)]
+        frames = [self._choice(choice) for choice in choices if isinstance(choice, dict)]
         if usage or len(choices) != 1 or known != len(self._choices):
-            self.carried = None
+            self.lone_text = None
         return "".join(frames)
 
-    def _choice(self, said: Delta) -> str:
-        index = choice_index(said, 0)
+    def _choice(self, fields: Delta) -> str:
+        index = choice_index(fields, 0)
         frames = []
         choice = self._choices.get(index)
         if choice is None:
             choice = self._choices[index] = _Choice(index)
             frames.append(self._writer.role(index))
-        raw = said.get("delta")
+        raw = fields.get("delta")
         delta = trim(raw) if isinstance(raw, dict) else {}
-        ends = bool(said.get("finish_reason")) and not choice.reason
+        ends = bool(fields.get("finish_reason")) and not choice.reason
         self.advances |= bool(delta) or ends
         calls = delta.pop("tool_calls", None)
         calls = calls if isinstance(calls, list) else []
@@ -125,7 +125,7 @@ class StreamRelay:
         unindexed = [key for key in delta if _unindexed(delta[key])]
         for key in unindexed:
             choice.lists.setdefault(key, []).extend(delta.pop(key))
-        logprobs = logprobs_of(said)
+        logprobs = logprobs_of(fields)
         if delta or logprobs:
             frames.append(self._writer.delta(delta, index, logprobs))
         if calls:
@@ -133,9 +133,9 @@ class StreamRelay:
             frames += [self._writer.delta({"tool_calls": [call]}, index) for call in deltas]
             delta |= {"tool_calls": deltas}
         is_stateless = not (unindexed or any(map(may_begin, calls)))
-        choice.reason = said.get("finish_reason") or choice.reason
+        choice.reason = fields.get("finish_reason") or choice.reason
         if is_stateless and not (logprobs or choice.reason):
-            self.carried = _carried(delta)
+            self.lone_text = _lone_text(delta)
         return "".join(frames)
 
     def _end(self) -> str:
@@ -166,7 +166,7 @@ def _unindexed(value: object) -> bool:
     )
 
 
-def _carried(delta: Delta) -> str | None:
+def _lone_text(delta: Delta) -> str | None:
     """The one text in `delta`, as JSON.
 
     None if there is no text, or more than one, or something that changes the state.
@@ -175,11 +175,11 @@ def _carried(delta: Delta) -> str | None:
         return None
     name, value = next(iter(delta.items()))
     if name == "tool_calls":
-        return _carried_arguments(value)
+        return _lone_arguments(value)
     return json.encode(value) if isinstance(value, str) else None
 
 
-def _carried_arguments(calls: list[Delta]) -> str | None:
+def _lone_arguments(calls: list[Delta]) -> str | None:
     if len(calls) != 1 or "id" in calls[0]:
         return None
     function = calls[0].get("function", {})

@@ -66,13 +66,13 @@ class ToolCalls:
         if not all(map(_is_named, calls)):
             raise bad_response(NAMELESS)
         alone = [{**call, "index": at} for at, call in enumerate(calls) if isinstance(call, dict)]
-        said = self.feed([*alone])
-        for call in said:
+        fragments = self.feed([*alone])
+        for call in fragments:
             function = call.get("function")
             if function and not function["arguments"]:
                 function["arguments"] = "{}"
             del call["index"]
-        return said
+        return fragments
 
     def close(self) -> list[Call]:
         """`{}` for each function that was called without arguments: "" is not JSON.
@@ -89,8 +89,8 @@ class ToolCalls:
 
     def _fragment(self, fragment: Call) -> Call | None:
         kind = "custom" if isinstance(fragment.get("custom"), dict) else "function"
-        said = fragment.get(kind)
-        body = said if isinstance(said, dict) else {}
+        member = fragment.get(kind)
+        body = member if isinstance(member, dict) else {}
         text = _text(body, "input" if kind == "custom" else "arguments")
         known = self._find(fragment, _string(body, "name"), text)
         if known is None:
@@ -101,8 +101,8 @@ class ToolCalls:
         if not text and not named.get("name"):
             return None
         field = "input" if known.kind == "custom" else "arguments"
-        said = {**named, field: text} if named.get("name") else {field: text}
-        return {"index": known.index, known.kind: said}
+        member = {**named, field: text} if named.get("name") else {field: text}
+        return {"index": known.index, known.kind: member}
 
     def _begin(self, fragment: Call, kind: str, name: str, text: str) -> Call:
         """The first fragment of a new call."""
@@ -138,8 +138,8 @@ def _is_named(call: object) -> bool:
     """Whether `call`, of a whole answer, has a name. Anything but an object counts as named."""
     if not isinstance(call, dict):
         return True
-    said = call.get("custom") if isinstance(call.get("custom"), dict) else call.get("function")
-    return isinstance(said, dict) and bool(_string(said, "name"))
+    named = call.get("custom") if isinstance(call.get("custom"), dict) else call.get("function")
+    return isinstance(named, dict) and bool(_string(named, "name"))
 
 
 def may_begin(fragment: object) -> bool:
@@ -174,6 +174,6 @@ def _is_object(text: str) -> bool:
     return True
 
 
-def _string(said: Call, name: str) -> str:
-    value = said.get(name)
+def _string(fields: Call, name: str) -> str:
+    value = fields.get(name)
     return value if isinstance(value, str) else ""

@@ -5,7 +5,7 @@ asked for its usage (the gateway decides where it comes in the answer), and the 
 and drop parameters.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import Any
 
 from xtrix import json
@@ -18,6 +18,7 @@ from xtrix.reasoning import Carrier
 _OURS = frozenset({"thinking_blocks"})
 """Members that only this gateway adds to the messages of its answers."""
 
+_MEMBER = "messages."
 _REASONING = {"thinking_blocks", "reasoning_content", "reasoning"}
 
 
@@ -43,7 +44,11 @@ def upstream_request(
     ignored = tuple(
         sorted(name for name in quirks.drop if says_something(name, body.pop(name, None)))
     )
-    body["messages"] = [_message(message, quirks, kept_here) for message in body["messages"]]
+    dropped = kept_here.union(_dropped_members(quirks.drop))
+    body["messages"] = [
+        message if _is_accepted(message, quirks, dropped) else _message(message, quirks, dropped)
+        for message in body["messages"]
+    ]
     body.pop("stream_options", None)
     if fields.get("stream") and quirks.stream_usage:
         body["stream_options"] = {"include_usage": True}
@@ -52,17 +57,24 @@ def upstream_request(
     return post(target.provider, "/chat/completions", json.encode_body(body)), ignored
 
 
-def _message(message: dict[str, Any], quirks: Quirks, kept_here: frozenset[str]) -> dict[str, Any]:
+def _dropped_members(drop: tuple[str, ...]) -> Iterator[str]:
+    """The members of messages that the names in `drop` stand for."""
+    return (name.removeprefix(_MEMBER) for name in drop if name.startswith(_MEMBER))
+
+
+def _is_accepted(message: dict[str, Any], quirks: Quirks, dropped: frozenset[str]) -> bool:
+    """Whether the upstream accepts `message` as it is. It usually does."""
+    is_named = quirks.null_content and message["role"] not in quirks.roles
+    return is_named and dropped.isdisjoint(message)
+
+
+def _message(message: dict[str, Any], quirks: Quirks, dropped: frozenset[str]) -> dict[str, Any]:
     """`message` in the form that the upstream accepts."""
-    said = {
-        name: value
-        for name, value in message.items()
-        if name not in kept_here and f"messages.{name}" not in quirks.drop
-    }
-    said["role"] = quirks.roles.get(said["role"], said["role"])
-    if not quirks.null_content and said.get("content", "") is None:
-        said["content"] = ""
-    return said
+    encoded = {name: value for name, value in message.items() if name not in dropped}
+    encoded["role"] = quirks.roles.get(encoded["role"], encoded["role"])
+    if not quirks.null_content and encoded.get("content", "") is None:
+        encoded["content"] = ""
+    return encoded
 
 
 def without_reasoning(request: Request) -> Request:
@@ -71,4 +83,4 @@ def without_reasoning(request: Request) -> Request:
         {name: value for name, value in message.items() if name not in _REASONING}
         for message in request.fields["messages"]
     ]
-    return replace(request, fields={**request.fields, "messages": messages})
+    return request._replace(fields={**request.fields, "messages": messages})

@@ -33,7 +33,7 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
     choices = answer.get("choices")
     if not isinstance(choices, list) or not choices:
         raise bad_response("no choices")
-    read = [_choice(said, index) for index, said in enumerate(choices)]
+    read = [_choice(each, index) for index, each in enumerate(choices)]
     if len({choice["index"] for choice in read}) < len(read):
         raise bad_response("two choices of one index")
     tier = answer.get("service_tier")
@@ -44,18 +44,18 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
         usage,
         tier if isinstance(tier, str) else None,
     )
-    unknown = unknown_reason([said.get("finish_reason") for said in choices])
+    unknown = unknown_reason([each.get("finish_reason") for each in choices])
     reasons = tuple(choice["finish_reason"] for choice in read)
     return Whole(json.encode_body(completion), usage, unknown, reasons, served_by(tier))
 
 
-def _choice(said: object, index: int) -> dict[str, Any]:
-    message = said.get("message") if isinstance(said, dict) else None
-    if not isinstance(said, dict) or not isinstance(message, dict):
+def _choice(choice: object, index: int) -> dict[str, Any]:
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(message, dict):
         raise bad_response("a choice without a message")
     known = trim(message)
     named = known.pop("tool_calls", None)
-    index = choice_index(said, index)
+    index = choice_index(choice, index)
     calls = ToolCalls(f"call_{index}").whole(named) if isinstance(named, list) else []
     if not known.get("function_call", {"name": "none"}).get("name"):
         raise bad_response(NAMELESS)
@@ -63,5 +63,5 @@ def _choice(said: object, index: int) -> dict[str, Any]:
         known["tool_calls"] = calls
     silent = calls or known.get("refusal") or known.get("function_call")
     whole = {"role": "assistant", "content": None if silent else "", "refusal": None}
-    reason = finish_reason(said.get("finish_reason"), called=bool(calls))
-    return encode_choice(whole | known, reason, index, logprobs_of(said))
+    reason = finish_reason(choice.get("finish_reason"), called=bool(calls))
+    return encode_choice(whole | known, reason, index, logprobs_of(choice))

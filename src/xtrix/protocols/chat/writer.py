@@ -27,7 +27,7 @@ _REASONS = {
 }
 
 
-class _Told:
+class _AnswerState:
     """What both forms of an answer remember until the end."""
 
     def __init__(self, of: Answering) -> None:
@@ -82,7 +82,7 @@ class StreamWriter:
         self.continues = False
         self.finish_reasons: tuple[str, ...] = ()
         self._chunks = chunk_writer(of)
-        self._told = _Told(of)
+        self._state = _AnswerState(of)
         self._is_cited = of.expected.cited
         self._frames: list[str] = []
         self._thought: list[str] = []
@@ -103,7 +103,7 @@ class StreamWriter:
 
     def text(self, text: str, logprobs: list[Json] | None = None) -> None:
         """A delta of the content."""
-        self._told.text(text)
+        self._state.text(text)
         probabilities = {"content": logprobs, "refusal": None} if logprobs else None
         self._frames.append(self._chunks.delta({"content": text}, logprobs=probabilities))
         # If there will be citations, their places in the text must be counted.
@@ -111,7 +111,7 @@ class StreamWriter:
 
     def text_end(self, citations: list[Citation]) -> None:
         """Keeps the sources for the end: the SDKs accept a list without indexes only once."""
-        self._told.text_end(citations)
+        self._state.text_end(citations)
         self.continues = False
 
     def thinking(self, text: str) -> None:
@@ -125,15 +125,15 @@ class StreamWriter:
 
         openai-node keeps only the last list, and openai-python adds lists up by their indexes.
         """
-        self._told.thinking_end("".join(self._thought), sealed)
+        self._state.thinking_end("".join(self._thought), sealed)
         self._thought.clear()
         self.continues = self._thinks = False
 
     def call(self, call: CallStart) -> None:
         """The delta that names a call."""
-        self._told.calls.append(call)
-        index = len(self._told.calls) - 1
-        if not self._told.has_functions:
+        self._state.calls.append(call)
+        index = len(self._state.calls) - 1
+        if not self._state.has_functions:
             self._delta({"tool_calls": [{"index": index, **_call(call, "")}]})
         elif index == 0:
             self._delta({"function_call": {"name": call.tool.name, "arguments": ""}})
@@ -141,10 +141,10 @@ class StreamWriter:
 
     def arguments(self, text: str) -> None:
         """A delta of the last call's arguments."""
-        index = len(self._told.calls) - 1
+        index = len(self._state.calls) - 1
         self.continues = True
-        if not self._told.has_functions:
-            kind, field = _form(self._told.calls[-1].tool)
+        if not self._state.has_functions:
+            kind, field = _form(self._state.calls[-1].tool)
             self._delta({"tool_calls": [{"index": index, kind: {field: text}}]})
         elif index == 0:
             self._delta({"function_call": {"arguments": text}})
@@ -167,14 +167,14 @@ class StreamWriter:
 
     def end(self, finish: Finish) -> None:
         """The last chunks, and [DONE]."""
-        told = self._told
-        if told.thinking:
-            blocks = [{**block, "index": index} for index, block in enumerate(told.thinking)]
+        state = self._state
+        if state.thinking:
+            blocks = [{**block, "index": index} for index, block in enumerate(state.thinking)]
             self._delta({"thinking_blocks": blocks})
-        if told.annotations:
-            self._delta({"annotations": told.annotations})
+        if state.annotations:
+            self._delta({"annotations": state.annotations})
         self._chunks.served_by(finish.service_tier)
-        reason = told.reason(finish)
+        reason = state.reason(finish)
         self.finish_reasons = (reason,)
         self._frames.append(self._chunks.end({0: reason}, finish.usage))
         self.continues = False
@@ -202,7 +202,7 @@ class WholeWriter:
 
     def __init__(self, of: Answering) -> None:
         self.finish_reasons: tuple[str, ...] = ()
-        self._told = _Told(of)
+        self._state = _AnswerState(of)
         self._stamp = of.stamp
         self._texts: list[str] = []
         self._thoughts: list[str] = []
@@ -210,20 +210,20 @@ class WholeWriter:
         self._arguments: list[list[str]] = []
         self._refusals: list[str] = []
         self._logprobs: list[Json] = []
-        self._finish = Finish(FinishReason.STOP, Usage())
+        self._finish: Finish | None = None
 
     def begin(self, usage: Usage, service_tier: str | None) -> None:
         """See `Writer`, also for the other methods."""
 
     def text(self, text: str, logprobs: list[Json] | None = None) -> None:
         """Adds to the content."""
-        self._told.text(text)
+        self._state.text(text)
         self._texts.append(text)
         self._logprobs += logprobs or []
 
     def text_end(self, citations: list[Citation]) -> None:
         """Adds the sources of the text since the last call."""
-        self._told.text_end(citations)
+        self._state.text_end(citations)
 
     def thinking(self, text: str) -> None:
         """Adds to `reasoning_content`."""
@@ -233,11 +233,11 @@ class WholeWriter:
         """One of `thinking_blocks`."""
         text = "".join(self._thoughts[self._thought_start :])
         self._thought_start = len(self._thoughts)
-        self._told.thinking_end(text, sealed)
+        self._state.thinking_end(text, sealed)
 
     def call(self, call: CallStart) -> None:
         """One of `tool_calls`."""
-        self._told.calls.append(call)
+        self._state.calls.append(call)
         self._arguments.append([])
 
     def arguments(self, text: str) -> None:
@@ -257,7 +257,7 @@ class WholeWriter:
     def end(self, finish: Finish) -> None:
         """The finish reason and the usage."""
         self._finish = finish
-        self.finish_reasons = (self._told.reason(finish),)
+        self.finish_reasons = (self._state.reason(finish),)
 
     def moved(self, count: int, text: str) -> None:
         """Never called: whole answers have no fast path."""
@@ -265,33 +265,34 @@ class WholeWriter:
     def body(self) -> Json:
         """OpenAI's `chat.completion` object."""
         finish = self._finish
+        assert finish is not None
         logprobs = {"content": self._logprobs, "refusal": None} if self._logprobs else None
-        choice = encode_choice(self._message(), self._told.reason(finish), logprobs=logprobs)
+        choice = encode_choice(self._message(), self.finish_reasons[0], logprobs=logprobs)
         return encode_completion(self._stamp, [choice], finish.usage, finish.service_tier)
 
     def _message(self) -> Json:
-        told = self._told
+        state = self._state
         text = "".join(self._texts)
         refusal = "".join(self._refusals) or None
         calls = [
             _call(call, "".join(arguments))
-            for call, arguments in zip(told.calls, self._arguments, strict=True)
+            for call, arguments in zip(state.calls, self._arguments, strict=True)
         ]
         message: Json = {
             "role": "assistant",
             "content": text or (None if calls or refusal else ""),
             "refusal": refusal,
         }
-        if calls and told.has_functions:
-            message["function_call"] = _function_call(told.calls[0], self._arguments[0])
+        if calls and state.has_functions:
+            message["function_call"] = _function_call(state.calls[0], self._arguments[0])
         elif calls:
             message["tool_calls"] = calls
-        if told.annotations:
-            message["annotations"] = told.annotations
+        if state.annotations:
+            message["annotations"] = state.annotations
         if self._thoughts:
             message["reasoning_content"] = "".join(self._thoughts)
-        if told.thinking:
-            message["thinking_blocks"] = told.thinking
+        if state.thinking:
+            message["thinking_blocks"] = state.thinking
         return message
 
 

@@ -108,8 +108,8 @@ class StreamWriter(_TextWriter):
         self.continues = False
 
     def _write(self, choices: list[Json], usage: Json | None = None) -> None:
-        told = {"usage": usage} if self._tells_usage else {}
-        line = json.encode_line({**self._head, "choices": choices, **told})
+        counted = {"usage": usage} if self._tells_usage else {}
+        line = json.encode_line({**self._head, "choices": choices, **counted})
         self._frames.append(f"data: {line}\n\n")
 
 

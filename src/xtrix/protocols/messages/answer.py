@@ -41,11 +41,11 @@ _CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 _ODD = re.compile(r"[^a-zA-Z0-9_-]")
 
 
-def advances(kind: str, said: Json) -> bool:
+def advances(kind: str, payload: Json) -> bool:
     """Whether an event of this kind contains a part of the answer; see `Reader.advances`."""
     if kind != "content_block_delta":
         return kind in _ADVANCING
-    delta = said.get("delta")
+    delta = payload.get("delta")
     members = delta.items() if isinstance(delta, dict) else ()
     return any(value for name, value in members if name != "type")
 
@@ -116,14 +116,17 @@ def decode_tier(usage: Json) -> str | None:
 
 
 def decode_served(usage: Json) -> Served:
-    """The tier and the speed that `usage` says have served.
+    """The tier, the speed and the place that `usage` says have served.
 
-    Source: platform.claude.com/docs/en/api/service-tiers and …/build-with-claude/fast-mode
-    (read 2026-11).
+    Source: platform.claude.com/docs/en/api/service-tiers, …/build-with-claude/fast-mode and
+    …/build-with-claude/data-residency (read 2026-11).
     """
-    said = {name: usage.get(name) for name in ("service_tier", "speed")}
-    words = {name: word for name, word in said.items() if word and isinstance(word, str)}
-    return {name: SERVICE_TIERS.get(word, word) for name, word in words.items()}
+    served = {}
+    for name in ("service_tier", "speed", "inference_geo"):
+        word = usage.get(name)
+        if word and isinstance(word, str):
+            served[name] = SERVICE_TIERS.get(word, word)
+    return served
 
 
 def encode_tier(service_tier: str | None) -> Json:

@@ -25,7 +25,7 @@ from xtrix.prompt import (
 )
 from xtrix.protocols.messages.errors import unsupported
 from xtrix.protocols.messages.history import line_of
-from xtrix.reasoning import Carrier, is_carried
+from xtrix.reasoning import Carrier, is_packed
 
 PROTOCOL = "messages"
 PDF = "application/pdf"
@@ -79,7 +79,7 @@ def thinking(block: Json, path: str, carrier: Carrier) -> list[Block]:
     """Reasoning. It is sealed if its signature is Anthropic's, or one of ours that opens."""
     words, signature = block["thinking"], block.get("signature")
     sealed = Sealed(block) if signature else None
-    if is_carried(signature):
+    if is_packed(signature):
         sealed = carrier.open(signature)
     return [Thinking(words, sealed, path)] if words or sealed else []
 
@@ -88,7 +88,7 @@ def redacted(block: Json, path: str, carrier: Carrier) -> list[Block]:
     """Reasoning that only its issuer can read."""
     data = block["data"]
     sealed = Sealed(block) if data else None
-    if is_carried(data):
+    if is_packed(data):
         sealed = carrier.open(data)
     return [Thinking("", sealed, path)] if sealed else []
 

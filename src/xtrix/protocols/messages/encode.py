@@ -77,16 +77,18 @@ def encode_prompt(prompt: Prompt, target: Target) -> Encoded:
 
 def _refuse(prompt: Prompt) -> None:
     """Raises ClientError for fields without which the answer would be wrong."""
-    said = prompt.extras
-    if said.get("n", 1) != 1:
+    extras = prompt.extras
+    if not extras:
+        return
+    if extras.get("n", 1) != 1:
         raise unsupported("n", "the upstream gives one choice.", value=True)
     for name in ("logprobs", "top_logprobs"):
-        if said.get(name):
+        if extras.get(name):
             raise unsupported(prompt.param(name), "the upstream gives no log probabilities.")
-    if "audio" in said.get("modalities", ()):
+    if "audio" in extras.get("modalities", ()):
         raise unsupported("modalities", "the upstream model gives no audio.", value=True)
     for name in ("audio", "moderation"):
-        if said.get(name):
+        if extras.get(name):
             raise unsupported(name, "the upstream has nothing like it.")
 
 
@@ -109,9 +111,10 @@ class _Encoding:
         self._names = ToolNames(named, self._reserved())
         self._turns = encode_turns(prompt, target, family, self._names)
         self.ignored |= self._turns.ignored
-        for name in ("verbosity", "session"):
-            if getattr(prompt.settings, name):
-                self.ignored.add(prompt.param(name))
+        if self._settings.verbosity:
+            self._ignore("verbosity")
+        if self._settings.session:
+            self._ignore("session")
 
     def body(self) -> Json:
         """The request, without its model."""
@@ -155,14 +158,14 @@ class _Encoding:
         self.ignored.add(self._prompt.param(setting))
 
     def _max_tokens(self) -> int:
-        said = self._settings.max_tokens
+        limit = self._settings.max_tokens
         # The default limit is for the answer, so the tokens for thinking are added to it.
         budget = (self._settings.thinking or {}).get("budget_tokens")
         if budget is None:
             budget = budget_of(self._settings.effort, self._family)
-        if said is not None and said > self._family.max_output:
+        if limit is not None and limit > self._family.max_output:
             self._ignore("max_tokens")
-        wanted = DEFAULT_MAX_TOKENS + budget if said is None else said
+        wanted = DEFAULT_MAX_TOKENS + budget if limit is None else limit
         return min(wanted, self._family.max_output)
 
     def _tool_fields(self) -> Json:
@@ -223,9 +226,10 @@ class _Encoding:
 
     def _sampling(self, *, thinks: bool) -> Json:
         """`temperature`, `top_p` and `top_k`, as far as the model accepts them."""
-        said = {name: getattr(self._settings, name) for name in _SAMPLING}
-        wanted: Json = {name: value for name, value in said.items() if value is not None}
-        if self._family.sampling == "any":
+        settings = self._settings
+        given = zip(_SAMPLING, (settings.temperature, settings.top_p, settings.top_k), strict=True)
+        wanted: Json = {name: value for name, value in given if value is not None}
+        if not wanted or self._family.sampling == "any":
             return wanted
         if self._family.sampling == "none" or thinks:
             self.ignored |= {self._prompt.param(name) for name, it in wanted.items() if it != 1}

@@ -35,8 +35,11 @@ def allowed(tools: list[Tool], choice: ToolChoice | None) -> list[Tool]:
 
 def own_names(tools: list[Tool]) -> list[str]:
     """The names of those of `tools` that Anthropic runs."""
-    hosted = [tool.hosted for tool in tools if tool.hosted is not None]
-    return [str(said.get("name")) for said in hosted if is_own_tool(said["type"])]
+    return [
+        str(hosted.get("name"))
+        for tool in tools
+        if (hosted := tool.hosted) is not None and is_own_tool(hosted["type"])
+    ]
 
 
 def encode_tools(tools: list[Tool], names: ToolNames) -> list[Json]:
@@ -100,11 +103,11 @@ def _tool(tool: Tool, names: ToolNames) -> Json:
     return marked(encoded, tool.cache)
 
 
-def _hosted(tool: Tool, said: Json) -> Json:
-    if not is_own_tool(said["type"]):
-        why = f"no upstream tool is like '{said['type'][:64]}'."
+def _hosted(tool: Tool, definition: Json) -> Json:
+    if not is_own_tool(definition["type"]):
+        why = f"no upstream tool is like '{definition['type'][:64]}'."
         raise unsupported(f"{tool.path}.type", why, value=True)
-    kept = {key: value for key, value in said.items() if key not in _MARKS}
+    kept = {key: value for key, value in definition.items() if key not in _MARKS}
     return marked(kept, tool.cache)
 
 
@@ -128,6 +131,6 @@ def _input_schema(parameters: Json | None, path: str) -> Json:
             )
     for name in schema["properties"] if isinstance(schema["properties"], dict) else ():
         if not _PROPERTY.fullmatch(name):
-            said = f"the property '{name[:_LONGEST_ECHO]}'"
-            raise invalid(path, f"{said} is not 1 to 64 letters, digits, '_', '.' or '-'.")
+            what = f"the property '{name[:_LONGEST_ECHO]}'"
+            raise invalid(path, f"{what} is not 1 to 64 letters, digits, '_', '.' or '-'.")
     return schema

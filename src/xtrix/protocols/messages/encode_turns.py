@@ -70,13 +70,14 @@ class Turns:
         if turn.extra.get("name"):
             self.ignored.add("messages.name")
         role = "system" if turn.role == "developer" else turn.role
-        if role != "system" and not self._open:
+        if self._held and role != "system" and not self._open:
             self._tell_system(role)
         _ROLES[role](self, turn)
 
     def close(self, prompt: Prompt) -> None:
         """Ends the turns, after the last one of `prompt`. Raises ClientError."""
-        self._tell_system("assistant")
+        if self._held:
+            self._tell_system("assistant")
         if not self.turns and self.system:
             self._turn("user", [self.system.pop()])
         if not self.turns:
@@ -97,8 +98,6 @@ class Turns:
         and one of the assistant.
         """
         blocks, self._held = self._held, []
-        if not blocks:
-            return
         after = self.turns[-1]["role"]
         if self._family.system_inside and (after, next_role) == ("user", "assistant"):
             self._turn("system", blocks)
@@ -106,9 +105,12 @@ class Turns:
         self._turn("user", [{**block, "text": _SYSTEM_MARK + block["text"]} for block in blocks])
 
     def _user(self, turn: Turn) -> None:
-        results = [self._result(block) for block in turn.blocks if isinstance(block, Result)]
-        others = [block for block in turn.blocks if not isinstance(block, Result)]
-        blocks = [block for each in others if (block := self.block(each))]
+        results, blocks = [], []
+        for each in turn.blocks:
+            if isinstance(each, Result):
+                results.append(self._result(each))
+            elif block := self.block(each):
+                blocks.append(block)
         if not blocks and not results:
             mark = turn.blocks[-1].cache if turn.blocks else None
             blocks = [marked({"type": "text", "text": _EMPTY}, mark)]
@@ -123,7 +125,7 @@ class Turns:
         """The block in the form of Messages; None if it is left out. Raises ClientError."""
         encode = _BLOCKS.get(type(block))
         encoded = encode(self, block) if encode else encode_media(block, self.ignored)
-        return marked(encoded, block.cache) if encoded else None
+        return marked(encoded, block.cache) if encoded and block.cache else encoded
 
     def _text(self, block: Text | Refusal) -> Json | None:
         return {"type": "text", "text": block.text} if block.text.strip() else None
@@ -188,11 +190,11 @@ class Turns:
             self._results += len(results)
         content += blocks
 
-    def _unique(self, said: str) -> str:
-        """`said` as an id that Anthropic accepts and that no other call has."""
-        if len(said) > _LONGEST_ID:
-            said = hashlib.sha256(said.encode(errors="replace")).hexdigest()
-        plain = _ODD_ID.sub("_", said) or "call"
+    def _unique(self, call_id: str) -> str:
+        """`call_id` as an id that Anthropic accepts and that no other call has."""
+        if len(call_id) > _LONGEST_ID:
+            call_id = hashlib.sha256(call_id.encode(errors="replace")).hexdigest()
+        plain = _ODD_ID.sub("_", call_id) or "call"
         theirs = plain
         while theirs in self._ids:
             number = self._repeats[plain] = self._repeats.get(plain, 1) + 1

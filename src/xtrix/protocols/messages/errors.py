@@ -81,14 +81,14 @@ def error_of(error: object, status: int = 200, headers: Headers = ()) -> Upstrea
 
     With `status` 200 (in a stream, or in an answer that is an error), its type decides which it is.
     """
-    said = error if isinstance(error, dict) else {}
-    kind = said.get("type")
+    fields = error if isinstance(error, dict) else {}
+    kind = fields.get("type")
     if status == 200:
         status = _STATUSES.get(str(kind), 502)
-    message = said.get("message")
+    message = fields.get("message")
     decoded = worded(status, message if isinstance(message, str) else "", headers)
-    if said and status not in _OURS:
-        decoded.relayed = _relayed(said)
+    if fields and status not in _OURS:
+        decoded.relayed = _relayed(fields)
     return decoded
 
 

@@ -30,11 +30,12 @@ def is_own_tool(kind: str) -> bool:
     return _TOOLS.fullmatch(kind) is not None
 
 
-def encode_extensions(said: Body) -> Body:
+def encode_extensions(fields: Body) -> Body:
     """The fields of the request that are passed on unchanged. Raises ClientError."""
-    found = {name: said[name] for name in EXTENSIONS if name in said}
-    if found:
-        _check(found)
+    found = {name: fields[name] for name in EXTENSIONS if name in fields}
+    if not found:
+        return found
+    _check(found)
     return {name: value for name, value in found.items() if value}
 
 
@@ -53,10 +54,10 @@ def check_thinking(thinking: object) -> None:
         raise invalid("thinking.budget_tokens", "it is less than 0.")
 
 
-def _check(said: Body) -> None:
-    if not isinstance(said.get("container", ""), str | dict):
+def _check(fields: Body) -> None:
+    if not isinstance(fields.get("container", ""), str | dict):
         raise invalid_type("container", "it should be a string or an object.")
-    servers = said.get("mcp_servers", [])
+    servers = fields.get("mcp_servers", [])
     if not isinstance(servers, list):
         raise invalid_type("mcp_servers", "it should be an array.")
     for index, server in enumerate(servers):

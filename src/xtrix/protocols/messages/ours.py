@@ -5,14 +5,13 @@ back with every turn, and perhaps in the end to Anthropic. Anthropic refuses rea
 not signed, and searches that it has not made. All of that can be recognised, and is left out.
 """
 
-from dataclasses import replace
 from typing import Any
 
 from xtrix import json
 from xtrix.prompt import Json
 from xtrix.protocol import Request
 from xtrix.protocols.messages.answer import OWN_SEARCH_ID
-from xtrix.reasoning import is_carried
+from xtrix.reasoning import is_packed
 
 _SEALS = {"thinking": "signature", "redacted_thinking": "data"}
 _SEARCHES = {"server_tool_use": "id", "web_search_tool_result": "tool_use_id"}
@@ -32,7 +31,7 @@ def without_ours(fields: Json) -> Json | None:
 def has_foreign_thinking(fields: Json) -> bool:
     """Whether `fields` contain reasoning that is sealed by another provider."""
     return any(
-        str(block.get("type")) in _SEALS and is_carried(block.get(_SEALS[block["type"]]))
+        str(block.get("type")) in _SEALS and is_packed(block.get(_SEALS[block["type"]]))
         for message in fields["messages"]
         if isinstance(message, dict) and isinstance(message.get("content"), list)
         for block in message["content"]
@@ -63,7 +62,7 @@ def _is_ours(block: Any) -> bool:
     kind = str(block.get("type"))
     if kind in _SEALS:
         seal = block.get(_SEALS[kind])
-        return not seal or is_carried(seal)
+        return not seal or is_packed(seal)
     return kind in _SEARCHES and str(block.get(_SEARCHES[kind])).startswith(OWN_SEARCH_ID)
 
 
@@ -97,7 +96,7 @@ def without_reasoning(request: Request) -> Request:
     if _has_budget(fields) and _answers_calls(fields["messages"]):
         fields = _unthinking(fields)
     fields = {**fields, "messages": [each for each in messages if each is not _NOTHING]}
-    return replace(request, fields=fields, body=json.encode_body(fields))
+    return request._replace(fields=fields, body=json.encode_body(fields))
 
 
 def _has_budget(fields: Json) -> bool:

@@ -1,6 +1,6 @@
 """Reads answers of Messages, whole or streamed, for a Writer.
 
-A whole answer is turned into the events of a stream, so that both are read in the same way.
+The blocks of a whole answer are read by the same functions as those of a stream.
 
 Source: platform.claude.com/docs/en/build-with-claude/streaming (read 2026-11): `message_start`,
 then for each block `content_block_start`, deltas, `content_block_stop`; `message_delta` with the
@@ -58,7 +58,7 @@ class Reader:
     def __init__(self, writer: Writer, of: Answering) -> None:
         self.finished = False
         self.usage = Usage()
-        self.carried: str | None = None
+        self.lone_text: str | None = None
         self.advances = False
         self.unknown_stop_reason: str | None = None
         self._writer = writer
@@ -86,9 +86,9 @@ class Reader:
 
     def feed(self, event: Event) -> None:
         """Reads one event. Raises UpstreamError."""
-        self.carried = None
-        said = decode_event(event.data)
-        self._read(said, event.name)
+        self.lone_text = None
+        payload = decode_event(event.data)
+        self._read(payload, event.name)
 
     def close(self) -> None:
         """The upstream's stream has ended. Raises UpstreamError if the stop reason has not come."""
@@ -99,18 +99,19 @@ class Reader:
 
     def whole(self, body: bytes) -> None:
         """Reads a whole answer. Raises UpstreamError."""
-        said = decode_answer(body)
-        kind, error = said.get("type"), said.get("error")
+        answer = decode_answer(body)
+        kind, error = answer.get("type"), answer.get("error")
         if kind == "error" or (kind != "message" and error):
             raise error_of(error if isinstance(error, dict) else {})
-        blocks = said.get("content")
+        blocks = answer.get("content")
         if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
             raise bad_response("no content")
-        self._message_start({"message": {"usage": said.get("usage")}})
-        for index, block in enumerate(blocks):
-            self._block_start({"index": index, "content_block": block})
-            self._block_stop({"index": index})
-        self._message_delta({"delta": said})
+        self._start(answer)
+        for content in blocks:
+            block = _block_of(content)
+            self._begin(block)
+            self._end(block)
+        self._message = answer
         self._message_stop({})
 
     def moved(self, count: int, text: str) -> None:
@@ -120,10 +121,10 @@ class Reader:
         if block and block.kind == "thinking":
             block.pieces.append(text)
 
-    def _read(self, said: Json, name: str) -> None:
-        kind = said.get("type", name)
+    def _read(self, payload: Json, name: str) -> None:
+        kind = payload.get("type", name)
         kind = kind if isinstance(kind, str) else ""
-        self.advances = advances(kind, said)
+        self.advances = advances(kind, payload)
         read = _EVENTS.get(kind)
         if read is None:
             return
@@ -131,47 +132,45 @@ class Reader:
             # llama.cpp leaves `message_start` out when the first character takes several tokens
             # (its server of 2026-10, observed).
             self._message_start({"message": {}})
-        read(self, said)
+        read(self, payload)
         if kind != "content_block_delta":
-            self.carried = None  # the event had more than its text
+            self.lone_text = None  # the event had more than its text
 
-    def _message_start(self, said: Json) -> None:
-        if self._message is not None:
-            return
-        self._message = {}
-        self._merge_usage(member(said, "message"))
+    def _message_start(self, payload: Json) -> None:
+        if self._message is None:
+            self._message = {}
+            self._start(member(payload, "message"))
+
+    def _start(self, message: Json) -> None:
+        self._merge_usage(message)
         self._writer.begin(self.usage, decode_tier(self._usage))
 
     # Blocks, one after the other. If the upstream mixes them, all but one are held back.
 
-    def _block_start(self, said: Json) -> None:
-        content = member(said, "content_block")
-        kind = content.get("type")
-        if not isinstance(kind, str):
-            raise bad_response("a content block without a type")
-        block = _Block(kind, content)
-        self._blocks[str(said.get("index"))] = block
-        if self._is_told(block):
+    def _block_start(self, payload: Json) -> None:
+        block = _block_of(member(payload, "content_block"))
+        self._blocks[str(payload.get("index"))] = block
+        if self._is_current(block):
             self._begin(block)
 
-    def _block_delta(self, said: Json) -> None:
-        block = self._blocks.get(str(said.get("index")))
-        delta = member(said, "delta")
+    def _block_delta(self, payload: Json) -> None:
+        block = self._blocks.get(str(payload.get("index")))
+        delta = member(payload, "delta")
         if block is None:
             # Some servers send text without its block (observed with llama.cpp).
             block = _Block("text", {})
             self._is_loose = True
-        elif not self._is_told(block):
+        elif not self._is_current(block):
             block.held.append(delta)
             return
         self._delta(block, delta)
 
-    def _block_stop(self, said: Json) -> None:
-        index = str(said.get("index"))
+    def _block_stop(self, payload: Json) -> None:
+        index = str(payload.get("index"))
         block = self._blocks.get(index)
         if block is None:
             return
-        if not self._is_told(block):
+        if not self._is_current(block):
             block.held.append({"type": _STOP})
             return
         del self._blocks[index]
@@ -192,7 +191,7 @@ class Reader:
             del self._blocks[index]
             self._end(block)
 
-    def _is_told(self, block: _Block) -> bool:
+    def _is_current(self, block: _Block) -> bool:
         return next(iter(self._blocks.values())) is block
 
     def _begin(self, block: _Block) -> None:
@@ -205,7 +204,9 @@ class Reader:
 
     def _begin_text(self, block: _Block) -> None:
         self._text(_text_of(block.content, "text"))
-        cited = block.content.get("citations") or []
+        cited = block.content.get("citations")
+        if not cited:
+            return
         if not isinstance(cited, list) or not all(isinstance(each, dict) for each in cited):
             raise bad_response("citations that are no list of objects")
         block.citations += cited
@@ -244,7 +245,7 @@ class Reader:
         text = _string(delta, "text")
         self._text(text)
         if text and not self._expected.answer_tool:
-            self.carried = json.encode(text)
+            self.lone_text = json.encode(text)
 
     def _thinking_delta(self, block: _Block, delta: Json) -> None:
         self._think(block, _string(delta, "thinking"))
@@ -312,13 +313,13 @@ class Reader:
 
     # The end
 
-    def _message_delta(self, said: Json) -> None:
+    def _message_delta(self, payload: Json) -> None:
         assert self._message is not None
-        self._merge_usage(said)
-        self._message |= {key: value for key, value in member(said, "delta").items() if value}
+        self._merge_usage(payload)
+        self._message |= {key: value for key, value in member(payload, "delta").items() if value}
 
-    def _message_stop(self, said: Json) -> None:
-        del said
+    def _message_stop(self, payload: Json) -> None:
+        del payload
         assert self._message is not None
         while self._blocks:
             self._block_stop({"index": next(iter(self._blocks))})
@@ -341,8 +342,8 @@ class Reader:
         )
         self.finished = True
 
-    def _error(self, said: Json) -> None:
-        raise error_of(member(said, "error"))
+    def _error(self, payload: Json) -> None:
+        raise error_of(member(payload, "error"))
 
     # Pieces
 
@@ -363,8 +364,8 @@ class Reader:
     def _think(self, block: _Block, text: str) -> None:
         if not text or block.kind != "thinking":
             return
-        self.carried = json.encode(text)
-        block.pieces.append(self.carried[1:-1])
+        self.lone_text = json.encode(text)
+        block.pieces.append(self.lone_text[1:-1])
         self._writer.thinking(text)
 
     def _input(self, block: _Block, text: str) -> None:
@@ -376,15 +377,15 @@ class Reader:
         if block.kind not in {"call", "answer"}:
             return
         if block.has_arguments:
-            self.carried = json.encode(text)
+            self.lone_text = json.encode(text)
         block.has_arguments = True
         if block.kind == "answer":
             self._writer.text(text)
         else:
             self._writer.arguments(text)
 
-    def _merge_usage(self, said: Json) -> None:
-        usage = said.get("usage")
+    def _merge_usage(self, payload: Json) -> None:
+        usage = payload.get("usage")
         if isinstance(usage, dict):
             self._usage |= {key: value for key, value in usage.items() if value is not None}
             self.usage = decode_usage(self._usage)
@@ -425,6 +426,14 @@ _END: dict[str, Callable[[Reader, _Block], None]] = {
 }
 
 
+def _block_of(content: Json) -> _Block:
+    """The block with this `content`. Raises UpstreamError."""
+    kind = content.get("type")
+    if not isinstance(kind, str):
+        raise bad_response("a content block without a type")
+    return _Block(kind, content)
+
+
 def _refusal_of(message: Json) -> str | None:
     """Why the model refused, in its own words; None if it gives none."""
     details = message.get("stop_details")
@@ -432,10 +441,10 @@ def _refusal_of(message: Json) -> str | None:
     return why if isinstance(why, str) and why else None
 
 
-def _citation(said: Json) -> Citation | None:
+def _citation(citation: Json) -> Citation | None:
     """The source of a whole block; None if it has no URL."""
-    url = said.get("url")
-    return Citation(url, _text_of(said, "title")) if isinstance(url, str) else None
+    url = citation.get("url")
+    return Citation(url, _text_of(citation, "title")) if isinstance(url, str) else None
 
 
 def _text_of(content: Json, name: str) -> str:
@@ -446,8 +455,8 @@ def _text_of(content: Json, name: str) -> str:
     return text or ""
 
 
-def _string(said: Json, name: str) -> str:
-    value = said.get(name)
+def _string(fields: Json, name: str) -> str:
+    value = fields.get(name)
     if not isinstance(value, str):
         raise bad_response(f"a delta without '{name}'")
     return value

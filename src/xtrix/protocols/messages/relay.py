@@ -58,8 +58,8 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
         raise error_of(answer.get("error"))
     if kind != "message" or not isinstance(answer.get("content"), list):
         raise bad_response("not a message")
-    said = answer.get("usage")
-    usage = said if isinstance(said, dict) else {}
+    counts = answer.get("usage")
+    usage = counts if isinstance(counts, dict) else {}
     return Whole(
         with_model(body, answer, of.stamp.model),
         decode_usage(usage),
@@ -79,7 +79,7 @@ class RelayStream:
         self.finished = False
         self.usage = Usage()
         self.unknown_stop_reason: str | None = None
-        self.carried: str | None = None
+        self.lone_text: str | None = None
         self.advances = False
         self.sequence: int | None = None
         self._of = of
@@ -103,7 +103,7 @@ class RelayStream:
 
     def feed(self, event: Event) -> str:
         """See `Stream`. Raises UpstreamError."""
-        self.carried = None
+        self.lone_text = None
         self.advances = False
         if event.data == "[DONE]":
             return ""  # not of this protocol, but some servers send it at the end
@@ -164,9 +164,9 @@ class RelayStream:
 
     def _delta(self, value: Json, came: str) -> str:
         delta = member(value, "delta")
-        text = delta.get(_CARRIED.get(str(delta.get("type")), ""))
+        text = delta.get(_TEXT_MEMBERS.get(str(delta.get("type")), ""))
         if isinstance(text, str):
-            self.carried = json.encode(text)
+            self.lone_text = json.encode(text)
         return came
 
     def _message_delta(self, value: Json, came: str) -> str:
@@ -199,7 +199,7 @@ _EVENTS: dict[str, Callable[[RelayStream, Json, str], str]] = {
     "message_delta": RelayStream._message_delta,
     "message_stop": RelayStream._stop,
 }
-_CARRIED = {
+_TEXT_MEMBERS = {
     "text_delta": "text",
     "thinking_delta": "thinking",
     "input_json_delta": "partial_json",

@@ -51,8 +51,10 @@ def encode_schema(schema: Schema) -> Schema:
     if encoded.get("type") == "object" or "properties" in encoded:
         encoded["additionalProperties"] = False
     if moved:
-        said = encoded.get("description")
-        encoded["description"] = (f"{said}\n\n" if said else "") + f"{{{', '.join(moved)}}}"
+        description = encoded.get("description")
+        encoded["description"] = (
+            f"{description}\n\n" if description else ""
+        ) + f"{{{', '.join(moved)}}}"
     return encoded
 
 

@@ -77,7 +77,7 @@ class Turns:
         found: list[Block] = []
         extras: dict[str, Json] = {}
         for block, place in blocks.each(message["content"], f"{path}.content"):
-            for decoded in self._said(block, place, path):
+            for decoded in self._decoded(block, place, path):
                 extra = extra_of(decoded.sealed) if isinstance(decoded, Thinking) else {}
                 extras |= extra
                 found += [] if extra else [decoded]
@@ -86,7 +86,7 @@ class Turns:
                 decoded.extra = extras.get(decoded.id, {})
         self._add("assistant", found, path)
 
-    def _said(self, block: Json, place: str, path: str) -> list[Block]:
+    def _decoded(self, block: Json, place: str, path: str) -> list[Block]:
         """A block of the assistant."""
         match block["type"]:
             case "text":

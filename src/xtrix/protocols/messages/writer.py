@@ -100,13 +100,13 @@ class _Blocks:
     def thinking_end(self, sealed: Sealed | None) -> None:
         """See `Writer`."""
         self.continues = False
-        carried = self._of.carrier.pack(sealed) if sealed and sealed.origin else None
+        packed = self._of.carrier.pack(sealed) if sealed and sealed.origin else None
         if self._open == "thinking":
-            if carried:
-                self._delta({"type": "signature_delta", "signature": carried})
+            if packed:
+                self._delta({"type": "signature_delta", "signature": packed})
             self._close()
-        elif carried:
-            self._whole({"type": "redacted_thinking", "data": carried})
+        elif packed:
+            self._whole({"type": "redacted_thinking", "data": packed})
 
     def call(self, call: CallStart) -> None:
         """See `Writer`."""

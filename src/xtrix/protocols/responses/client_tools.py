@@ -55,49 +55,54 @@ class Tools:
 
     def add(self, given: list[Json], path: str) -> list[Tool]:
         """Adds the request's tools, which are at `path`. Raises ClientError."""
-        return self._take(given, path, again=False)
+        return self._take(given, path, replaces=False)
 
     def find(self, given: list[Json], path: str) -> list[Tool]:
         """Adds the tools of an item, which the model may call from now on.
 
         A known one is replaced, because a search may find it twice.
         """
-        found = self._take(given, path, again=True)
+        found = self._take(given, path, replaces=True)
         for tool in found:
             tool.deferred = False
         return found
 
-    def _take(self, given: list[Json], path: str, *, again: bool) -> list[Tool]:
+    def _take(self, given: list[Json], path: str, *, replaces: bool) -> list[Tool]:
         taken = []
-        for index, said in enumerate(given):
-            for tool in self._decode(said, f"{path}[{index}]"):
+        for index, fields in enumerate(given):
+            for tool in self._decode(fields, f"{path}[{index}]"):
                 if tool.kind == "hosted":
                     self._hosted.append(tool)
                     continue
                 key = (tool.namespace, tool.name)
-                if key in self._tools and not again:
+                if key in self._tools and not replaces:
                     raise invalid(tool.path, f"another tool is named '{_echo(tool.name)}' too.")
                 self._tools[key] = tool
                 taken.append(tool)
         return taken
 
-    def _decode(self, said: Json, path: str) -> list[Tool]:
-        kind = said["type"]
+    def _decode(self, fields: Json, path: str) -> list[Tool]:
+        kind = fields["type"]
         if kind in _NAMED:
-            self.ignored |= {f"tools.{name}" for name in said.keys() - _READ if said[name]}
-            return [_tool(said, path)]
+            self.ignored |= {f"tools.{name}" for name in fields.keys() - _READ if fields[name]}
+            return [_tool(fields, path)]
         if kind == "namespace":
-            return self._decode_members(said, f"{path}.tools")
-        if kind == SEARCH and said.get("execution") == "client":
-            schema = said.get("parameters")
+            return self._decode_members(fields, f"{path}.tools")
+        if kind == SEARCH and fields.get("execution") == "client":
+            schema = fields.get("parameters")
             place = f"{path}.parameters"
             return [
                 Tool(
-                    "search", SEARCH, said.get("description"), schema, path=path, schema_path=place
+                    "search",
+                    SEARCH,
+                    fields.get("description"),
+                    schema,
+                    path=path,
+                    schema_path=place,
                 )
             ]
         if kind.startswith(_WEB_SEARCH) and self.web_search is None:
-            self.web_search = _web_search(said, path)
+            self.web_search = _web_search(fields, path)
             return []
         if kind == SEARCH or kind.startswith(_HINTS):
             self.ignored.add(f"tools.{kind}")
@@ -105,7 +110,7 @@ class Tools:
         if kind in _REFUSED:
             raise unsupported(f"{path}.type", f"no upstream tool is like '{kind}'.", value=True)
         # A type that is not known here may be the upstream's own.
-        return [Tool("hosted", _name(said), hosted=said, hosted_by="responses", path=path)]
+        return [Tool("hosted", _name(fields), hosted=fields, hosted_by="responses", path=path)]
 
     def _decode_members(self, group: Json, path: str) -> list[Tool]:
         """The tools of a namespace, which are at `path`."""
@@ -115,40 +120,40 @@ class Tools:
         return [_tool(it, f"{path}[{index}]", group) for index, it in enumerate(members)]
 
 
-def _tool(said: Json, path: str, group: Json | None = None) -> Tool:
+def _tool(fields: Json, path: str, group: Json | None = None) -> Tool:
     """A function or a custom tool; `group` is its namespace."""
-    kind: Literal["function", "custom"] = said["type"]
-    description = said.get("description")
+    kind: Literal["function", "custom"] = fields["type"]
+    description = fields.get("description")
     if group and group.get("description"):
         description = "\n\n".join(filter(None, (group["description"], description)))
-    form = said.get("format") or {}
+    form = fields.get("format") or {}
     return Tool(
         kind,
-        said["name"],
+        fields["name"],
         description,
-        said.get("parameters") if kind == "function" else None,
-        said.get("strict") if kind == "function" else None,
+        fields.get("parameters") if kind == "function" else None,
+        fields.get("strict") if kind == "function" else None,
         form if form.get("type") == "grammar" and kind == "custom" else None,
         namespace=group["name"] if group else None,
-        deferred=bool(said.get("defer_loading")),
+        deferred=bool(fields.get("defer_loading")),
         path=path,
         schema_path=f"{path}.parameters",
     )
 
 
-def _web_search(said: Json, path: str) -> WebSearch:
+def _web_search(fields: Json, path: str) -> WebSearch:
     """A web search, as far as other providers have it. Invalid values are left out."""
-    filters, location = said.get("filters"), said.get("user_location")
+    filters, location = fields.get("filters"), fields.get("user_location")
     domains = filters.get("allowed_domains") if isinstance(filters, dict) else None
     place = location if isinstance(location, dict) else {}
     known = {name: place[name] for name in _PLACES if isinstance(place.get(name), str)}
-    size = said.get("search_context_size")
+    size = fields.get("search_context_size")
     return WebSearch(
         context_size=size if size in _SIZES else None,
         location=known or None,
         domains=tuple(filter(_is_text, domains if isinstance(domains, list) else ())),
         path=f"{path}.type",
-        hints=(f"tools.{said['type']}",),
+        hints=(f"tools.{fields['type']}",),
     )
 
 
@@ -156,33 +161,33 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _name(said: Json) -> str:
-    name = said.get("name")
+def _name(fields: Json) -> str:
+    name = fields.get("name")
     return name if isinstance(name, str) else ""
 
 
-def decode_choice(said: Json | str | None, tools: list[Tool]) -> ToolChoice | None:
+def decode_choice(choice: Json | str | None, tools: list[Tool]) -> ToolChoice | None:
     """Which of `tools` may be called; None if all may. Raises ClientError."""
-    if said is None or (not tools and said in ("auto", "none")):
+    if choice is None or (not tools and choice in ("auto", "none")):
         return None
     if not tools:
         raise invalid("tool_choice", "it needs 'tools' to choose from.")
-    if isinstance(said, str):
-        return ToolChoice(said)  # type: ignore[arg-type]  # the schema has checked it
-    if said["type"] != "allowed_tools":
-        tool = _chosen(said, "tool_choice", tools)[0]
+    if isinstance(choice, str):
+        return ToolChoice(choice)  # type: ignore[arg-type]  # the schema has checked it
+    if choice["type"] != "allowed_tools":
+        tool = _chosen(choice, "tool_choice", tools)[0]
         return ToolChoice("named", tool.name, tool.namespace)
     chosen = [
         (tool.namespace, tool.name)
-        for index, entry in enumerate(said["tools"])
+        for index, entry in enumerate(choice["tools"])
         if not str(entry.get("type")).startswith(_HINTS)
         for tool in _chosen(entry, f"tool_choice.tools[{index}]", tools)
     ]
-    if not chosen and said["mode"] == "auto":
+    if not chosen and choice["mode"] == "auto":
         return ToolChoice("none")
     if not chosen:
         raise invalid("tool_choice.tools", "none of these tools can be called.")
-    return ToolChoice(said["mode"], allowed=tuple(dict.fromkeys(chosen)))
+    return ToolChoice(choice["mode"], allowed=tuple(dict.fromkeys(chosen)))
 
 
 def _chosen(entry: Json, path: str, tools: list[Tool]) -> list[Tool]:

@@ -11,7 +11,6 @@ Source: developers.openai.com/api/docs/guides/compaction and openai-python 3.57.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from xtrix import json
@@ -52,13 +51,13 @@ def decode_stored_request(body: bytes, headers: Mapping[str, str], default_model
     Summaries are not kept.
     """
     del default_model
-    return replace(_compaction_of(stored.decode_request(body, headers, "")), is_kept=False)
+    return _compaction_of(stored.decode_request(body, headers, ""))._replace(is_kept=False)
 
 
 def _compaction_of(request: Request) -> Request:
     if not request.model:
         raise missing("model")
-    return replace(request, stream=False)
+    return request._replace(stream=False)
 
 
 def decode_prompt(request: Request, carrier: Carrier) -> Prompt:
@@ -74,12 +73,12 @@ def compacting(request: Request) -> Request:
     if responses.ends_in_trigger(given):
         items.pop()
     fields["input"] = [*items, {"role": "user", "content": _WANTED}]
-    return replace(request, fields=fields, body=json.encode_body(fields), stream=False)
+    return request._replace(fields=fields, body=json.encode_body(fields), stream=False)
 
 
 def decode_triggered(request: Request, carrier: Carrier) -> Prompt:
     """A Prompt for the summary that an item of `request` asks for. Raises ClientError."""
-    return responses.decode_prompt(replace(compacting(request), stream=request.stream), carrier)
+    return responses.decode_prompt(compacting(request)._replace(stream=request.stream), carrier)
 
 
 class CompactionWriter(WholeWriter):

@@ -66,14 +66,14 @@ def _refusal(part: Json, path: str) -> Block:
 
 
 def _image(part: Json, path: str) -> Block:
-    said = part.get("image_url")
+    image = part.get("image_url")
     place = f"{path}.image_url"
     detail = part.get("detail")
-    if isinstance(said, dict):
-        detail = detail or said.get("detail")
-        said, place = said["url"], f"{place}.url"
-    if said:
-        source = media.decode_url(said, place)
+    if isinstance(image, dict):
+        detail = detail or image.get("detail")
+        image, place = image["url"], f"{place}.url"
+    if image:
+        source = media.decode_url(image, place)
     elif part.get("file_id"):
         source, place = Source("id", part["file_id"]), f"{path}.file_id"
     else:
@@ -83,27 +83,27 @@ def _image(part: Json, path: str) -> Block:
 
 def _file(part: Json, path: str) -> Block:
     for field, decode in _FILES.items():
-        said = part.get(field)
-        if said:
+        value = part.get(field)
+        if value:
             place = f"{path}.{field}"
-            return File(decode(said, place), place, name=part.get("filename"))
+            return File(decode(value, place), place, name=part.get("filename"))
     raise missing(f"{path}.file_data")
 
 
-def _file_data(said: str, path: str) -> Source:
-    if media.is_data_uri(said):
-        return media.decode_data_uri(said, path)
-    return media.decode_base64(said, path)
+def _file_data(data: str, path: str) -> Source:
+    if media.is_data_uri(data):
+        return media.decode_data_uri(data, path)
+    return media.decode_base64(data, path)
 
 
-def _file_id(said: str, path: str) -> Source:
+def _file_id(file_id: str, path: str) -> Source:
     del path
-    return Source("id", said)
+    return Source("id", file_id)
 
 
 def _audio(part: Json, path: str) -> Block:
-    said = part["input_audio"]
-    return Audio(said["data"], said["format"], f"{path}.type")
+    audio = part["input_audio"]
+    return Audio(audio["data"], audio["format"], f"{path}.type")
 
 
 _FILES: dict[str, Callable[[str, str], Source]] = {

@@ -97,13 +97,13 @@ def needs_of(prompt: Prompt, client: str) -> Needs:
 
 def _refuse(prompt: Prompt) -> None:
     """Raises ClientError for fields without which the answer would be wrong."""
-    said = prompt.extras
-    if said.get("n", 1) != 1:
+    extras = prompt.extras
+    if extras.get("n", 1) != 1:
         raise unsupported("n", "the upstream gives one choice.", value=True)
-    if "audio" in said.get("modalities", ()):
+    if "audio" in extras.get("modalities", ()):
         raise unsupported("modalities", "the upstream model gives no audio.", value=True)
     for name in ("audio", "moderation", "container", "mcp_servers"):
-        if said.get(name):
+        if extras.get(name):
             raise unsupported(name, "the upstream has nothing like it.")
     if prompt.settings.stop:
         raise unsupported(prompt.param("stop"), "the upstream stops at no given text.")
@@ -161,8 +161,8 @@ class _Encoding:
             if name in body:
                 body[theirs] = body.pop(name)
         for name in quirks.drop:
-            said = take_out(body, name)
-            if name not in _OURS and says_something(name, said):
+            value = take_out(body, name)
+            if name not in _OURS and says_something(name, value):
                 self._ignore(_SETTINGS.get(name, name))
         if self._prompt.stream and quirks.obfuscation:
             body["stream_options"] = {"include_obfuscation": False}
@@ -237,8 +237,8 @@ class _Encoding:
         if self._family.thinking == "none" or (effort is None and not thinking):
             return {}
         is_off = settings.effort == "none" or thinking == "disabled"
-        told = _present(effort=effort, summary=None if is_off else "auto")
-        return {"reasoning": told} if told else {}
+        reasoning = _present(effort=effort, summary=None if is_off else "auto")
+        return {"reasoning": reasoning} if reasoning else {}
 
     def _sampling(self) -> Json:
         """`temperature` and `top_p`, as far as the model accepts them."""
@@ -259,10 +259,10 @@ def take_out(body: Json, name: str) -> object:
     if not inner:
         return body.pop(outer, None)
     holder = body.get(outer)
-    said = holder.pop(inner, None) if isinstance(holder, dict) else None
+    value = holder.pop(inner, None) if isinstance(holder, dict) else None
     if holder == {}:
         del body[outer]
-    return said
+    return value
 
 
 def _present(**fields: object) -> Json:

@@ -60,8 +60,8 @@ class _Item:
 
     def _added(self, item: Json) -> None:
         event = "response.output_item.added"
-        told = json.encode_line({"id": self.id} | item)
-        self._frames.tell(event, f',"output_index":{self._index},"item":{told}')
+        line = json.encode_line({"id": self.id} | item)
+        self._frames.tell(event, f',"output_index":{self._index},"item":{line}')
 
     def _done(self, item: Fragments) -> Fragments:
         event = "response.output_item.done"
@@ -134,9 +134,9 @@ class _TextPart:
         if not logprobs:
             self.deltas.add(text)
             return
-        told = json.encode_line(logprobs)
-        self.deltas.add_with(text, f',"logprobs":{told}')
-        self._logprobs.add(f",{told[1:-1]}" if self._logprobs else told[1:-1])
+        line = json.encode_line(logprobs)
+        self.deltas.add_with(text, f',"logprobs":{line}')
+        self._logprobs.add(f",{line[1:-1]}" if self._logprobs else line[1:-1])
 
     def cite(self, citations: list[Citation]) -> None:
         text = self.deltas.body
@@ -153,10 +153,10 @@ class _TextPart:
                 "start_index": first + (citation.start or 0),
                 "end_index": last if citation.end is None else first + citation.end,
             }
-            told = json.encode_line(annotation)
+            line = json.encode_line(annotation)
             index = len(self._annotations)
             event = "response.output_text.annotation.added"
-            members = f',{self._place},"annotation_index":{index},"annotation":{told}'
+            members = f',{self._place},"annotation_index":{index},"annotation":{line}'
             self._frames.tell(event, members)
             self._annotations.append(annotation)
 

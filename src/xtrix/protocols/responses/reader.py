@@ -27,7 +27,7 @@ from xtrix.answer import (
     Writer,
     served_by,
 )
-from xtrix.errors import bad_response, truncated
+from xtrix.errors import UpstreamError, bad_response, truncated
 from xtrix.openai.errors import error_of
 from xtrix.prompt import Sealed
 from xtrix.protocol import Answering
@@ -108,7 +108,7 @@ class Reader:
         self.finished = False
         self.usage = Usage()
         self.served: Served = {}
-        self.carried: str | None = None
+        self.lone_text: str | None = None
         self.advances = False
         self.unknown_stop_reason: str | None = None
         self._writer = writer
@@ -129,19 +129,19 @@ class Reader:
 
     def feed(self, event: Event) -> None:
         """Reads one event. Raises UpstreamError."""
-        self.carried = None
+        self.lone_text = None
         self.advances = False
         if self.finished or not event.data.strip():
             return
         if event.data == "[DONE]":
             raise truncated()
-        said = decode_event(event.data)
+        payload = decode_event(event.data)
         says = self._says
-        kind = _string(said, "type") or event.name
-        self._read(said, kind)
-        self.advances = advances(kind, said)
+        kind = _string(payload, "type") or event.name
+        self._read(payload, kind)
+        self.advances = advances(kind, payload)
         if self._says != says + 1:
-            self.carried = None  # the event had more than its text
+            self.lone_text = None  # the event had more than its text
 
     def close(self) -> None:
         """The upstream's stream has ended. Raises UpstreamError if the response has not."""
@@ -150,44 +150,46 @@ class Reader:
 
     def whole(self, body: bytes) -> None:
         """Reads a whole answer. Raises UpstreamError."""
-        said = decode_answer(body)
-        if said.get("error"):
-            raise error_of(said["error"])
-        if not isinstance(said.get("output"), list):
+        answer = decode_answer(body)
+        if answer.get("error"):
+            raise error_of(answer["error"])
+        if not isinstance(answer.get("output"), list):
             raise bad_response("no output")
-        self._end(said, _string(said, "status") or "completed")
+        self._end(answer, _string(answer, "status") or "completed")
 
     def moved(self, count: int, text: str) -> None:
         """Some events were written by the fast path. They change nothing here."""
 
-    def _read(self, said: Json, kind: str) -> None:
-        if kind == "error" or (said.get("error") and not kind.startswith("response.")):
-            raise error_of(said.get("error") or said)
-        if kind in _LIFECYCLE:
-            self._see(said)
+    def _read(self, payload: Json, kind: str) -> None:
+        if kind == "error" or (payload.get("error") and not kind.startswith("response.")):
+            raise error_of(payload.get("error") or payload)
+        if kind in LIFECYCLE:
+            self._see(payload)
             return
-        status = _TERMINAL.get(kind)
+        status = TERMINAL.get(kind)
         if status:
-            response = said.get("response")
+            response = payload.get("response")
             response = response if isinstance(response, dict) else {}
             self._end(response, _string(response, "status") or status)
             return
-        if advances(kind, said):
+        if advances(kind, payload):
             self._begin()
         if kind == _ADDED:
-            self._add(said)
+            self._add(payload)
         elif kind == _DONE:
-            self._complete(said)
+            self._complete(payload)
         elif kind in _EVENTS:
-            self._hear(said, kind)
+            self._hear(payload, kind)
 
-    def _see(self, said: Json) -> None:
+    def _see(self, payload: Json) -> None:
         """Reads the beginning of the response.
 
         The answer begins with its first item. Until then an error sets the status, and another
-        target may be tried.
+        target may be tried. Raises UpstreamError if it has failed already.
         """
-        response = said.get("response")
+        response = payload.get("response")
+        if failure := failure_of(response):
+            raise failure
         if isinstance(response, dict):
             self.usage = decode_usage(response.get("usage")) or self.usage
 
@@ -202,9 +204,9 @@ class Reader:
 
     # Which item an event belongs to
 
-    def _add(self, said: Json) -> None:
-        value = member(said, "item")
-        key = _Key(_string(value, "type"), _number(said, "output_index"), _id_of(value))
+    def _add(self, payload: Json) -> None:
+        value = member(payload, "item")
+        key = _Key(_string(value, "type"), _number(payload, "output_index"), _id_of(value))
         item = self._by_key.get(key) if key.id else None
         if item is None or item.is_over:
             # A piece of the item may have come before.
@@ -229,9 +231,9 @@ class Reader:
         """The item of an event: by its index and id together, or else by either."""
         return next((found for each in key.looser() if (found := self._by_key.get(each))), None)
 
-    def _complete(self, said: Json) -> None:
-        value = member(said, "item")
-        key = _Key(_string(value, "type"), _number(said, "output_index"), _id_of(value))
+    def _complete(self, payload: Json) -> None:
+        value = member(payload, "item")
+        key = _Key(_string(value, "type"), _number(payload, "output_index"), _id_of(value))
         item = self._find(key)
         if item and item.is_over and _id_of(item.value) == key.id:
             return
@@ -243,36 +245,36 @@ class Reader:
         item.is_over = True
         self._take(item, {"type": _DONE, "item": value})
 
-    def _hear(self, said: Json, kind: str) -> None:
+    def _hear(self, payload: Json, kind: str) -> None:
         """Reads an event about a part of an item."""
         item_kind, is_delta = _EVENTS[kind]
-        key = _Key(item_kind, _number(said, "output_index"), _string(said, "item_id") or None)
+        key = _Key(item_kind, _number(payload, "output_index"), _string(payload, "item_id") or None)
         item = self._find(key)
         if item is None or item.is_over:
             # A late event is repeated by its item, unless it is a piece of text.
             if not is_delta or (item and item_kind in _CALLS):
                 return
             item = self._new({"type": item_kind, **({"id": key.id} if key.id else {})}, key)
-        self._take(item, {**said, "type": kind})
+        self._take(item, {**payload, "type": kind})
 
-    def _take(self, item: _Item, said: Json) -> None:
+    def _take(self, item: _Item, payload: Json) -> None:
         """Writes an event of `item`, or keeps it until the items before it have ended."""
-        item.held.append(said)
+        item.held.append(payload)
         while self._open and self._open[0].held:
-            told = self._open[0]
-            held, told.held = told.held, []
+            first = self._open[0]
+            held, first.held = first.held, []
             for event in held:
-                self._tell(told, event)
-            if self._open and self._open[0] is not told:
+                self._tell(first, event)
+            if self._open and self._open[0] is not first:
                 self._begin_call(self._open[0])
 
-    def _tell(self, item: _Item, said: Json) -> None:
-        if said["type"] != _DONE:
-            _HANDLERS[said["type"]](self, item, said)
+    def _tell(self, item: _Item, payload: Json) -> None:
+        if payload["type"] != _DONE:
+            _HANDLERS[payload["type"]](self, item, payload)
             return
         # Reasoning goes back to its issuer unchanged, so all of it is kept.
         is_kept = item.kind == "reasoning"
-        item.value = said["item"] if is_kept else _merged(item.value, said["item"])
+        item.value = payload["item"] if is_kept else _merged(item.value, payload["item"])
         self._open.popleft()
         finish = _FINISH.get(item.kind)
         if finish:
@@ -280,26 +282,26 @@ class Reader:
 
     # Messages and reasoning: parts of text
 
-    def _text(self, item: _Item, said: Json) -> None:
-        self._piece(item, _piece(said, "text", "content_index"))
+    def _text(self, item: _Item, payload: Json) -> None:
+        self._piece(item, _piece(payload, "text", "content_index"))
 
-    def _refusal(self, item: _Item, said: Json) -> None:
-        self._piece(item, _piece(said, "refusal", "content_index"))
+    def _refusal(self, item: _Item, payload: Json) -> None:
+        self._piece(item, _piece(payload, "refusal", "content_index"))
 
-    def _summary(self, item: _Item, said: Json) -> None:
-        self._piece(item, _piece(said, "summary", "summary_index"))
+    def _summary(self, item: _Item, payload: Json) -> None:
+        self._piece(item, _piece(payload, "summary", "summary_index"))
 
-    def _thought(self, item: _Item, said: Json) -> None:
-        self._piece(item, _piece(said, "content", "content_index"))
+    def _thought(self, item: _Item, payload: Json) -> None:
+        self._piece(item, _piece(payload, "content", "content_index"))
 
-    def _annotation(self, item: _Item, said: Json) -> None:
-        annotation = said.get("annotation")
+    def _annotation(self, item: _Item, payload: Json) -> None:
+        annotation = payload.get("annotation")
         if isinstance(annotation, dict):
-            item.citations.setdefault(_index(said, "content_index"), []).append(annotation)
+            item.citations.setdefault(_index(payload, "content_index"), []).append(annotation)
 
-    def _part(self, item: _Item, said: Json) -> None:
+    def _part(self, item: _Item, payload: Json) -> None:
         """Reads a whole part of a message."""
-        self._message_part(item, _index(said, "content_index"), said.get("part"))
+        self._message_part(item, _index(payload, "content_index"), payload.get("part"))
 
     def _message_part(self, item: _Item, index: int, part: object) -> None:
         if not isinstance(part, dict):
@@ -340,7 +342,7 @@ class Reader:
         else:
             self._say(self._writer.thinking, piece.text)
         if piece.is_delta and piece.kind != "refusal" and not piece.logprobs:
-            self.carried = json.encode(piece.text)
+            self.lone_text = json.encode(piece.text)
 
     def _end_part(self, item: _Item) -> None:
         if item.part and item.part[0] == "text":
@@ -385,17 +387,17 @@ class Reader:
         for piece in pieces if item.kind == "function_call" else ():
             self._arguments(item, piece)
 
-    def _arguments_delta(self, item: _Item, said: Json) -> None:
-        text = _string(said, "delta")
+    def _arguments_delta(self, item: _Item, payload: Json) -> None:
+        text = _string(payload, "delta")
         if text:
             self._arguments(item, text)
-            self.carried = json.encode(text)
+            self.lone_text = json.encode(text)
 
-    def _arguments_done(self, item: _Item, said: Json) -> None:
+    def _arguments_done(self, item: _Item, payload: Json) -> None:
         if not _string(item.value, "name"):
-            item.value = {**item.value, "name": said.get("name")}
+            item.value = {**item.value, "name": payload.get("name")}
         if not item.heard and not item.pieces:
-            self._arguments(item, _string(said, "arguments"))
+            self._arguments(item, _string(payload, "arguments"))
 
     def _arguments(self, item: _Item, text: str) -> None:
         if text and item.is_begun:
@@ -404,12 +406,12 @@ class Reader:
         elif text:
             item.pieces.append(text)
 
-    def _input_delta(self, item: _Item, said: Json) -> None:
-        item.pieces.append(_string(said, "delta"))
+    def _input_delta(self, item: _Item, payload: Json) -> None:
+        item.pieces.append(_string(payload, "delta"))
 
-    def _input_done(self, item: _Item, said: Json) -> None:
+    def _input_done(self, item: _Item, payload: Json) -> None:
         if not _string(item.value, "input"):
-            item.value = {**item.value, "input": said.get("input")}
+            item.value = {**item.value, "input": payload.get("input")}
 
     def _finish_call(self, item: _Item) -> None:
         self._begin_call(item)
@@ -450,10 +452,8 @@ class Reader:
 
     def _end(self, response: Json, status: str) -> None:
         """Reads the end of the response. Raises UpstreamError if it failed."""
-        if status == "failed" or response.get("error"):
-            raise error_of(response.get("error") or "The upstream's response failed.")
-        if status == "cancelled":
-            raise truncated()
+        if failure := failure_of(response, status):
+            raise failure
         if status in {"queued", "in_progress"}:
             raise bad_response("a response that has not ended")
         self.usage = decode_usage(response.get("usage")) or self.usage
@@ -478,11 +478,11 @@ class Reader:
 
     def _settle(self, output: list[Any]) -> None:
         """Writes everything in the whole `output` that was not written yet, and ends open items."""
-        told = _Told(self._items)
+        matcher = _Matcher(self._items)
         for value in output:
             if not isinstance(value, dict):
                 continue
-            item = told.take(value)
+            item = matcher.take(value)
             if item is None:
                 item = self._new(value, _Key(_string(value, "type"), None, _id_of(value)))
             if not item.is_over:
@@ -492,7 +492,7 @@ class Reader:
             self._take(item, {"type": _DONE, "item": item.value})
 
 
-class _Told:
+class _Matcher:
     """Finds the items of a stream for those of the whole answer.
 
     Items are found by id, by the id of a call, or else by kind and order, because some servers make
@@ -527,8 +527,8 @@ class _Told:
         return item
 
 
-_LIFECYCLE = {"response.created", "response.in_progress", "response.queued"}
-_TERMINAL = {
+LIFECYCLE = {"response.created", "response.in_progress", "response.queued"}
+TERMINAL = {
     "response.completed": "completed",
     "response.incomplete": "incomplete",
     "response.failed": "failed",
@@ -567,25 +567,37 @@ _FINISH: dict[str, Callable[[Reader, _Item], None]] = {
 }
 
 
-def advances(kind: str, said: Json) -> bool:
+def advances(kind: str, payload: Json) -> bool:
     """Whether an event of this kind contains a part of the answer; see `Reader.advances`.
 
     It does if it belongs to an item of the output, also to one of an unknown kind.
     """
-    is_about_item = kind in _EVENTS or "output_index" in said or "item_id" in said
-    return (is_about_item and said.get("delta") != "") or kind in _TERMINAL
+    is_about_item = kind in _EVENTS or "output_index" in payload or "item_id" in payload
+    return (is_about_item and payload.get("delta") != "") or kind in TERMINAL
+
+
+def failure_of(response: object, default: str | None = None) -> UpstreamError | None:
+    """Why a response failed or was cancelled; None if neither.
+
+    `default` is the status of a response that has none, by the event that it comes in.
+    """
+    fields = response if isinstance(response, dict) else {}
+    status = fields.get("status") or default
+    if fields.get("error") or status == "failed":
+        return error_of(fields.get("error") or "The upstream's response failed.")
+    return truncated() if status == "cancelled" else None
 
 
 def _identities(value: Json) -> list[str]:
     return [each for name in ("id", "call_id") if (each := _string(value, name))]
 
 
-def _piece(said: Json, kind: str, index: str) -> _Piece:
+def _piece(payload: Json, kind: str, index: str) -> _Piece:
     """The piece in a delta, or in the event that ends a part."""
-    is_delta = said["type"].endswith(".delta")
+    is_delta = payload["type"].endswith(".delta")
     field = "delta" if is_delta else "refusal" if kind == "refusal" else "text"
-    logprobs = _logprobs(said.get("logprobs"))
-    return _Piece(kind, _index(said, index), _string(said, field), is_delta, logprobs)
+    logprobs = _logprobs(payload.get("logprobs"))
+    return _Piece(kind, _index(payload, index), _string(payload, field), is_delta, logprobs)
 
 
 def _merged(before: Json, after: Json) -> Json:
@@ -599,23 +611,23 @@ def _text_given(item: _Item, field: str) -> str:
     return json.encode(given) if isinstance(given, dict) else _string(item.value, field)
 
 
-def _citation(said: Json) -> Citation | None:
+def _citation(annotation: Json) -> Citation | None:
     """A citation with a URL. Other annotations name files that only the upstream has."""
-    url = said.get("url")
-    if said.get("type", "url_citation") != "url_citation" or not isinstance(url, str):
+    url = annotation.get("url")
+    if annotation.get("type", "url_citation") != "url_citation" or not isinstance(url, str):
         return None
-    start, end = said.get("start_index"), said.get("end_index")
+    start, end = annotation.get("start_index"), annotation.get("end_index")
     return Citation(
         url,
-        _string(said, "title"),
+        _string(annotation, "title"),
         start if type(start) is int else None,
         end if type(end) is int else None,
     )
 
 
-def _logprobs(said: object) -> list[Json] | None:
+def _logprobs(value: object) -> list[Json] | None:
     """Log probabilities in the form of Chat Completions, if there are any."""
-    if not isinstance(said, list) or not said:
+    if not isinstance(value, list) or not value:
         return None
     return [
         {
@@ -632,7 +644,7 @@ def _logprobs(said: object) -> list[Json] | None:
                 if isinstance(top, dict)
             ],
         }
-        for each in said
+        for each in value
         if isinstance(each, dict)
     ]
 
@@ -641,20 +653,20 @@ def _id_of(value: Json) -> str | None:
     return _string(value, "id") or None
 
 
-def _string(said: Json, name: str) -> str:
-    value = said.get(name)
+def _string(fields: Json, name: str) -> str:
+    value = fields.get(name)
     return value if isinstance(value, str) else ""
 
 
-def _number(said: Json, name: str) -> int | None:
-    value = said.get(name)
+def _number(fields: Json, name: str) -> int | None:
+    value = fields.get(name)
     return value if type(value) is int else None
 
 
-def _index(said: Json, name: str) -> int:
-    return _number(said, name) or 0
+def _index(fields: Json, name: str) -> int:
+    return _number(fields, name) or 0
 
 
-def _list(said: Json, name: str) -> list[Any]:
-    value = said.get(name)
+def _list(fields: Json, name: str) -> list[Any]:
+    value = fields.get(name)
     return value if isinstance(value, list) else []

@@ -10,12 +10,11 @@ Source: developers.openai.com/api/docs/guides/reasoning and openai-python 3.57.0
 """
 
 import re
-from dataclasses import replace
 from typing import Any
 
 from xtrix import json
 from xtrix.answer import Served, Usage, served_by
-from xtrix.errors import ApiError, UpstreamError, bad_response, truncated, unsupported
+from xtrix.errors import ApiError, bad_response, truncated, unsupported
 from xtrix.openai.calls import post
 from xtrix.openai.errors import error_of
 from xtrix.prompt import Sealed
@@ -23,13 +22,13 @@ from xtrix.protocol import Answering, Encoded, Request, Whole, says_something
 from xtrix.protocols.responses.encode import take_out
 from xtrix.protocols.responses.encode_blocks import PROTOCOL
 from xtrix.protocols.responses.frames import DONE, KEEP_ALIVE, Frames
-from xtrix.protocols.responses.reader import advances
+from xtrix.protocols.responses.reader import LIFECYCLE, TERMINAL, advances, failure_of
 from xtrix.protocols.responses.resource import Resource, State, tell_failure
 from xtrix.protocols.responses.schema import item_kind
 from xtrix.protocols.responses.summary import summary_in
 from xtrix.protocols.responses.usage import decode_usage
 from xtrix.providers import Target
-from xtrix.reasoning import Carrier, is_carried
+from xtrix.reasoning import Carrier, is_packed
 from xtrix.redact import word
 from xtrix.sse import Event
 from xtrix.upstream import decode_answer, decode_event
@@ -41,9 +40,6 @@ _OF_ANSWERS = {"store", "include", "stream", "stream_options"}
 COMPACT = "/compact"
 """The path for summaries of a conversation, below that of the protocol's calls."""
 _OUR_ID = re.compile(r"[a-z]+_[0-9a-f]{32}_[0-9]+")
-_LIFECYCLE = {"response.created", "response.in_progress", "response.queued"}
-_TERMINAL = {"response.completed", "response.incomplete"}
-_FAILED = {"response.failed", "response.cancelled"}
 _ITEMS = {"response.output_item.added", "response.output_item.done"}
 _DELTAS = {
     *("response.output_text.delta", "response.reasoning_summary_text.delta"),
@@ -108,12 +104,12 @@ class _Items:
         return [item for item in encoded if item is not None]
 
     def _item(self, item: Json, index: int) -> Json | None:
-        said = item.get("id")
-        if isinstance(said, str) and _OUR_ID.fullmatch(said):
+        item_id = item.get("id")
+        if isinstance(item_id, str) and _OUR_ID.fullmatch(item_id):
             item = {name: value for name, value in item.items() if name != "id"}
         packed = item.get("encrypted_content")
         kind = item_kind(item)
-        if is_carried(packed):
+        if is_packed(packed):
             return self._opened(item, kind, index)
         if kind == "reasoning" and not packed and not item.get("content"):
             return None  # it refers to something that no upstream has stored
@@ -147,9 +143,9 @@ class _Answer:
         self.finish_reasons: tuple[str, ...] = ()
         self._of = of
 
-    def response(self, said: object) -> Json:
+    def response(self, response: object) -> Json:
         """The upstream's object in the client's form. Raises UpstreamError."""
-        if not isinstance(said, dict):
+        if not isinstance(response, dict):
             raise bad_response("an event without its response")
         stamp, clock = self._of.stamp, self._of.clock
         fields = self._of.request.fields
@@ -157,23 +153,23 @@ class _Answer:
         ours["store"] = self._of.request.is_kept
         if previous := fields.get("previous_response_id"):
             ours["previous_response_id"] = previous
-        if clock and said.get("status") == "completed" and said.get("completed_at") is None:
+        if clock and response.get("status") == "completed" and response.get("completed_at") is None:
             ours["completed_at"] = int(clock.now)
-        output = said.get("output")
+        output = response.get("output")
         if isinstance(output, list):
             ours["output"] = [self.item(item) for item in output]
-        self.usage = decode_usage(said.get("usage")) or self.usage
-        self.served = served_by(said.get("service_tier")) or self.served
-        return {**said, **ours}
+        self.usage = decode_usage(response.get("usage")) or self.usage
+        self.served = served_by(response.get("service_tier")) or self.served
+        return {**response, **ours}
 
-    def item(self, said: object) -> object:
+    def item(self, item: object) -> object:
         """An item, with its encrypted content in our envelope."""
-        packed = said.get("encrypted_content") if isinstance(said, dict) else None
-        if not isinstance(said, dict) or not isinstance(packed, str):
-            return said
-        value = {"type": said.get("type"), "encrypted_content": packed}
+        packed = item.get("encrypted_content") if isinstance(item, dict) else None
+        if not isinstance(item, dict) or not isinstance(packed, str):
+            return item
+        value = {"type": item.get("type"), "encrypted_content": packed}
         sealed = Sealed(value, self._of.origin)
-        return {**said, "encrypted_content": self._of.carrier.pack(sealed)}
+        return {**item, "encrypted_content": self._of.carrier.pack(sealed)}
 
     def end(self, response: Json) -> None:
         """Notes why the response ended."""
@@ -195,7 +191,7 @@ class StreamRelay:
 
     def __init__(self, of: Answering) -> None:
         self.finished = False
-        self.carried: str | None = None
+        self.lone_text: str | None = None
         self.advances = False
         self.sequence: int | None = None
         self._of = of
@@ -237,22 +233,22 @@ class StreamRelay:
 
     def feed(self, event: Event) -> str:
         """The client's events for `event`. Raises UpstreamError."""
-        self.carried = None
+        self.lone_text = None
         self.advances = False
         if self.finished or not event.data.strip():
             return ""
         if event.data == "[DONE]":
             raise truncated()
-        said = decode_event(event.data)
-        kind = said.get("type") or event.name
+        payload = decode_event(event.data)
+        kind = payload.get("type") or event.name
         if not isinstance(kind, str) or len(kind.split()) != 1:
             raise bad_response("an event without a type")
-        frame = self._frame(said, kind, event.data)
-        self.advances = advances(kind, said)
+        frame = self._frame(payload, kind, event.data)
+        self.advances = advances(kind, payload)
         if self._begun:
             return frame
         if not self.advances:
-            if kind in _LIFECYCLE:
+            if kind in LIFECYCLE:
                 self._held.setdefault(kind, frame)
             return ""  # a ping; nothing is sent before the beginning
         held = "".join(self._held.values())
@@ -272,7 +268,7 @@ class StreamRelay:
         asked = self._of.request
         resource = Resource(self._of.stamp, asked.fields, is_kept=asked.is_kept)
         tell_failure(self._last, resource, State(), error)
-        self.carried = None
+        self.lone_text = None
         return self._last.take()
 
     def moved(self, count: int, text: str) -> None:
@@ -280,47 +276,45 @@ class StreamRelay:
         if self.sequence is not None:
             self.sequence += count
 
-    def _frame(self, said: Json, kind: str, data: str) -> str:
+    def _frame(self, payload: Json, kind: str, data: str) -> str:
         """The client's form of an event, with [DONE] after the last. Raises UpstreamError."""
-        if kind == "error" or (said.get("error") and not kind.startswith("response.")):
-            raise error_of(said.get("error") or said)
-        if kind in _FAILED:
-            raise _failure(said.get("response"))
-        changed = self._changed(said, kind)
-        number = said.get("sequence_number")
+        if kind == "error" or (payload.get("error") and not kind.startswith("response.")):
+            raise error_of(payload.get("error") or payload)
+        changed = self._changed(payload, kind)
+        number = payload.get("sequence_number")
         if type(number) is int:
             self.sequence = number
-        if kind in _DELTAS and isinstance(said.get("delta"), str):
-            self.carried = json.encode(said["delta"])
-        is_plain = changed is said and "\n" not in data
+        if kind in _DELTAS and isinstance(payload.get("delta"), str):
+            self.lone_text = json.encode(payload["delta"])
+        is_plain = changed is payload and "\n" not in data
         text = json.one_line(data) if is_plain else json.encode_line(changed)
         return f"event: {kind}\ndata: {text}\n\n" + (DONE if self.finished else "")
 
-    def _changed(self, said: Json, kind: str) -> Json:
+    def _changed(self, payload: Json, kind: str) -> Json:
         """The event with the gateway's changes; the same object if there are none."""
-        if kind in _LIFECYCLE | _TERMINAL:
-            response = self._answer.response(said.get("response"))
-            if response.get("error"):
-                raise _failure(response)
-            if kind in _TERMINAL:
+        if kind in LIFECYCLE or kind in TERMINAL:
+            if failure := failure_of(payload.get("response"), TERMINAL.get(kind)):
+                raise failure
+            response = self._answer.response(payload.get("response"))
+            if kind in TERMINAL:
                 self._answer.end(response)
                 self.finished = True
-            return {**said, "response": response}
+            return {**payload, "response": response}
         if kind in _ITEMS:
-            item = self._answer.item(said.get("item"))
-            return said if item is said.get("item") else {**said, "item": item}
-        return said
+            item = self._answer.item(payload.get("item"))
+            return payload if item is payload.get("item") else {**payload, "item": item}
+        return payload
 
 
 def relay_whole(body: bytes, of: Answering) -> Whole:
     """The client's form of a whole answer. Raises UpstreamError."""
-    said = decode_answer(body)
-    if said.get("error") or said.get("status") in {"failed", "cancelled"}:
-        raise _failure(said)
-    if not isinstance(said.get("output"), list):
+    theirs = decode_answer(body)
+    if failure := failure_of(theirs):
+        raise failure
+    if not isinstance(theirs.get("output"), list):
         raise bad_response("no output")
     answer = _Answer(of)
-    response = answer.response(said)
+    response = answer.response(theirs)
     answer.end(response)
     return Whole(
         json.encode_body(response),
@@ -333,10 +327,10 @@ def relay_whole(body: bytes, of: Answering) -> Whole:
 
 def relay_compaction(body: bytes, of: Answering) -> Whole:
     """The client's form of a summary that the upstream has made. Raises UpstreamError."""
-    said = decode_answer(body)
-    if said.get("error"):
-        raise _failure(said)
-    output = said.get("output")
+    theirs = decode_answer(body)
+    if failure := failure_of(theirs):
+        raise failure
+    output = theirs.get("output")
     items = output if isinstance(output, list) else []
     if not any(isinstance(item, dict) and item.get("type") == "compaction" for item in items):
         error = bad_response("nothing is summed up in it")
@@ -344,22 +338,16 @@ def relay_compaction(body: bytes, of: Answering) -> Whole:
         raise error
     answer = _Answer(of)
     ours = {"id": f"resp_{of.stamp.token}", "output": [answer.item(item) for item in items]}
-    usage = decode_usage(said.get("usage")) or Usage()
-    told = json.encode_body({**said, **ours})
-    return Whole(told, usage, served=served_by(said.get("service_tier")))
-
-
-def _failure(response: object) -> UpstreamError:
-    """Why a response failed."""
-    error = response.get("error") if isinstance(response, dict) else None
-    return error_of(error or "The upstream's response failed.")
+    usage = decode_usage(theirs.get("usage")) or Usage()
+    encoded = json.encode_body({**theirs, **ours})
+    return Whole(encoded, usage, served=served_by(theirs.get("service_tier")))
 
 
 def without_reasoning(request: Request) -> Request:
     """`request` without the reasoning of earlier answers, whoever issued it."""
-    said = request.fields.get("input")
-    if not isinstance(said, list):
+    given = request.fields.get("input")
+    if not isinstance(given, list):
         return request
-    items = [it for it in said if not (isinstance(it, dict) and it.get("type") == "reasoning")]
+    items = [it for it in given if not (isinstance(it, dict) and it.get("type") == "reasoning")]
     fields = {**request.fields, "input": items}
-    return replace(request, fields=fields, body=json.encode_body(fields))
+    return request._replace(fields=fields, body=json.encode_body(fields))

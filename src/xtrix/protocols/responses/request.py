@@ -145,17 +145,17 @@ def _settings(fields: Json, search: WebSearch | None) -> Settings:
     )
 
 
-def _format(said: Json | None) -> OutputFormat | None:
-    if said is None or said["type"] == "text":
+def _format(fields: Json | None) -> OutputFormat | None:
+    if fields is None or fields["type"] == "text":
         return None
-    if said["type"] == "json_object":
+    if fields["type"] == "json_object":
         return OutputFormat("json_object", path="text.format")
     return OutputFormat(
         "json_schema",
-        said["name"],
-        said["schema"],
-        said.get("strict"),
-        said.get("description"),
+        fields["name"],
+        fields["schema"],
+        fields.get("strict"),
+        fields.get("description"),
         path="text.format",
     )
 

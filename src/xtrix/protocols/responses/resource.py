@@ -101,10 +101,10 @@ def tell_failure(frames: Frames, resource: Resource, state: State, error: ApiErr
     Some clients see only `error`, some only the failed response. Open items stay open, as with
     OpenAI.
     """
-    said = {"message": error.message, "type": error.error_type, "param": error.param}
-    told = json.encode_line({"code": error.code, **said})
-    frames.tell("error", f',"error":{told}')
-    failed = state._replace(status="failed", error={"code": _known_code(error), **said})
+    members = {"message": error.message, "type": error.error_type, "param": error.param}
+    error_json = json.encode_line({"code": error.code, **members})
+    frames.tell("error", f',"error":{error_json}')
+    failed = state._replace(status="failed", error={"code": _known_code(error), **members})
     frames.tell("response.failed", ',"response":', *resource.fragments(failed))
     frames.done()
 
@@ -118,7 +118,7 @@ def _known_code(error: ApiError) -> str:
 def _echo(fields: Json) -> Json:
     """The request's parameters, as far as the object contains them."""
     echo = {
-        name: default if (said := fields.get(name)) is None else said
+        name: default if (value := fields.get(name)) is None else value
         for name, default in _DEFAULTS.items()
     }
     reasoning = fields.get("reasoning") or {}
@@ -139,13 +139,13 @@ _FORMAT = {"description": None, "strict": False}
 _FUNCTION = {"description": None, "parameters": None, "strict": None}
 
 
-def _format(said: Json | None) -> Json:
-    if not said:
+def _format(fields: Json | None) -> Json:
+    if not fields:
         return {"type": "text"}
-    if said["type"] != "json_schema":
-        return said
-    return _FORMAT | {name: value for name, value in said.items() if value is not None}
+    if fields["type"] != "json_schema":
+        return fields
+    return _FORMAT | {name: value for name, value in fields.items() if value is not None}
 
 
-def _tool(said: Json) -> Json:
-    return _FUNCTION | said if said["type"] == "function" else said
+def _tool(fields: Json) -> Json:
+    return _FUNCTION | fields if fields["type"] == "function" else fields

@@ -4,7 +4,6 @@ Source: openai-python 3.57.0, `ResponseCreateParams` and `ResponseItemList` (rea
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from xtrix import json
@@ -31,7 +30,7 @@ _PREFIXES = {
 def decode_request(body: bytes, headers: Mapping[str, str], default_model: str) -> Request:
     """The request in `body`, which may refer to kept responses. Raises ClientError."""
     request = decode_any(body, headers, default_model, refuse_other_state)
-    return replace(request, is_kept=request.fields.get("store") is not False)
+    return request._replace(is_kept=request.fields.get("store") is not False)
 
 
 def references(request: Request) -> References:
@@ -48,7 +47,7 @@ def resolve(request: Request, earlier: list[Any], named: Mapping[str, Any]) -> R
     given = _items(request.fields.get("input"))
     items = [named[it["id"]] if item_kind(it) == "item_reference" else it for it in given]
     body = json.encode_body({**request.fields, "input": [*earlier, *items]})
-    return replace(request, fields=REQUEST.decode(body), body=body)
+    return request._replace(fields=REQUEST.decode(body), body=body)
 
 
 def missing(request: Request, name: str) -> ClientError:

@@ -11,15 +11,15 @@ from xtrix.upstream import token_count
 Json = dict[str, Any]
 
 
-def decode_usage(said: object) -> Usage | None:
+def decode_usage(usage: object) -> Usage | None:
     """The usage that an upstream reports; None if it reports none."""
-    if not isinstance(said, dict):
+    if not isinstance(usage, dict):
         return None
-    prompt = _details(said, "input_tokens_details")
-    completion = _details(said, "output_tokens_details")
+    prompt = _details(usage, "input_tokens_details")
+    completion = _details(usage, "output_tokens_details")
     return Usage(
-        prompt=token_count(said, "input_tokens"),
-        completion=token_count(said, "output_tokens"),
+        prompt=token_count(usage, "input_tokens"),
+        completion=token_count(usage, "output_tokens"),
         cached=token_count(prompt, "cached_tokens"),
         cache_written=token_count(prompt, "cache_write_tokens"),
         reasoning=token_count(completion, "reasoning_tokens"),
