@@ -202,7 +202,7 @@ def test_every_field_that_there_is_is_tried() -> None:
     assert set(MODEL) == set(ModelRow._fields)
     assert set(OPENAI["responses"][1]) == set(ResponsesRule._fields)
     assert set(OWN_FIELDS) == {"openai", "anthropic", "openai-responses"}
-    domain = {each.name for each in fields(Provider)} - {"key", "secrets", "lacks"}
+    domain = {each.name for each in fields(Provider)} - {"key", "secrets", "missing_secret"}
     assert domain == set(ProviderRow._fields) - {"api_key", "secret_headers"}
 
 

@@ -6,6 +6,7 @@ made for a dialect; when the script is at `GATE`, the client has read the first 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from tests.worker.scripts import (
@@ -133,9 +134,9 @@ def _for_ever(piece: bytes) -> list[bytes | float]:
     return [piece, pause] * round(2 * PATIENCE / pause)
 
 
-def _thirds(data: bytes) -> list[bytes]:
-    third = len(data) // 3
-    return [data[:third], data[third : 2 * third], data[2 * third :]]
+def _parts(data: bytes, count: int) -> list[bytes]:
+    cuts = [at * len(data) // count for at in range(count + 1)]
+    return [data[begin:end] for begin, end in pairwise(cuts)]
 
 
 ENDINGS: Mapping[str, bytes | Step] = {
@@ -366,14 +367,16 @@ FAULTS = [
     Fault(
         "the body comes slowly",
         Intact(),
-        lambda it: [part for byte in _thirds(_spoken(it)[0]) for part in (byte, 0.3)],
+        lambda it: [part for byte in _parts(_spoken(it)[0], 3) for part in (byte, 0.3)],
         WHOLE,
         "hasty-",
     ),
     Fault(
         "the stream comes slowly",
         Intact(),
-        lambda it: stream([part for event in from_first_text(it) for part in (event, 0.3)]),
+        lambda it: stream(
+            [part for piece in _parts(b"".join(from_first_text(it)), 6) for part in (piece, 0.3)]
+        ),
         STREAMED,
         "hasty-",
     ),
