@@ -302,6 +302,7 @@ class Exchange {
   async readBody({ coding, most, ...limits }) {
     const { headers } = this.request;
     const message = { body: this.incoming(coding), headers };
+    this.share.lasts = !most; // Python keeps what will be archived with the answer
     const heard = await this.read(message, limits, this.share, (size) => neededBy(size, most));
     return this.taken(this.bodyRead(heard, coding), most);
   }
@@ -431,7 +432,10 @@ class Exchange {
     const text = decoder.decode(this.sending);
     this.sending = undefined;
     const answer = await archived(object, text, milliseconds);
-    return answer ? { body: encoder.encode(answer) } : { failure: "connection" };
+    if (!answer) return { failure: "connection" };
+    const body = encoder.encode(answer);
+    const isSmall = body.length <= FIRST_ROOM;
+    return isSmall || (await this.share.grow(neededBy(body.length))) ? { body } : { failure: "memory" };
   }
 
   keep(object, text) {

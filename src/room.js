@@ -51,15 +51,16 @@ const READ_BY_PYTHON = 3.6;
 // An answer of its length goes to the client.
 const WRITTEN_ANEW = 2;
 
-// Returns the bytes that a request of `size` needs until it is answered. Of one over `most`, Python
-// does not read the most part.
-export const neededBy = (size, most) => (size > most ? size : size * READ_BY_PYTHON);
+// Returns the bytes that a request of `size` needs until it is answered. Of one over `most`, if that
+// is given, Python does not read the greatest part.
+export const neededBy = (size, most) => (most && size > most ? size : size * READ_BY_PYTHON);
 export const neededByAnswer = (size) => size * WRITTEN_ANEW;
 
 // What one request holds.
 export class Share {
   bytes = 0;
   over = false;
+  lasts = false;
   since = Date.now();
 
   constructor(room) {
@@ -77,9 +78,9 @@ export class Share {
     return !this.over;
   }
 
-  // Gives back all but `bytes`.
+  // Gives back all but `bytes`, unless all of it is held to the end.
   shrink(bytes) {
-    this.set(Math.min(this.bytes, bytes));
+    if (!this.lasts) this.set(Math.min(this.bytes, bytes));
   }
 
   end() {

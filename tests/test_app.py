@@ -311,6 +311,15 @@ def test_a_body_that_does_not_come_whole(failure: Failure) -> None:
     assert answer.status == 408
 
 
+def test_a_body_for_which_there_is_no_memory() -> None:
+    exchange = gateway(ROW).open(head(), TOKEN, NOW)
+    assert isinstance(exchange.advance(None, NOW), ReadBody)
+    answer = exchange.advance(Failure.MEMORY, NOW)
+    assert isinstance(answer, Reply)
+    assert (answer.status, dict(answer.headers)["retry-after"]) == (503, "1")
+    assert json.decode(answer.body)["error"]["code"] == "overloaded"
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'{"messages":'])
 def test_a_body_that_is_no_object(body: bytes) -> None:
     played = play(gateway(ROW), body)

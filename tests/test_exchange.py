@@ -341,6 +341,7 @@ def test_what_no_dialect_can_say_is_refused() -> None:
         (Upstream(529, {}, (b"<html>Cloudflare</html>",)), 503, "server_is_overloaded"),
         (Upstream(failure=Failure.CONNECTION), 502, "upstream_connection_error"),
         (Upstream(failure=Failure.TIME), 504, "upstream_timeout"),
+        (Upstream(failure=Failure.MEMORY), 503, "overloaded"),
     ],
 )
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])

@@ -72,6 +72,7 @@ def test_a_page_that_there_cannot_be_is_refused(query: str, param: str) -> None:
     [
         (Failure.CONNECTION, 503),
         (Failure.TIME, 503),
+        (Failure.MEMORY, 503),
         (b'{"found":false}', 404),
         (b'{"found":false,"large":true}', 400),
     ],

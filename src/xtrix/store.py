@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from xtrix import archive, json
-from xtrix.errors import ApiError, ClientError, invalid
+from xtrix.errors import ApiError, ClientError, invalid, no_memory
 from xtrix.http import JSON_TYPE, Reply, RequestHead, reply
 from xtrix.protocol import Memory, Request
 from xtrix.recorder import Recorder
@@ -146,6 +146,8 @@ def _within(path: str) -> str:
 
 def _answer(outcome: bytes | Failure) -> tuple[json.Json, list[str]]:
     """The archive's answer. Raises ApiError if it has failed."""
+    if outcome is Failure.MEMORY:
+        raise no_memory()
     if isinstance(outcome, Failure):
         message = "The store of responses does not answer. Try again."
         raise ApiError(503, "store_unavailable", message, headers=(("retry-after", "5"),))

@@ -49,6 +49,14 @@ def patient(start: Start, bindings: dict[str, object], upstream: Upstream) -> It
         yield worker
 
 
+@pytest.fixture
+def keeping(start: Start, bindings: dict[str, object], upstream: Upstream) -> Iterator[Gateway]:
+    """One that may keep responses, for which Python reads a request whole."""
+    with start({**_defaults(bindings), "STORE_DAYS": "1"}, v8_flags=V8_FLAGS) as worker:
+        take_once(worker, upstream, in_crumbs=False)
+        yield worker
+
+
 def _defaults(bindings: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in bindings.items() if name != "MAX_BODY_BYTES"}
 
@@ -66,13 +74,15 @@ def when_released(call: Call) -> Script:
     return [GATE, *whole(200, told(call))] if len(call.body) > 1_000_000 else whole(200, told(call))
 
 
-def asked_at_once(worker: Gateway, body: bytes, times: int) -> list[Answer]:
+def asked_at_once(
+    worker: Gateway, body: bytes, times: int, line: str = "POST /v1/chat/completions"
+) -> list[Answer]:
     """The answers to so many requests with `body`, which come together."""
     together = threading.Barrier(times)
 
     def ask(_: int) -> Answer:
         together.wait()
-        return worker.ask(body)
+        return worker.ask(body, line=line)
 
     with ThreadPoolExecutor(times) as clients:
         return list(clients.map(ask, range(times)))
@@ -101,6 +111,16 @@ def test_many_large_requests_that_may_be_repeated(
     body = CONVERSATION[dialect].body(LARGE)
     with most_of(patient) as most:
         answers = asked_at_once(patient, body, AT_ONCE)
+    assert statuses(answers) == [200] * AT_ONCE
+    assert most.isolate < ISOLATE, most
+
+
+def test_many_large_requests_that_may_be_kept(keeping: Gateway, upstream: Upstream) -> None:
+    upstream.answer_each(slowly)
+    text = CONVERSATION["openai"].body(LARGE)
+    body = text.replace(b'"messages"', b'"input"', 1)
+    with most_of(keeping) as most:
+        answers = asked_at_once(keeping, body, AT_ONCE, "POST /v1/responses")
     assert statuses(answers) == [200] * AT_ONCE
     assert most.isolate < ISOLATE, most
 
