@@ -17,7 +17,7 @@
 import { waitUntil } from "cloudflare:workers";
 
 import { putBack, takeOut } from "./content.js";
-import { forAnswers, forRequests, neededBy, neededByAnswer } from "./room.js";
+import { forAnswers, forRequests, neededBy, neededByAnswer, pause } from "./room.js";
 import { Splice } from "./splice.js";
 
 let env, clientHeaders, upstreamHeaders, python, lastResort, ledger;
@@ -88,9 +88,8 @@ export function settle(milliseconds) {
   const now = Date.now();
   if (due > now - LATE_MS && due <= now + milliseconds) return;
   const own = (due = now + milliseconds);
-  const pause = new Promise((done) => setTimeout(done, milliseconds));
   waitUntil(
-    pause.then(() => {
+    pause(milliseconds).then(() => {
       if (due === own) due = 0;
       return tell();
     }),
@@ -123,7 +122,6 @@ const KEPT_MS = 5000;
 // A pause costs as much as four events.
 const UNPAUSED = 65536;
 const PAUSE_MS = 1;
-const pause = () => new Promise((done) => setTimeout(done, PAUSE_MS));
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -461,8 +459,9 @@ class Exchange {
     return answer ? { body: encoder.encode(answer) } : { failure: "connection" };
   }
 
-  wait({ milliseconds }) {
-    return new Promise((done) => setTimeout(() => done({}), milliseconds));
+  async wait({ milliseconds }) {
+    await pause(milliseconds);
+    return {};
   }
 
   // All bytes go into one buffer that grows, so that a body costs no more than its bytes, however
@@ -711,7 +710,7 @@ class Stream {
         unpaused += value.length;
         if (unpaused < UNPAUSED) continue;
         unpaused = 0;
-        await pause();
+        await pause(PAUSE_MS);
       }
     } catch (error) {
       // A broken connection counts as the end; Python knows whether something is missing.

@@ -16,9 +16,9 @@ const WAIT_MS = 12000;
 const LONGEST_MS = 1800000;
 const LARGE = 4e6;
 
-const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+export const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
-export class Room {
+class Room {
   shares = new Set();
 
   // In bytes. `left` is what large bodies leave to others.
@@ -57,7 +57,7 @@ export const neededBy = (size, most) => (most && size > most ? size : size * REA
 export const neededByAnswer = (size) => size * WRITTEN_ANEW;
 
 // What one request holds.
-export class Share {
+class Share {
   bytes = 0;
   over = false;
   lasts = false;
